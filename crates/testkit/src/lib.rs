@@ -1,0 +1,18 @@
+//! What tests of several crates share: a clock that is set, entropy that repeats, events, test
+//! directories, and the place of foreign test data.
+//!
+//! Only a development dependency; nothing here is fit for production.
+
+#![forbid(unsafe_code)]
+
+mod clock;
+mod directory;
+mod entropy;
+mod event;
+mod foreign;
+
+pub use clock::MockClock;
+pub use directory::TestDirectory;
+pub use entropy::SeededEntropy;
+pub use event::TestEvent;
+pub use foreign::foreign_data;
