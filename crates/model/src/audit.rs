@@ -1,0 +1,126 @@
+//! What the server itself observed, as events of kind `audit`.
+//!
+//! Such a record is an ordinary event in its fields, so that it is sealed, found and dropped like
+//! one; only its type (`audit.*`) and its id say that the server wrote it. Names and reasons stand
+//! here, never in a `system` record.
+
+use ledgerstone_proof::{IngestedAt, SequenceNumber};
+
+use crate::json_write::ObjectWriter;
+
+/// One thing the server observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditRecord {
+    /// Somebody administered the deployment.
+    Administration(Administration),
+}
+
+/// An administrative act: who did what to what, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Administration {
+    verb: String,
+    operator: String,
+    target_type: String,
+    target_id: String,
+    reason: Option<String>,
+    explains: Option<SequenceNumber>,
+}
+
+impl Administration {
+    /// `operator` did `verb` (e.g. `rotate`) to a target (e.g. `signing_key`, its id).
+    pub fn new(verb: &str, operator: &str, target_type: &str, target_id: &str) -> Self {
+        Self {
+            verb: verb.to_owned(),
+            operator: operator.to_owned(),
+            target_type: target_type.to_owned(),
+            target_id: target_id.to_owned(),
+            reason: None,
+            explains: None,
+        }
+    }
+
+    /// Why, in the operator's words.
+    #[must_use]
+    pub fn with_reason(mut self, reason: &str) -> Self {
+        self.reason = Some(reason.to_owned());
+        self
+    }
+
+    /// The `system` record of the same ledger that the act led to.
+    #[must_use]
+    pub const fn explaining(mut self, number: SequenceNumber) -> Self {
+        self.explains = Some(number);
+        self
+    }
+}
+
+impl AuditRecord {
+    /// The event type, always beginning with `audit.`.
+    pub const fn event_type(&self) -> &'static str {
+        match self {
+            Self::Administration(_) => "audit.administration",
+        }
+    }
+
+    /// Writes the event in canonical JSON.
+    pub fn write_event(&self, at: IngestedAt, out: &mut Vec<u8>) {
+        let Self::Administration(act) = self;
+        let mut event = ObjectWriter::open(out);
+
+        let mut action = ObjectWriter::open(event.key("action"));
+        action.optional_text("description", act.reason.as_deref());
+        action.text("status", "success");
+        action.text("verb", &act.verb);
+        action.close();
+
+        let mut actor = ObjectWriter::open(event.key("actor"));
+        actor.text("id", &act.operator);
+        actor.text("type", "operator");
+        actor.close();
+
+        if let Some(number) = act.explains {
+            let mut data = ObjectWriter::open(event.key("data"));
+            let mut metadata = ObjectWriter::open(data.key("metadata"));
+            metadata.number("system_record", number.value());
+            metadata.close();
+            data.close();
+        }
+        event.text("event_type", self.event_type());
+
+        let mut target = ObjectWriter::open(event.key("target"));
+        target.text("id", &act.target_id);
+        target.text("type", &act.target_type);
+        target.close();
+
+        event.text("timestamp", &at.to_string());
+        event.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ledgerstone_proof::{IngestedAt, SequenceNumber, canonicalize};
+
+    use super::{Administration, AuditRecord};
+
+    #[test]
+    fn an_act_is_an_ordinary_canonical_event() {
+        let act = Administration::new("rotate", "uid:1000", "signing_key", "00ff")
+            .with_reason("yearly \"rotation\"")
+            .explaining(SequenceNumber::new(7).unwrap());
+        let mut text = Vec::new();
+        let at = IngestedAt::from_micros(1).unwrap();
+        AuditRecord::Administration(act).write_event(at, &mut text);
+        assert_eq!(canonicalize(&text).unwrap(), text);
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            concat!(
+                r#"{"action":{"description":"yearly \"rotation\"","status":"success","verb":"rotate"},"#,
+                r#""actor":{"id":"uid:1000","type":"operator"},"#,
+                r#""data":{"metadata":{"system_record":7}},"event_type":"audit.administration","#,
+                r#""target":{"id":"00ff","type":"signing_key"},"#,
+                r#""timestamp":"1970-01-01T00:00:00.000001Z"}"#
+            )
+        );
+    }
+}

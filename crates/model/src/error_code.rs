@@ -1,0 +1,231 @@
+//! The closed list of everything that can go wrong, under names that never change.
+//!
+//! Every error of every crate maps to one [`ErrorCode`]. The table below is the only place where a
+//! code, what it means and what to do about it are written; `docs/errors.md` is generated from it.
+
+use std::fmt;
+
+/// Defines the enum and its three tables from one list, so that a code cannot lack its text.
+macro_rules! error_codes {
+    ($( $variant:ident = $text:literal, $meaning:literal, $remedy:literal; )+) => {
+        /// A stable name for one kind of failure. Codes are added, never renamed or reused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $( #[doc = $meaning] $variant, )+
+        }
+
+        impl ErrorCode {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Self] = &[ $( Self::$variant, )+ ];
+
+            /// The name as it stands in answers, logs and documents, e.g. `NOT_JSON`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Self::$variant => $text, )+ }
+            }
+
+            /// What happened, in one sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $( Self::$variant => $meaning, )+ }
+            }
+
+            /// What the reader of the error can do about it.
+            pub const fn remedy(self) -> &'static str {
+                match self { $( Self::$variant => $remedy, )+ }
+            }
+        }
+    };
+}
+
+error_codes! {
+    // The text of an event.
+    NotJson = "NOT_JSON",
+        "The text is not JSON.",
+        "Send one JSON object; the message names the byte where reading stopped.";
+    NotUtf8 = "NOT_UTF8",
+        "The text is not UTF-8.",
+        "Convert the text to UTF-8 before sending it; the message names the first wrong byte.";
+    DuplicateKey = "DUPLICATE_KEY",
+        "An object names the same key twice, so its meaning depends on the reader.",
+        "Send each key once.";
+    LoneSurrogate = "LONE_SURROGATE",
+        "A string holds half of a surrogate pair, which no UTF-8 text can hold.",
+        "Write the whole pair, or the character itself.";
+    NumberNotExact = "NUMBER_NOT_EXACT",
+        "A number cannot be kept exactly as sent: it is beyond 2^53-1 or has more digits than a double holds.",
+        "Send the number as a string.";
+    TooDeep = "TOO_DEEP",
+        "Objects and arrays are nested more than 64 deep.",
+        "Flatten the event, or send the inner part as a string.";
+    EventTooLarge = "EVENT_TOO_LARGE",
+        "The event is larger in canonical form than the limit (256 KiB unless configured).",
+        "Send large payloads elsewhere and put their hash and place into the event.";
+
+    // The meaning of an event.
+    InvalidEvent = "INVALID_EVENT",
+        "The text is JSON but not an event, or it has faults of several kinds.",
+        "Read the list of faults; each names the field by JSON pointer and the reason.";
+    MissingField = "MISSING_FIELD",
+        "A required field is missing.",
+        "Add the field that the pointer names; docs/events.md lists the required fields.";
+    InvalidField = "INVALID_FIELD",
+        "A field holds a value of the wrong type or outside its range.",
+        "Correct the value that the pointer names; docs/events.md lists types and ranges.";
+    InvalidTimestamp = "INVALID_TIMESTAMP",
+        "A timestamp is not an RFC 3339 date and time in the years 0001 to 9999.",
+        "Send it like 2024-05-01T12:30:00Z.";
+    InvalidId = "INVALID_ID",
+        "An event id has a character or a length that ids may not have.",
+        "Use 1 to 128 characters out of A-Z a-z 0-9 . _ : - (a UUID fits), or leave the id out.";
+    InvalidTenant = "INVALID_TENANT",
+        "A tenant name has a character or a length that tenant names may not have.",
+        "Use 1 to 63 characters out of a-z 0-9 _ -, beginning with a letter or a digit.";
+    ReservedName = "RESERVED_NAME",
+        "A field or an id uses a name that belongs to the server: intake, sealed, $sealed, or one that begins with `_`.",
+        "Rename it; the pointer says where it stands.";
+    ReservedEventType = "RESERVED_EVENT_TYPE",
+        "An event type begins with system., audit. or `_`; only the server writes such events.",
+        "Choose another event type.";
+    TenantMismatch = "TENANT_MISMATCH",
+        "The event names another tenant than the one it was sent to.",
+        "Send it to the tenant it names, or take the name out of the event.";
+    IdConflict = "ID_CONFLICT",
+        "The ledger already holds another event under this id.",
+        "Give the event an id of its own; if it is a correction, send it as a new event that refers to the first.";
+
+    // Input as a whole.
+    EmptyInput = "EMPTY_INPUT",
+        "The input holds no event.",
+        "Check that the right file or stream was given.";
+    InvalidGzip = "INVALID_GZIP",
+        "The compressed input is damaged or cut short.",
+        "Fetch the file again; events before the damage may have been taken and are not taken twice.";
+    InputTooLarge = "INPUT_TOO_LARGE",
+        "The input, or what it unpacks to, is larger than the limit.",
+        "Split the input into smaller files.";
+    InvalidImport = "INVALID_IMPORT",
+        "The input is not of the format it was said to be.",
+        "Check the format's name and that the file is the log itself, not a digest or an index.";
+    UnknownFormat = "UNKNOWN_FORMAT",
+        "No importer has this name.",
+        "Use one of the names that the message lists.";
+
+    // The data directory.
+    NotADataDirectory = "NOT_A_DATA_DIRECTORY",
+        "The directory is no Ledgerstone data directory.",
+        "Give the right path, or make a new directory with `ledgerstone init`.";
+    DataDirectoryNotEmpty = "DATA_DIRECTORY_NOT_EMPTY",
+        "A new data directory was asked for where other files already stand.",
+        "Give the path of an empty or a new directory.";
+    UnsupportedFormatVersion = "UNSUPPORTED_FORMAT_VERSION",
+        "The directory was written in a format that this version does not read.",
+        "Use the version of Ledgerstone that the message names, or move the data as it says.";
+    StoreLocked = "STORE_LOCKED",
+        "Another process is writing to the data directory.",
+        "Stop the other process, or use a command that only reads.";
+    StoreDamaged = "STORE_DAMAGED",
+        "The part of the store that is written now is damaged; it can be read but not continued.",
+        "Run `ledgerstone doctor`; it names the place and the ways back.";
+    RecordDamaged = "RECORD_DAMAGED",
+        "The stored bytes of a record do not match their hashes.",
+        "Run `ledgerstone verify`; restore the file that it names from a copy.";
+    LedgerRolledBack = "LEDGER_ROLLED_BACK",
+        "The ledger is older than, or different from, what it was already seen to be.",
+        "Do not write to it. Put back the newest copy of the directory; keep this one as evidence.";
+    DiskFull = "DISK_FULL",
+        "There is no room for more records; nothing was written.",
+        "Make room; writing goes on by itself, and everything acknowledged is safe.";
+    ReadOnlyStorage = "READ_ONLY_STORAGE",
+        "The data directory cannot be written to.",
+        "Mount it writable, or correct the owner and mode of the directory.";
+    StorageFailed = "STORAGE_FAILED",
+        "Reading from or writing to the disk failed.",
+        "See the message for file and cause; check the disk and the system log.";
+    OutcomeUnknown = "OUTCOME_UNKNOWN",
+        "Writing failed at a point where it may have happened or not.",
+        "Send the same events again with the ids that the answer gives; none is kept twice.";
+    Conflict = "CONFLICT",
+        "Somebody else wrote to the ledger in between; nothing was written.",
+        "Send the request again.";
+    QueueFull = "QUEUE_FULL",
+        "More events wait to be written than the queue holds; nothing was taken.",
+        "Send the same events again a little later, or slower.";
+
+    // Tenants and records.
+    UnknownTenant = "UNKNOWN_TENANT",
+        "There is no such tenant.",
+        "Check the name, or create it with `ledgerstone tenants create`.";
+    TenantExists = "TENANT_EXISTS",
+        "A tenant of this name exists already.",
+        "Use it, or choose another name.";
+    EventNotFound = "EVENT_NOT_FOUND",
+        "The ledger holds no event under this id or number.",
+        "Check id and tenant.";
+
+    // Proofs and keys.
+    InvalidProof = "INVALID_PROOF",
+        "The proof, checkpoint or note is not well formed.",
+        "Fetch it again and hand it over unchanged; line ends and spaces count.";
+    ProofMismatch = "PROOF_MISMATCH",
+        "The proof is well formed but does not hold.",
+        "Check that key, proof and content belong together. If they do, something was changed: keep all of it as evidence.";
+    InvalidKey = "INVALID_KEY",
+        "A key is not well formed or not of the kind that is needed here.",
+        "Check the key's text; `ledgerstone signing-keys list` prints the keys in use.";
+
+    // Everything else.
+    InvalidArgument = "INVALID_ARGUMENT",
+        "An argument or a parameter has no meaning here.",
+        "See the message, and the command's --help.";
+    Internal = "INTERNAL",
+        "The program met a state that it holds to be impossible.",
+        "Report it with the message; run `ledgerstone verify` to see that the ledger is whole.";
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::ErrorCode;
+
+    #[test]
+    fn names_are_unique_and_shaped_alike() {
+        let mut seen = HashSet::new();
+        for code in ErrorCode::ALL {
+            let name = code.as_str();
+            assert!(seen.insert(name), "{name} stands twice");
+            assert!(
+                name.bytes()
+                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_name_is_the_variant_in_capitals() {
+        for code in ErrorCode::ALL {
+            let squeezed = code.as_str().replace('_', "").to_lowercase();
+            assert_eq!(squeezed, format!("{code:?}").to_lowercase());
+        }
+    }
+
+    #[test]
+    fn every_code_says_what_it_means_and_what_to_do() {
+        for code in ErrorCode::ALL {
+            for text in [code.meaning(), code.remedy()] {
+                assert!(text.ends_with('.') && text.len() > 15, "{code}: {text}");
+                assert!(
+                    text.starts_with(|c: char| c.is_uppercase()),
+                    "{code}: {text}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What the ledger is about: the event with all its fields, the stages it goes through before it
+//! is appended, the server's own records, and the closed list of errors.
+//!
+//! Nothing here does I/O, waits, reads a clock or draws randomness.
+
+#![forbid(unsafe_code)]
+
+pub mod as_sent;
+pub mod audit;
+pub mod error_code;
+pub mod event;
+pub mod id;
+pub mod intake;
+pub mod json;
+pub mod json_tree;
+pub mod json_write;
+pub mod peek;
+pub mod rejection;
+pub mod schema;
+pub mod schema_table;
+pub mod sealed;
+pub mod system;
+pub mod time;
+pub mod timestamp;
+
+pub use as_sent::{AsSentError, as_sent};
+pub use audit::{Administration, AuditRecord};
+pub use error_code::ErrorCode;
+pub use event::{EVENT_BYTES_DEFAULT, EVENT_BYTES_MAX, ParseContext, ValidEvent};
+pub use intake::IntakeSource;
+pub use peek::peek_text;
+pub use rejection::{Fault, Rejection};
+pub use sealed::{SealedEvent, SealingPolicy, seal};
+pub use system::SystemRecord;
+pub use time::{Clock, Entropy};
+pub use timestamp::{EventTime, TimestampError, Zone};

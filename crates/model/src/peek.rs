@@ -1,0 +1,54 @@
+//! Reads one field of an event before the event is parsed, because which tenant it is parsed for
+//! may stand in it.
+
+use ledgerstone_proof::Canonicalizer;
+
+use crate::json::Value;
+use crate::rejection::{Rejection, pointer_steps};
+
+/// The text of the field at a JSON pointer through objects, e.g. `/context/tenant_id`; `None` where
+/// there is none or it is no string. Refuses text that is not exact JSON, as parsing would.
+pub fn peek_text(
+    text: &[u8],
+    pointer: &str,
+    scratch: &mut Canonicalizer,
+) -> Result<Option<String>, Rejection> {
+    let mut canonical = Vec::with_capacity(text.len());
+    scratch.strict(text, &mut canonical)?;
+    let mut at = Value::new(&canonical);
+    for step in pointer_steps(pointer) {
+        let mut members = at.members();
+        at = loop {
+            match members.next_member()? {
+                Some((key, value)) if key.text() == step => break value,
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        };
+    }
+    Ok(at.text().map(std::borrow::Cow::into_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use ledgerstone_proof::Canonicalizer;
+
+    use super::peek_text;
+
+    #[test]
+    fn fields_are_found_by_pointer() {
+        let text = br#" {"context": {"a/b": "x", "n": 7}, "tenant_id": "acme"}"#;
+        for (pointer, found) in [
+            ("/tenant_id", Some("acme")),
+            ("/context/a~1b", Some("x")),
+            ("/context/n", None),
+            ("/context/none", None),
+            ("/tenant_id/deeper", None),
+            ("", None),
+        ] {
+            let value = peek_text(text, pointer, &mut Canonicalizer::new()).unwrap();
+            assert_eq!(value.as_deref(), found, "{pointer}");
+        }
+        assert!(peek_text(b"{", "/a", &mut Canonicalizer::new()).is_err());
+    }
+}

@@ -1,0 +1,181 @@
+//! What was wrong with a submission: every fault at once, each with its place and reason.
+
+use std::fmt;
+
+use ledgerstone_proof::{CanonError, CanonFault};
+
+use crate::error_code::ErrorCode;
+
+/// Faults listed in one rejection; the rest are counted.
+const FAULTS_MAX: usize = 100;
+
+/// One thing wrong with an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pointer: String,
+    code: ErrorCode,
+    reason: String,
+    offset: Option<usize>,
+}
+
+impl Fault {
+    /// A fault of the field at `pointer` (RFC 6901; empty for the event as a whole).
+    pub fn new(pointer: String, code: ErrorCode, reason: String) -> Self {
+        Self {
+            pointer,
+            code,
+            reason,
+            offset: None,
+        }
+    }
+
+    /// The place as a JSON pointer (RFC 6901); empty for the event as a whole.
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    pub const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// Why, as a clause that follows the pointer.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// For faults of the JSON text: the byte of the text as sent, counted from 0.
+    pub const fn offset(&self) -> Option<usize> {
+        self.offset
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = if self.pointer.is_empty() {
+            "event"
+        } else {
+            &self.pointer
+        };
+        write!(f, "{place}: {} ({})", self.reason, self.code)
+    }
+}
+
+/// An event that was not taken, with everything that was wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Rejection {
+    code: ErrorCode,
+    faults: Vec<Fault>,
+    omitted: usize,
+}
+
+impl Rejection {
+    /// The code that all faults share, or `INVALID_EVENT` where they differ.
+    pub const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The faults in the order of the canonical text, at most 100; never empty.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// How many more faults there were.
+    pub const fn omitted(&self) -> usize {
+        self.omitted
+    }
+
+    /// A rejection for one fault.
+    pub fn of(fault: Fault) -> Self {
+        Self {
+            code: fault.code,
+            faults: vec![fault],
+            omitted: 0,
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.faults.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{fault}")?;
+        }
+        if self.omitted > 0 {
+            write!(f, "; and {} more", self.omitted)?;
+        }
+        Ok(())
+    }
+}
+
+impl From<CanonError> for Rejection {
+    fn from(error: CanonError) -> Self {
+        let code = match error.fault {
+            CanonFault::NotUtf8 => ErrorCode::NotUtf8,
+            CanonFault::DuplicateKey => ErrorCode::DuplicateKey,
+            CanonFault::LoneSurrogate => ErrorCode::LoneSurrogate,
+            CanonFault::NumberNotExact => ErrorCode::NumberNotExact,
+            CanonFault::TooDeep => ErrorCode::TooDeep,
+            _ => ErrorCode::NotJson,
+        };
+        Self::of(Fault {
+            pointer: String::new(),
+            code,
+            reason: error.to_string(),
+            offset: Some(error.offset),
+        })
+    }
+}
+
+/// Gathers faults while an event is read.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    faults: Vec<Fault>,
+    omitted: usize,
+}
+
+impl Faults {
+    pub(crate) fn add(&mut self, pointer: String, code: ErrorCode, reason: impl Into<String>) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(Fault::new(pointer, code, reason.into()));
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// The rejection, unless nothing was wrong.
+    pub(crate) fn into_result(self) -> Result<(), Rejection> {
+        let Some(first) = self.faults.first() else {
+            return Ok(());
+        };
+        let shared = self.faults.iter().all(|fault| fault.code == first.code);
+        Err(Rejection {
+            code: if shared {
+                first.code
+            } else {
+                ErrorCode::InvalidEvent
+            },
+            faults: self.faults,
+            omitted: self.omitted,
+        })
+    }
+}
+
+/// Appends one step to a JSON pointer, escaped as RFC 6901 section 3 says.
+pub fn pointer_push(pointer: &mut String, step: &str) {
+    pointer.push('/');
+    for letter in step.chars() {
+        match letter {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            other => pointer.push(other),
+        }
+    }
+}
+
+/// The steps of a JSON pointer with their escapes undone.
+pub fn pointer_steps(pointer: &str) -> impl Iterator<Item = String> {
+    pointer
+        .split('/')
+        .skip(1)
+        .map(|step| step.replace("~1", "/").replace("~0", "~"))
+}

@@ -1,0 +1,157 @@
+//! The records that verification and enforcement need, written by the server alone.
+//!
+//! A `system` record is the event
+//! `{"event_type":"system.<name>","<name>":{…},"timestamp":"…"}` (members in canonical order): what
+//! it says stands in one member named like the last part of its type. Its bytes follow from its
+//! values, so reading accepts exactly the bytes that writing makes. People never appear in it; who
+//! ordered something and why stands in an `audit` record.
+
+mod anchor;
+mod fields;
+mod genesis;
+mod signing;
+mod tail_cut;
+mod tenant;
+
+use ledgerstone_proof::IngestedAt;
+use thiserror::Error;
+
+use crate::error_code::ErrorCode;
+use crate::json::{NotCanonical, Value};
+use crate::json_write::ObjectWriter;
+
+pub use anchor::{ANCHOR_CHECKPOINTS_MAX, Anchor, AnchorError};
+pub use genesis::{FORMAT_VERSION, Genesis, LedgerId, LogName, LogNameError};
+pub use signing::{KeyChange, KeyUse, PublicKey, RecordSigning, SigningKeyRecord, SigningMode};
+pub use tail_cut::TailCut;
+pub use tenant::{TenantRecord, TenantState};
+
+use fields::Fields;
+
+/// Everything the server states in a ledger for verification and enforcement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SystemRecord {
+    /// The first record of every ledger.
+    Genesis(Box<Genesis>),
+    /// A log or record key comes into use.
+    SigningKey(SigningKeyRecord),
+    /// From a number on, records are signed or left to the checkpoints.
+    RecordSigning(RecordSigning),
+    /// A tenant is in a new state.
+    Tenant(TenantRecord),
+    /// Checkpoints of other ledgers that existed at this moment.
+    Anchor(Anchor),
+    /// Torn bytes were cut from the end of the log when the store was opened.
+    TailCut(TailCut),
+}
+
+/// Why a stored event is no `system` record this version can read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SystemRecordError {
+    #[error(transparent)]
+    NotCanonical(#[from] NotCanonical),
+    #[error("system record has no readable `{0}`; verify the ledger")]
+    Field(&'static str),
+    #[error("event type {0:?} is no system record known to this version; use a newer one")]
+    UnknownType(String),
+    #[error("system record is not spelt the one way it can be; verify the ledger")]
+    OtherSpelling,
+}
+
+impl SystemRecordError {
+    /// The stable code: a newer version's record is told apart from a damaged one.
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnknownType(_) => ErrorCode::UnsupportedFormatVersion,
+            Self::NotCanonical(_) | Self::Field(_) | Self::OtherSpelling => {
+                ErrorCode::RecordDamaged
+            }
+        }
+    }
+}
+
+impl SystemRecord {
+    /// The event type, always `system.` and [`Self::name`].
+    pub const fn event_type(&self) -> &'static str {
+        match self {
+            Self::Genesis(_) => "system.genesis",
+            Self::SigningKey(_) => "system.signing_key",
+            Self::RecordSigning(_) => "system.record_signing",
+            Self::Tenant(_) => "system.tenant",
+            Self::Anchor(_) => "system.anchor",
+            Self::TailCut(_) => "system.tail_cut",
+        }
+    }
+
+    /// The last part of the event type, which is also the name of the member that holds it all.
+    pub fn name(&self) -> &'static str {
+        let event_type = self.event_type();
+        event_type.strip_prefix("system.").unwrap_or(event_type)
+    }
+
+    /// Writes the event in canonical JSON.
+    pub fn write_event(&self, at: IngestedAt, out: &mut Vec<u8>) {
+        // `event_type` and `timestamp` are the only other members; the payload sorts around them.
+        let name = self.name();
+        let mut event = ObjectWriter::open(out);
+        if name < "event_type" {
+            self.write_payload(event.key(name));
+        }
+        event.text("event_type", self.event_type());
+        if ("event_type".."timestamp").contains(&name) {
+            self.write_payload(event.key(name));
+        }
+        event.text("timestamp", &at.to_string());
+        if name > "timestamp" {
+            self.write_payload(event.key(name));
+        }
+        event.close();
+    }
+
+    fn write_payload(&self, out: &mut Vec<u8>) {
+        let mut object = ObjectWriter::open(out);
+        match self {
+            Self::Genesis(record) => record.write(&mut object),
+            Self::SigningKey(record) => record.write(&mut object),
+            Self::RecordSigning(record) => record.write(&mut object),
+            Self::Tenant(record) => record.write(&mut object),
+            Self::Anchor(record) => record.write(&mut object),
+            Self::TailCut(record) => record.write(&mut object),
+        }
+        object.close();
+    }
+
+    /// Reads a stored event of kind `system`, and when it was written. Only the exact bytes that
+    /// [`Self::write_event`] makes are accepted.
+    pub fn parse(event: &[u8]) -> Result<(Self, IngestedAt), SystemRecordError> {
+        let fields = Fields::new(Value::new(event));
+        let event_type = fields.text("event_type")?;
+        let at = IngestedAt::parse(&fields.text("timestamp")?)
+            .map_err(|_| SystemRecordError::Field("timestamp"))?;
+        let record = Self::parse_payload(&event_type, &fields)?;
+        let mut again = Vec::with_capacity(event.len());
+        record.write_event(at, &mut again);
+        if again != event {
+            return Err(SystemRecordError::OtherSpelling);
+        }
+        Ok((record, at))
+    }
+
+    fn parse_payload(event_type: &str, fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
+        Ok(match event_type {
+            "system.genesis" => {
+                Self::Genesis(Box::new(Genesis::parse(&fields.object("genesis")?)?))
+            }
+            "system.signing_key" => {
+                Self::SigningKey(SigningKeyRecord::parse(&fields.object("signing_key")?)?)
+            }
+            "system.record_signing" => {
+                Self::RecordSigning(RecordSigning::parse(&fields.object("record_signing")?)?)
+            }
+            "system.tenant" => Self::Tenant(TenantRecord::parse(&fields.object("tenant")?)?),
+            "system.anchor" => Self::Anchor(Anchor::parse(&fields.object("anchor")?)?),
+            "system.tail_cut" => Self::TailCut(TailCut::parse(&fields.object("tail_cut")?)?),
+            other => return Err(SystemRecordError::UnknownType(other.to_owned())),
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! Bounded fuzzing of every reader of this crate: mutated good texts must never panic, and what is
+//! accepted must obey the laws. `LEDGERSTONE_FUZZ_ITERATIONS` makes it longer.
+
+mod common;
+
+use common::parse;
+use ledgerstone_model::json::Value;
+use ledgerstone_model::timestamp::EventTime;
+use ledgerstone_model::{SystemRecord, as_sent};
+use ledgerstone_proof::canonicalize;
+
+const EVENTS: &[&str] = &[
+    include_str!("fixtures/every_field.json"),
+    r#"{"event_type":"a","timestamp":"2024-05-01 12:00:00","foo":{"a":[1,2]},"actor":{"x":"\u00e9\n"}}"#,
+    r#"{"actor":{"id":"7"},"event_type":"a","intake":{"flags":["x"],"mapping":"m/1","original":{"/actor/id":8,"/id":"x"},"set":["/timestamp"],"unmapped":{"b":1}},"timestamp":"2024-05-01T12:00:00.000000Z"}"#,
+    r#"{"event_type":"system.tail_cut","tail_cut":{"bytes":512,"file":"log/3","offset":4096,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},"timestamp":"2024-05-01T12:00:00.000000Z"}"#,
+    r#"{"anchor":{"checkpoints":["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]},"event_type":"system.anchor","timestamp":"2024-05-01T12:00:00.000000Z"}"#,
+    "2024-05-01T12:00:00.123456+05:30",
+];
+
+/// Pieces that steer mutations to the interesting places.
+const PIECES: &[&str] = &[
+    "\"",
+    "\\",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "null",
+    "_",
+    "\\u0000",
+    "\\ud83d\\ude00",
+    "é",
+    "\"intake\":",
+    "\"set\":[\"/actor/id\"]",
+    "\"$sealed\":1,",
+    "9007199254740993",
+    "1e5",
+    "-0",
+    "Z",
+    "60",
+    "+23:59",
+    "/",
+    "~1",
+];
+
+/// A xorshift generator: the same seed finds the same failure again.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 32).unwrap_or_default() % bound.max(1)
+    }
+
+    fn mutate(&mut self, text: &mut Vec<u8>) {
+        for _ in 0..=self.below(3) {
+            let at = self.below(text.len() + 1);
+            let end = (at + self.below(9)).min(text.len());
+            match self.below(4) {
+                0 if at < text.len() => text[at] ^= 1 << self.below(8),
+                1 => drop(text.drain(at..end)),
+                2 => {
+                    let copy = text[at..end].to_vec();
+                    text.splice(at..at, copy);
+                }
+                _ => {
+                    let piece = PIECES[self.below(PIECES.len())];
+                    text.splice(at..at, piece.bytes());
+                }
+            }
+        }
+    }
+}
+
+fn iterations() -> usize {
+    let set = std::env::var("LEDGERSTONE_FUZZ_ITERATIONS").ok();
+    set.map_or(20_000, |text| text.parse().expect("a number of iterations"))
+}
+
+#[test]
+fn readers_never_panic_and_keep_their_laws() {
+    let mut random = Random(0x5eed_1ed6_e125_7031);
+    let (mut accepted, mut records, mut times) = (0, 0, 0);
+    for round in 0..iterations() {
+        let mut text = EVENTS[round % EVENTS.len()].as_bytes().to_vec();
+        random.mutate(&mut text);
+        accepted += usize::from(check_event(&text));
+        records += usize::from(check_record(&text));
+        times += usize::from(check_time(&text));
+        let _ = as_sent(&text);
+        walk(Value::new(&text), 0);
+    }
+    // A fuzzer that never gets past the front door proves nothing.
+    assert!(
+        accepted > 0 && records > 0 && times > 0,
+        "{accepted} {records} {times}"
+    );
+}
+
+fn check_event(text: &[u8]) -> bool {
+    let Ok(event) = parse(text) else {
+        return false;
+    };
+    let shown = String::from_utf8_lossy(text);
+    let sent = canonicalize(text).expect("accepted events are canonicalisable");
+    let back = as_sent(event.text()).unwrap_or_else(|error| panic!("{error}: {shown}"));
+    assert_eq!(back, sent, "{shown}");
+    assert_eq!(
+        canonicalize(event.text()).as_deref(),
+        Ok(event.text()),
+        "{shown}"
+    );
+    true
+}
+
+fn check_record(text: &[u8]) -> bool {
+    let Ok((record, at)) = SystemRecord::parse(text) else {
+        return false;
+    };
+    let mut again = Vec::new();
+    record.write_event(at, &mut again);
+    assert_eq!(again, text);
+    true
+}
+
+fn check_time(text: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else {
+        return false;
+    };
+    let Ok(time) = EventTime::parse(text) else {
+        return false;
+    };
+    let spelling = time.respelt().unwrap_or(text);
+    let again = EventTime::parse(spelling).expect("the ledger's spelling is a timestamp");
+    assert_eq!(
+        (again.micros(), again.respelt()),
+        (time.micros(), None),
+        "{text}"
+    );
+    true
+}
+
+/// Opens everything there is to open in bytes that may be anything.
+fn walk(value: Value<'_>, depth: usize) {
+    let _ = (
+        value.text(),
+        value.number(),
+        value.unsigned(),
+        value.boolean(),
+    );
+    if depth > 100 {
+        return;
+    }
+    let mut members = value.members();
+    while let Ok(Some((key, member))) = members.next_member() {
+        let _ = key.text();
+        walk(member, depth + 1);
+    }
+    let mut elements = value.elements();
+    while let Ok(Some(element)) = elements.next_element() {
+        walk(element, depth + 1);
+    }
+}

@@ -1,0 +1,208 @@
+//! The server's own records: their exact bytes, frozen, and that nothing else is read as one.
+
+mod common;
+
+use ledgerstone_model::system::{
+    Anchor, Genesis, KeyChange, KeyUse, LedgerId, LogName, PublicKey, RecordSigning,
+    SigningKeyRecord, SigningMode, SystemRecord, SystemRecordError, TailCut, TenantRecord,
+    TenantState,
+};
+use ledgerstone_model::{ErrorCode, SealedEvent, SealingPolicy, seal};
+use ledgerstone_proof::{
+    Hash, IngestedAt, Kind, Salt, SequenceNumber, SigningKey, TenantId, VerifyingKey, canonicalize,
+    sha256, split_content,
+};
+
+const FROZEN: &str = include_str!("fixtures/system_records.ndjson");
+
+fn at() -> IngestedAt {
+    IngestedAt::from_micros(common::RECEIVED_AT).expect("a good value")
+}
+
+fn key(seed: u8) -> VerifyingKey {
+    SigningKey::from_seed([seed; 32]).verifying_key()
+}
+
+fn tenant() -> TenantId {
+    TenantId::parse("acme").expect("a good value")
+}
+
+fn records() -> Vec<SystemRecord> {
+    let record_key = PublicKey::Ed25519(key(2));
+    let genesis = Genesis::new(
+        LedgerId::from_bytes(std::array::from_fn(|index| {
+            u8::try_from(index).unwrap_or_default()
+        })),
+        LogName::parse("ledgerstone").expect("a good value"),
+        tenant(),
+        &key(1),
+        record_key.clone(),
+        SigningMode::Record,
+    );
+    let rotated = SigningKeyRecord::new(PublicKey::Ed25519(key(3)), KeyUse::Record, at())
+        .replacing(record_key.key_id(), KeyChange::Rotation);
+    let first_log_key = SigningKeyRecord::new(PublicKey::Ed25519(key(4)), KeyUse::Log, at());
+    let from = SequenceNumber::new(42).expect("a good value");
+    let anchored = vec![sha256(b"one"), sha256(b"two"), sha256(b"three")];
+    vec![
+        SystemRecord::Genesis(Box::new(genesis.expect("a good value"))),
+        SystemRecord::SigningKey(rotated),
+        SystemRecord::SigningKey(first_log_key),
+        SystemRecord::RecordSigning(RecordSigning::new(from, SigningMode::Checkpoint)),
+        SystemRecord::Tenant(TenantRecord::new(tenant(), TenantState::Active)),
+        SystemRecord::Anchor(Anchor::new(anchored).expect("a good value")),
+        SystemRecord::TailCut(TailCut::new("log/7", 4096, 512, Hash::ZERO).expect("a good value")),
+    ]
+}
+
+#[test]
+fn the_bytes_are_frozen() {
+    let mut lines = Vec::new();
+    for record in records() {
+        record.write_event(at(), &mut lines);
+        lines.push(b'\n');
+    }
+    assert_eq!(String::from_utf8(lines).unwrap(), FROZEN);
+}
+
+#[test]
+fn frozen_records_are_read_back_for_ever() {
+    assert_eq!(FROZEN.lines().count(), records().len());
+    for (line, record) in FROZEN.lines().zip(records()) {
+        assert_eq!(SystemRecord::parse(line.as_bytes()), Ok((record, at())));
+        assert_eq!(canonicalize(line.as_bytes()).unwrap(), line.as_bytes());
+    }
+}
+
+#[test]
+fn any_changed_byte_is_refused_or_says_something_else() {
+    for (line, record) in FROZEN.lines().zip(records()) {
+        for index in 0..line.len() {
+            for bit in 0..8 {
+                let mut changed = line.as_bytes().to_vec();
+                changed[index] ^= 1 << bit;
+                if let Ok((other, other_at)) = SystemRecord::parse(&changed) {
+                    assert_ne!(
+                        (other, other_at),
+                        (record.clone(), at()),
+                        "byte {index} of {line}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_spelt_otherwise_is_refused_with_its_reason() {
+    use SystemRecordError::{Field, OtherSpelling};
+    let tenant = r#"{"event_type":"system.tenant","tenant":{"state":"active","tenant_id":"acme"},"timestamp":"2024-05-01T12:00:00.000000Z"}"#;
+    assert!(SystemRecord::parse(tenant.as_bytes()).is_ok());
+    for (from, to, error) in [
+        (
+            "\"state\":\"active\"",
+            "\"extra\":1,\"state\":\"active\"",
+            OtherSpelling,
+        ),
+        ("\"tenant\":{", "\"tag\":0,\"tenant\":{", OtherSpelling),
+        ("12:00:00.000000Z", "12:00:00Z", Field("timestamp")),
+        ("active", "dreaming", Field("state")),
+        ("\"acme\"", "\"Acme\"", Field("tenant_id")),
+        ("\"tenant\":{", "\"tenants\":{", Field("tenant")),
+        (
+            "system.tenant",
+            "system.pardon",
+            SystemRecordError::UnknownType("system.pardon".into()),
+        ),
+    ] {
+        let text = tenant.replacen(from, to, 1);
+        let found = SystemRecord::parse(text.as_bytes()).unwrap_err();
+        assert_eq!(found, error, "{text}");
+        let is_newer = matches!(error, SystemRecordError::UnknownType(_));
+        let code = if is_newer {
+            ErrorCode::UnsupportedFormatVersion
+        } else {
+            ErrorCode::RecordDamaged
+        };
+        assert_eq!(found.code(), code);
+    }
+}
+
+#[test]
+fn a_genesis_names_one_ledger_only() {
+    let line = FROZEN.lines().next().unwrap();
+    let other = line.replacen("\"ledger_id\":\"00", "\"ledger_id\":\"01", 1);
+    let found = SystemRecord::parse(other.as_bytes());
+    assert_eq!(found, Err(SystemRecordError::Field("log_key")));
+    let other = line.replacen("\"format_version\":1", "\"format_version\":2", 1);
+    let found = SystemRecord::parse(other.as_bytes());
+    assert_eq!(found, Err(SystemRecordError::Field("format_version")));
+}
+
+#[test]
+fn anchors_are_bounded_sorted_and_without_repetition() {
+    let hashes: Vec<Hash> = (0..1001_u32).map(|n| sha256(&n.to_be_bytes())).collect();
+    assert!(Anchor::new(hashes.clone()).is_err());
+    assert!(Anchor::new(Vec::new()).is_err());
+    assert!(Anchor::new(vec![Hash::ZERO, Hash::ZERO]).is_err());
+    let anchor = Anchor::new(hashes[..1000].to_vec()).unwrap();
+    assert!(anchor.checkpoints().is_sorted());
+    assert!(anchor.contains(&hashes[17]) && !anchor.contains(&hashes[1000]));
+}
+
+#[test]
+fn log_names_are_what_key_names_allow() {
+    for name in ["", "with space", "a+b", "a\nb", "é", &"x".repeat(129)] {
+        assert!(LogName::parse(name).is_err(), "{name}");
+    }
+    assert_eq!(
+        LogName::parse(LogName::DEFAULT).unwrap().as_str(),
+        "ledgerstone"
+    );
+}
+
+#[test]
+fn sealing_wraps_the_text_and_hashes_what_is_stored() {
+    let salt = Salt::from_bytes([9; 16]);
+    let event = common::parse(r#"{"event_type":"a","id":"7","timestamp":"2024-05-01T12:00:00Z"}"#);
+    let event = event.unwrap();
+    let text = event.text().to_vec();
+    let sealed = seal(event, &SealingPolicy::pass_through(), &salt);
+    assert_eq!(
+        (sealed.kind(), sealed.event_id().as_str()),
+        (Kind::Event, "7")
+    );
+    assert_eq!(
+        (sealed.event_type(), sealed.timestamp_micros()),
+        ("a", common::RECEIVED_AT)
+    );
+    assert_eq!(
+        split_content(sealed.content()).unwrap(),
+        (text.as_slice(), salt)
+    );
+    assert_eq!(sealed.content_hash(), &sha256(sealed.content()));
+}
+
+#[test]
+fn the_servers_records_bear_its_own_ids_and_kinds() {
+    let salt = Salt::from_bytes([9; 16]);
+    let number = SequenceNumber::new(12).unwrap();
+    for record in records() {
+        let sealed = SealedEvent::system(&record, &tenant(), number, at(), &salt);
+        assert_eq!(
+            (sealed.kind(), sealed.event_id().as_str()),
+            (Kind::System, "_12")
+        );
+        assert_eq!(sealed.tenant(), &tenant());
+        let (event, _) = split_content(sealed.content()).unwrap();
+        assert_eq!(SystemRecord::parse(event), Ok((record, at())));
+    }
+    let act = ledgerstone_model::Administration::new("create", "uid:0", "tenant", "acme");
+    let record = ledgerstone_model::AuditRecord::Administration(act);
+    let sealed = SealedEvent::audit(&record, &tenant(), [7; 16], at(), &salt).unwrap();
+    assert_eq!(sealed.kind(), Kind::Audit);
+    assert_eq!(
+        sealed.event_id().as_str(),
+        "_018f3406-9e00-7707-8707-070707070707"
+    );
+}
