@@ -1,0 +1,44 @@
+//! Log files of AWS `CloudTrail`, `{"Records":[…]}`, as AWS writes them to S3.
+//!
+//! `docs/importers/cloudtrail.md` says field by field where each goes. Nothing is lost: what the
+//! mapping does not take stays under its own name in `intake.unmapped`, and [`rebuild`] makes the
+//! record again out of the stored event.
+
+mod file;
+mod map;
+mod rebuild;
+
+use super::reader::Reader;
+use super::{ImportError, Importer, Input, Submissions};
+
+pub use map::map;
+pub use rebuild::{RebuildError, rebuild};
+
+/// The name of the format, in the table and in `intake.format`.
+pub const FORMAT: &str = "cloudtrail";
+
+/// The mapping's name in `intake.mapping`. A mapping that differs is another version.
+pub const MAPPING: &str = "cloudtrail/1";
+
+/// The importer `cloudtrail`.
+#[derive(Debug)]
+pub struct CloudTrail;
+
+impl Importer for CloudTrail {
+    fn name(&self) -> &'static str {
+        FORMAT
+    }
+
+    fn doc(&self) -> &'static str {
+        "AWS CloudTrail log files, {\"Records\":[…]}"
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["json"]
+    }
+
+    fn submissions<'a>(&self, input: Input<'a>) -> Result<Submissions<'a>, ImportError> {
+        let records = file::Records::open(Reader::open(input)?)?;
+        Ok(Box::new(records))
+    }
+}
