@@ -1,0 +1,131 @@
+//! What a deployment looks up all the time and must not search its ledgers for: tenants, signing
+//! keys, followers' cursors.
+//!
+//! All of it but the cursors is a projection of `system` records. The ledgers are the truth: a
+//! projection that is missing, damaged or of another version is built again from them, and one that
+//! knows more than the ledger says that the ledger was rolled back.
+
+mod error;
+mod files;
+mod projection;
+mod rollback;
+mod row;
+mod schema;
+mod sqlite;
+
+#[cfg(test)]
+mod tests;
+
+use ledgerstone_model::SystemRecord;
+use ledgerstone_model::system::{KeyUse, LedgerId, PublicKey, SigningMode, TenantState};
+use ledgerstone_proof::{Hash, IngestedAt, KeyId, SequenceNumber, TenantId};
+
+use crate::contract::Cursor;
+
+pub use error::AdminError;
+pub use rollback::refuse_rolled_back;
+pub use sqlite::{Opened, SqliteAdmin};
+
+/// Holds the projection of `system` records and the followers' cursors.
+///
+/// # What it promises
+///
+/// - **Atomic.** [`apply`](Self::apply) takes in all the records and the point after them, or
+///   nothing; when it returned, both survive a crash.
+/// - **Repeatable.** Applying records again changes nothing, and ledgers may come in any order
+///   among each other: only within a ledger are records given in sequence order.
+/// - **Never believed.** What is read is what was written, or the answer is
+///   [`AdminError::Damaged`]; the caller then calls [`rebuild`](Self::rebuild) and applies the
+///   records from the empty cursor.
+/// - **No secrets.** Public keys, opaque ids, numbers and times; no key material, no personal value.
+///
+/// One process writes. All methods block; a store is shared between threads.
+pub trait AdminStore: Send + Sync {
+    /// Takes in `system` records and remembers the point in the stream of changes after them.
+    fn apply(&self, records: &[ProjectedRecord], next: &ProjectionPoint) -> Result<(), AdminError>;
+
+    /// Up to where the projection goes; the default point when it is empty.
+    fn point(&self) -> Result<ProjectionPoint, AdminError>;
+
+    /// Every tenant, by name; `_system` too.
+    fn tenants(&self) -> Result<Vec<TenantRow>, AdminError>;
+
+    /// One tenant.
+    fn tenant(&self, name: &TenantId) -> Result<Option<TenantRow>, AdminError>;
+
+    /// The keys that signed or sign for a ledger, per use in the order of their announcement.
+    fn signing_keys(&self, ledger: &TenantId) -> Result<Vec<SigningKeyRow>, AdminError>;
+
+    /// From which number on a ledger's records are signed one by one or not, in order.
+    fn record_signing(&self, ledger: &TenantId) -> Result<Vec<RecordSigningRow>, AdminError>;
+
+    /// Where a follower stands; the empty cursor when it has saved none.
+    fn follower_cursor(&self, follower: &str) -> Result<Cursor, AdminError>;
+
+    /// Saves where a follower stands.
+    fn save_follower_cursor(&self, follower: &str, cursor: &Cursor) -> Result<(), AdminError>;
+
+    /// Drops the projection; it starts again from the empty cursor. Followers' cursors are kept
+    /// where they can still be read.
+    fn rebuild(&self) -> Result<(), AdminError>;
+}
+
+/// A `system` record and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectedRecord {
+    pub ledger: TenantId,
+    pub sequence_number: SequenceNumber,
+    pub ingested_at: IngestedAt,
+    pub record: SystemRecord,
+}
+
+/// How far the projection has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProjectionPoint {
+    /// Where to go on in the stream of changes.
+    pub cursor: Cursor,
+    /// The tree of `_system` up to there; `None` when none of its records has been seen.
+    pub system_tree: Option<SystemTree>,
+}
+
+/// Size and root of the tree of `_system`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemTree {
+    pub size: u64,
+    pub root: Hash,
+}
+
+/// A tenant, as far as the records seen say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantRow {
+    pub name: TenantId,
+    /// From the ledger's genesis; `None` while that has not been seen.
+    pub ledger_id: Option<LedgerId>,
+    /// When the genesis was ingested: from then on the tenant exists.
+    pub created_at: Option<IngestedAt>,
+    /// From the newest `system.tenant` record; `_system` has none.
+    pub state: Option<TenantState>,
+    /// Number of the first `system.tenant` record in `_system` that names the tenant.
+    pub created_by: Option<SequenceNumber>,
+}
+
+/// A key in its use for one ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningKeyRow {
+    pub usage: KeyUse,
+    pub key: PublicKey,
+    /// Number of the record in this ledger that announced the key: the genesis, whose keys sign
+    /// from itself on, or a `system.signing_key` record, whose key comes after it.
+    pub announced_by: SequenceNumber,
+    /// The time from which on it signs; the genesis names none.
+    pub not_before: Option<IngestedAt>,
+    /// The key announced next for the same use, which took this one's place.
+    pub replaced_by: Option<KeyId>,
+}
+
+/// How a ledger's records are signed from a number on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordSigningRow {
+    pub from: SequenceNumber,
+    pub mode: SigningMode,
+}

@@ -1,0 +1,34 @@
+//! The suite's view of the memory store, and the model for other harnesses.
+
+use std::sync::Arc;
+
+use super::Harness;
+use crate::contract::LedgerStore;
+use crate::memory::MemoryStore;
+
+/// A place in memory; stores opened in it one after the other share its commits.
+#[derive(Default)]
+pub struct MemoryHarness {
+    place: MemoryStore,
+}
+
+impl MemoryHarness {
+    /// An empty place.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Harness for MemoryHarness {
+    fn open(&self) -> Arc<dyn LedgerStore> {
+        Arc::new(self.place.reopen())
+    }
+
+    fn stop(&self, store: Arc<dyn LedgerStore>) {
+        drop(store);
+    }
+
+    fn crash(&self, store: Arc<dyn LedgerStore>) {
+        drop(store);
+    }
+}

@@ -1,0 +1,77 @@
+//! The embedded store: one directory, no other server.
+//!
+//! Truth is an append-only log of group commits and, once a log file is full, a sealed segment
+//! made from it; `HEAD` says how far both go. Everything else in the directory is derived.
+//! `docs/format.md` draws every byte.
+
+mod active;
+mod codec;
+pub mod files;
+mod format_file;
+mod frame;
+mod head_file;
+mod head_keeper;
+mod idx;
+mod ids;
+mod layout;
+mod log_file;
+mod open;
+mod payload;
+mod prepare;
+mod read;
+mod replay;
+mod seal;
+mod segment;
+mod sealed_load;
+mod shared;
+mod store;
+mod store_key;
+mod tree;
+mod verify;
+mod write;
+
+use std::fmt;
+
+pub use layout::Layout;
+pub use open::{Mode, OpenError, OpeningReport, TornTail};
+pub use shared::Options;
+pub use store::EmbeddedStore;
+
+/// Identity of a store: 128 random bits, drawn when it is created.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StoreId([u8; 16]);
+
+impl StoreId {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// Reads 32 lower-case hexadecimal digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        if text.len() != 32 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        let mut bytes = [0; 16];
+        for (place, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let digits = std::str::from_utf8(pair).ok()?;
+            *place = u8::from_str_radix(digits, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreId({self})")
+    }
+}

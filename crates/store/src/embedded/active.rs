@@ -1,0 +1,88 @@
+//! What is in memory of the unsealed logs: where each record's row lies, and its two hashes.
+
+use std::collections::VecDeque;
+
+use ledgerstone_proof::{CompactRange, Hash};
+
+use super::segment::LedgerStart;
+use crate::record::Head;
+
+/// Where an unsealed record lies.
+#[derive(Clone, Copy, Debug)]
+pub struct ActiveRecord {
+    /// Number of its log file.
+    pub log: u64,
+    /// Offset of its row in that file.
+    pub offset: u64,
+    pub len: u32,
+    pub leaf_hash: Hash,
+    pub record_hash: Hash,
+}
+
+/// Consecutive records of a ledger in one segment.
+#[derive(Clone, Copy, Debug)]
+pub struct SealedRun {
+    pub first: u64,
+    pub records: u32,
+    /// Place of the segment among the sealed ones.
+    pub segment: u32,
+    /// Offset of the ledger's entry in that segment's directory.
+    pub entry: u64,
+}
+
+/// One ledger, as far as the store knows it without reading.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    pub head: Head,
+    /// Hash and frontier after the last sealed record.
+    pub sealed_end: LedgerStart,
+    /// In sequence order, from 0 without a gap.
+    pub sealed: Vec<SealedRun>,
+    /// What follows the sealed records.
+    pub active: VecDeque<ActiveRecord>,
+}
+
+impl Ledger {
+    pub fn empty() -> Self {
+        Self {
+            head: Head::empty(),
+            sealed_end: LedgerStart { range: CompactRange::new(), record_hash: Hash::ZERO },
+            sealed: Vec::new(),
+            active: VecDeque::new(),
+        }
+    }
+
+    /// Sequence number of the first unsealed record.
+    pub fn active_first(&self) -> u64 {
+        self.sealed_end.range.size()
+    }
+
+    /// The sealed run that holds a number.
+    pub fn sealed_run(&self, number: u64) -> Option<SealedRun> {
+        let after = self.sealed.partition_point(|run| run.first <= number);
+        let run = self.sealed.get(after.checked_sub(1)?)?;
+        (number < run.first + u64::from(run.records)).then_some(*run)
+    }
+
+    pub fn active_record(&self, number: u64) -> Option<&ActiveRecord> {
+        let place = number.checked_sub(self.active_first())?;
+        self.active.get(usize::try_from(place).ok()?)
+    }
+
+    /// `record_hash` of the record before an unsealed one.
+    pub fn hash_before_active(&self, number: u64) -> Option<Hash> {
+        if number == self.active_first() {
+            return Some(self.sealed_end.record_hash);
+        }
+        self.active_record(number.checked_sub(1)?).map(|record| record.record_hash)
+    }
+
+    /// Takes over a sealed run: the records of that log leave the active part.
+    pub fn seal(&mut self, run: SealedRun, log: u64, end: LedgerStart) {
+        self.sealed.push(run);
+        self.sealed_end = end;
+        while self.active.front().is_some_and(|record| record.log <= log) {
+            self.active.pop_front();
+        }
+    }
+}

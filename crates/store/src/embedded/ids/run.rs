@@ -1,0 +1,273 @@
+//! A run on disk: sorted hashes with their sequence numbers, in checked pages, and a filter.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ledgerstone_proof::sha256;
+use thiserror::Error;
+
+use super::filter::Filter;
+use super::{IdHash, VERSION};
+use crate::embedded::StoreId;
+use crate::embedded::codec::{Malformed, Reader, put_hash, put_u32, put_u64};
+use crate::embedded::files::{DataFile, Files};
+
+const MAGIC: &[u8; 8] = b"LSIDS\r\n\0";
+const PAGE_BYTES: usize = 4096;
+const ENTRY_BYTES: usize = 24;
+/// Entries of a page; the rest of it is a checksum and zeros.
+const PAGE_ENTRIES: usize = (PAGE_BYTES - 4) / ENTRY_BYTES;
+
+/// Why a run cannot be used. It is then built again from the segments.
+#[derive(Debug, Error)]
+pub enum RunFault {
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error("page {page} does not match its checksum")]
+    Page { page: u64 },
+    #[error("the filter does not match its checksum")]
+    Filter,
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Commit ordinals whose ids a run holds: `from..to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Covers {
+    pub from: u64,
+    pub to: u64,
+}
+
+/// An open run file.
+#[derive(Debug, Clone)]
+pub struct RunFile {
+    file: Arc<DataFile>,
+    covers: Covers,
+    entries: u64,
+    filter: Arc<Filter>,
+}
+
+impl RunFile {
+    /// Writes a run; entries come sorted, `count` of them.
+    pub fn write(
+        files: &Files,
+        path: &Path,
+        store: &StoreId,
+        covers: Covers,
+        count: u64,
+        entries: impl Iterator<Item = (IdHash, u64)>,
+    ) -> std::io::Result<()> {
+        let file = files.create(path)?;
+        let mut filter = Filter::with_keys(count as usize);
+        let mut offset = PAGE_BYTES as u64;
+        let mut page = Vec::with_capacity(PAGE_BYTES);
+        let mut written = 0;
+        for (hash, number) in entries {
+            filter.insert(hash.0);
+            page.extend_from_slice(&hash.0.to_be_bytes());
+            put_u64(&mut page, number);
+            written += 1;
+            if page.len() == PAGE_ENTRIES * ENTRY_BYTES {
+                offset = flush_page(&file, &mut page, offset)?;
+            }
+        }
+        if !page.is_empty() {
+            offset = flush_page(&file, &mut page, offset)?;
+        }
+        let filter = filter.to_bytes();
+        file.write_all_at(&filter, offset)?;
+        file.write_all_at(&header(store, covers, written, &filter), 0)?;
+        file.sync_all()
+    }
+
+    /// Opens a run; header and filter are checked now, pages as they are read.
+    pub fn open(files: &Files, path: &Path, store: &StoreId) -> Result<Self, RunFault> {
+        let file = files.open_for_reading(path)?;
+        let header = file.read_at(0, PAGE_BYTES)?;
+        let mut reader = Reader::new(&header);
+        if reader.array::<8>()? != *MAGIC || reader.u32()? != VERSION {
+            return Err(reader.malformed("not a run of this version").into());
+        }
+        if reader.array::<16>()? != *store.as_bytes() {
+            return Err(reader.malformed("another store's run").into());
+        }
+        let covers = Covers { from: reader.u64()?, to: reader.u64()? };
+        let entries = reader.u64()?;
+        let filter_len = reader.u64()?;
+        let filter_crc = reader.u32()?;
+        let covered = header.get(..reader.offset()).unwrap_or_default();
+        if reader.hash()? != sha256(covered) {
+            return Err(reader.malformed("header does not match its SHA-256").into());
+        }
+        let filter_at = PAGE_BYTES as u64 * (1 + entries.div_ceil(PAGE_ENTRIES as u64));
+        if file.len()? != filter_at.saturating_add(filter_len) {
+            return Err(reader.malformed("wrong length").into());
+        }
+        let bytes = file.read_at(filter_at, filter_len as usize)?;
+        if crc32c::crc32c(&bytes) != filter_crc {
+            return Err(RunFault::Filter);
+        }
+        let filter = Arc::new(Filter::from_bytes(&bytes).ok_or(RunFault::Filter)?);
+        Ok(Self { file: Arc::new(file), covers, entries, filter })
+    }
+
+    pub fn covers(&self) -> Covers {
+        self.covers
+    }
+
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Sequence numbers recorded under this hash: none, or nearly always one.
+    pub fn find(&self, hash: IdHash) -> Result<Vec<u64>, RunFault> {
+        if self.entries == 0 || !self.filter.may_hold(hash.0) {
+            return Ok(Vec::new());
+        }
+        let pages = self.entries.div_ceil(PAGE_ENTRIES as u64);
+        // Hashes are evenly spread, so the page can be guessed; then the search closes in.
+        let (mut low, mut high) = (0, pages - 1);
+        let mut guess = (((hash.0 >> 64) * u128::from(pages)) >> 64) as u64;
+        loop {
+            let page = self.page(guess)?;
+            let (Some(first), Some(last)) = (page.first(), page.last()) else {
+                return Ok(Vec::new());
+            };
+            if hash < first.0 && guess > low {
+                high = guess - 1;
+            } else if hash > last.0 && guess < high {
+                low = guess + 1;
+            } else {
+                return Ok(matching(&page, hash));
+            }
+            let step = if guess < low { low } else { high };
+            guess = if high - low > 4 { u64::midpoint(low, high) } else { step };
+        }
+    }
+
+    fn page(&self, page: u64) -> Result<Vec<(IdHash, u64)>, RunFault> {
+        let bytes = self.file.read_at(PAGE_BYTES as u64 * (1 + page), PAGE_BYTES)?;
+        let left = self.entries - page * PAGE_ENTRIES as u64;
+        let count = (left as usize).min(PAGE_ENTRIES);
+        let (body, rest) = bytes.split_at(PAGE_BYTES - 4);
+        let mut crc = Reader::new(rest);
+        if crc.u32()? != crc32c::crc32c(body) {
+            return Err(RunFault::Page { page });
+        }
+        let mut reader = Reader::new(body);
+        let mut entries = Vec::with_capacity(count);
+        for _ in 0..count {
+            let hash = IdHash(u128::from_be_bytes(reader.array()?));
+            entries.push((hash, reader.u64()?));
+        }
+        Ok(entries)
+    }
+
+    /// All entries in order, page by page.
+    pub fn iter(&self) -> impl Iterator<Item = Result<(IdHash, u64), RunFault>> + '_ {
+        let pages = self.entries.div_ceil(PAGE_ENTRIES as u64);
+        (0..pages).flat_map(|page| match self.page(page) {
+            Ok(entries) => entries.into_iter().map(Ok).collect::<Vec<_>>(),
+            Err(fault) => vec![Err(fault)],
+        })
+    }
+}
+
+/// Entries with this hash in a sorted slice.
+pub fn matching(entries: &[(IdHash, u64)], hash: IdHash) -> Vec<u64> {
+    let from = entries.partition_point(|entry| entry.0 < hash);
+    entries[from..].iter().take_while(|entry| entry.0 == hash).map(|entry| entry.1).collect()
+}
+
+fn flush_page(file: &DataFile, page: &mut Vec<u8>, offset: u64) -> std::io::Result<u64> {
+    page.resize(PAGE_BYTES - 4, 0);
+    let crc = crc32c::crc32c(page);
+    put_u32(page, crc);
+    file.write_all_at(page, offset)?;
+    page.clear();
+    Ok(offset + PAGE_BYTES as u64)
+}
+
+fn header(store: &StoreId, covers: Covers, entries: u64, filter: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(PAGE_BYTES);
+    out.extend_from_slice(MAGIC);
+    put_u32(&mut out, VERSION);
+    out.extend_from_slice(store.as_bytes());
+    put_u64(&mut out, covers.from);
+    put_u64(&mut out, covers.to);
+    put_u64(&mut out, entries);
+    put_u64(&mut out, filter.len() as u64);
+    put_u32(&mut out, crc32c::crc32c(filter));
+    let digest = sha256(&out);
+    put_hash(&mut out, &digest);
+    out.resize(PAGE_BYTES, 0);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(count: u64) -> Vec<(IdHash, u64)> {
+        let mut entries: Vec<(IdHash, u64)> = (0..count)
+            .map(|i| {
+                let digest = sha256(&i.to_le_bytes());
+                let mut half = [0; 16];
+                half.copy_from_slice(&digest.as_bytes()[..16]);
+                (IdHash(u128::from_be_bytes(half)), i)
+            })
+            .collect();
+        entries.sort_unstable();
+        entries
+    }
+
+    fn written(count: u64) -> (tempfile::TempDir, RunFile, Vec<(IdHash, u64)>) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run");
+        let store = StoreId::from_bytes([1; 16]);
+        let entries = entries(count);
+        let covers = Covers { from: 0, to: count };
+        let list = entries.clone().into_iter();
+        RunFile::write(&Files::new(), &path, &store, covers, count, list).unwrap();
+        let run = RunFile::open(&Files::new(), &path, &store).unwrap();
+        (directory, run, entries)
+    }
+
+    #[test]
+    fn every_entry_is_found_and_others_are_not() {
+        for count in [1, 169, 170, 171, 5_000] {
+            let (_directory, run, entries) = written(count);
+            for (hash, number) in &entries {
+                assert_eq!(run.find(*hash).unwrap(), vec![*number]);
+                assert!(run.find(IdHash(hash.0 ^ 1)).unwrap().is_empty());
+            }
+            let listed: Vec<_> = run.iter().map(Result::unwrap).collect();
+            assert_eq!(listed, entries);
+        }
+    }
+
+    #[test]
+    fn a_flipped_byte_anywhere_is_noticed() {
+        let (_directory, run, entries) = written(500);
+        let path = run.path().to_owned();
+        let store = StoreId::from_bytes([1; 16]);
+        let good = std::fs::read(&path).unwrap();
+        for at in (0..good.len()).step_by(7).filter(|at| *at < 96 || *at >= PAGE_BYTES) {
+            let mut bad = good.clone();
+            bad[at] ^= 0x10;
+            std::fs::write(&path, &bad).unwrap();
+            let noticed = match RunFile::open(&Files::new(), &path, &store) {
+                Err(_) => true,
+                Ok(run) => {
+                    run.iter().any(|entry| entry.is_err())
+                        || entries.iter().any(|(hash, _)| run.find(*hash).is_err())
+                }
+            };
+            assert!(noticed, "byte {at}");
+        }
+    }
+}

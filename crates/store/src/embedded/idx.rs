@@ -1,0 +1,215 @@
+//! `.idx`: the derived index of one segment: ids, ledgers and times, and room for more.
+//!
+//! It is bound to the segment's bytes by a digest, checked section by section, and built again
+//! from the segment whenever it is missing or does not fit.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ledgerstone_proof::{Hash, sha256};
+
+use super::StoreId;
+use super::codec::{Malformed, Reader, put_bytes, put_hash, put_u32, put_u64, put_varint};
+use super::files::Files;
+use super::ids::{IdHash, IdHasher, MemoryRun};
+use super::segment::{DirectoryEntry, Segment, SegmentFault, list_digest};
+
+const MAGIC: &[u8; 8] = b"LSIDX\r\n\0";
+/// Version of the container.
+pub const VERSION: u32 = 1;
+
+/// What a section holds. Numbers are on disk: never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexSection {
+    /// Sorted `(128-bit id hash, place in the segment)`.
+    Ids = 1,
+    /// `(tenant, first number, records, first place)` per ledger: number → place.
+    Sequence = 2,
+    /// `ingested_at` in microseconds per place, 8 bytes each.
+    Time = 3,
+}
+
+const SECTIONS: [IndexSection; 3] =
+    [IndexSection::Ids, IndexSection::Sequence, IndexSection::Time];
+
+/// An index in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentIndex {
+    /// Sorted by hash.
+    pub ids: Vec<(IdHash, u32)>,
+    pub ledgers: Vec<IndexedLedger>,
+    /// Microseconds since 1970, by place.
+    pub times: Vec<i64>,
+}
+
+/// Where one ledger's records lie among those of the segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexedLedger {
+    pub tenant: String,
+    pub first: u64,
+    pub records: u64,
+    pub first_place: u64,
+}
+
+/// Path of a segment's index.
+pub fn path_of(segment: &Path) -> PathBuf {
+    segment.with_extension("idx")
+}
+
+impl SegmentIndex {
+    /// Builds the index from the segment.
+    pub fn build(segment: &Segment, hasher: &IdHasher) -> Result<Self, SegmentFault> {
+        let mut index = Self { ids: Vec::new(), ledgers: Vec::new(), times: Vec::new() };
+        for (_, entry) in segment.directory()? {
+            index.add_ledger(segment, &entry, hasher)?;
+        }
+        index.ids.sort_unstable();
+        Ok(index)
+    }
+
+    fn add_ledger(
+        &mut self,
+        segment: &Segment,
+        entry: &DirectoryEntry,
+        hasher: &IdHasher,
+    ) -> Result<(), SegmentFault> {
+        self.ledgers.push(IndexedLedger {
+            tenant: entry.tenant.as_str().to_owned(),
+            first: entry.first,
+            records: entry.records,
+            first_place: entry.first_local,
+        });
+        for block in &entry.blocks {
+            for columns in segment.columns(block)? {
+                let place = self.times.len() as u32;
+                self.ids.push((hasher.hash(&entry.tenant, &columns.event_id), place));
+                self.times.push(columns.ingested_at.micros());
+            }
+        }
+        Ok(())
+    }
+
+    /// The ids with sequence numbers, as duplicate detection wants them.
+    pub fn id_run(&self, from: u64) -> MemoryRun {
+        let number = |place: u32| {
+            let place = u64::from(place);
+            let after = self.ledgers.partition_point(|ledger| ledger.first_place <= place);
+            self.ledgers
+                .get(after.saturating_sub(1))
+                .map_or(0, |ledger| ledger.first + (place - ledger.first_place))
+        };
+        let entries = self.ids.iter().map(|(hash, place)| (*hash, number(*place))).collect();
+        MemoryRun::new(from, from + self.ids.len() as u64, entries)
+    }
+
+    fn encode(&self, store: &StoreId, segment: &Hash) -> Vec<u8> {
+        let sections = [self.encode_ids(), self.encode_ledgers(), self.encode_times()];
+        let mut header = Vec::new();
+        header.extend_from_slice(MAGIC);
+        put_u32(&mut header, VERSION);
+        header.extend_from_slice(store.as_bytes());
+        put_hash(&mut header, segment);
+        put_u32(&mut header, sections.len() as u32);
+        for (kind, bytes) in SECTIONS.iter().zip(&sections) {
+            put_u32(&mut header, *kind as u32);
+            put_u64(&mut header, bytes.len() as u64);
+            put_hash(&mut header, &sha256(bytes));
+        }
+        let digest = sha256(&header);
+        put_hash(&mut header, &digest);
+        header.extend(sections.into_iter().flatten());
+        header
+    }
+
+    fn encode_ids(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.ids.len() * 20);
+        for (hash, place) in &self.ids {
+            out.extend_from_slice(&hash.0.to_be_bytes());
+            put_u32(&mut out, *place);
+        }
+        out
+    }
+
+    fn encode_ledgers(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for ledger in &self.ledgers {
+            put_bytes(&mut out, ledger.tenant.as_bytes());
+            put_varint(&mut out, ledger.first);
+            put_varint(&mut out, ledger.records);
+            put_varint(&mut out, ledger.first_place);
+        }
+        out
+    }
+
+    fn encode_times(&self) -> Vec<u8> {
+        self.times.iter().flat_map(|micros| micros.to_le_bytes()).collect()
+    }
+
+    fn decode(bytes: &[u8], store: &StoreId, segment: &Hash) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        if reader.array::<8>()? != *MAGIC || reader.u32()? != VERSION {
+            return Err(reader.malformed("not an index of this version"));
+        }
+        if reader.array::<16>()? != *store.as_bytes() || reader.hash()? != *segment {
+            return Err(reader.malformed("index of another segment"));
+        }
+        let count = reader.u32()?;
+        let mut table = Vec::new();
+        for _ in 0..count {
+            table.push((reader.u32()?, reader.u64()?, reader.hash()?));
+        }
+        let covered = bytes.get(..reader.offset()).unwrap_or_default();
+        if reader.hash()? != sha256(covered) {
+            return Err(reader.malformed("index header does not match its SHA-256"));
+        }
+        let mut index = Self { ids: Vec::new(), ledgers: Vec::new(), times: Vec::new() };
+        for (kind, len, digest) in table {
+            let section = reader.take(usize::try_from(len).unwrap_or(usize::MAX))?;
+            if sha256(section) != digest {
+                return Err(reader.malformed("index section does not match its SHA-256"));
+            }
+            index.decode_section(kind, section)?;
+        }
+        reader.finish()?;
+        Ok(index)
+    }
+
+    fn decode_section(&mut self, kind: u32, section: &[u8]) -> Result<(), Malformed> {
+        let mut reader = Reader::new(section);
+        while !reader.is_empty() {
+            if kind == IndexSection::Ids as u32 {
+                let hash = IdHash(u128::from_be_bytes(reader.array()?));
+                self.ids.push((hash, reader.u32()?));
+            } else if kind == IndexSection::Sequence as u32 {
+                self.ledgers.push(IndexedLedger {
+                    tenant: reader.str()?.to_owned(),
+                    first: reader.varint()?,
+                    records: reader.varint()?,
+                    first_place: reader.varint()?,
+                });
+            } else if kind == IndexSection::Time as u32 {
+                self.times.push(i64::from_le_bytes(reader.array()?));
+            } else {
+                // A section of a later minor version: skipped.
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the index beside its segment, replacing what is there.
+    pub fn save(&self, files: &Files, segment: &Segment, store: &StoreId) -> io::Result<()> {
+        let bytes = self.encode(store, &identity(segment));
+        files.replace(&path_of(segment.path()), &bytes, 0o640)
+    }
+
+    /// Reads the index of a segment; `None` when it is missing or is not this segment's.
+    pub fn load(segment: &Segment, store: &StoreId) -> Option<Self> {
+        let bytes = std::fs::read(path_of(segment.path())).ok()?;
+        Self::decode(&bytes, store, &identity(segment)).ok()
+    }
+}
+
+fn identity(segment: &Segment) -> Hash {
+    list_digest([segment.header()])
+}

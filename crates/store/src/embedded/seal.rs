@@ -1,0 +1,278 @@
+//! Turns full log files into segments: written beside, verified, renamed, then the log goes.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledgerstone_proof::TenantId;
+use thiserror::Error;
+
+use super::active::SealedRun;
+use super::codec::Malformed;
+use super::head_keeper::write_head;
+use super::idx::SegmentIndex;
+use super::ids::MemoryRun;
+use super::log_file::{End, Frames, LogHeader};
+use super::payload::{Payload, Row};
+use super::prepare::spare_path;
+use super::segment::{
+    self, LedgerStart, Sealed, Segment, SegmentFault, SegmentInput, list_digest,
+};
+use super::shared::{Shared, State};
+use crate::record::StoredCheckpoint;
+
+const RETRY: Duration = Duration::from_secs(1);
+/// Pause between looks at the age of the log, and between merges that failed.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// Why a log file could not be sealed. The log stays and the attempt is made again.
+#[derive(Debug, Error)]
+pub enum SealError {
+    #[error("log file {log}: {fault}")]
+    Log { log: u64, fault: String },
+    #[error("the new segment did not pass: {0}")]
+    Recompute(#[from] segment::RecomputeError),
+    #[error(transparent)]
+    Segment(#[from] SegmentFault),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// `HEAD` could not be written: writing has ended.
+    #[error("writing HEAD failed: {0}")]
+    Head(io::Error),
+}
+
+impl From<Malformed> for SealError {
+    fn from(fault: Malformed) -> Self {
+        Self::Segment(fault.into())
+    }
+}
+
+/// Background thread: seals full logs, oldest first, and merges runs of ids.
+pub fn run(shared: &Shared) {
+    while !shared.stopping() {
+        let full = shared.read().logs.front().is_some_and(|log| log.full);
+        if !full {
+            let signals = shared.signals();
+            drop(shared.signals.changed.wait_timeout(signals, IDLE));
+            continue;
+        }
+        match seal_oldest(shared) {
+            Ok(()) => {
+                shared.set_degraded("sealing", None);
+                merge_ids(shared);
+            }
+            Err(SealError::Head(error)) => {
+                super::write::poison(shared, &format!("writing HEAD failed: {error}"));
+                return;
+            }
+            Err(error) => {
+                shared.set_degraded("sealing", Some(error.to_string()));
+                let signals = shared.signals();
+                drop(shared.signals.changed.wait_timeout(signals, RETRY));
+            }
+        }
+    }
+}
+
+/// What is known of the log before it is read.
+struct Oldest {
+    number: u64,
+    path: std::path::PathBuf,
+    first_ordinal: u64,
+    last_frame: u64,
+    end: u64,
+    key_generation: crate::record::KeyGeneration,
+}
+
+fn oldest(state: &State) -> Option<Oldest> {
+    let log = state.logs.front().filter(|log| log.full)?;
+    Some(Oldest {
+        number: log.number,
+        path: log.file.path().to_owned(),
+        first_ordinal: log.first_ordinal,
+        last_frame: log.last_frame,
+        end: log.end,
+        key_generation: state.key_generation,
+    })
+}
+
+/// Seals the oldest full log file, if there is one.
+pub fn seal_oldest(shared: &Shared) -> Result<(), SealError> {
+    let Some(log) = oldest(&shared.read()) else { return Ok(()) };
+    let (path, sealed) = write_segment(shared, &log)?;
+    let segment = Arc::new(Segment::open(&shared.files, &path, &shared.store)?);
+    let run = index(shared, &segment, log.first_ordinal)?;
+    take_over(shared, &log, &segment, &sealed, run)?;
+    write_head(shared, false).map_err(SealError::Head)?;
+    drop_log(shared, &log.path)?;
+    shared.signals.changed.notify_all();
+    Ok(())
+}
+
+/// Writes, verifies and renames the segment of a log.
+fn write_segment(
+    shared: &Shared,
+    log: &Oldest,
+) -> Result<(std::path::PathBuf, Sealed), SealError> {
+    let path = shared.layout.segment(log.first_ordinal, 1);
+    let beside = path.with_extension("seg.tmp");
+    for old in [&beside, &path] {
+        if old.exists() {
+            shared.files.unlink(old)?;
+        }
+    }
+    let bytes = shared.files.open_for_reading(&log.path)?.read_at(0, log.end as usize)?;
+    let payloads = decode_log(shared, log, &bytes)?;
+    let input = input(shared, log, &payloads);
+    let start_of = |tenant: &TenantId| start_of(shared, tenant);
+    let sealed = segment::write(&shared.files, &beside, &input, &start_of)?;
+    segment::recompute(&shared.files, &beside, &shared.store)?;
+    shared.files.open_for_reading(&beside)?.make_read_only()?;
+    shared.files.rename(&beside, &path)?;
+    shared.files.sync_directory(&shared.layout.segments())?;
+    Ok((path, sealed))
+}
+
+fn start_of(shared: &Shared, tenant: &TenantId) -> LedgerStart {
+    let state = shared.read();
+    match state.ledgers.get(tenant) {
+        Some(ledger) => ledger.sealed_end.clone(),
+        None => super::active::Ledger::empty().sealed_end,
+    }
+}
+
+fn decode_log<'a>(
+    shared: &Shared,
+    log: &Oldest,
+    bytes: &'a [u8],
+) -> Result<Vec<Payload<'a>>, SealError> {
+    let header = LogHeader::decode(bytes.get(..super::frame::SECTOR).unwrap_or_default(), &shared.store)?;
+    let mut frames = Frames::new(bytes, header.nonce);
+    let mut payloads = Vec::new();
+    let mut last = 0;
+    loop {
+        match frames.next_frame() {
+            Ok(frame) => {
+                last = frame.number;
+                payloads.push(Payload::decode(frame.payload)?);
+            }
+            Err(End::Clean) => break,
+            Err(End::Bad(bad)) => {
+                let fault = format!("{} at byte {}", bad.reason, bad.start);
+                return Err(SealError::Log { log: log.number, fault });
+            }
+        }
+    }
+    if last != log.last_frame {
+        let fault = format!("it ends at frame {last} instead of {}", log.last_frame);
+        return Err(SealError::Log { log: log.number, fault });
+    }
+    Ok(payloads)
+}
+
+fn input<'a>(shared: &Shared, log: &Oldest, payloads: &'a [Payload<'a>]) -> SegmentInput<'a> {
+    let mut runs: Vec<(TenantId, Vec<&'a Row<'a>>)> = Vec::new();
+    let mut positions = std::collections::BTreeMap::new();
+    let mut checkpoints = Vec::new();
+    let mut anchored = Vec::new();
+    for payload in payloads {
+        for run in &payload.runs {
+            runs.push((run.tenant.clone(), run.rows.iter().collect()));
+        }
+        positions.extend(payload.all_positions.iter().cloned());
+        positions.extend(payload.moved_positions.iter().cloned());
+        checkpoints.extend(payload.checkpoints.iter().cloned());
+        anchored.extend(payload.anchored.iter().cloned());
+    }
+    SegmentInput {
+        store: shared.store,
+        first_ordinal: log.first_ordinal,
+        log_number: log.number,
+        last_frame: log.last_frame,
+        key_generation: log.key_generation,
+        runs,
+        positions: positions.into_iter().collect(),
+        checkpoints: worth_keeping(checkpoints),
+        anchored,
+    }
+}
+
+/// Of the checkpoints in one log: the newest of each ledger, and those kept for good.
+fn worth_keeping(checkpoints: Vec<StoredCheckpoint>) -> Vec<StoredCheckpoint> {
+    let mut state = State::empty();
+    checkpoints.into_iter().for_each(|checkpoint| state.keep_checkpoint(checkpoint));
+    let mut kept: Vec<_> = state.checkpoints.into_values().flatten().collect();
+    kept.sort_by(|a, b| (&a.tenant, a.size).cmp(&(&b.tenant, b.size)));
+    kept
+}
+
+fn index(shared: &Shared, segment: &Segment, from: u64) -> Result<MemoryRun, SealError> {
+    let index = SegmentIndex::build(segment, &shared.hasher)?;
+    match index.save(&shared.files, segment, &shared.store) {
+        Ok(()) => shared.set_degraded("index", None),
+        // The index is derived: what is in memory serves, and the next opening writes it.
+        Err(error) => shared.set_degraded("index", Some(format!("writing an index failed: {error}"))),
+    }
+    Ok(index.id_run(from))
+}
+
+/// Moves the log's records from the active part to the sealed one.
+fn take_over(
+    shared: &Shared,
+    log: &Oldest,
+    segment: &Arc<Segment>,
+    sealed: &Sealed,
+    ids: MemoryRun,
+) -> Result<(), SealError> {
+    let directory = segment.directory()?;
+    let mut state = shared.write();
+    let place = state.segments.len() as u32;
+    for ((offset, entry), (tenant, end)) in directory.iter().zip(&sealed.ends) {
+        debug_assert_eq!(&entry.tenant, tenant);
+        if let Some(ledger) = state.ledgers.get_mut(tenant) {
+            let records = entry.records as u32;
+            let run = SealedRun { first: entry.first, records, segment: place, entry: *offset };
+            ledger.seal(run, log.number, end.clone());
+        }
+    }
+    state.segments.push(segment.clone());
+    state.segments_digest = list_digest(state.segments.iter().map(|segment| segment.header()));
+    state.ids.push(ids);
+    state.logs.pop_front();
+    Ok(())
+}
+
+/// Removes a sealed log file, or keeps one for its blocks.
+fn drop_log(shared: &Shared, path: &Path) -> Result<(), SealError> {
+    let spare = spare_path(shared);
+    let wanted = !shared.signals().spare && !spare.exists();
+    if wanted {
+        shared.files.rename(path, &spare)?;
+        shared.signal(|signals| signals.spare = true);
+    } else {
+        shared.files.unlink(path)?;
+    }
+    shared.files.sync_directory(&shared.layout.logs())?;
+    Ok(())
+}
+
+/// Merges runs of ids until none is due. A failure leaves the old runs in use.
+pub fn merge_ids(shared: &Shared) {
+    let directory = shared.layout.ids();
+    loop {
+        let tiers = shared.read().ids.clone();
+        match tiers.merge_once(&shared.files, &directory, &shared.store) {
+            Ok(Some(merged)) => {
+                let unused = merged.unused(&directory);
+                shared.write().ids = merged;
+                // A file that stays is swept at the next merge.
+                unused.iter().for_each(|path| drop(shared.files.unlink(path)));
+            }
+            Ok(None) => return shared.set_degraded("ids", None),
+            Err(fault) => {
+                return shared.set_degraded("ids", Some(format!("merging ids failed: {fault}")));
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Sealed segments: what a full log file becomes, ordered by ledger, compressed, read-only.
+//!
+//! A segment verifies by itself: its directory holds, per ledger, the hash and the frontier before
+//! its first record and the hash and root after its last. Every byte of the file is covered by a
+//! SHA-256: sections by the table in the header, the header by its own.
+
+pub mod block;
+pub mod directory;
+mod header;
+mod inspect;
+mod reader;
+mod recompute;
+mod writer;
+
+pub use directory::DirectoryEntry;
+pub use header::{SegmentHeader, list_digest};
+pub use inspect::inspect;
+pub use reader::{Segment, SegmentFault};
+pub use recompute::{RecomputeError, recompute};
+pub use writer::{LedgerStart, Sealed, SegmentInput, write};
+
+/// Version of the container.
+pub const VERSION: u32 = 1;

@@ -1,0 +1,239 @@
+//! Blocks: the columns of a few dozen records of one ledger, and their contents, compressed.
+
+use ledgerstone_proof::{EventId, IngestedAt, KeyId, Kind};
+
+use crate::embedded::codec::{
+    Malformed, Reader, put_bytes, put_varint, unzigzag, zigzag,
+};
+use crate::embedded::payload::{kind_byte, read_kind};
+
+/// Contents of a block are gathered up to this many bytes before compression.
+pub const CONTENT_BYTES: usize = 64 << 10;
+/// Records of a block at most, so that few headers are rebuilt to read one.
+pub const RECORDS_MAX: usize = 256;
+/// No block is larger than this once decompressed: one content of the greatest size and its like.
+pub const RAW_MAX: usize = 16 << 20;
+
+const COLUMN_LEVEL: i32 = 1;
+const ID_TEXT: u8 = 0;
+const ID_UUID: u8 = 1;
+
+/// The columns of one record in a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns {
+    pub kind: Kind,
+    pub event_id: EventId,
+    pub ingested_at: IngestedAt,
+    /// Length of the content; `None` once it has been dropped.
+    pub content_len: Option<u64>,
+}
+
+/// Encodes the columns of a block.
+pub fn encode_columns(records: &[Columns]) -> std::io::Result<Vec<u8>> {
+    let mut raw = Vec::with_capacity(records.len() * 24);
+    put_varint(&mut raw, records.len() as u64);
+    for record in records {
+        raw.push(kind_byte(record.kind));
+    }
+    let mut last = 0_i64;
+    for record in records {
+        let micros = record.ingested_at.micros();
+        put_varint(&mut raw, zigzag(micros.wrapping_sub(last)));
+        last = micros;
+    }
+    for record in records {
+        put_varint(&mut raw, record.content_len.map_or(0, |len| len + 1));
+    }
+    for record in records {
+        put_event_id(&mut raw, record.event_id.as_str());
+    }
+    let mut out = Vec::new();
+    put_varint(&mut out, raw.len() as u64);
+    out.extend(zstd::bulk::compress(&raw, COLUMN_LEVEL)?);
+    Ok(out)
+}
+
+/// Decodes the columns of a block.
+pub fn decode_columns(bytes: &[u8]) -> Result<Vec<Columns>, Malformed> {
+    let broken = |what| Malformed { what, offset: 0 };
+    let mut packed = Reader::new(bytes);
+    let raw_len = usize::try_from(packed.varint()?).unwrap_or(usize::MAX);
+    if raw_len > RAW_MAX {
+        return Err(broken("columns larger than allowed"));
+    }
+    let packed = bytes.get(packed.offset()..).unwrap_or_default();
+    let raw = zstd::bulk::decompress(packed, raw_len)
+        .map_err(|_| broken("columns do not unpack"))?;
+    let mut reader = Reader::new(&raw);
+    let count = reader.count(4)?;
+    let mut kinds = Vec::with_capacity(count);
+    for _ in 0..count {
+        kinds.push(read_kind(&mut reader)?);
+    }
+    let mut times = Vec::with_capacity(count);
+    let mut last = 0_i64;
+    for _ in 0..count {
+        last = last.wrapping_add(unzigzag(reader.varint()?));
+        times.push(IngestedAt::from_micros(last).map_err(|_| broken("time out of range"))?);
+    }
+    let mut lens = Vec::with_capacity(count);
+    for _ in 0..count {
+        lens.push(reader.varint()?.checked_sub(1));
+    }
+    let mut records = Vec::with_capacity(count);
+    for ((kind, ingested_at), content_len) in kinds.into_iter().zip(times).zip(lens) {
+        let event_id = read_event_id(&mut reader)?;
+        records.push(Columns { kind, event_id, ingested_at, content_len });
+    }
+    reader.finish()?;
+    Ok(records)
+}
+
+fn put_event_id(out: &mut Vec<u8>, id: &str) {
+    match uuid_bytes(id) {
+        Some(bytes) => {
+            out.push(ID_UUID);
+            out.extend_from_slice(&bytes);
+        }
+        None => {
+            out.push(ID_TEXT);
+            put_bytes(out, id.as_bytes());
+        }
+    }
+}
+
+fn read_event_id(reader: &mut Reader<'_>) -> Result<EventId, Malformed> {
+    let parse = |text: &str, reader: &Reader<'_>| {
+        EventId::parse_stored(text).map_err(|_| reader.malformed("bad event id"))
+    };
+    match reader.u8()? {
+        ID_TEXT => parse(reader.str()?, reader),
+        ID_UUID => {
+            let mut text = [0_u8; 36];
+            write_uuid(&reader.array()?, &mut text);
+            let text = std::str::from_utf8(&text).map_err(|_| reader.malformed("bad uuid"))?;
+            parse(text, reader)
+        }
+        _ => Err(reader.malformed("unknown form of an event id")),
+    }
+}
+
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+
+/// The 16 bytes of a lower-case hyphenated UUID; nothing else, so that the text comes back.
+fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
+    let text = text.as_bytes();
+    if text.len() != 36 || HYPHENS.iter().any(|at| text[*at] != b'-') {
+        return None;
+    }
+    let mut bytes = [0_u8; 16];
+    let digits = text.iter().enumerate().filter(|(at, _)| !HYPHENS.contains(at));
+    for (place, (_, digit)) in digits.enumerate() {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        bytes[place / 2] = (bytes[place / 2] << 4) | value;
+    }
+    Some(bytes)
+}
+
+fn write_uuid(bytes: &[u8; 16], out: &mut [u8; 36]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    for (at, place) in out.iter_mut().enumerate() {
+        *place = if HYPHENS.contains(&at) {
+            b'-'
+        } else {
+            nibbles.next().map_or(b'0', |nibble| DIGITS[usize::from(nibble)])
+        };
+    }
+}
+
+/// Writes the signatures of a block; nothing at all when there are none.
+pub fn encode_signatures(signatures: &[Option<(u64, &[u8])>], out: &mut Vec<u8>) {
+    if signatures.iter().all(Option::is_none) {
+        return;
+    }
+    for signature in signatures {
+        match signature {
+            Some((key, bytes)) => {
+                put_varint(out, key + 1);
+                put_bytes(out, bytes);
+            }
+            None => put_varint(out, 0),
+        }
+    }
+}
+
+/// Reads the signatures of a block of `count` records.
+pub fn decode_signatures<'a>(
+    bytes: &'a [u8],
+    count: usize,
+    keys: &'a [KeyId],
+) -> Result<Vec<Option<(&'a KeyId, &'a [u8])>>, Malformed> {
+    if bytes.is_empty() {
+        return Ok(vec![None; count]);
+    }
+    let mut reader = Reader::new(bytes);
+    let mut signatures = Vec::with_capacity(count);
+    for _ in 0..count {
+        let signature = match reader.varint()?.checked_sub(1) {
+            None => None,
+            Some(place) => {
+                let key = usize::try_from(place).ok().and_then(|place| keys.get(place));
+                let key = key.ok_or_else(|| reader.malformed("unknown signing key"))?;
+                Some((key, reader.bytes()?))
+            }
+        };
+        signatures.push(signature);
+    }
+    reader.finish()?;
+    Ok(signatures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns(id: &str, micros: i64, content_len: Option<u64>) -> Columns {
+        Columns {
+            kind: Kind::Event,
+            event_id: EventId::parse_stored(id).unwrap(),
+            ingested_at: IngestedAt::from_micros(micros).unwrap(),
+            content_len,
+        }
+    }
+
+    #[test]
+    fn columns_come_back_with_every_form_of_id() {
+        let records = vec![
+            columns("018f3a5e-0000-7000-8000-0123456789ab", 1_700_000_000_000_000, Some(900)),
+            columns("018F3A5E-0000-7000-8000-0123456789AB", 1_700_000_000_000_001, None),
+            columns("_7", 1_700_000_000_000_001, Some(0)),
+            columns("a", -5, Some(1)),
+        ];
+        let bytes = encode_columns(&records).unwrap();
+        assert_eq!(decode_columns(&bytes).unwrap(), records);
+    }
+
+    #[test]
+    fn bad_columns_are_an_error() {
+        assert!(decode_columns(b"nonsense").is_err());
+        let mut bytes = vec![4];
+        bytes.extend(zstd::bulk::compress(&[200, 200, 200, 1], 1).unwrap());
+        assert!(decode_columns(&bytes).is_err());
+        assert!(decode_columns(&[0xff, 0xff, 0xff, 0xff, 0x7f, 1]).is_err());
+    }
+
+    #[test]
+    fn signatures_come_back() {
+        let keys = [KeyId::parse("0011223344556677").unwrap()];
+        let mut out = Vec::new();
+        encode_signatures(&[None, Some((0, &[7; 64]))], &mut out);
+        let read = decode_signatures(&out, 2, &keys).unwrap();
+        assert_eq!(read, vec![None, Some((&keys[0], &[7_u8; 64][..]))]);
+        assert_eq!(decode_signatures(&[], 2, &keys).unwrap(), vec![None, None]);
+    }
+}

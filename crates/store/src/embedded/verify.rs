@@ -1,0 +1,229 @@
+//! What the store shows to the verifier: its parts, read again from the medium.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ledgerstone_proof::{Hash, SequenceNumber};
+
+use super::head_file::HeadFile;
+use super::log_file::{End, Frames, LogHeader};
+use super::payload::{Payload, PayloadRun};
+use super::read::io_error;
+use super::segment::{self, Segment, SegmentFault};
+use super::shared::Shared;
+use crate::contract::{Inspector, Part, PartContents, RunClaims, RunRecord};
+use crate::error::ReadError;
+use crate::record::{Check, ContainerFinding, Location};
+
+/// Ids of log parts have this bit; the others are places in the list of segments.
+const LOG_PART: u64 = 1 << 63;
+
+/// All parts, and what is wrong with the store as a whole.
+pub fn parts(shared: &Shared) -> Result<(Vec<Part>, Vec<ContainerFinding>), ReadError> {
+    let state = shared.read();
+    let mut findings = state.findings.clone();
+    let mut parts = Vec::new();
+    let segments: Vec<Arc<Segment>> = state.segments.clone();
+    for (place, segment) in segments.iter().enumerate() {
+        let location = location(shared, segment.path(), 0);
+        let contents = match (segment.checkpoints(), segment.anchored()) {
+            (Ok(checkpoints), Ok(anchored)) => PartContents { checkpoints, anchored },
+            // The inspection of the part names the section.
+            _ => PartContents::default(),
+        };
+        let records = segment.header().records;
+        parts.push(Part { id: place as u64, records, location, contents });
+    }
+    for log in &state.logs {
+        let contents = PartContents {
+            checkpoints: log.checkpoints.clone(),
+            anchored: log.anchored.clone(),
+        };
+        let location = location(shared, log.file.path(), 0);
+        parts.push(Part { id: LOG_PART | log.number, records: log.records, location, contents });
+    }
+    drop(state);
+    findings.extend(head_findings(shared));
+    findings.dedup();
+    Ok((parts, findings))
+}
+
+/// Reads `HEAD` again. A block that is being written at this moment is read once more.
+fn head_findings(shared: &Shared) -> Vec<ContainerFinding> {
+    let Some(key) = super::open::store_key_of(shared) else { return Vec::new() };
+    let mut findings = Vec::new();
+    for _ in 0..3 {
+        let bytes = std::fs::read(shared.layout.head()).unwrap_or_default();
+        let head = HeadFile::decode(&bytes, &shared.store, &key);
+        findings = super::open::head_faults(&head);
+        if findings.is_empty() {
+            break;
+        }
+    }
+    let known = &shared.read().findings;
+    findings.retain(|finding| !known.contains(finding));
+    findings
+}
+
+fn location(shared: &Shared, path: &std::path::Path, offset: u64) -> Location {
+    Location { file: shared.layout.relative(path), offset }
+}
+
+/// Shows one part to the inspector.
+pub fn inspect(
+    shared: &Shared,
+    part: &Part,
+    inspector: &mut dyn Inspector,
+) -> Result<(), ReadError> {
+    if part.id & LOG_PART != 0 {
+        return inspect_log(shared, part, inspector);
+    }
+    let segment = shared.read().segments.get(part.id as usize).cloned();
+    let Some(known) = segment else { return Ok(()) };
+    // Opened anew: the header, too, is read from the medium and must be the one that was loaded.
+    let opened = Segment::open(&shared.files, known.path(), &shared.store);
+    let shown = match opened {
+        Ok(segment) if segment.header() == known.header() => {
+            segment::inspect(&segment, &part.location, inspector)
+        }
+        Ok(_) => Err(SegmentFault::Malformed(super::codec::Malformed {
+            what: "another header than when the store was opened",
+            offset: 0,
+        })),
+        Err(fault) => Err(fault),
+    };
+    match shown {
+        Ok(()) => Ok(()),
+        Err(SegmentFault::Io(error)) => Err(io_error("a segment", error)),
+        Err(fault) => {
+            inspector.finding(ContainerFinding {
+                check: Check::Section,
+                location: part.location.clone(),
+                tenant: None,
+                sequence_number: None,
+                expected: "the segment that was sealed".to_owned(),
+                found: fault.to_string(),
+            });
+            Ok(())
+        }
+    }
+}
+
+/// A log as the state knows it at this moment.
+struct KnownLog {
+    path: PathBuf,
+    end: u64,
+}
+
+fn inspect_log(
+    shared: &Shared,
+    part: &Part,
+    inspector: &mut dyn Inspector,
+) -> Result<(), ReadError> {
+    let number = part.id & !LOG_PART;
+    let known = shared.read().logs.iter().find(|log| log.number == number).map(|log| KnownLog {
+        path: log.file.path().to_owned(),
+        end: log.end,
+    });
+    let Some(known) = known else { return inspect_sealed_meanwhile(shared, part, inspector) };
+    let bytes = match std::fs::read(&known.path) {
+        Ok(bytes) => bytes,
+        Err(_) if sealed_meanwhile(shared, number).is_some() => {
+            return inspect_sealed_meanwhile(shared, part, inspector);
+        }
+        Err(error) => return Err(io_error("a log file", error)),
+    };
+    let bytes = bytes.get(..(known.end as usize).min(bytes.len())).unwrap_or_default();
+    let header = match LogHeader::decode(bytes, &shared.store) {
+        Ok(header) if header.number == number => header,
+        _ if sealed_meanwhile(shared, number).is_some() => {
+            return inspect_sealed_meanwhile(shared, part, inspector);
+        }
+        Ok(_) => return broken_log(part, 0, "another log file's header", inspector),
+        Err(fault) => return broken_log(part, 0, fault.what, inspector),
+    };
+    let mut frames = Frames::new(bytes, header.nonce);
+    loop {
+        match frames.next_frame() {
+            Ok(frame) => match Payload::decode(frame.payload) {
+                Ok(payload) => {
+                    payload.runs.iter().for_each(|run| show(run, frame.start as u64, inspector));
+                }
+                Err(fault) => return broken_log(part, frame.start, fault.what, inspector),
+            },
+            Err(End::Clean) if frames.offset() as u64 >= known.end => return Ok(()),
+            Err(End::Clean) => {
+                return broken_log(part, frames.offset(), "zeros instead of a frame", inspector);
+            }
+            Err(End::Bad(bad)) => return broken_log(part, bad.start, bad.reason, inspector),
+        }
+    }
+}
+
+/// The segment that has taken a log's place since the parts were listed.
+fn sealed_meanwhile(shared: &Shared, number: u64) -> Option<(u64, Arc<Segment>)> {
+    let state = shared.read();
+    let place = state.segments.iter().position(|s| s.header().log_number == number)?;
+    Some((place as u64, state.segments.get(place)?.clone()))
+}
+
+fn inspect_sealed_meanwhile(
+    shared: &Shared,
+    part: &Part,
+    inspector: &mut dyn Inspector,
+) -> Result<(), ReadError> {
+    let Some((id, segment)) = sealed_meanwhile(shared, part.id & !LOG_PART) else { return Ok(()) };
+    let location = location(shared, segment.path(), 0);
+    let part = Part { id, location, ..part.clone() };
+    inspect(shared, &part, inspector)
+}
+
+fn broken_log(
+    part: &Part,
+    offset: usize,
+    found: &str,
+    inspector: &mut dyn Inspector,
+) -> Result<(), ReadError> {
+    inspector.finding(ContainerFinding {
+        check: Check::Frame,
+        location: Location { file: part.location.file.clone(), offset: offset as u64 },
+        tenant: None,
+        sequence_number: None,
+        expected: "the frame that was written".to_owned(),
+        found: found.to_owned(),
+    });
+    Ok(())
+}
+
+fn show(run: &PayloadRun<'_>, offset: u64, inspector: &mut dyn Inspector) {
+    let Ok(first) = SequenceNumber::new(run.first) else { return };
+    if !inspector.wants(&run.tenant) {
+        return;
+    }
+    inspector.begin_run(&RunClaims {
+        tenant: &run.tenant,
+        first,
+        count: run.rows.len() as u64,
+        previous_hash: run.previous_hash,
+        range_before: None,
+        last_record_hash: run.last_record_hash,
+        root_after: None::<Hash>,
+        offset,
+    });
+    let records: Vec<RunRecord<'_>> = run
+        .rows
+        .iter()
+        .map(|row| RunRecord {
+            event_id: row.event_id.clone(),
+            ingested_at: row.ingested_at,
+            kind: row.kind,
+            content_hash: row.content_hash,
+            leaf_hash: row.leaf_hash,
+            content: Some(row.content),
+            signature: row.signature.as_ref().map(|(key, bytes)| (key, *bytes)),
+            offset,
+        })
+        .collect();
+    inspector.records(&records);
+    inspector.end_run();
+}

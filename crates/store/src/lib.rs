@@ -1,0 +1,30 @@
+//! Where records are kept: the store contract, its backends, and the suite every backend passes.
+//!
+//! The contract ([`LedgerStore`]) knows records, heads and positions; it holds no business rule:
+//! what a record means, who may write it and when a checkpoint is due is decided to the right of
+//! this crate.
+
+pub mod admin;
+pub mod batch;
+pub mod contract;
+pub mod embedded;
+pub mod error;
+pub mod key_file;
+pub mod memory;
+pub mod record;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use batch::{
+    AnchoredRound, Batch, ExpectedHead, LedgerAppend, NewCheckpoint, NewRecord, PositionMove,
+    SourceName, SourcePosition,
+};
+pub use contract::{
+    Changes, Cursor, Inspector, LedgerStore, Part, PartContents, RunClaims, RunRecord, StoreStatus,
+};
+pub use error::{AppendError, ReadError};
+pub use record::{
+    Check, ContainerFinding, Head, KeyGeneration, Location, RecordSignature, StoredCheckpoint,
+    StoredRecord,
+};
