@@ -24,6 +24,7 @@ mod seal;
 mod segment;
 mod sealed_load;
 mod shared;
+mod sizes;
 mod store;
 mod store_key;
 mod tree;
@@ -35,6 +36,7 @@ use std::fmt;
 pub use layout::Layout;
 pub use open::{Mode, OpenError, OpeningReport, TornTail};
 pub use shared::Options;
+pub use sizes::SealedSizes;
 pub use store::EmbeddedStore;
 
 /// Identity of a store: 128 random bits, drawn when it is created.

@@ -9,6 +9,9 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Bytes that background writers hand to the disk at once.
+const CHUNK: usize = 1 << 20;
+
 /// What is done to a file or directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FileOp {
@@ -172,14 +175,29 @@ impl DataFile {
 
     /// Writes zeros over `from..to`, so that later writes need no new blocks.
     pub fn fill_with_zeros(&self, from: u64, to: u64) -> io::Result<()> {
-        const CHUNK: u64 = 1 << 20;
-        let zeros = vec![0_u8; CHUNK as usize];
+        let zeros = vec![0_u8; CHUNK.min(to.saturating_sub(from) as usize)];
         let mut at = from;
         while at < to {
-            let len = CHUNK.min(to - at);
-            self.write_all_at(&zeros[..len as usize], at)?;
+            let len = (CHUNK as u64).min(to - at);
+            self.write_and_sync(&zeros[..len as usize], at)?;
             at += len;
         }
         Ok(())
+    }
+
+    /// Writes much in small synced pieces, so that a commit to the log that comes between waits
+    /// for one piece and not for all of it.
+    pub fn write_in_pieces(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut at = offset;
+        for piece in bytes.chunks(CHUNK) {
+            self.write_and_sync(piece, at)?;
+            at += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn write_and_sync(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.write_all_at(bytes, offset)?;
+        if bytes.len() == CHUNK { self.sync_data() } else { Ok(()) }
     }
 }

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ledgerstone_proof::{Hash, sha256};
+use zstd::bulk::Decompressor;
 
 use super::StoreId;
 use super::codec::{Malformed, Reader, put_bytes, put_hash, put_u32, put_u64, put_varint};
@@ -60,8 +61,9 @@ impl SegmentIndex {
     /// Builds the index from the segment.
     pub fn build(segment: &Segment, hasher: &IdHasher) -> Result<Self, SegmentFault> {
         let mut index = Self { ids: Vec::new(), ledgers: Vec::new(), times: Vec::new() };
+        let mut decompressor = Decompressor::new()?;
         for (_, entry) in segment.directory()? {
-            index.add_ledger(segment, &entry, hasher)?;
+            index.add_ledger(segment, &entry, hasher, &mut decompressor)?;
         }
         index.ids.sort_unstable();
         Ok(index)
@@ -72,6 +74,7 @@ impl SegmentIndex {
         segment: &Segment,
         entry: &DirectoryEntry,
         hasher: &IdHasher,
+        decompressor: &mut Decompressor<'_>,
     ) -> Result<(), SegmentFault> {
         self.ledgers.push(IndexedLedger {
             tenant: entry.tenant.as_str().to_owned(),
@@ -80,7 +83,7 @@ impl SegmentIndex {
             first_place: entry.first_local,
         });
         for block in &entry.blocks {
-            for columns in segment.columns(block)? {
+            for columns in segment.columns_with(decompressor, block)? {
                 let place = self.times.len() as u32;
                 self.ids.push((hasher.hash(&entry.tenant, &columns.event_id), place));
                 self.times.push(columns.ingested_at.micros());

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledgerstone_proof::TenantId;
+use ledgerstone_proof::{Hash, TenantId};
 use thiserror::Error;
 
 use super::active::SealedRun;
@@ -17,7 +17,7 @@ use super::log_file::{End, Frames, LogHeader};
 use super::payload::{Payload, Row};
 use super::prepare::spare_path;
 use super::segment::{
-    self, LedgerStart, Sealed, Segment, SegmentFault, SegmentInput, list_digest,
+    self, LedgerStart, Sealed, SealingKnowledge, Segment, SegmentFault, SegmentInput, list_digest,
 };
 use super::shared::{Shared, State};
 use crate::record::StoredCheckpoint;
@@ -125,8 +125,7 @@ fn write_segment(
     let bytes = shared.files.open_for_reading(&log.path)?.read_at(0, log.end as usize)?;
     let payloads = decode_log(shared, log, &bytes)?;
     let input = input(shared, log, &payloads);
-    let start_of = |tenant: &TenantId| start_of(shared, tenant);
-    let sealed = segment::write(&shared.files, &beside, &input, &start_of)?;
+    let sealed = segment::write(&shared.files, &beside, &input, shared)?;
     segment::recompute(&shared.files, &beside, &shared.store)?;
     shared.files.open_for_reading(&beside)?.make_read_only()?;
     shared.files.rename(&beside, &path)?;
@@ -134,11 +133,17 @@ fn write_segment(
     Ok((path, sealed))
 }
 
-fn start_of(shared: &Shared, tenant: &TenantId) -> LedgerStart {
-    let state = shared.read();
-    match state.ledgers.get(tenant) {
-        Some(ledger) => ledger.sealed_end.clone(),
-        None => super::active::Ledger::empty().sealed_end,
+impl SealingKnowledge for Shared {
+    fn start_of(&self, tenant: &TenantId) -> LedgerStart {
+        match self.read().ledgers.get(tenant) {
+            Some(ledger) => ledger.sealed_end.clone(),
+            None => super::active::Ledger::empty().sealed_end,
+        }
+    }
+
+    fn record_hash(&self, tenant: &TenantId, number: u64) -> Option<Hash> {
+        let state = self.read();
+        Some(state.ledgers.get(tenant)?.active_record(number)?.record_hash)
     }
 }
 

@@ -13,11 +13,11 @@ mod recompute;
 mod writer;
 
 pub use directory::DirectoryEntry;
-pub use header::{SegmentHeader, list_digest};
+pub use header::{SectionKind, SegmentHeader, list_digest};
 pub use inspect::inspect;
 pub use reader::{Segment, SegmentFault};
 pub use recompute::{RecomputeError, recompute};
-pub use writer::{LedgerStart, Sealed, SegmentInput, write};
+pub use writer::{LedgerStart, Sealed, SealingKnowledge, SegmentInput, write};
 
 /// Version of the container.
 pub const VERSION: u32 = 1;

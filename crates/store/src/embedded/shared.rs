@@ -50,7 +50,7 @@ impl Default for Options {
             segment_content_bytes: 64 << 20,
             segment_age: Duration::from_secs(24 * 3600),
             log_bytes_first: 4 << 20,
-            log_bytes_max: 96 << 20,
+            log_bytes_max: 72 << 20,
             unsealed_logs_max: 8,
             head_interval: Duration::from_millis(500),
         }

@@ -16,6 +16,7 @@ use super::ids::IdHasher;
 use super::layout::Layout;
 use super::open::{self, Loaded, Mode, OpenError, OpeningReport};
 use super::shared::{Options, Shared, Signals, State, lock};
+use super::sizes::{self, SealedSizes};
 use super::{StoreId, head_keeper, prepare, read, seal, sealed_load, store_key, tree, verify, write};
 use crate::batch::{Batch, SourceName, SourcePosition};
 use crate::contract::{Changes, Cursor, Inspector, LedgerStore, Part, StoreStatus};
@@ -184,6 +185,16 @@ impl EmbeddedStore {
     /// The key that verifies `HEAD`.
     pub fn may_write(&self) -> bool {
         lock(&self.shared.writer).is_some() && self.shared.read().read_only.is_none()
+    }
+
+    /// Log files that wait to be sealed or are being written.
+    pub fn sealing(&self) -> usize {
+        self.shared.read().logs.len()
+    }
+
+    /// Bytes on disk of what has been sealed, by part.
+    pub fn sizes(&self) -> SealedSizes {
+        sizes::measure(&self.shared)
     }
 
     /// Seals what waits to be sealed and merges what is due, on the caller's thread. For tests

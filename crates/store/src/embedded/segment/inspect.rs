@@ -46,7 +46,8 @@ pub fn inspect(
         let found = format!("{total} records in the directory");
         inspector.finding(unreadable(location, SectionKind::Directory, &found));
     }
-    let mut walk = Walk { sections, keys, decompressor: segment.decompressor()?, location };
+    let unpack = Unpack { contents: segment.decompressor()?, columns: Decompressor::new()? };
+    let mut walk = Walk { sections, keys, unpack, location };
     let base = segment.header().section(SectionKind::Directory).offset;
     for (offset, entry) in &entries {
         if inspector.wants(&entry.tenant) {
@@ -129,8 +130,14 @@ struct Sections {
 struct Walk<'a> {
     sections: Sections,
     keys: (Vec<KeyId>, u64),
-    decompressor: Decompressor<'static>,
+    unpack: Unpack,
     location: &'a Location,
+}
+
+/// One decompressor with the segment's dictionary, one without.
+struct Unpack {
+    contents: Decompressor<'static>,
+    columns: Decompressor<'static>,
 }
 
 /// A block taken apart.
@@ -159,7 +166,7 @@ impl Walk<'_> {
         let mut before = 0;
         for place in &entry.blocks {
             let at = self.sections.contents_offset + place.contents.offset;
-            match take_block(&self.sections, &self.keys, &mut self.decompressor, place) {
+            match take_block(&self.sections, &self.keys, &mut self.unpack, place) {
                 Ok(block) => {
                     self.show(entry, before, &block, at, inspector);
                 }
@@ -226,14 +233,16 @@ impl Walk<'_> {
 fn take_block<'a>(
     sections: &'a Sections,
     keys: &'a (Vec<KeyId>, u64),
-    decompressor: &mut Decompressor<'static>,
+    unpacking: &mut Unpack,
     place: &BlockEntry,
 ) -> Result<Block<'a>, SegmentFault> {
-    let columns = block::decode_columns(slice(&sections.headers, place.headers)?)?;
+    let headers = slice(&sections.headers, place.headers)?;
+    let columns = block::decode_columns(&mut unpacking.columns, headers)?;
     if columns.len() as u64 != place.records {
         return Err(Malformed { what: "wrong number of records in a block", offset: 0 }.into());
     }
-    let contents = unpack(decompressor, slice(&sections.contents, place.contents)?, &columns)?;
+    let packed = slice(&sections.contents, place.contents)?;
+    let contents = unpack(&mut unpacking.contents, packed, &columns)?;
     let span = Span { offset: keys.1 + place.signatures.offset, len: place.signatures.len };
     let bytes = if span.len == 0 { &[][..] } else { slice(&sections.signatures, span)? };
     let signatures = block::decode_signatures(bytes, columns.len(), &keys.0)?;

@@ -195,8 +195,17 @@ impl Segment {
 
     /// The columns of a block.
     pub fn columns(&self, block: &BlockEntry) -> Result<Vec<Columns>, SegmentFault> {
+        self.columns_with(&mut Decompressor::new()?, block)
+    }
+
+    /// The same, with a decompressor that serves many blocks.
+    pub fn columns_with(
+        &self,
+        decompressor: &mut Decompressor<'_>,
+        block: &BlockEntry,
+    ) -> Result<Vec<Columns>, SegmentFault> {
         let bytes = self.piece(SectionKind::Headers, block.headers)?;
-        let columns = block::decode_columns(&bytes)?;
+        let columns = block::decode_columns(decompressor, &bytes)?;
         if columns.len() as u64 == block.records {
             Ok(columns)
         } else {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use ledgerstone_proof::{CompactRange, Hash, KeyId, SequenceNumber, TenantId, sha256};
+use ledgerstone_proof::{CompactRange, Hash, KeyId, TenantId, sha256};
 use zstd::bulk::Compressor;
 
-use super::block::{self, CONTENT_BYTES, Columns, RECORDS_MAX};
+use super::block::{self, CONTENT_BYTES, Columns, LEVEL, RECORDS_MAX};
 use super::directory::{BlockEntry, DirectoryEntry, Span};
 use super::header::{Section, SectionKind, SegmentHeader};
 use crate::batch::{AnchoredRound, SourceName, SourcePosition};
@@ -17,7 +17,6 @@ use crate::embedded::files::Files;
 use crate::embedded::payload::{Row, put_anchored, put_checkpoint};
 use crate::record::{KeyGeneration, StoredCheckpoint};
 
-const CONTENT_LEVEL: i32 = 3;
 /// Contents sampled into the dictionary, in bytes.
 const DICTIONARY_BYTES: usize = 64 << 10;
 
@@ -42,6 +41,14 @@ pub struct SegmentInput<'a> {
     pub anchored: Vec<AnchoredRound>,
 }
 
+/// What the store knows in memory of the records that are sealed.
+pub trait SealingKnowledge {
+    /// Where a ledger stood before the log file.
+    fn start_of(&self, tenant: &TenantId) -> LedgerStart;
+    /// `record_hash` of an unsealed record.
+    fn record_hash(&self, tenant: &TenantId, number: u64) -> Option<Hash>;
+}
+
 /// What came of it.
 #[derive(Debug)]
 pub struct Sealed {
@@ -54,7 +61,7 @@ pub fn write(
     files: &Files,
     path: &Path,
     input: &SegmentInput<'_>,
-    start_of: &dyn Fn(&TenantId) -> LedgerStart,
+    known: &dyn SealingKnowledge,
 ) -> io::Result<Sealed> {
     let mut ledgers: BTreeMap<&TenantId, Vec<&Row<'_>>> = BTreeMap::new();
     for (tenant, rows) in &input.runs {
@@ -63,7 +70,7 @@ pub fn write(
     let mut builder = Builder::new(dictionary(&ledgers))?;
     let mut ends = Vec::with_capacity(ledgers.len());
     for (tenant, rows) in &ledgers {
-        ends.push(((*tenant).clone(), builder.ledger(tenant, rows, start_of(tenant))?));
+        ends.push(((*tenant).clone(), builder.ledger(tenant, rows, known)?));
     }
     let order = commit_order(input, &ledgers);
     store_sections(files, path, input, builder, order)?;
@@ -103,6 +110,7 @@ fn commit_order(input: &SegmentInput<'_>, ledgers: &BTreeMap<&TenantId, Vec<&Row
 struct Builder<'a> {
     dictionary: Vec<u8>,
     compressor: Compressor<'a>,
+    column_compressor: Compressor<'a>,
     directory: Vec<u8>,
     headers: Vec<u8>,
     contents: Vec<u8>,
@@ -116,17 +124,14 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn new(dictionary: Vec<u8>) -> io::Result<Self> {
-        let compressor = if dictionary.is_empty() {
-            Compressor::new(CONTENT_LEVEL)?
-        } else {
-            // The prepared dictionary is copied by zstd, so its lifetime ends here.
-            let mut compressor = Compressor::new(CONTENT_LEVEL)?;
-            compressor.set_dictionary(CONTENT_LEVEL, &dictionary)?;
-            compressor
-        };
+        let mut compressor = Compressor::new(LEVEL)?;
+        if !dictionary.is_empty() {
+            compressor.set_dictionary(LEVEL, &dictionary)?;
+        }
         Ok(Self {
             dictionary,
             compressor,
+            column_compressor: Compressor::new(LEVEL)?,
             directory: Vec::new(),
             headers: Vec::new(),
             contents: Vec::new(),
@@ -143,8 +148,9 @@ impl Builder<'_> {
         &mut self,
         tenant: &TenantId,
         rows: &[&Row<'_>],
-        start: LedgerStart,
+        known: &dyn SealingKnowledge,
     ) -> io::Result<LedgerStart> {
+        let start = known.start_of(tenant);
         let first = start.range.size();
         let range_before = start.range.hashes().to_vec();
         let mut end = start.clone();
@@ -153,7 +159,12 @@ impl Builder<'_> {
         let mut rest = rows;
         while !rest.is_empty() {
             let (block, after) = rest.split_at(block_len(rest));
-            blocks.push(self.block(tenant, block, &mut end)?);
+            blocks.push(self.block(block, end.record_hash)?);
+            block.iter().for_each(|row| end.range.push(row.leaf_hash));
+            // The verification that follows recomputes the chain up to the last one.
+            end.record_hash = known
+                .record_hash(tenant, end.range.size() - 1)
+                .ok_or_else(|| io::Error::other("a record of the log is not known"))?;
             rest = after;
         }
         let entry = DirectoryEntry {
@@ -171,15 +182,9 @@ impl Builder<'_> {
         Ok(end)
     }
 
-    fn block(
-        &mut self,
-        tenant: &TenantId,
-        rows: &[&Row<'_>],
-        at: &mut LedgerStart,
-    ) -> io::Result<BlockEntry> {
-        let previous_hash = at.record_hash;
+    fn block(&mut self, rows: &[&Row<'_>], previous_hash: Hash) -> io::Result<BlockEntry> {
         let columns: Vec<Columns> = rows.iter().map(|row| columns(row)).collect();
-        let headers = append(&mut self.headers, &block::encode_columns(&columns)?);
+        let headers = append(&mut self.headers, &block::encode_columns(&mut self.column_compressor, &columns)?);
         self.raw.clear();
         for row in rows {
             self.raw.extend_from_slice(row.content);
@@ -188,24 +193,12 @@ impl Builder<'_> {
         let contents = append(&mut self.contents, &packed);
         let signatures = self.signatures(rows);
         for row in rows {
-            self.advance(tenant, row, at)?;
+            put_hash(&mut self.content_hashes, &row.content_hash);
+            put_hash(&mut self.leaf_hashes, &row.leaf_hash);
         }
         let records = rows.len() as u64;
+        self.records += records;
         Ok(BlockEntry { records, previous_hash, headers, contents, signatures })
-    }
-
-    /// Carries hash and frontier over one record and keeps its hashes.
-    fn advance(&mut self, tenant: &TenantId, row: &Row<'_>, at: &mut LedgerStart) -> io::Result<()> {
-        let number = SequenceNumber::new(at.range.size())
-            .map_err(|_| io::Error::other("a ledger is full"))?;
-        self.raw.clear();
-        row.header(tenant, number, &at.record_hash).write_canonical(&mut self.raw);
-        at.record_hash = sha256(&self.raw);
-        at.range.push(row.leaf_hash);
-        put_hash(&mut self.content_hashes, &row.content_hash);
-        put_hash(&mut self.leaf_hashes, &row.leaf_hash);
-        self.records += 1;
-        Ok(())
     }
 
     fn signatures(&mut self, rows: &[&Row<'_>]) -> Span {
@@ -292,7 +285,7 @@ fn store_sections(
     let mut sections = Vec::with_capacity(parts.len());
     let file = files.create(path)?;
     for (kind, bytes) in &parts {
-        file.write_all_at(bytes, offset)?;
+        file.write_in_pieces(bytes, offset)?;
         let len = bytes.len() as u64;
         sections.push(Section { kind: *kind, offset, len, digest: sha256(bytes) });
         offset += len;

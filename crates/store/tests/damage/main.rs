@@ -1,0 +1,21 @@
+//! What the embedded store does about damage: every kind of it is made on purpose, and must be
+//! found, named and survived, or cut and said. Power loss and a full disk belong to it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod clock;
+mod cut_log;
+mod derived;
+mod fixture;
+mod flips;
+mod full_disk;
+mod head;
+mod leftovers;
+mod neighbours;
+mod observed;
+mod place;
+mod power_loss;
+mod segments;
+mod torn;
+mod versions;
+mod volatile_disk;
