@@ -9,9 +9,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn new(words: impl Iterator<Item = String>) -> Self {
-        Self {
-            words: words.collect(),
-        }
+        Self { words: words.collect() }
     }
 
     /// Takes a switch such as `--long`; true when it was given.
@@ -31,9 +29,8 @@ impl Arguments {
             bail!("{name} needs a whole number after it");
         }
         let value = self.words.remove(position);
-        let number = value
-            .parse()
-            .with_context(|| format!("{name} needs a whole number, not `{value}`"))?;
+        let number =
+            value.parse().with_context(|| format!("{name} needs a whole number, not `{value}`"))?;
         Ok(Some(number))
     }
 

@@ -43,15 +43,7 @@ const SLOW: &[Step] = &[
     Step {
         about: "lints",
         program: "cargo",
-        arguments: &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
-        ],
+        arguments: &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
         environment: &[],
     },
     Step {

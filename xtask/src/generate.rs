@@ -26,16 +26,8 @@ enum Place {
 }
 
 const ARTEFACTS: &[Artefact] = &[
-    Artefact {
-        path: "docs/errors.md",
-        place: Place::WholeFile,
-        make: errors,
-    },
-    Artefact {
-        path: "docs/events.md",
-        place: Place::OneTable,
-        make: field_table,
-    },
+    Artefact { path: "docs/errors.md", place: Place::WholeFile, make: errors },
+    Artefact { path: "docs/events.md", place: Place::OneTable, make: field_table },
 ];
 
 pub fn run(project: &Project, mut arguments: Arguments) -> Result<()> {
@@ -125,12 +117,7 @@ fn with_table(document: &str, table: &str) -> Result<String> {
     let rows = from.iter().take_while(|line| line.starts_with('|')).count();
     let mut text = String::with_capacity(document.len());
     let ours = table.lines();
-    for line in before
-        .iter()
-        .copied()
-        .chain(ours)
-        .chain(from[rows..].iter().copied())
-    {
+    for line in before.iter().copied().chain(ours).chain(from[rows..].iter().copied()) {
         text.push_str(line);
         text.push('\n');
     }

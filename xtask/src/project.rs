@@ -26,10 +26,8 @@ impl Project {
     pub fn find() -> Result<Self> {
         let own = std::env::var_os("CARGO_MANIFEST_DIR")
             .context("CARGO_MANIFEST_DIR is not set; call this as `cargo xtask`")?;
-        let root = Path::new(&own)
-            .parent()
-            .context("this crate has no directory above it")?
-            .to_owned();
+        let root =
+            Path::new(&own).parent().context("this crate has no directory above it")?.to_owned();
         Ok(Self { root })
     }
 
@@ -79,10 +77,7 @@ impl Project {
 impl SourceFile {
     #[cfg(test)]
     pub fn new(path: &str, text: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
+        Self { path: path.to_owned(), text: text.to_owned() }
     }
 
     /// What follows the last dot of the file's name, or nothing.

@@ -35,9 +35,7 @@ impl Step {
     /// Runs the step and fails where it fails, naming its line.
     pub fn run(&self, project: &Project) -> Result<()> {
         let mut command = Command::new(self.program);
-        command
-            .args(self.arguments)
-            .envs(self.environment.iter().copied());
+        command.args(self.arguments).envs(self.environment.iter().copied());
         run_command(project, self.about, &self.line(), &mut command)
     }
 }

@@ -29,19 +29,11 @@ pub struct Fault {
 
 impl Fault {
     fn in_line(file: &SourceFile, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            path: file.path.clone(),
-            line,
-            message: message.into(),
-        }
+        Self { path: file.path.clone(), line, message: message.into() }
     }
 
     fn in_file(path: &str, message: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line: 0,
-            message: message.into(),
-        }
+        Self { path: path.to_owned(), line: 0, message: message.into() }
     }
 }
 
@@ -77,10 +69,8 @@ pub fn run(project: &Project, arguments: Arguments) -> Result<()> {
 pub fn check(project: &Project) -> Result<()> {
     println!("== tidy");
     let files = project.text_files()?;
-    let mut faults: Vec<Fault> = files
-        .iter()
-        .flat_map(|file| FILE_RULES.iter().flat_map(|rule| rule(file)))
-        .collect();
+    let mut faults: Vec<Fault> =
+        files.iter().flat_map(|file| FILE_RULES.iter().flat_map(|rule| rule(file))).collect();
     let paths: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     faults.extend(files.iter().flat_map(|file| links::check(file, &paths)));
     faults.extend(crates::check(&cargo_metadata(project)?)?);

@@ -23,11 +23,7 @@ fn there_and_back(record: &[u8]) -> Vec<u8> {
     let event = parse(&text, &intake).unwrap_or_else(|rejection| panic!("{rejection}"));
     let back = rebuild(event.text()).unwrap_or_else(|error| panic!("{error}"));
     let shown = String::from_utf8_lossy(event.text());
-    assert_eq!(
-        canonicalize_quoting(&back),
-        canonicalize_quoting(record),
-        "{shown}"
-    );
+    assert_eq!(canonicalize_quoting(&back), canonicalize_quoting(record), "{shown}");
     event.text().to_vec()
 }
 
@@ -35,10 +31,7 @@ fn there_and_back(record: &[u8]) -> Vec<u8> {
 fn records(file: &[u8]) -> Vec<Vec<u8>> {
     let tree: Value = serde_json::from_slice(file).expect("the file is json");
     let records = tree["Records"].as_array().expect("the file has records");
-    records
-        .iter()
-        .map(|record| serde_json::to_vec(record).expect("a value is text"))
-        .collect()
+    records.iter().map(|record| serde_json::to_vec(record).expect("a value is text")).collect()
 }
 
 /// All submissions of an input that has no faults.
@@ -102,25 +95,15 @@ fn frozen_events_give_their_records_for_ever() {
 fn a_quoted_number_comes_back_as_it_was_sent() {
     let back = rebuild(FROZEN.lines().nth(1).unwrap().as_bytes()).unwrap();
     let back = String::from_utf8(back).unwrap();
-    assert!(
-        back.contains(r#""durationSeconds":9007199254740993"#),
-        "{back}"
-    );
+    assert!(back.contains(r#""durationSeconds":9007199254740993"#), "{back}");
 }
 
 #[test]
 fn only_its_own_events_are_rebuilt() {
     let error = rebuild(br#"{"event_type":"a"}"#).unwrap_err();
     assert_eq!(error.code(), ErrorCode::InvalidArgument);
-    let more = FROZEN
-        .lines()
-        .next()
-        .unwrap()
-        .replace("\"verb\":", "\"very\":1,\"verb\":");
-    assert_eq!(
-        rebuild(more.as_bytes()).unwrap_err().code(),
-        ErrorCode::RecordDamaged
-    );
+    let more = FROZEN.lines().next().unwrap().replace("\"verb\":", "\"very\":1,\"verb\":");
+    assert_eq!(rebuild(more.as_bytes()).unwrap_err().code(), ErrorCode::RecordDamaged);
 }
 
 #[test]
@@ -142,20 +125,11 @@ fn where_the_fields_go() {
         ("/target/id", json!("arn:aws:s3:::plans")),
         ("/target/type", json!("AWS::S3::Bucket")),
         ("/context/request_id", json!("CC9X0N62QREGTBMN")),
-        (
-            "/data/metadata/requestParameters/bucketName",
-            json!("plans"),
-        ),
+        ("/data/metadata/requestParameters/bucketName", json!("plans")),
         ("/metadata/readOnly", json!(false)),
         ("/metadata/awsRegion", json!("eu-central-1")),
-        (
-            "/intake/unmapped/resources/0",
-            json!({"accountId": "111122223333"}),
-        ),
-        (
-            "/intake/unmapped/userIdentity/accessKeyId",
-            json!("AKIAEXAMPLE"),
-        ),
+        ("/intake/unmapped/resources/0", json!({"accountId": "111122223333"})),
+        ("/intake/unmapped/userIdentity/accessKeyId", json!("AKIAEXAMPLE")),
     ] {
         assert_eq!(event.pointer(pointer), Some(&value), "{pointer}");
     }
@@ -205,15 +179,9 @@ fn strange_shapes_stay_under_their_own_names() {
     ] {
         there_and_back(record.as_bytes());
     }
-    let long = format!(
-        r#"{{"eventSource":"{}.amazonaws.com","eventName":"x"}}"#,
-        "s".repeat(300)
-    );
+    let long = format!(r#"{{"eventSource":"{}.amazonaws.com","eventName":"x"}}"#, "s".repeat(300));
     there_and_back(long.as_bytes());
-    let long = format!(
-        r#"{{"eventID":"{0}","sourceIPAddress":"{0}"}}"#,
-        "s".repeat(2000)
-    );
+    let long = format!(r#"{{"eventID":"{0}","sourceIPAddress":"{0}"}}"#, "s".repeat(2000));
     there_and_back(long.as_bytes());
 }
 
@@ -221,17 +189,10 @@ fn strange_shapes_stay_under_their_own_names() {
 fn what_is_no_record_is_refused_and_the_rest_goes_on() {
     let file =
         br#"{"Records":[{"a":1,"a":2},{"eventName":"X"},{"b":"\ud800"},{"c":{"$sealed":1}}]}"#;
-    let results: Vec<_> = read(&CloudTrail, &file[..], InputLimits::default())
-        .unwrap()
-        .collect();
+    let results: Vec<_> = read(&CloudTrail, &file[..], InputLimits::default()).unwrap().collect();
     let codes: Vec<_> = results
         .iter()
-        .map(|result| {
-            result
-                .as_ref()
-                .map(|_| ())
-                .map_err(|error| (error.code(), error.is_final()))
-        })
+        .map(|result| result.as_ref().map(|_| ()).map_err(|error| (error.code(), error.is_final())))
         .collect();
     let duplicate = Err((ErrorCode::DuplicateKey, false));
     let surrogate = Err((ErrorCode::LoneSurrogate, false));
@@ -265,11 +226,7 @@ fn check_real_file(path: &PathBuf) -> usize {
         assert_eq!(event.text(), there_and_back(record));
         assert!(as_sent(event.text()).is_ok());
         let read: Value = serde_json::from_slice(event.text()).expect("an event is json");
-        assert!(
-            read["event_type"]
-                .as_str()
-                .is_some_and(|one| one.starts_with("aws."))
-        );
+        assert!(read["event_type"].as_str().is_some_and(|one| one.starts_with("aws.")));
         assert!(read["actor"]["id"].is_string() && read.pointer("/intake/set").is_none());
     }
     records.len()
@@ -294,11 +251,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         .prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
-        let names = prop_oneof![
-            "[a-z~/]{0,3}",
-            Just("ARN".to_owned()),
-            Just("type".to_owned())
-        ];
+        let names = prop_oneof!["[a-z~/]{0,3}", Just("ARN".to_owned()), Just("type".to_owned())];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
             prop::collection::btree_map(names, inner, 0..4)
@@ -345,14 +298,10 @@ fn any_record() -> impl Strategy<Value = Value> {
     ]);
     let identity = prop::collection::btree_map(identity_names, any_value(), 0..5);
     (members, prop::option::of(identity)).prop_map(|(members, identity)| {
-        let mut record: Map<String, Value> = members
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
+        let mut record: Map<String, Value> =
+            members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         if let Some(identity) = identity {
-            let members = identity
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value));
+            let members = identity.into_iter().map(|(name, value)| (name.to_owned(), value));
             record.insert("userIdentity".to_owned(), Value::Object(members.collect()));
         }
         Value::Object(record)

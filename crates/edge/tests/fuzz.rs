@@ -81,12 +81,7 @@ fn importers_never_panic_and_lose_nothing() {
     let records: Vec<serde_json::Value> = records();
     let (mut taken, mut mapped) = (0, 0);
     for round in 0..iterations() {
-        let mut file = if round % 2 == 0 {
-            FILE
-        } else {
-            EVENTS.as_bytes()
-        }
-        .to_vec();
+        let mut file = if round % 2 == 0 { FILE } else { EVENTS.as_bytes() }.to_vec();
         random.mutate(&mut file);
         if round % 3 == 0 {
             file = gzip(&file);
@@ -97,12 +92,7 @@ fn importers_never_panic_and_lose_nothing() {
             serde_json::to_vec(&records[round % records.len()]).expect("a value is text");
         random.mutate(&mut record);
         mapped += usize::from(check_record(&record));
-        let mut event = EVENTS
-            .lines()
-            .nth(round % 3)
-            .unwrap_or_default()
-            .as_bytes()
-            .to_vec();
+        let mut event = EVENTS.lines().nth(round % 3).unwrap_or_default().as_bytes().to_vec();
         random.mutate(&mut event);
         let _ = rebuild(&event);
     }
@@ -146,10 +136,6 @@ fn check_record(record: &[u8]) -> bool {
     };
     let back = rebuild(event.text()).expect("what was mapped can be rebuilt");
     let shown = String::from_utf8_lossy(record);
-    assert_eq!(
-        canonicalize_quoting(&back),
-        canonicalize_quoting(record),
-        "{shown}"
-    );
+    assert_eq!(canonicalize_quoting(&back), canonicalize_quoting(record), "{shown}");
     true
 }

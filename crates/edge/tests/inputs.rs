@@ -120,11 +120,7 @@ fn empty_inputs() {
         fails(importer, &gzip(b""), 0, ErrorCode::EmptyInput);
         fails(importer, b"\xef\xbb\xbf", 0, ErrorCode::EmptyInput);
     }
-    let (count, error) = outcome(
-        &CloudTrail,
-        b" { \"Records\" : [ ] } \n",
-        InputLimits::default(),
-    );
+    let (count, error) = outcome(&CloudTrail, b" { \"Records\" : [ ] } \n", InputLimits::default());
     assert_eq!(count, 0);
     assert!(error.is_none());
 }
@@ -141,36 +137,21 @@ fn what_is_no_log_file_is_refused_with_its_reason() {
     wrong(b"{\"events\":[]}", 0, "does not begin with");
     wrong(b"{\"Records\"", 0, "no `:`");
     wrong(b"{\"Records\":{}}", 0, "no array");
-    wrong(
-        br#"{"awsAccountId":"1","digestStartTime":"x"}"#,
-        0,
-        "digest file",
-    );
+    wrong(br#"{"awsAccountId":"1","digestStartTime":"x"}"#, 0, "digest file");
     wrong(br#"{"Records":[7]}"#, 0, "where a record should stand");
     wrong(br#"{"Records":[{},]}"#, 1, "where a record should stand");
     wrong(br#"{"Records":[{} {}]}"#, 1, "no `,`");
     wrong(br#"{"Records":[{}"#, 1, "no `,`");
-    wrong(
-        br#"{"Records":[{},{"a":"}"#,
-        1,
-        "record 2 at byte 15 has no end",
-    );
+    wrong(br#"{"Records":[{},{"a":"}"#, 1, "record 2 at byte 15 has no end");
     wrong(br#"{"Records":[{}]"#, 1, "no `}`");
     wrong(br#"{"Records":[{}],"x":1}"#, 1, "no `}`");
     wrong(br#"{"Records":[{}]}{"#, 1, "goes on behind its end");
-    wrong(
-        format!("{{\"{}\":", "x".repeat(300)).as_bytes(),
-        0,
-        "does not begin with",
-    );
+    wrong(format!("{{\"{}\":", "x".repeat(300)).as_bytes(), 0, "does not begin with");
 }
 
 #[test]
 fn a_record_of_nine_megabytes_is_given_up() {
-    let record = format!(
-        r#"{{"Records":[{{"a":"{}"}}]}}"#,
-        "x".repeat(9 * 1024 * 1024)
-    );
+    let record = format!(r#"{{"Records":[{{"a":"{}"}}]}}"#, "x".repeat(9 * 1024 * 1024));
     let message = fails(&CloudTrail, record.as_bytes(), 0, ErrorCode::EventTooLarge);
     assert!(message.contains("record 1 at byte 12"), "{message}");
 }

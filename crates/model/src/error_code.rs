@@ -201,8 +201,7 @@ mod tests {
             let name = code.as_str();
             assert!(seen.insert(name), "{name} stands twice");
             assert!(
-                name.bytes()
-                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'),
+                name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'),
                 "{name}"
             );
         }
@@ -221,10 +220,7 @@ mod tests {
         for code in ErrorCode::ALL {
             for text in [code.meaning(), code.remedy()] {
                 assert!(text.ends_with('.') && text.len() > 15, "{code}: {text}");
-                assert!(
-                    text.starts_with(|c: char| c.is_uppercase()),
-                    "{code}: {text}"
-                );
+                assert!(text.starts_with(|c: char| c.is_uppercase()), "{code}: {text}");
             }
         }
     }

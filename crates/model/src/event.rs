@@ -64,11 +64,7 @@ impl<'a> ParseContext<'a> {
     /// The same with another limit, at most [`EVENT_BYTES_MAX`] bytes.
     #[must_use]
     pub const fn with_max_bytes(mut self, max_bytes: usize) -> Self {
-        self.max_bytes = if max_bytes < EVENT_BYTES_MAX {
-            max_bytes
-        } else {
-            EVENT_BYTES_MAX
-        };
+        self.max_bytes = if max_bytes < EVENT_BYTES_MAX { max_bytes } else { EVENT_BYTES_MAX };
         self
     }
 }
@@ -97,13 +93,7 @@ impl ValidEvent {
         names::check_sealed_marks(&canonical, &mut faults);
         let checked = Walk::new(context, &mut faults).event(event)?;
         faults.into_result()?;
-        let Checked {
-            id,
-            event_type: Some(event_type),
-            strays,
-            time,
-        } = checked
-        else {
+        let Checked { id, event_type: Some(event_type), strays, time } = checked else {
             return Err(internal("an event without faults has no event type"));
         };
         let notes = Notes::take(time, &strays, context);
@@ -142,13 +132,7 @@ impl ValidEvent {
     }
 
     pub(crate) fn into_parts(self) -> (Vec<u8>, EventId, TenantId, String, i64) {
-        let Self {
-            text,
-            id,
-            tenant,
-            event_type,
-            timestamp_micros,
-        } = self;
+        let Self { text, id, tenant, event_type, timestamp_micros } = self;
         (text, id, tenant, event_type, timestamp_micros)
     }
 }
@@ -180,10 +164,7 @@ fn check_source(source: &IntakeSource, scratch: &mut Canonicalizer, faults: &mut
         }
         names::check_sealed_marks(value, faults);
     }
-    if source
-        .unmapped()
-        .is_some_and(|object| !object.starts_with(b"{"))
-    {
+    if source.unmapped().is_some_and(|object| !object.starts_with(b"{")) {
         faults.add(
             "/intake/unmapped".to_owned(),
             ErrorCode::InvalidImport,
@@ -198,11 +179,7 @@ fn new_id(context: &ParseContext<'_>) -> Result<EventId, Rejection> {
 }
 
 fn internal(reason: &str) -> Rejection {
-    Rejection::of(Fault::new(
-        String::new(),
-        ErrorCode::Internal,
-        reason.to_owned(),
-    ))
+    Rejection::of(Fault::new(String::new(), ErrorCode::Internal, reason.to_owned()))
 }
 
 impl From<NotCanonical> for Rejection {

@@ -50,11 +50,7 @@ impl IntakeSource {
         format: impl Into<Cow<'static, str>>,
         mapping: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self {
-            format: Some(format.into()),
-            mapping: Some(mapping.into()),
-            ..Self::default()
-        }
+        Self { format: Some(format.into()), mapping: Some(mapping.into()), ..Self::default() }
     }
 
     /// Adds a flag.
@@ -133,10 +129,8 @@ impl Intake {
         self.set.dedup();
         // Where both name a field, the importer knows what was really sent.
         self.original.splice(0..0, source.original.iter().cloned());
-        self.original
-            .sort_by(|(left, _), (right, _)| name_order(left, right));
-        self.original
-            .dedup_by(|(later, _), (first, _)| later == first);
+        self.original.sort_by(|(left, _), (right, _)| name_order(left, right));
+        self.original.dedup_by(|(later, _), (first, _)| later == first);
         if self.unmapped.is_none() {
             self.unmapped.clone_from(&source.unmapped);
         }

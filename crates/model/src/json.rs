@@ -70,25 +70,17 @@ impl<'a> Value<'a> {
 
     /// The members of an object; of any other value, none.
     pub fn members(self) -> Members<'a> {
-        Members {
-            text: self.raw.strip_prefix(b"{").unwrap_or(b"}"),
-            at: 0,
-        }
+        Members { text: self.raw.strip_prefix(b"{").unwrap_or(b"}"), at: 0 }
     }
 
     /// The elements of an array; of any other value, none.
     pub fn elements(self) -> Elements<'a> {
-        Elements {
-            text: self.raw.strip_prefix(b"[").unwrap_or(b"]"),
-            at: 0,
-        }
+        Elements { text: self.raw.strip_prefix(b"[").unwrap_or(b"]"), at: 0 }
     }
 
     /// The text of a string with its escapes undone; `None` for other kinds.
     pub fn text(self) -> Option<Cow<'a, str>> {
-        (self.kind() == ValueKind::Text)
-            .then(|| decode(string_body(self.raw)))
-            .flatten()
+        (self.kind() == ValueKind::Text).then(|| decode(string_body(self.raw))).flatten()
     }
 
     /// The value of a boolean; `None` for other kinds.
@@ -176,9 +168,7 @@ impl<'a> Members<'a> {
             return Err(NotCanonical { offset: colon });
         }
         self.at = colon + 1;
-        Ok(Some(Key {
-            raw: slice(self.text, start + 1, colon - 1),
-        }))
+        Ok(Some(Key { raw: slice(self.text, start + 1, colon - 1) }))
     }
 
     /// The value of the name that was just read.
@@ -217,9 +207,7 @@ impl<'a> Elements<'a> {
         };
         let end = skip_value(self.text, start)?;
         self.at = end;
-        Ok(Some(Value {
-            raw: slice(self.text, start, end),
-        }))
+        Ok(Some(Value { raw: slice(self.text, start, end) }))
     }
 }
 
@@ -379,24 +367,12 @@ mod tests {
     #[test]
     fn elements_and_scalars() {
         let mut elements = Value::new(br#"[1,"a\u0000b\n\"",true,[],0.5]"#).elements();
-        assert_eq!(
-            elements.next_element().unwrap().unwrap().unsigned(),
-            Some(1)
-        );
+        assert_eq!(elements.next_element().unwrap().unwrap().unsigned(), Some(1));
         let text = elements.next_element().unwrap().unwrap();
         assert_eq!(text.text().unwrap(), "a\0b\n\"");
-        assert_eq!(
-            elements.next_element().unwrap().unwrap().boolean(),
-            Some(true)
-        );
-        assert_eq!(
-            elements.next_element().unwrap().unwrap().kind(),
-            ValueKind::Array
-        );
-        assert_eq!(
-            elements.next_element().unwrap().unwrap().number(),
-            Some(0.5)
-        );
+        assert_eq!(elements.next_element().unwrap().unwrap().boolean(), Some(true));
+        assert_eq!(elements.next_element().unwrap().unwrap().kind(), ValueKind::Array);
+        assert_eq!(elements.next_element().unwrap().unwrap().number(), Some(0.5));
         assert_eq!(elements.next_element().unwrap(), None);
     }
 

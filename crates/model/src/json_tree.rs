@@ -56,9 +56,7 @@ impl<'a> Tree<'a> {
             let Self::Object(members) = at else {
                 return None;
             };
-            at = members
-                .iter()
-                .find_map(|(key, value)| (key == name).then_some(value))?;
+            at = members.iter().find_map(|(key, value)| (key == name).then_some(value))?;
         }
         Some(at)
     }
@@ -70,9 +68,7 @@ impl<'a> Tree<'a> {
             let Self::Object(members) = at else {
                 return None;
             };
-            at = members
-                .iter_mut()
-                .find_map(|(key, value)| (key == name).then_some(value))?;
+            at = members.iter_mut().find_map(|(key, value)| (key == name).then_some(value))?;
         }
         Some(at)
     }

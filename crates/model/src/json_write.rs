@@ -12,10 +12,7 @@ impl<'o> ObjectWriter<'o> {
     /// Opens the object.
     pub fn open(out: &'o mut Vec<u8>) -> Self {
         out.push(b'{');
-        Self {
-            out,
-            is_empty: true,
-        }
+        Self { out, is_empty: true }
     }
 
     /// Closes the object.
@@ -60,8 +57,7 @@ impl<'o> ObjectWriter<'o> {
 
     /// Writes a member that holds a whole number of at most 2^53 - 1.
     pub fn number(&mut self, name: &str, value: u64) {
-        self.key(name)
-            .extend_from_slice(value.to_string().as_bytes());
+        self.key(name).extend_from_slice(value.to_string().as_bytes());
     }
 
     /// Writes a member that holds an array of strings.

@@ -21,12 +21,7 @@ pub struct Fault {
 impl Fault {
     /// A fault of the field at `pointer` (RFC 6901; empty for the event as a whole).
     pub fn new(pointer: String, code: ErrorCode, reason: String) -> Self {
-        Self {
-            pointer,
-            code,
-            reason,
-            offset: None,
-        }
+        Self { pointer, code, reason, offset: None }
     }
 
     /// The place as a JSON pointer (RFC 6901); empty for the event as a whole.
@@ -51,11 +46,7 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.pointer.is_empty() {
-            "event"
-        } else {
-            &self.pointer
-        };
+        let place = if self.pointer.is_empty() { "event" } else { &self.pointer };
         write!(f, "{place}: {} ({})", self.reason, self.code)
     }
 }
@@ -86,11 +77,7 @@ impl Rejection {
 
     /// A rejection for one fault.
     pub fn of(fault: Fault) -> Self {
-        Self {
-            code: fault.code,
-            faults: vec![fault],
-            omitted: 0,
-        }
+        Self { code: fault.code, faults: vec![fault], omitted: 0 }
     }
 }
 
@@ -149,11 +136,7 @@ impl Faults {
         };
         let shared = self.faults.iter().all(|fault| fault.code == first.code);
         Err(Rejection {
-            code: if shared {
-                first.code
-            } else {
-                ErrorCode::InvalidEvent
-            },
+            code: if shared { first.code } else { ErrorCode::InvalidEvent },
             faults: self.faults,
             omitted: self.omitted,
         })
@@ -174,8 +157,5 @@ pub fn pointer_push(pointer: &mut String, step: &str) {
 
 /// The steps of a JSON pointer with their escapes undone.
 pub fn pointer_steps(pointer: &str) -> impl Iterator<Item = String> {
-    pointer
-        .split('/')
-        .skip(1)
-        .map(|step| step.replace("~1", "/").replace("~0", "~"))
+    pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"))
 }

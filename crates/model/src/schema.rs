@@ -9,9 +9,7 @@ pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 const NAME: FieldType = FieldType::Text { max_bytes: 1024 };
 
 /// Free text is bounded by the size of the event alone.
-const LONG_TEXT: FieldType = FieldType::Text {
-    max_bytes: 1024 * 1024,
-};
+const LONG_TEXT: FieldType = FieldType::Text { max_bytes: 1024 * 1024 };
 
 const COUNT: FieldType = FieldType::Integer { max: INTEGER_MAX };
 
@@ -57,19 +55,11 @@ pub enum FieldType {
 
 impl Field {
     const fn new(name: &'static str, kind: FieldType, doc: &'static str) -> Self {
-        Self {
-            name,
-            kind,
-            required: false,
-            doc,
-        }
+        Self { name, kind, required: false, doc }
     }
 
     const fn required(self) -> Self {
-        Self {
-            required: true,
-            ..self
-        }
+        Self { required: true, ..self }
     }
 
     /// The member's name.
@@ -162,10 +152,7 @@ impl FieldType {
             Self::Integer { .. } => "whole number, 0 to 2^53 - 1".to_owned(),
             Self::Number { max } => format!("number, 0 to {max}"),
             Self::Bool => "true or false".to_owned(),
-            Self::TextList {
-                max_items,
-                max_bytes,
-            } => {
+            Self::TextList { max_items, max_bytes } => {
                 format!("array of at most {max_items} texts of at most {max_bytes} bytes")
             }
             Self::Object => "any object".to_owned(),
@@ -203,9 +190,7 @@ fn integer_fault(value: Value<'_>, max: u64) -> Option<String> {
 }
 
 fn number_fault(value: Value<'_>, max: f64) -> Option<String> {
-    let good = value
-        .number()
-        .is_some_and(|number| (0.0..=max).contains(&number));
+    let good = value.number().is_some_and(|number| (0.0..=max).contains(&number));
     (!good).then(|| format!("must be a number from 0 to {max}"))
 }
 
@@ -274,11 +259,7 @@ pub const FIELDS: &[Field] = &[
 ];
 
 const ACTOR: &[Field] = &[
-    Field::new(
-        "type",
-        NAME,
-        "What kind of actor, e.g. `user`, `service`, `agent`.",
-    ),
+    Field::new("type", NAME, "What kind of actor, e.g. `user`, `service`, `agent`."),
     Field::new("id", NAME, "Who, by a name that does not change."),
     Field::new("name", NAME, "Who, as people call them."),
     Field::new("email", NAME, "Their address."),
@@ -306,18 +287,10 @@ const ACTION: &[Field] = &[
 ];
 
 const CONTEXT: &[Field] = &[
-    Field::new(
-        "tenant_id",
-        FieldType::Tenant,
-        "The tenant, as in `/tenant_id`.",
-    ),
+    Field::new("tenant_id", FieldType::Tenant, "The tenant, as in `/tenant_id`."),
     Field::new("project_id", NAME, "The project within the tenant."),
     Field::new("request_id", NAME, "The request that led to the event."),
-    Field::new(
-        "parent_audit_id",
-        NAME,
-        "The id of the event that this one follows from.",
-    ),
+    Field::new("parent_audit_id", NAME, "The id of the event that this one follows from."),
 ];
 
 const DATA: &[Field] = &[
@@ -344,10 +317,7 @@ const AI_SPECIFIC: &[Field] = &[
     Field::new("reasoning", LONG_TEXT, "Why, in the agent's words."),
     Field::new(
         "tools_used",
-        FieldType::TextList {
-            max_items: 1000,
-            max_bytes: 1024,
-        },
+        FieldType::TextList { max_items: 1000, max_bytes: 1024 },
         "The tools it called.",
     ),
     Field::new("execution_time_ms", COUNT, "Milliseconds it took."),
@@ -356,52 +326,25 @@ const AI_SPECIFIC: &[Field] = &[
 const COMPLIANCE: &[Field] = &[
     Field::new(
         "regulations_checked",
-        FieldType::TextList {
-            max_items: 1000,
-            max_bytes: 1024,
-        },
+        FieldType::TextList { max_items: 1000, max_bytes: 1024 },
         "The rules it was checked against.",
     ),
-    Field::new(
-        "traffic_light_status",
-        NAME,
-        "The result, e.g. `green`, `amber`, `red`.",
-    ),
+    Field::new("traffic_light_status", NAME, "The result, e.g. `green`, `amber`, `red`."),
     Field::new("issues_found", COUNT, "Number of issues."),
     Field::new("critical_issues", COUNT, "Number of critical ones."),
     Field::new("findings", FieldType::Any, "The issues themselves."),
 ];
 
 const SECURITY: &[Field] = &[
-    Field::new(
-        "encryption_used",
-        FieldType::Bool,
-        "Whether the data was encrypted.",
-    ),
-    Field::new(
-        "data_classification",
-        NAME,
-        "Its class, e.g. `confidential`.",
-    ),
+    Field::new("encryption_used", FieldType::Bool, "Whether the data was encrypted."),
+    Field::new("data_classification", NAME, "Its class, e.g. `confidential`."),
     Field::new("retention_period_days", COUNT, "Days it must be kept."),
-    Field::new(
-        "pii_detected",
-        FieldType::Bool,
-        "Whether personal data was found in it.",
-    ),
+    Field::new("pii_detected", FieldType::Bool, "Whether personal data was found in it."),
 ];
 
 const PERFORMANCE: &[Field] = &[
     Field::new("response_time_ms", COUNT, "Milliseconds until the answer."),
-    Field::new(
-        "database_query_time_ms",
-        COUNT,
-        "Milliseconds of it in the database.",
-    ),
-    Field::new(
-        "external_api_time_ms",
-        COUNT,
-        "Milliseconds of it in other services.",
-    ),
+    Field::new("database_query_time_ms", COUNT, "Milliseconds of it in the database."),
+    Field::new("external_api_time_ms", COUNT, "Milliseconds of it in other services."),
     Field::new("memory_used_mb", COUNT, "Megabytes used."),
 ];

@@ -9,11 +9,7 @@ use crate::schema::{FieldType, pointers};
 pub fn field_table() -> String {
     let mut out = String::from("| field | type | meaning |\n|---|---|---|\n");
     for (pointer, field) in pointers() {
-        let required = if field.is_required() {
-            " **Required.**"
-        } else {
-            ""
-        };
+        let required = if field.is_required() { " **Required.**" } else { "" };
         let name = match field.kind() {
             FieldType::Group(_) => format!("**`{pointer}`**"),
             _ => format!("`{pointer}`"),

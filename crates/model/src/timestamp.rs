@@ -204,11 +204,7 @@ fn offset(rest: &[u8]) -> Result<(i64, Zone), TimestampError> {
 }
 
 fn in_years_of(year: i64) -> Result<(), TimestampError> {
-    if YEARS.contains(&year) {
-        Ok(())
-    } else {
-        Err(TimestampError::Year)
-    }
+    if YEARS.contains(&year) { Ok(()) } else { Err(TimestampError::Year) }
 }
 
 /// An offset may carry the last hours of a year over the edge.
@@ -220,9 +216,7 @@ fn in_years(seconds: i64) -> Result<i64, TimestampError> {
 
 fn micros_of(fraction: &[u8]) -> i64 {
     let digits = fraction.iter().copied().chain(std::iter::repeat(b'0'));
-    digits
-        .take(6)
-        .fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))
+    digits.take(6).fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))
 }
 
 fn spell(seconds: i64, fraction: &[u8]) -> String {
@@ -248,11 +242,7 @@ fn days_in(year: i64, month: i64) -> i64 {
 /// Days from 1970-01-01 to a day of the proleptic Gregorian calendar, counting years from March so
 /// that the leap day comes last.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468
 }
@@ -267,11 +257,7 @@ fn date_of(days: i64) -> (i64, i64, i64) {
     let month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * month + 2) / 5 + 1;
     let year = era * 400 + year_of_era;
-    if month < 10 {
-        (year, month + 3, day)
-    } else {
-        (year + 1, month - 9, day)
-    }
+    if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
 }
 
 #[cfg(test)]
@@ -334,10 +320,7 @@ mod tests {
         let respelt = Some("2016-12-31T23:59:59.999999Z");
         check("2016-12-31T23:59:60Z", last, respelt);
         check("2016-12-31T15:59:60.25-08:00", last, respelt);
-        assert_eq!(
-            EventTime::parse("2016-12-31T12:00:60Z"),
-            Err(TimestampError::LeapSecond)
-        );
+        assert_eq!(EventTime::parse("2016-12-31T12:00:60Z"), Err(TimestampError::LeapSecond));
     }
 
     #[test]

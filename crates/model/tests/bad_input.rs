@@ -34,11 +34,7 @@ fn text_that_is_not_exact_json() {
         (b"{\"a\":\"\\ud800\"}", ErrorCode::LoneSurrogate, 6),
         (b"{\"a\":1e400}", ErrorCode::NumberNotExact, 5),
         (b"{\"a\":9007199254740993}", ErrorCode::NumberNotExact, 5),
-        (
-            b"{\"a\":0.1000000000000000055}",
-            ErrorCode::NumberNotExact,
-            5,
-        ),
+        (b"{\"a\":0.1000000000000000055}", ErrorCode::NumberNotExact, 5),
     ] {
         let shown = String::from_utf8_lossy(text);
         let rejection = parse(text).unwrap_err();
@@ -68,15 +64,9 @@ fn json_that_is_no_event() {
 
 #[test]
 fn an_event_of_257_kib() {
-    let text = with(&format!(
-        r#""metadata":{{"x":"{}"}}"#,
-        "x".repeat(257 * 1024)
-    ));
+    let text = with(&format!(r#""metadata":{{"x":"{}"}}"#, "x".repeat(257 * 1024)));
     refused(&text, ErrorCode::EventTooLarge, "");
-    let fits = with(&format!(
-        r#""metadata":{{"x":"{}"}}"#,
-        "x".repeat(255 * 1024)
-    ));
+    let fits = with(&format!(r#""metadata":{{"x":"{}"}}"#, "x".repeat(255 * 1024)));
     assert!(parse(fits).is_ok());
 }
 
@@ -104,28 +94,14 @@ fn names_that_belong_to_the_server() {
     refused(with(r#""_":1"#), ReservedName, "/_");
     refused(with(r#""actor":{"_x":1}"#), ReservedName, "/actor/_x");
     refused(with(r#""id":"_7""#), ReservedName, "/id");
-    refused(
-        with(r#""data":{"after":[{},{"$sealed":1}]}"#),
-        ReservedName,
-        "/data/after/1/$sealed",
-    );
-    refused(
-        with(r#""a/b~":{"$sealed":1}"#),
-        ReservedName,
-        "/a~1b~0/$sealed",
-    );
+    refused(with(r#""data":{"after":[{},{"$sealed":1}]}"#), ReservedName, "/data/after/1/$sealed");
+    refused(with(r#""a/b~":{"$sealed":1}"#), ReservedName, "/a~1b~0/$sealed");
     refused(with(r#""\u0024sealed":1"#), ReservedName, "/$sealed");
 }
 
 #[test]
 fn event_types_that_belong_to_the_server() {
-    for event_type in [
-        "system.genesis",
-        "system.",
-        "audit.read",
-        "_x",
-        "sys\\u0074em.anchor",
-    ] {
+    for event_type in ["system.genesis", "system.", "audit.read", "_x", "sys\\u0074em.anchor"] {
         let text = format!(r#"{{"event_type":"{event_type}"}}"#);
         refused(text, ErrorCode::ReservedEventType, "/event_type");
     }
@@ -138,14 +114,7 @@ fn event_types_that_belong_to_the_server() {
 #[test]
 fn event_types_that_are_none() {
     let long = "x".repeat(257);
-    for event_type in [
-        r#""""#,
-        "null",
-        "7",
-        "{}",
-        r#""a\u0000b""#,
-        &format!("\"{long}\""),
-    ] {
+    for event_type in [r#""""#, "null", "7", "{}", r#""a\u0000b""#, &format!("\"{long}\"")] {
         let text = format!(r#"{{"event_type":{event_type}}}"#);
         refused(text, ErrorCode::InvalidField, "/event_type");
     }
@@ -153,13 +122,9 @@ fn event_types_that_are_none() {
 
 #[test]
 fn ids() {
-    for id in [
-        r#""an id with spaces""#,
-        r#""""#,
-        "7",
-        r#""é""#,
-        &format!("\"{}\"", "x".repeat(129)),
-    ] {
+    for id in
+        [r#""an id with spaces""#, r#""""#, "7", r#""é""#, &format!("\"{}\"", "x".repeat(129))]
+    {
         refused(with(&format!(r#""id":{id}"#)), ErrorCode::InvalidId, "/id");
     }
 }
@@ -168,21 +133,13 @@ fn ids() {
 fn tenants() {
     for tenant in [r#""../x""#, r#""_system""#, r#""Acme""#, "7"] {
         let code = ErrorCode::InvalidTenant;
-        refused(
-            with(&format!(r#""tenant_id":{tenant}"#)),
-            code,
-            "/tenant_id",
-        );
+        refused(with(&format!(r#""tenant_id":{tenant}"#)), code, "/tenant_id");
         let nested = with(&format!(r#""context":{{"tenant_id":{tenant}}}"#));
         refused(nested, code, "/context/tenant_id");
     }
     let code = ErrorCode::TenantMismatch;
     refused(with(r#""tenant_id":"other""#), code, "/tenant_id");
-    refused(
-        with(r#""context":{"tenant_id":"other"}"#),
-        code,
-        "/context/tenant_id",
-    );
+    refused(with(r#""context":{"tenant_id":"other"}"#), code, "/context/tenant_id");
 }
 
 #[test]
@@ -212,42 +169,15 @@ fn values_of_the_wrong_type_or_out_of_range() {
         (r#""actor":{"ip_address":7}"#, "/actor/ip_address"),
         (&long, "/actor/id"),
         (r#""target":{"metadata":"x"}"#, "/target/metadata"),
-        (
-            r#""ai_specific":{"confidence_score":1.01}"#,
-            "/ai_specific/confidence_score",
-        ),
-        (
-            r#""ai_specific":{"confidence_score":-0.5}"#,
-            "/ai_specific/confidence_score",
-        ),
-        (
-            r#""ai_specific":{"prompt_tokens":-1}"#,
-            "/ai_specific/prompt_tokens",
-        ),
-        (
-            r#""ai_specific":{"prompt_tokens":1.5}"#,
-            "/ai_specific/prompt_tokens",
-        ),
-        (
-            r#""ai_specific":{"prompt_tokens":"1"}"#,
-            "/ai_specific/prompt_tokens",
-        ),
-        (
-            r#""ai_specific":{"tools_used":"grep"}"#,
-            "/ai_specific/tools_used",
-        ),
-        (
-            r#""ai_specific":{"tools_used":["a",7]}"#,
-            "/ai_specific/tools_used/1",
-        ),
-        (
-            r#""security":{"pii_detected":"yes"}"#,
-            "/security/pii_detected",
-        ),
-        (
-            r#""performance":{"response_time_ms":0.1}"#,
-            "/performance/response_time_ms",
-        ),
+        (r#""ai_specific":{"confidence_score":1.01}"#, "/ai_specific/confidence_score"),
+        (r#""ai_specific":{"confidence_score":-0.5}"#, "/ai_specific/confidence_score"),
+        (r#""ai_specific":{"prompt_tokens":-1}"#, "/ai_specific/prompt_tokens"),
+        (r#""ai_specific":{"prompt_tokens":1.5}"#, "/ai_specific/prompt_tokens"),
+        (r#""ai_specific":{"prompt_tokens":"1"}"#, "/ai_specific/prompt_tokens"),
+        (r#""ai_specific":{"tools_used":"grep"}"#, "/ai_specific/tools_used"),
+        (r#""ai_specific":{"tools_used":["a",7]}"#, "/ai_specific/tools_used/1"),
+        (r#""security":{"pii_detected":"yes"}"#, "/security/pii_detected"),
+        (r#""performance":{"response_time_ms":0.1}"#, "/performance/response_time_ms"),
     ] {
         refused(with(member), ErrorCode::InvalidField, pointer);
     }
@@ -268,11 +198,8 @@ fn all_faults_are_named_at_once() {
     let text = r#"{"_x":1,"actor":{"id":7,"_y":0},"id":"a b","severity":"x","tenant_id":"t","timestamp":"x"}"#;
     let rejection = parse(text).unwrap_err();
     assert_eq!(rejection.code(), ErrorCode::InvalidEvent);
-    let found: Vec<_> = rejection
-        .faults()
-        .iter()
-        .map(|fault| (fault.pointer(), fault.code()))
-        .collect();
+    let found: Vec<_> =
+        rejection.faults().iter().map(|fault| (fault.pointer(), fault.code())).collect();
     assert_eq!(
         found,
         [

@@ -96,10 +96,7 @@ fn readers_never_panic_and_keep_their_laws() {
         walk(Value::new(&text), 0);
     }
     // A fuzzer that never gets past the front door proves nothing.
-    assert!(
-        accepted > 0 && records > 0 && times > 0,
-        "{accepted} {records} {times}"
-    );
+    assert!(accepted > 0 && records > 0 && times > 0, "{accepted} {records} {times}");
 }
 
 fn check_event(text: &[u8]) -> bool {
@@ -110,11 +107,7 @@ fn check_event(text: &[u8]) -> bool {
     let sent = canonicalize(text).expect("accepted events are canonicalisable");
     let back = as_sent(event.text()).unwrap_or_else(|error| panic!("{error}: {shown}"));
     assert_eq!(back, sent, "{shown}");
-    assert_eq!(
-        canonicalize(event.text()).as_deref(),
-        Ok(event.text()),
-        "{shown}"
-    );
+    assert_eq!(canonicalize(event.text()).as_deref(), Ok(event.text()), "{shown}");
     true
 }
 
@@ -137,22 +130,13 @@ fn check_time(text: &[u8]) -> bool {
     };
     let spelling = time.respelt().unwrap_or(text);
     let again = EventTime::parse(spelling).expect("the ledger's spelling is a timestamp");
-    assert_eq!(
-        (again.micros(), again.respelt()),
-        (time.micros(), None),
-        "{text}"
-    );
+    assert_eq!((again.micros(), again.respelt()), (time.micros(), None), "{text}");
     true
 }
 
 /// Opens everything there is to open in bytes that may be anything.
 fn walk(value: Value<'_>, depth: usize) {
-    let _ = (
-        value.text(),
-        value.number(),
-        value.unsigned(),
-        value.boolean(),
-    );
+    let _ = (value.text(), value.number(), value.unsigned(), value.boolean());
     if depth > 100 {
         return;
     }

@@ -92,10 +92,7 @@ fn unknown_fields_move_aside_nested_as_they_were_sent() {
 fn unknown_names_with_escapes_and_beyond_ascii_come_back_in_their_order() {
     let sent = "{\"event_type\":\"a\",\"timestamp\":\"2024-05-01T12:00:00Z\",\"\u{1f600}\":1,\"\u{fb33}\":2,\"a\\\"b\":3,\"actor\":{\"~/\":4}}";
     let event = parse(sent).unwrap();
-    assert_eq!(
-        as_sent(event.text()).unwrap(),
-        canonicalize(sent.as_bytes()).unwrap()
-    );
+    assert_eq!(as_sent(event.text()).unwrap(), canonicalize(sent.as_bytes()).unwrap());
     assert_eq!(canonicalize(event.text()).unwrap(), event.text());
 }
 
@@ -189,16 +186,9 @@ fn an_importer_cannot_bring_what_is_not_canonical_or_not_known() {
 fn the_deepest_event_may_hold_its_depth_in_an_unknown_field() {
     for (field, opening) in [("foo", 63), ("metadata", 62)] {
         let value = format!("{}{}", "[".repeat(opening), "]".repeat(opening));
-        let value = if field == "metadata" {
-            format!(r#"{{"x":{value}}}"#)
-        } else {
-            value
-        };
+        let value = if field == "metadata" { format!(r#"{{"x":{value}}}"#) } else { value };
         let sent = format!(r#"{{"event_type":"a","{field}":{value}}}"#);
         let event = parse(&sent).unwrap();
-        assert_eq!(
-            as_sent(event.text()).unwrap(),
-            canonicalize(sent.as_bytes()).unwrap()
-        );
+        assert_eq!(as_sent(event.text()).unwrap(), canonicalize(sent.as_bytes()).unwrap());
     }
 }

@@ -46,9 +46,7 @@ fn value_of(kind: FieldType) -> BoxedStrategy<Value> {
     match kind {
         FieldType::Group(_) | FieldType::Object => any_object().boxed(),
         FieldType::Text { .. } => ".{0,20}".prop_map(Value::from).boxed(),
-        FieldType::EventId => "[A-Za-z0-9.:-][A-Za-z0-9._:-]{0,40}"
-            .prop_map(Value::from)
-            .boxed(),
+        FieldType::EventId => "[A-Za-z0-9.:-][A-Za-z0-9._:-]{0,40}".prop_map(Value::from).boxed(),
         FieldType::Tenant => Just(json!("acme")).boxed(),
         FieldType::EventType => "[a-z]{1,5}(\\.[a-z]{1,8})?"
             .prop_filter("reserved", |text| {
@@ -59,13 +57,11 @@ fn value_of(kind: FieldType) -> BoxedStrategy<Value> {
         FieldType::Timestamp => any_timestamp().boxed(),
         FieldType::OneOf(choices) => prop::sample::select(choices).prop_map(Value::from).boxed(),
         FieldType::Integer { max } => (0..=max).prop_map(Value::from).boxed(),
-        FieldType::Number { .. } => (0..=64_u32)
-            .prop_map(|n| json!(f64::from(n) / 64.0))
-            .boxed(),
+        FieldType::Number { .. } => (0..=64_u32).prop_map(|n| json!(f64::from(n) / 64.0)).boxed(),
         FieldType::Bool => any::<bool>().prop_map(Value::from).boxed(),
-        FieldType::TextList { .. } => prop::collection::vec(".{0,6}", 0..4)
-            .prop_map(Value::from)
-            .boxed(),
+        FieldType::TextList { .. } => {
+            prop::collection::vec(".{0,6}", 0..4).prop_map(Value::from).boxed()
+        }
         FieldType::Any => any_value().boxed(),
     }
 }
@@ -114,9 +110,7 @@ fn known_only(event: &Value) -> bool {
             name == "intake"
                 || is_known(&pointer)
                     && inner.is_none_or(|inner| {
-                        inner
-                            .keys()
-                            .all(|key| is_known(&format!("{pointer}/{key}")))
+                        inner.keys().all(|key| is_known(&format!("{pointer}/{key}")))
                     })
         })
     })

@@ -30,9 +30,7 @@ fn tenant() -> TenantId {
 fn records() -> Vec<SystemRecord> {
     let record_key = PublicKey::Ed25519(key(2));
     let genesis = Genesis::new(
-        LedgerId::from_bytes(std::array::from_fn(|index| {
-            u8::try_from(index).unwrap_or_default()
-        })),
+        LedgerId::from_bytes(std::array::from_fn(|index| u8::try_from(index).unwrap_or_default())),
         LogName::parse("ledgerstone").expect("a good value"),
         tenant(),
         &key(1),
@@ -82,11 +80,7 @@ fn any_changed_byte_is_refused_or_says_something_else() {
                 let mut changed = line.as_bytes().to_vec();
                 changed[index] ^= 1 << bit;
                 if let Ok((other, other_at)) = SystemRecord::parse(&changed) {
-                    assert_ne!(
-                        (other, other_at),
-                        (record.clone(), at()),
-                        "byte {index} of {line}"
-                    );
+                    assert_ne!((other, other_at), (record.clone(), at()), "byte {index} of {line}");
                 }
             }
         }
@@ -99,31 +93,20 @@ fn a_record_spelt_otherwise_is_refused_with_its_reason() {
     let tenant = r#"{"event_type":"system.tenant","tenant":{"state":"active","tenant_id":"acme"},"timestamp":"2024-05-01T12:00:00.000000Z"}"#;
     assert!(SystemRecord::parse(tenant.as_bytes()).is_ok());
     for (from, to, error) in [
-        (
-            "\"state\":\"active\"",
-            "\"extra\":1,\"state\":\"active\"",
-            OtherSpelling,
-        ),
+        ("\"state\":\"active\"", "\"extra\":1,\"state\":\"active\"", OtherSpelling),
         ("\"tenant\":{", "\"tag\":0,\"tenant\":{", OtherSpelling),
         ("12:00:00.000000Z", "12:00:00Z", Field("timestamp")),
         ("active", "dreaming", Field("state")),
         ("\"acme\"", "\"Acme\"", Field("tenant_id")),
         ("\"tenant\":{", "\"tenants\":{", Field("tenant")),
-        (
-            "system.tenant",
-            "system.pardon",
-            SystemRecordError::UnknownType("system.pardon".into()),
-        ),
+        ("system.tenant", "system.pardon", SystemRecordError::UnknownType("system.pardon".into())),
     ] {
         let text = tenant.replacen(from, to, 1);
         let found = SystemRecord::parse(text.as_bytes()).unwrap_err();
         assert_eq!(found, error, "{text}");
         let is_newer = matches!(error, SystemRecordError::UnknownType(_));
-        let code = if is_newer {
-            ErrorCode::UnsupportedFormatVersion
-        } else {
-            ErrorCode::RecordDamaged
-        };
+        let code =
+            if is_newer { ErrorCode::UnsupportedFormatVersion } else { ErrorCode::RecordDamaged };
         assert_eq!(found.code(), code);
     }
 }
@@ -155,10 +138,7 @@ fn log_names_are_what_key_names_allow() {
     for name in ["", "with space", "a+b", "a\nb", "é", &"x".repeat(129)] {
         assert!(LogName::parse(name).is_err(), "{name}");
     }
-    assert_eq!(
-        LogName::parse(LogName::DEFAULT).unwrap().as_str(),
-        "ledgerstone"
-    );
+    assert_eq!(LogName::parse(LogName::DEFAULT).unwrap().as_str(), "ledgerstone");
 }
 
 #[test]
@@ -168,18 +148,9 @@ fn sealing_wraps_the_text_and_hashes_what_is_stored() {
     let event = event.unwrap();
     let text = event.text().to_vec();
     let sealed = seal(event, &SealingPolicy::pass_through(), &salt);
-    assert_eq!(
-        (sealed.kind(), sealed.event_id().as_str()),
-        (Kind::Event, "7")
-    );
-    assert_eq!(
-        (sealed.event_type(), sealed.timestamp_micros()),
-        ("a", common::RECEIVED_AT)
-    );
-    assert_eq!(
-        split_content(sealed.content()).unwrap(),
-        (text.as_slice(), salt)
-    );
+    assert_eq!((sealed.kind(), sealed.event_id().as_str()), (Kind::Event, "7"));
+    assert_eq!((sealed.event_type(), sealed.timestamp_micros()), ("a", common::RECEIVED_AT));
+    assert_eq!(split_content(sealed.content()).unwrap(), (text.as_slice(), salt));
     assert_eq!(sealed.content_hash(), &sha256(sealed.content()));
 }
 
@@ -189,10 +160,7 @@ fn the_servers_records_bear_its_own_ids_and_kinds() {
     let number = SequenceNumber::new(12).unwrap();
     for record in records() {
         let sealed = SealedEvent::system(&record, &tenant(), number, at(), &salt);
-        assert_eq!(
-            (sealed.kind(), sealed.event_id().as_str()),
-            (Kind::System, "_12")
-        );
+        assert_eq!((sealed.kind(), sealed.event_id().as_str()), (Kind::System, "_12"));
         assert_eq!(sealed.tenant(), &tenant());
         let (event, _) = split_content(sealed.content()).unwrap();
         assert_eq!(SystemRecord::parse(event), Ok((record, at())));
@@ -201,8 +169,5 @@ fn the_servers_records_bear_its_own_ids_and_kinds() {
     let record = ledgerstone_model::AuditRecord::Administration(act);
     let sealed = SealedEvent::audit(&record, &tenant(), [7; 16], at(), &salt).unwrap();
     assert_eq!(sealed.kind(), Kind::Audit);
-    assert_eq!(
-        sealed.event_id().as_str(),
-        "_018f3406-9e00-7707-8707-070707070707"
-    );
+    assert_eq!(sealed.event_id().as_str(), "_018f3406-9e00-7707-8707-070707070707");
 }

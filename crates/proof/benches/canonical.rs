@@ -28,20 +28,14 @@ fn benches(c: &mut Criterion) {
     }
     let mut group = c.benchmark_group("canonical");
     group.throughput(Throughput::Elements(1_000));
-    for (name, events) in [
-        ("as sent", &events),
-        ("canonical", &sorted),
-        ("pretty", &pretty),
-    ] {
+    for (name, events) in [("as sent", &events), ("canonical", &sorted), ("pretty", &pretty)] {
         let bytes: usize = events.iter().map(Vec::len).sum();
         let mut out = Vec::new();
         group.bench_function(format!("{name}, {} B", bytes / events.len()), |bencher| {
             bencher.iter(|| {
                 for event in events {
                     out.clear();
-                    canonicalizer
-                        .strict(black_box(event), &mut out)
-                        .expect("an event");
+                    canonicalizer.strict(black_box(event), &mut out).expect("an event");
                     black_box(&out);
                 }
             });

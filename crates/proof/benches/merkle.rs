@@ -67,10 +67,8 @@ fn signatures(c: &mut Criterion) {
     let key = SigningKey::from_seed([7; 32]);
     let public = key.verifying_key();
     let headers: Vec<_> = (0..256).map(header).collect();
-    let items: Vec<_> = headers
-        .iter()
-        .map(|header| (header.as_slice(), key.sign(header), public))
-        .collect();
+    let items: Vec<_> =
+        headers.iter().map(|header| (header.as_slice(), key.sign(header), public)).collect();
     let mut group = c.benchmark_group("signature");
     group.throughput(Throughput::Elements(256));
     group.bench_function("sign", |bencher| {

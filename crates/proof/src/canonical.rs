@@ -99,10 +99,7 @@ impl Canonicalizer {
         rules: Rules,
     ) -> Result<Vec<String>, CanonError> {
         if let Err(error) = std::str::from_utf8(text) {
-            return Err(CanonError {
-                offset: error.valid_up_to(),
-                fault: CanonFault::NotUtf8,
-            });
+            return Err(CanonError { offset: error.valid_up_to(), fault: CanonFault::NotUtf8 });
         }
         let start = out.len();
         out.reserve(text.len());

@@ -38,16 +38,9 @@ impl Checkpoint {
     /// The checkpoint of a log; the origin is one line without control characters.
     pub fn new(origin: &str, size: TreeSize, root: Hash) -> Result<Self, CheckpointError> {
         if origin.is_empty() || origin.contains(char::is_control) {
-            return Err(CheckpointError::Malformed(
-                "the origin is one line of text, not empty",
-            ));
+            return Err(CheckpointError::Malformed("the origin is one line of text, not empty"));
         }
-        Ok(Self {
-            origin: origin.to_owned(),
-            size,
-            root,
-            extensions: Vec::new(),
-        })
+        Ok(Self { origin: origin.to_owned(), size, root, extensions: Vec::new() })
     }
 
     /// Name of the log.
@@ -72,12 +65,7 @@ impl Checkpoint {
 
     /// The body: the lines that are signed.
     pub fn to_body(&self) -> String {
-        let mut body = format!(
-            "{}\n{}\n{}\n",
-            self.origin,
-            self.size,
-            self.root.to_base64()
-        );
+        let mut body = format!("{}\n{}\n{}\n", self.origin, self.size, self.root.to_base64());
         for line in &self.extensions {
             body.push_str(line);
             body.push('\n');
@@ -87,23 +75,19 @@ impl Checkpoint {
 
     /// Reads a body.
     pub fn parse_body(body: &str) -> Result<Self, CheckpointError> {
-        let lines = body.strip_suffix('\n').ok_or(CheckpointError::Malformed(
-            "the last line does not end with a newline",
-        ))?;
+        let lines = body
+            .strip_suffix('\n')
+            .ok_or(CheckpointError::Malformed("the last line does not end with a newline"))?;
         let mut lines = lines.split('\n');
         let origin = lines.next().unwrap_or_default();
         let size = lines
             .next()
             .and_then(|digits| parse_decimal(digits.as_bytes()))
-            .ok_or(CheckpointError::Malformed(
-                "the second line is the size in decimal digits",
-            ))?;
+            .ok_or(CheckpointError::Malformed("the second line is the size in decimal digits"))?;
         let root = lines
             .next()
             .and_then(|root| Hash::from_base64(root).ok())
-            .ok_or(CheckpointError::Malformed(
-                "the third line is the root in base64",
-            ))?;
+            .ok_or(CheckpointError::Malformed("the third line is the root in base64"))?;
         let mut checkpoint = Self::new(origin, TreeSize::new(size), root)?;
         for line in lines {
             if line.is_empty() || line.contains(char::is_control) {
@@ -139,9 +123,7 @@ impl Checkpoint {
         let signed = note.verify(keys)?;
         let own = |key: &&VerifierKey| key.name().as_str() == checkpoint.origin;
         if !signed.iter().any(own) {
-            return Err(CheckpointError::ForeignKey {
-                origin: checkpoint.origin,
-            });
+            return Err(CheckpointError::ForeignKey { origin: checkpoint.origin });
         }
         Ok(checkpoint)
     }

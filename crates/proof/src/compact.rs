@@ -28,21 +28,14 @@ pub struct CompactRange {
 impl CompactRange {
     /// The range of the empty tree.
     pub const fn new() -> Self {
-        Self {
-            size: 0,
-            hashes: Vec::new(),
-        }
+        Self { size: 0, hashes: Vec::new() }
     }
 
     /// The range with these hashes, largest subtree first.
     pub fn from_parts(size: u64, hashes: Vec<Hash>) -> Result<Self, CompactRangeError> {
         let expected = size.count_ones() as usize;
         if hashes.len() != expected {
-            return Err(CompactRangeError {
-                size,
-                expected,
-                found: hashes.len(),
-            });
+            return Err(CompactRangeError { size, expected, found: hashes.len() });
         }
         Ok(Self { size, hashes })
     }

@@ -69,9 +69,8 @@ pub fn split_content(content: &[u8]) -> Result<(&[u8], Salt), ContentError> {
         .strip_prefix(PREFIX)
         .and_then(|rest| rest.strip_suffix(SUFFIX))
         .ok_or(ContentError::Form)?;
-    let (rest, salt) = inner
-        .split_at_checked(inner.len().wrapping_sub(SALT_TEXT))
-        .ok_or(ContentError::Form)?;
+    let (rest, salt) =
+        inner.split_at_checked(inner.len().wrapping_sub(SALT_TEXT)).ok_or(ContentError::Form)?;
     let event = rest.strip_suffix(MIDDLE).ok_or(ContentError::Form)?;
     if event.is_empty() {
         return Err(ContentError::Form);

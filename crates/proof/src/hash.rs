@@ -57,9 +57,7 @@ impl Hash {
 
     /// Reads what [`Self::to_base64`] writes and nothing else.
     pub fn from_base64(text: &str) -> Result<Self, HashError> {
-        crate::base64::decode_array(text)
-            .map(Self)
-            .ok_or(HashError::Base64)
+        crate::base64::decode_array(text).map(Self).ok_or(HashError::Base64)
     }
 
     pub(crate) fn from_hex_bytes(digits: &[u8]) -> Option<Self> {
@@ -126,9 +124,8 @@ pub fn leaf_hash(entry: &[u8]) -> Hash {
 /// Hash of an inner node: `SHA-256(0x01 || left || right)` (RFC 6962 §2.1).
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     let mut message = [1; 65];
-    if let Some((children, [])) = message
-        .split_first_mut()
-        .map(|(_, rest)| rest.as_chunks_mut::<32>())
+    if let Some((children, [])) =
+        message.split_first_mut().map(|(_, rest)| rest.as_chunks_mut::<32>())
         && let [first, second] = children
     {
         *first = left.0;

@@ -188,10 +188,7 @@ struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn literal(&mut self, expected: &[u8], member: &'static str) -> Result<(), HeaderError> {
-        self.0 = self
-            .0
-            .strip_prefix(expected)
-            .ok_or(HeaderError::Form(member))?;
+        self.0 = self.0.strip_prefix(expected).ok_or(HeaderError::Form(member))?;
         Ok(())
     }
 

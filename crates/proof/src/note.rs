@@ -71,10 +71,7 @@ pub struct Signer {
 impl Signer {
     /// Signs as `name`.
     pub fn new(name: KeyName, key: SigningKey) -> Self {
-        Self {
-            verifier: VerifierKey::new_ed25519(name, &key.verifying_key()),
-            key,
-        }
+        Self { verifier: VerifierKey::new_ed25519(name, &key.verifying_key()), key }
     }
 
     /// The public half.
@@ -121,21 +118,15 @@ impl NoteSignature {
     fn parse(line: &str) -> Result<Self, NoteError> {
         const FORM: NoteError =
             NoteError::Malformed("a signature line has the form `— <name> <base64>`");
-        let (name, payload) = line
-            .strip_prefix("— ")
-            .and_then(|rest| rest.split_once(' '))
-            .ok_or(FORM)?;
+        let (name, payload) =
+            line.strip_prefix("— ").and_then(|rest| rest.split_once(' ')).ok_or(FORM)?;
         let name = KeyName::parse(name).map_err(|_| FORM)?;
         let payload = base64::decode(payload).ok_or(FORM)?;
         let (key_id, signature) = payload.split_first_chunk().ok_or(FORM)?;
         if signature.is_empty() {
             return Err(FORM);
         }
-        Ok(Self {
-            name,
-            key_id: u32::from_be_bytes(*key_id),
-            signature: signature.to_vec(),
-        })
+        Ok(Self { name, key_id: u32::from_be_bytes(*key_id), signature: signature.to_vec() })
     }
 
     fn is_by(&self, key: &VerifierKey) -> bool {
@@ -167,16 +158,13 @@ impl Note {
         let note = std::str::from_utf8(note).map_err(|_| NoteError::Malformed("not UTF-8"))?;
         refuse_controls(note)?;
         // The text keeps the first of the two newlines.
-        let split = note
-            .rfind("\n\n")
-            .ok_or(NoteError::Malformed("no blank line before signatures"))?;
+        let split =
+            note.rfind("\n\n").ok_or(NoteError::Malformed("no blank line before signatures"))?;
         let (text, lines) = note.split_at(split + 1);
         let lines = lines
             .strip_prefix('\n')
             .and_then(|lines| lines.strip_suffix('\n'))
-            .ok_or(NoteError::Malformed(
-                "it does not end with a signature line",
-            ))?;
+            .ok_or(NoteError::Malformed("it does not end with a signature line"))?;
         let mut signatures = Vec::new();
         for line in lines.split('\n') {
             if signatures.len() == MAX_SIGNATURES {
@@ -184,10 +172,7 @@ impl Note {
             }
             signatures.push(NoteSignature::parse(line)?);
         }
-        Ok(Self {
-            text: NoteText(text.to_owned()),
-            signatures,
-        })
+        Ok(Self { text: NoteText(text.to_owned()), signatures })
     }
 
     /// The text, final newline included.
@@ -225,19 +210,14 @@ impl Note {
                 let message = self.text().as_bytes();
                 key.verifying_key().verify(message, &signature)
             })
-            .map_err(|_| NoteError::BadSignature {
-                name: line.name.clone(),
-                key_id: line.key_id,
-            })
+            .map_err(|_| NoteError::BadSignature { name: line.name.clone(), key_id: line.key_id })
     }
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text())?;
-        self.signatures
-            .iter()
-            .try_for_each(|signature| signature.fmt(f))
+        self.signatures.iter().try_for_each(|signature| signature.fmt(f))
     }
 }
 

@@ -50,11 +50,7 @@ impl SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "SigningKey(of {})",
-            KeyId::ed25519(&self.verifying_key())
-        )
+        write!(f, "SigningKey(of {})", KeyId::ed25519(&self.verifying_key()))
     }
 }
 
@@ -125,9 +121,7 @@ impl Signature {
 
     /// Reads what [`Self::to_base64`] writes and nothing else.
     pub fn from_base64(text: &str) -> Result<Self, SignatureError> {
-        base64::decode_array(text)
-            .map(Self)
-            .ok_or(SignatureError::Form)
+        base64::decode_array(text).map(Self).ok_or(SignatureError::Form)
     }
 
     /// The encoding of the point R.

@@ -174,9 +174,7 @@ fn parse_index(text: &str) -> Option<u64> {
     digits.iter().rev().try_fold(0_u64, |index, group| {
         let group = group.filter(|group| group.len() == 3)?;
         let value = group.bytes().try_fold(0_u64, |value, digit| {
-            digit
-                .is_ascii_digit()
-                .then(|| value * 10 + u64::from(digit - b'0'))
+            digit.is_ascii_digit().then(|| value * 10 + u64::from(digit - b'0'))
         })?;
         index.checked_mul(1_000)?.checked_add(value)
     })
@@ -207,18 +205,8 @@ pub fn tiles_for_size(size: TreeSize) -> impl Iterator<Item = TilePath> {
 fn tiles_of_level(kind: TileKind, count: u64) -> impl Iterator<Item = TilePath> {
     let full = count / u64::from(TILE_WIDTH);
     let partial = u16::try_from(count % u64::from(TILE_WIDTH)).unwrap_or(0);
-    let last = (partial > 0).then_some(TilePath {
-        kind,
-        index: full,
-        width: partial,
-    });
-    (0..full)
-        .map(move |index| TilePath {
-            kind,
-            index,
-            width: TILE_WIDTH,
-        })
-        .chain(last)
+    let last = (partial > 0).then_some(TilePath { kind, index: full, width: partial });
+    (0..full).map(move |index| TilePath { kind, index, width: TILE_WIDTH }).chain(last)
 }
 
 /// Root over a row of nodes of one level (RFC 6962 §2.1); over a power of two of them, the node

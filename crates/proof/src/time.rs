@@ -140,9 +140,7 @@ fn write_decimal(text: &mut [u8; TEXT_LENGTH], last: usize, digits: usize, value
 
 fn decimal(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0, |value, digit| {
-        digit
-            .is_ascii_digit()
-            .then(|| value * 10 + i64::from(digit - b'0'))
+        digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0'))
     })
 }
 

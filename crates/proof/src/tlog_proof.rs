@@ -51,12 +51,7 @@ impl TlogProof {
             return Err(TlogProofError::Malformed("more than 64 hashes"));
         }
         Checkpoint::parse_note(checkpoint.as_bytes())?;
-        Ok(Self {
-            extra,
-            index,
-            hashes,
-            checkpoint: checkpoint.to_owned(),
-        })
+        Ok(Self { extra, index, hashes, checkpoint: checkpoint.to_owned() })
     }
 
     /// Reads exactly what [`fmt::Display`] writes.
@@ -66,9 +61,8 @@ impl TlogProof {
             return Err(MALFORMED("longer than 2 MiB"));
         }
         let proof = std::str::from_utf8(proof).map_err(|_| MALFORMED("not UTF-8"))?;
-        let (head, checkpoint) = proof
-            .split_once("\n\n")
-            .ok_or(MALFORMED("no blank line before the checkpoint"))?;
+        let (head, checkpoint) =
+            proof.split_once("\n\n").ok_or(MALFORMED("no blank line before the checkpoint"))?;
         let mut lines = head.split('\n').peekable();
         if lines.next() != Some(FIRST_LINE) {
             return Err(MALFORMED("the first line is c2sp.org/tlog-proof@v1"));

@@ -83,10 +83,7 @@ pub fn verify_record_proof(
     let header = Header::parse(header_bytes)?;
     let sequence_number = header.sequence_number().value();
     if proof.index() != sequence_number {
-        return Err(RecordProofError::OtherIndex {
-            index: proof.index(),
-            sequence_number,
-        });
+        return Err(RecordProofError::OtherIndex { index: proof.index(), sequence_number });
     }
     let checkpoint = Checkpoint::open(proof.checkpoint().as_bytes(), keys)?;
     verify_inclusion(
@@ -99,11 +96,7 @@ pub fn verify_record_proof(
     if let Some(content) = content {
         check_content(&header, content)?;
     }
-    Ok(ProvedRecord {
-        header,
-        checkpoint,
-        content_checked: content.is_some(),
-    })
+    Ok(ProvedRecord { header, checkpoint, content_checked: content.is_some() })
 }
 
 fn check_content(header: &Header, content: &[u8]) -> Result<(), RecordProofError> {

@@ -76,11 +76,7 @@ impl VerifierKey {
     /// The Ed25519 key of that name.
     pub fn new_ed25519(name: KeyName, key: &VerifyingKey) -> Self {
         let key_id = ed25519_key_id(&name, key);
-        Self {
-            name,
-            key_id,
-            key: *key,
-        }
+        Self { name, key_id, key: *key }
     }
 
     /// Reads exactly what [`fmt::Display`] writes.
@@ -124,13 +120,7 @@ impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut key = vec![ED25519];
         key.extend_from_slice(self.key.as_bytes());
-        write!(
-            f,
-            "{}+{:08x}+{}",
-            self.name,
-            self.key_id,
-            base64::encode(&key)
-        )
+        write!(f, "{}+{:08x}+{}", self.name, self.key_id, base64::encode(&key))
     }
 }
 
@@ -147,7 +137,5 @@ fn ed25519_key_id(name: &KeyName, key: &VerifyingKey) -> u32 {
     message.extend_from_slice(&[b'\n', ED25519]);
     message.extend_from_slice(key.as_bytes());
     let hash = sha256(&message);
-    hash.as_bytes()
-        .first_chunk()
-        .map_or(0, |id| u32::from_be_bytes(*id))
+    hash.as_bytes().first_chunk().map_or(0, |id| u32::from_be_bytes(*id))
 }

@@ -112,10 +112,7 @@ fn strings() {
         (r#""\b\f\n\r\t\"\\""#, r#""\b\f\n\r\t\"\\""#),
         (r#""\u0008\u0009\u000a\u000C\u000D""#, r#""\b\t\n\f\r""#),
         (r#""\u0022\u005c\u002f""#, r#""\"\\/""#),
-        (
-            r#""\u0000\u001F\u007f\u2028""#,
-            "\"\\u0000\\u001f\u{7f}\u{2028}\"",
-        ),
+        (r#""\u0000\u001F\u007f\u2028""#, "\"\\u0000\\u001f\u{7f}\u{2028}\""),
         (r#""\ud83d\ude02 \uD83D\uDE02""#, "\"\u{1f602} \u{1f602}\""),
         (r#""A\u030a""#, "\"A\u{30a}\""),
         (
@@ -149,10 +146,7 @@ fn members_are_ordered_by_utf16_code_units() {
     // Names are compared unescaped, in the ascending case and in the other.
     assert_eq!(strict(r#"{"\u0061":1,"b":2}"#), r#"{"a":1,"b":2}"#);
     assert_eq!(strict(r#"{"b":2,"\u0061":1}"#), r#"{"a":1,"b":2}"#);
-    assert_eq!(
-        strict(r#"{"~":1,"\n":2,"\\":3}"#),
-        r#"{"\n":2,"\\":3,"~":1}"#
-    );
+    assert_eq!(strict(r#"{"~":1,"\n":2,"\\":3}"#), r#"{"\n":2,"\\":3,"~":1}"#);
     assert_eq!(
         strict(
             " { \"b\" : { \"d\" : [ 1 , { } , [ ] ] , \"c\" : null } , \"a\" : { \"z\":1, \"y\" : 2 } } "
@@ -177,10 +171,7 @@ fn duplicate_names_are_refused_where_the_later_stands() {
         assert_eq!(error.fault, CanonFault::DuplicateKey, "{text}");
     }
     // The same name in two objects is fine.
-    assert_eq!(
-        strict(r#"{"a":{"a":1},"b":{"a":1}}"#),
-        r#"{"a":{"a":1},"b":{"a":1}}"#
-    );
+    assert_eq!(strict(r#"{"a":{"a":1},"b":{"a":1}}"#), r#"{"a":{"a":1},"b":{"a":1}}"#);
 }
 
 #[test]
@@ -256,18 +247,12 @@ fn syntax_faults_name_their_place() {
 fn depth_limit() {
     let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
     assert_eq!(strict(&nested(MAX_DEPTH)), nested(MAX_DEPTH));
-    assert_eq!(
-        refusal(&nested(MAX_DEPTH + 1)),
-        (MAX_DEPTH, CanonFault::TooDeep)
-    );
+    assert_eq!(refusal(&nested(MAX_DEPTH + 1)), (MAX_DEPTH, CanonFault::TooDeep));
     let objects = format!("{}1{}", "{\"a\":".repeat(65), "}".repeat(65));
     assert_eq!(refusal(&objects), (64 * 5, CanonFault::TooDeep));
     // Siblings do not add up, empty containers count.
     strict(&format!("[{}]", ["[]"; 1_000].join(",")));
-    assert_eq!(
-        refusal(&format!("{}{{}}", "[".repeat(64))).1,
-        CanonFault::TooDeep
-    );
+    assert_eq!(refusal(&format!("{}{{}}", "[".repeat(64))).1, CanonFault::TooDeep);
 }
 
 #[test]
@@ -292,13 +277,7 @@ fn pointers_are_bounded() {
     let name = "n".repeat(100_000);
     let numbers = |count| vec!["1e400"; count].join(",");
     let text = |count| format!("{{\"{name}\":[{}]}}", numbers(count));
-    assert_eq!(
-        canonicalize_quoting(text(10).as_bytes())
-            .expect("fine")
-            .1
-            .len(),
-        10
-    );
+    assert_eq!(canonicalize_quoting(text(10).as_bytes()).expect("fine").1.len(), 10);
     let error = canonicalize_quoting(text(11).as_bytes()).expect_err("too many");
     assert_eq!(error.fault, CanonFault::NumberNotExact);
 }
@@ -307,30 +286,18 @@ fn pointers_are_bounded() {
 fn the_output_is_appended_and_left_alone_on_error() {
     let mut canonicalizer = Canonicalizer::new();
     let mut out = b"before ".to_vec();
-    canonicalizer
-        .strict(b"{\"b\":1,\"a\":2}", &mut out)
-        .expect("fine");
+    canonicalizer.strict(b"{\"b\":1,\"a\":2}", &mut out).expect("fine");
     assert_eq!(out, b"before {\"a\":2,\"b\":1}");
-    for bad in [
-        &b"{\"b\":1,\"a\":2"[..],
-        b"[1, 2, 1e400]",
-        b"{\"b\":1,\"a\":2,\"a\":3}",
-        b"\xff",
-    ] {
+    for bad in [&b"{\"b\":1,\"a\":2"[..], b"[1, 2, 1e400]", b"{\"b\":1,\"a\":2,\"a\":3}", b"\xff"] {
         canonicalizer.strict(bad, &mut out).expect_err("bad");
         assert_eq!(out, b"before {\"a\":2,\"b\":1}");
     }
-    canonicalizer
-        .strict(b"{\"d\":1,\"c\":2}", &mut out)
-        .expect("fine after errors");
+    canonicalizer.strict(b"{\"d\":1,\"c\":2}", &mut out).expect("fine after errors");
     assert_eq!(out, b"before {\"a\":2,\"b\":1}{\"c\":2,\"d\":1}");
 }
 
 #[test]
 fn messages_say_what_and_where() {
     let error = canonicalize(b"[1e400]").expect_err("refused");
-    assert_eq!(
-        error.to_string(),
-        "number cannot be kept exactly: send it as a string, at byte 1"
-    );
+    assert_eq!(error.to_string(), "number cannot be kept exactly: send it as a string, at byte 1");
 }

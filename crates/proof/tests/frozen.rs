@@ -13,9 +13,7 @@ use ledgerstone_proof::{
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fixtures/proof")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/proof").join(name)
 }
 
 fn read(name: &str) -> Vec<u8> {
@@ -60,10 +58,7 @@ fn proof_file(number: usize) -> TlogProof {
 }
 
 fn leaves(ledger: &Value) -> Vec<Hash> {
-    items(&ledger["records"])
-        .iter()
-        .map(|record| hash(record, "leaf_hash"))
-        .collect()
+    items(&ledger["records"]).iter().map(|record| hash(record, "leaf_hash")).collect()
 }
 
 #[test]
@@ -73,10 +68,7 @@ fn keys_and_their_ids() {
         let public = seed(name).verifying_key();
         assert_eq!(public.as_bytes(), &bytes(text(&keys[name], "public_key")));
         assert_eq!(VerifyingKey::from_bytes(public.as_bytes()), Ok(public));
-        assert_eq!(
-            KeyId::ed25519(&public).as_str(),
-            text(&keys[name], "key_id")
-        );
+        assert_eq!(KeyId::ed25519(&public).as_str(), text(&keys[name], "key_id"));
     }
     assert_eq!(*log_signer().verifier_key(), vkey());
     assert_eq!(vkey().to_string(), text(&keys["log_key"], "vkey"));
@@ -102,15 +94,9 @@ fn records_are_rebuilt_byte_for_byte() {
         assert_eq!(header.to_canonical(), bytes);
         assert_eq!(*header.content_hash(), sha256(&content));
         assert_eq!(*header.previous_hash(), previous);
-        assert_eq!(
-            header.sequence_number(),
-            SequenceNumber::new(number as u64).expect("a number")
-        );
+        assert_eq!(header.sequence_number(), SequenceNumber::new(number as u64).expect("a number"));
         assert_eq!(header.tenant_id().as_str(), text(&ledger, "tenant_id"));
-        assert_eq!(
-            header.event_id().as_str().starts_with('_'),
-            header.kind() != Kind::Event
-        );
+        assert_eq!(header.event_id().as_str().starts_with('_'), header.kind() != Kind::Event);
         assert_eq!(leaf_hash(bytes), hash(record, "leaf_hash"));
         previous = record_hash(bytes);
         assert_eq!(previous, hash(record, "record_hash"));
@@ -150,35 +136,22 @@ fn checkpoints_are_rebuilt_byte_for_byte() {
 fn consistency_proofs_are_rebuilt() {
     let ledger = json("ledger.json");
     let leaves = leaves(&ledger);
-    let root = |size: u64| {
-        hash(
-            &ledger["checkpoints"][usize::try_from(size).expect("small")],
-            "root",
-        )
-    };
+    let root =
+        |size: u64| hash(&ledger["checkpoints"][usize::try_from(size).expect("small")], "root");
     let cases = items(&ledger["consistency"]);
     assert_eq!(cases.len(), 28);
     for case in cases {
-        let (old, new) = (
-            case["old"].as_u64().expect("old"),
-            case["new"].as_u64().expect("new"),
-        );
+        let (old, new) = (case["old"].as_u64().expect("old"), case["new"].as_u64().expect("new"));
         let expected: Vec<_> = items(&case["proof"])
             .iter()
             .map(|hash| Hash::from_base64(hash.as_str().expect("a string")).expect("a hash"))
             .collect();
         let proof = consistency_proof(old, new, |address| {
             let start = usize::try_from(address.index << address.level).expect("small");
-            leaves
-                .get(start..start + (1 << address.level))
-                .map(node_from_tile_row)
-                .ok_or(())
+            leaves.get(start..start + (1 << address.level)).map(node_from_tile_row).ok_or(())
         });
         assert_eq!(proof.as_ref(), Ok(&expected), "{old} to {new}");
-        assert_eq!(
-            verify_consistency(old, new, &root(old), &root(new), &expected),
-            Ok(())
-        );
+        assert_eq!(verify_consistency(old, new, &root(old), &root(new), &expected), Ok(()));
     }
 }
 
@@ -192,19 +165,13 @@ fn proof_files_prove_their_records() {
         assert_eq!(proof.to_string().as_bytes(), file);
         let hashes = inclusion_proof(number as u64, leaves.len() as u64, |address| {
             let start = usize::try_from(address.index << address.level).expect("small");
-            leaves
-                .get(start..start + (1 << address.level))
-                .map(node_from_tile_row)
-                .ok_or(())
+            leaves.get(start..start + (1 << address.level)).map(node_from_tile_row).ok_or(())
         });
         assert_eq!(hashes.as_deref(), Ok(proof.hashes()));
 
         let content = text(record, "content").as_bytes();
         let proved = verify_record_proof(&proof, &[vkey()], Some(content)).expect("it holds");
-        assert_eq!(
-            proved.header().to_canonical(),
-            text(record, "header").as_bytes()
-        );
+        assert_eq!(proved.header().to_canonical(), text(record, "header").as_bytes());
         assert_eq!(proved.checkpoint().size(), TreeSize::new(7));
         assert!(proved.content_checked());
         let proved = verify_record_proof(&proof, &[vkey()], None).expect("it holds");
@@ -243,22 +210,13 @@ fn refusals_name_what_is_wrong() {
     };
 
     let error = refusal(&proof, Some(content(3)));
-    assert!(
-        matches!(error, RecordProofError::OtherContent { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, RecordProofError::OtherContent { .. }), "{error}");
     let error = refusal(&rebuilt(None, 4, proof.hashes()), None);
     assert_eq!(error, RecordProofError::NoHeader);
     let error = refusal(&rebuilt(Some(b"{}".to_vec()), 4, proof.hashes()), None);
     assert!(matches!(error, RecordProofError::Header(_)), "{error}");
     let error = refusal(&rebuilt(header(3), 4, proof.hashes()), None);
-    assert_eq!(
-        error,
-        RecordProofError::OtherIndex {
-            index: 4,
-            sequence_number: 3
-        }
-    );
+    assert_eq!(error, RecordProofError::OtherIndex { index: 4, sequence_number: 3 });
     let error = refusal(&rebuilt(header(3), 3, proof.hashes()), None);
     assert_eq!(error, RecordProofError::Inclusion(ProofFault::RootMismatch));
     let error = refusal(&rebuilt(header(4), 4, &proof.hashes()[1..]), None);
@@ -268,22 +226,13 @@ fn refusals_name_what_is_wrong() {
     let small = text(&ledger["checkpoints"][4], "note");
     let early = TlogProof::new(header(4), 4, proof.hashes().to_vec(), small).expect("a proof file");
     let error = refusal(&early, None);
-    assert_eq!(
-        error,
-        RecordProofError::Inclusion(ProofFault::IndexBeyondSize)
-    );
+    assert_eq!(error, RecordProofError::Inclusion(ProofFault::IndexBeyondSize));
 
     // Another log's key, and the right key under another name.
     let key = SigningKey::from_seed([9; 32]).verifying_key();
     let other = VerifierKey::new_ed25519(vkey().name().clone(), &key);
     let error = verify_record_proof(&proof, &[other], None).expect_err("refused");
-    assert!(
-        matches!(
-            error,
-            RecordProofError::Checkpoint(CheckpointError::Note(_))
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, RecordProofError::Checkpoint(CheckpointError::Note(_))), "{error}");
     let name = KeyName::parse("ledgerstone/other").expect("a name");
     let signer = Signer::new(name, seed("log_key"));
     let (checkpoint, _) =
@@ -294,10 +243,7 @@ fn refusals_name_what_is_wrong() {
     let error = verify_record_proof(&forged, &[signer.verifier_key().clone()], None);
     let error = error.expect_err("a key of another log");
     assert!(
-        matches!(
-            error,
-            RecordProofError::Checkpoint(CheckpointError::ForeignKey { .. })
-        ),
+        matches!(error, RecordProofError::Checkpoint(CheckpointError::ForeignKey { .. })),
         "{error}"
     );
 }
@@ -347,10 +293,7 @@ fn malformed_proof_files() {
         ("\n\nledgerstone", "\nledgerstone"),
         ("\n\nledgerstone", "\n\n\n\n\nledgerstone/x\n\n"),
         ("— ledgerstone", "- ledgerstone"),
-        (
-            "index 4\n",
-            &format!("index 4\n{}", format!("{hash}\n").repeat(65)),
-        ),
+        ("index 4\n", &format!("index 4\n{}", format!("{hash}\n").repeat(65))),
     ] {
         let altered = file.replacen(from, to, 1);
         assert_ne!(altered, file);
@@ -366,10 +309,7 @@ fn canonical_forms() {
     let cases = json("canonical.json");
     for case in items(&cases["canonical"]) {
         let canonical = canonicalize(text(case, "input").as_bytes()).expect("canonical");
-        assert_eq!(
-            String::from_utf8(canonical).expect("UTF-8"),
-            text(case, "output")
-        );
+        assert_eq!(String::from_utf8(canonical).expect("UTF-8"), text(case, "output"));
     }
     for case in items(&cases["refused"]) {
         let input = text(case, "input");
@@ -379,14 +319,7 @@ fn canonical_forms() {
             other => format!("{other:?}"),
         };
         assert_eq!(fault, text(case, "fault"), "{input}");
-        assert_eq!(
-            Some(error.offset as u64),
-            case["offset"].as_u64(),
-            "{input}"
-        );
+        assert_eq!(Some(error.offset as u64), case["offset"].as_u64(), "{input}");
     }
-    assert_eq!(
-        items(&cases["canonical"]).len() + items(&cases["refused"]).len(),
-        17
-    );
+    assert_eq!(items(&cases["canonical"]).len() + items(&cases["refused"]).len(), 17);
 }

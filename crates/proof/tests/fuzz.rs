@@ -107,9 +107,7 @@ impl Generator {
 
 fn iterations() -> u64 {
     match std::env::var("LEDGERSTONE_FUZZ_ITERATIONS") {
-        Ok(text) => text
-            .parse()
-            .expect("LEDGERSTONE_FUZZ_ITERATIONS is a number"),
+        Ok(text) => text.parse().expect("LEDGERSTONE_FUZZ_ITERATIONS is a number"),
         Err(_) => DEFAULT_ITERATIONS,
     }
 }
@@ -137,25 +135,16 @@ fn fuzz(name: &str, corpus: &[Vec<u8>], mut accepts: impl FnMut(&[u8]) -> bool) 
             }
         }
     }
-    println!(
-        "{name}: {accepted} of {} mutated inputs accepted",
-        iterations()
-    );
+    println!("{name}: {accepted} of {} mutated inputs accepted", iterations());
     accepted
 }
 
 fn texts(inputs: &[&str]) -> Vec<Vec<u8>> {
-    inputs
-        .iter()
-        .map(|input| input.as_bytes().to_vec())
-        .collect()
+    inputs.iter().map(|input| input.as_bytes().to_vec()).collect()
 }
 
 fn signer() -> Signer {
-    Signer::new(
-        KeyName::parse("log.example/1").expect("a name"),
-        SigningKey::from_seed([5; 32]),
-    )
+    Signer::new(KeyName::parse("log.example/1").expect("a name"), SigningKey::from_seed([5; 32]))
 }
 
 fn header(number: u64) -> Header {
@@ -176,9 +165,7 @@ fn proof(number: u64) -> TlogProof {
     let leaf = ledgerstone_proof::leaf_hash(&bytes);
     let size = TreeSize::new(number + 1);
     let siblings: Vec<_> = (number > 0).then_some(Hash::ZERO).into_iter().collect();
-    let root = siblings
-        .iter()
-        .fold(leaf, |root, left| ledgerstone_proof::node_hash(left, &root));
+    let root = siblings.iter().fold(leaf, |root, left| ledgerstone_proof::node_hash(left, &root));
     let checkpoint = Checkpoint::new("log.example/1", size, root).expect("a checkpoint");
     TlogProof::new(Some(bytes), number, siblings, &checkpoint.sign(&signer())).expect("a proof")
 }
@@ -199,13 +186,10 @@ fn canonical_json() {
         let strict_result = scratch.strict(text, &mut strict);
         let lenient_result = scratch.lenient(text, &mut lenient);
         let quoting_result = scratch.quoting(text, &mut quoting);
-        for error in [
-            strict_result.err(),
-            lenient_result.err(),
-            quoting_result.as_ref().err().copied(),
-        ]
-        .into_iter()
-        .flatten()
+        for error in
+            [strict_result.err(), lenient_result.err(), quoting_result.as_ref().err().copied()]
+                .into_iter()
+                .flatten()
         {
             assert!(error.offset <= text.len());
         }
@@ -226,10 +210,7 @@ fn canonical_json() {
         }
         strict_result.is_ok()
     });
-    assert!(
-        accepted > iterations() / 100,
-        "the mutations are too coarse to find JSON"
-    );
+    assert!(accepted > iterations() / 100, "the mutations are too coarse to find JSON");
 }
 
 #[test]
@@ -345,11 +326,7 @@ fn proof_files() {
 
 #[test]
 fn tile_paths() {
-    let corpus = texts(&[
-        "tile/0/x001/x234/067.p/255",
-        "tile/entries/000",
-        "tile/63/999.p/1",
-    ]);
+    let corpus = texts(&["tile/0/x001/x234/067.p/255", "tile/entries/000", "tile/63/999.p/1"]);
     let accepted = fuzz("tile path", &corpus, |bytes| {
         let text = String::from_utf8_lossy(bytes);
         let Ok(tile) = TilePath::parse(&text) else {
@@ -399,11 +376,7 @@ fn times_and_names() {
         if let Ok(id) = EventId::parse_stored(&text) {
             let mut quoted = Vec::new();
             ledgerstone_proof::canonical_string_into(id.as_str(), &mut quoted);
-            assert_eq!(
-                quoted,
-                format!("\"{text}\"").as_bytes(),
-                "ids need no escape"
-            );
+            assert_eq!(quoted, format!("\"{text}\"").as_bytes(), "ids need no escape");
         }
         TenantId::parse_stored(&text).is_ok_and(|tenant| {
             assert_eq!(tenant.as_str(), text);

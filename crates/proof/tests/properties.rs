@@ -14,11 +14,7 @@ use serde_json::Value;
 
 /// That many cases; what fails is printed, and nothing is written into the project.
 fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 /// Root over leaves exactly as RFC 6962 §2.1 words it.
@@ -67,20 +63,14 @@ fn all_small_logs() {
         for index in 0..size {
             let proof = inclusion_proof(index as u64, new, nodes(&all[..size])).expect("proof");
             let leaf = &all[index];
-            assert_eq!(
-                verify_inclusion(index as u64, new, leaf, &proof, &root),
-                Ok(())
-            );
+            assert_eq!(verify_inclusion(index as u64, new, leaf, &proof, &root), Ok(()));
             let next = index as u64 + 1;
             verify_inclusion(next, new, leaf, &proof, &root).expect_err("another index");
         }
         for old in 1..=size {
             let proof = consistency_proof(old as u64, new, nodes(&all[..size])).expect("proof");
             let old_root = reference_root(&all[..old]);
-            assert_eq!(
-                verify_consistency(old as u64, new, &old_root, &root, &proof),
-                Ok(())
-            );
+            assert_eq!(verify_consistency(old as u64, new, &old_root, &root, &proof), Ok(()));
         }
         inclusion_proof(new, new, nodes(&all[..size])).expect_err("beyond the tree");
         consistency_proof(new + 1, new, nodes(&all[..size])).expect_err("beyond the tree");
@@ -188,14 +178,11 @@ proptest! {
 
 /// A number as some client may spell it, and the double that it means.
 fn spelled_number() -> impl Strategy<Value = (String, f64)> {
-    let double = any::<u64>()
-        .prop_map(f64::from_bits)
-        .prop_filter("finite", |double| double.is_finite());
+    let double =
+        any::<u64>().prop_map(f64::from_bits).prop_filter("finite", |double| double.is_finite());
     let small = (-999_999_999_i64..1_000_000_000, 0_usize..12);
     prop_oneof![
-        double
-            .clone()
-            .prop_map(|double| (format!("{double:.16e}"), double)),
+        double.clone().prop_map(|double| (format!("{double:.16e}"), double)),
         double.prop_map(|double| (format!("{double:e}"), double)),
         any::<i64>().prop_map(|int| {
             let text = int.to_string();
@@ -233,17 +220,12 @@ fn spelled_string() -> impl Strategy<Value = (String, String)> {
             spell(*character, *style, &mut sent);
         }
         sent.push('"');
-        (
-            sent,
-            characters.iter().map(|(character, _)| character).collect(),
-        )
+        (sent, characters.iter().map(|(character, _)| character).collect())
     })
 }
 
 fn spell(character: char, style: u8, out: &mut String) {
-    let short = "\"\\/\u{8}\u{c}\n\r\t"
-        .find(character)
-        .map(|at| b"\"\\/bfnrt"[at..][0]);
+    let short = "\"\\/\u{8}\u{c}\n\r\t".find(character).map(|at| b"\"\\/bfnrt"[at..][0]);
     match (style, short) {
         (1, Some(short)) => out.extend(['\\', char::from(short)]),
         (0 | 1, _) if character >= ' ' && character != '"' && character != '\\' => {
@@ -274,10 +256,8 @@ fn spelled_json() -> impl Strategy<Value = (String, Value)> {
         let space = prop::sample::select(vec!["", "", "", " ", "\n\t", "\r "]);
         let item = (space.clone(), inner, space);
         let array = prop::collection::vec(item.clone(), 0..6).prop_map(|items| {
-            let sent: Vec<_> = items
-                .iter()
-                .map(|(a, (sent, _), b)| format!("{a}{sent}{b}"))
-                .collect();
+            let sent: Vec<_> =
+                items.iter().map(|(a, (sent, _), b)| format!("{a}{sent}{b}")).collect();
             let values = items.into_iter().map(|(_, (_, value), _)| value).collect();
             (format!("[{}]", sent.join(",")), Value::Array(values))
         });

@@ -12,17 +12,7 @@ fn tenant_ids() {
     for name in ["a", "0", "default", "acme-eu_1", &"a".repeat(63)] {
         assert_eq!(TenantId::parse(name).expect(name).as_str(), name);
     }
-    for name in [
-        "",
-        "-a",
-        "A",
-        "a b",
-        "../x",
-        "a.b",
-        "é",
-        "a\n",
-        &"a".repeat(64),
-    ] {
+    for name in ["", "-a", "A", "a b", "../x", "a.b", "é", "a\n", &"a".repeat(64)] {
         assert_eq!(TenantId::parse(name), Err(NameError::Tenant), "{name}");
     }
     for name in ["_", "_system", "_a"] {
@@ -36,15 +26,7 @@ fn tenant_ids() {
 
 #[test]
 fn event_ids() {
-    for id in [
-        "a",
-        "A.b:c-d_e",
-        ".",
-        ":",
-        "-",
-        "0195f3a2-7c1e-7b63",
-        &"x".repeat(128),
-    ] {
+    for id in ["a", "A.b:c-d_e", ".", ":", "-", "0195f3a2-7c1e-7b63", &"x".repeat(128)] {
         assert_eq!(EventId::parse(id).expect(id).as_str(), id);
     }
     for id in ["", "a b", "a/b", "é", "a\"", "a\\", "a\0", &"x".repeat(129)] {
@@ -55,10 +37,7 @@ fn event_ids() {
     assert_eq!(EventId::for_system(number).as_str(), "_7");
     assert_eq!(EventId::parse_stored("_7"), Ok(EventId::for_system(number)));
     let uuid = "0195f3a2-7c1e-7b63-9d2a-1f0e5c4b3a29";
-    assert_eq!(
-        EventId::for_audit(uuid).expect("an id").as_str(),
-        format!("_{uuid}")
-    );
+    assert_eq!(EventId::for_audit(uuid).expect("an id").as_str(), format!("_{uuid}"));
     EventId::for_audit("a b").expect_err("a space");
 }
 
@@ -77,16 +56,7 @@ fn sequence_numbers() {
         assert_eq!(digits, value.to_string().as_bytes());
         assert_eq!(SequenceNumber::parse(&digits), Some(number));
     }
-    for digits in [
-        "",
-        "01",
-        "-1",
-        "+1",
-        "1.0",
-        "1 ",
-        "9007199254740992",
-        "18446744073709551616",
-    ] {
+    for digits in ["", "01", "-1", "+1", "1.0", "1 ", "9007199254740992", "18446744073709551616"] {
         assert_eq!(SequenceNumber::parse(digits.as_bytes()), None, "{digits}");
     }
 }
@@ -107,12 +77,7 @@ fn times() {
         assert_eq!(IngestedAt::parse(text), Ok(time));
         assert_eq!(time.micros(), micros);
     }
-    for micros in [
-        -62_135_596_800_000_001,
-        253_402_300_800_000_000,
-        i64::MIN,
-        i64::MAX,
-    ] {
+    for micros in [-62_135_596_800_000_001, 253_402_300_800_000_000, i64::MIN, i64::MAX] {
         IngestedAt::from_micros(micros).expect_err("out of range");
     }
     for text in [
@@ -183,10 +148,7 @@ fn headers_read_back_and_are_canonical_json() {
     assert_eq!(Header::parse(&bytes), Ok(header()));
     let borrowed = BorrowedHeader::parse(&bytes).expect("a header");
     assert_eq!(borrowed.fields(), header().fields());
-    assert_eq!(
-        (borrowed.event_id(), borrowed.tenant_id()),
-        ("evt-1", "acme")
-    );
+    assert_eq!((borrowed.event_id(), borrowed.tenant_id()), ("evt-1", "acme"));
     assert_eq!(header().record_hash(), record_hash(&bytes));
     assert_eq!(header().leaf_hash(), leaf_hash(&bytes));
     let longest = Header::new(
@@ -210,57 +172,27 @@ fn headers_in_any_other_form_are_refused() {
         assert_ne!(changed, text);
         Header::parse(changed.as_bytes()).expect_err(&changed)
     };
-    assert_eq!(
-        change(",\"event_id\"", ", \"event_id\""),
-        HeaderError::Form("event_id")
-    );
-    assert_eq!(
-        change("evt-1", "evt\\u002d1"),
-        HeaderError::Value("event_id")
-    );
+    assert_eq!(change(",\"event_id\"", ", \"event_id\""), HeaderError::Form("event_id"));
+    assert_eq!(change("evt-1", "evt\\u002d1"), HeaderError::Value("event_id"));
     assert_eq!(change("evt-1", ""), HeaderError::Value("event_id"));
     assert_eq!(change("evt-1", "evt 1"), HeaderError::Value("event_id"));
     assert_eq!(change("acme", "Acme"), HeaderError::Value("tenant_id"));
     assert_eq!(change("acme", "_acme"), HeaderError::Value("tenant_id"));
     assert_eq!(change("123456Z", "123Z"), HeaderError::Value("ingested_at"));
-    assert_eq!(
-        change("\"kind\":\"event\"", "\"kind\":\"Event\""),
-        HeaderError::Value("kind")
-    );
-    assert_eq!(
-        change(":42,", ":042,"),
-        HeaderError::Value("sequence_number")
-    );
-    assert_eq!(
-        change(":42,", ":42.0,"),
-        HeaderError::Value("sequence_number")
-    );
-    assert_eq!(
-        change(":42,", ":\"42\","),
-        HeaderError::Value("sequence_number")
-    );
-    assert_eq!(
-        change(":42,", ":9007199254740992,"),
-        HeaderError::Value("sequence_number")
-    );
-    assert_eq!(
-        change("\"version\":1", "\"version\":2"),
-        HeaderError::Form("version")
-    );
+    assert_eq!(change("\"kind\":\"event\"", "\"kind\":\"Event\""), HeaderError::Value("kind"));
+    assert_eq!(change(":42,", ":042,"), HeaderError::Value("sequence_number"));
+    assert_eq!(change(":42,", ":42.0,"), HeaderError::Value("sequence_number"));
+    assert_eq!(change(":42,", ":\"42\","), HeaderError::Value("sequence_number"));
+    assert_eq!(change(":42,", ":9007199254740992,"), HeaderError::Value("sequence_number"));
+    assert_eq!(change("\"version\":1", "\"version\":2"), HeaderError::Form("version"));
     assert_eq!(change(",\"version\":1", ""), HeaderError::Form("version"));
-    assert_eq!(
-        change("\"version\":1}", "\"version\":1}\n"),
-        HeaderError::Form("version")
-    );
+    assert_eq!(change("\"version\":1}", "\"version\":1}\n"), HeaderError::Form("version"));
     assert_eq!(
         change("\"version\":1}", "\"version\":1,\"zebra\":1}"),
         HeaderError::Form("version")
     );
     let hex = sha256(b"content").to_hex();
-    assert_eq!(
-        change(&hex, &hex.to_uppercase()),
-        HeaderError::Value("content_hash")
-    );
+    assert_eq!(change(&hex, &hex.to_uppercase()), HeaderError::Value("content_hash"));
     assert_eq!(change(&hex, &hex[1..]), HeaderError::Value("content_hash"));
     for end in 0..text.len() {
         Header::parse(&text.as_bytes()[..end]).expect_err("cut short");
@@ -272,47 +204,20 @@ fn contents() {
     let salt = Salt::from_bytes([0xfb; 16]);
     let mut content = Vec::new();
     write_content(br#"{"event_type":"x"}"#, &salt, &mut content);
-    assert_eq!(
-        content,
-        br#"{"event":{"event_type":"x"},"salt":"-_v7-_v7-_v7-_v7-_v7-w"}"#
-    );
+    assert_eq!(content, br#"{"event":{"event_type":"x"},"salt":"-_v7-_v7-_v7-_v7-_v7-w"}"#);
     assert_eq!(canonicalize(&content).expect("JSON"), content);
-    assert_eq!(
-        split_content(&content),
-        Ok((&br#"{"event_type":"x"}"#[..], salt))
-    );
+    assert_eq!(split_content(&content), Ok((&br#"{"event_type":"x"}"#[..], salt)));
     assert_eq!(format!("{salt:?}"), "Salt(..)", "a salt is not printed");
     for (bad, error) in [
         ("", ContentError::Form),
-        (
-            r#"{"event":,"salt":"-_v7-_v7-_v7-_v7-_v7-w"}"#,
-            ContentError::Form,
-        ),
-        (
-            r#"{"event":{},"salt":"-_v7-_v7-_v7-_v7-_v7-"}"#,
-            ContentError::Form,
-        ),
-        (
-            r#"{"event":{},"salt":"-_v7-_v7-_v7-_v7-_v7-w=="}"#,
-            ContentError::Form,
-        ),
-        (
-            r#"{"event":{},"salt":"+/v7-_v7-_v7-_v7-_v7-w"}"#,
-            ContentError::Salt,
-        ),
+        (r#"{"event":,"salt":"-_v7-_v7-_v7-_v7-_v7-w"}"#, ContentError::Form),
+        (r#"{"event":{},"salt":"-_v7-_v7-_v7-_v7-_v7-"}"#, ContentError::Form),
+        (r#"{"event":{},"salt":"-_v7-_v7-_v7-_v7-_v7-w=="}"#, ContentError::Form),
+        (r#"{"event":{},"salt":"+/v7-_v7-_v7-_v7-_v7-w"}"#, ContentError::Salt),
         // The last character has bits that no byte holds.
-        (
-            r#"{"event":{},"salt":"-_v7-_v7-_v7-_v7-_v7-x"}"#,
-            ContentError::Salt,
-        ),
-        (
-            r#"{"event":{}, "salt":"-_v7-_v7-_v7-_v7-_v7-w"}"#,
-            ContentError::Form,
-        ),
-        (
-            r#"{"event":{},"salt":"-_v7-_v7-_v7-_v7-_v7-w"} "#,
-            ContentError::Form,
-        ),
+        (r#"{"event":{},"salt":"-_v7-_v7-_v7-_v7-_v7-x"}"#, ContentError::Salt),
+        (r#"{"event":{}, "salt":"-_v7-_v7-_v7-_v7-_v7-w"}"#, ContentError::Form),
+        (r#"{"event":{},"salt":"-_v7-_v7-_v7-_v7-_v7-w"} "#, ContentError::Form),
         (r#"{"event":{}}"#, ContentError::Form),
     ] {
         assert_eq!(split_content(bad.as_bytes()), Err(error), "{bad}");
@@ -325,22 +230,12 @@ fn hashes_as_text() {
     assert_eq!(Hash::from_hex(&hash.to_hex()), Ok(hash));
     assert_eq!(Hash::from_base64(&hash.to_base64()), Ok(hash));
     assert_eq!(format!("{hash:?}"), hash.to_hex());
-    for bad in [
-        "",
-        "00",
-        &hash.to_hex().to_uppercase(),
-        &format!("{hash}0"),
-        &"g".repeat(64),
-    ] {
+    for bad in ["", "00", &hash.to_hex().to_uppercase(), &format!("{hash}0"), &"g".repeat(64)] {
         Hash::from_hex(bad).expect_err(bad);
     }
     let base64 = hash.to_base64();
-    for bad in [
-        "",
-        base64.trim_end_matches('='),
-        &format!("{base64}\n"),
-        &base64.replace('L', "_"),
-    ] {
+    for bad in ["", base64.trim_end_matches('='), &format!("{base64}\n"), &base64.replace('L', "_")]
+    {
         Hash::from_base64(bad).expect_err(bad);
     }
 }

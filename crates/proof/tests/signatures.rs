@@ -8,40 +8,25 @@ use ledgerstone_proof::{
 fn keys() {
     let key = SigningKey::from_seed([7; 32]);
     assert_eq!(key.seed(), &[7; 32]);
-    assert!(
-        !format!("{key:?}").contains("7, 7"),
-        "a secret is not printed"
-    );
+    assert!(!format!("{key:?}").contains("7, 7"), "a secret is not printed");
     let id = KeyId::ed25519(&key.verifying_key());
     let mut message = b"ed25519\n".to_vec();
     message.extend_from_slice(key.verifying_key().as_bytes());
     assert_eq!(id.as_str(), &sha256(&message).to_hex()[..16]);
     assert_eq!(KeyId::parse(id.as_str()), Some(id.clone()));
-    for bad in [
-        "",
-        &id.as_str()[1..],
-        &id.as_str().to_uppercase(),
-        "ghijklmnopqrstuv",
-    ] {
+    for bad in ["", &id.as_str()[1..], &id.as_str().to_uppercase(), "ghijklmnopqrstuv"] {
         assert_eq!(KeyId::parse(bad), None, "{bad}");
     }
     let signature = key.sign(b"message");
     assert_eq!(key.verifying_key().verify(b"message", &signature), Ok(()));
-    key.verifying_key()
-        .verify(b"massage", &signature)
-        .expect_err("another message");
+    key.verifying_key().verify(b"massage", &signature).expect_err("another message");
     let other = SigningKey::from_seed([8; 32]).verifying_key();
-    other
-        .verify(b"message", &signature)
-        .expect_err("another key");
+    other.verify(b"message", &signature).expect_err("another key");
 }
 
 #[test]
 fn batches_hold_only_if_each_signature_holds() {
-    let keys = [
-        SigningKey::from_seed([1; 32]),
-        SigningKey::from_seed([2; 32]),
-    ];
+    let keys = [SigningKey::from_seed([1; 32]), SigningKey::from_seed([2; 32])];
     let messages: Vec<_> = (0..40_u8).map(|n| vec![n; usize::from(n)]).collect();
     let items: Vec<_> = messages
         .iter()
@@ -83,9 +68,7 @@ fn weak_points_are_refused() {
         let mut signature = *key.sign(b"m").as_bytes();
         signature[..32].copy_from_slice(&point);
         let signature = Signature::from_bytes(signature);
-        key.verifying_key()
-            .verify(b"m", &signature)
-            .expect_err("a weak point");
+        key.verifying_key().verify(b"m", &signature).expect_err("a weak point");
         verify_batch(&[(b"m", signature, key.verifying_key())]).expect_err("a weak point");
     }
 }

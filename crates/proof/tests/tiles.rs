@@ -15,18 +15,8 @@ fn tile_paths() {
         (hashes(1), 1_234_067, 256, "tile/1/x001/x234/067"),
         (hashes(63), 5, 112, "tile/63/005.p/112"),
         (TileKind::Entries, 0, 1, "tile/entries/000.p/1"),
-        (
-            TileKind::Entries,
-            1_234_067,
-            255,
-            "tile/entries/x001/x234/067.p/255",
-        ),
-        (
-            hashes(0),
-            u64::MAX,
-            256,
-            "tile/0/x018/x446/x744/x073/x709/x551/615",
-        ),
+        (TileKind::Entries, 1_234_067, 255, "tile/entries/x001/x234/067.p/255"),
+        (hashes(0), u64::MAX, 256, "tile/0/x018/x446/x744/x073/x709/x551/615"),
     ] {
         let tile = TilePath::new(kind, index, width).expect(text);
         assert_eq!(tile.to_string(), text);
@@ -61,29 +51,18 @@ fn tile_paths() {
     ] {
         TilePath::parse(bad).expect_err(bad);
     }
-    assert_eq!(
-        TilePath::new(TileKind::Entries, 0, 0),
-        Err(TileError::Range)
-    );
-    assert_eq!(
-        TilePath::new(TileKind::Entries, 0, 257),
-        Err(TileError::Range)
-    );
+    assert_eq!(TilePath::new(TileKind::Entries, 0, 0), Err(TileError::Range));
+    assert_eq!(TilePath::new(TileKind::Entries, 0, 257), Err(TileError::Range));
 }
 
 #[test]
 fn tiles_of_a_log() {
     let paths = |size| -> Vec<_> {
-        tiles_for_size(TreeSize::new(size))
-            .map(|tile| tile.to_string())
-            .collect()
+        tiles_for_size(TreeSize::new(size)).map(|tile| tile.to_string()).collect()
     };
     assert!(paths(0).is_empty());
     assert_eq!(paths(1), ["tile/entries/000.p/1", "tile/0/000.p/1"]);
-    assert_eq!(
-        paths(256),
-        ["tile/entries/000", "tile/0/000", "tile/1/000.p/1"]
-    );
+    assert_eq!(paths(256), ["tile/entries/000", "tile/0/000", "tile/1/000.p/1"]);
     assert_eq!(
         paths(512 + 3),
         [
@@ -98,10 +77,7 @@ fn tiles_of_a_log() {
     );
     let paths = paths(70_000);
     assert_eq!(paths.len(), 274 + 274 + 2 + 1);
-    assert_eq!(
-        paths[paths.len() - 3..],
-        ["tile/1/000", "tile/1/001.p/17", "tile/2/000.p/1"]
-    );
+    assert_eq!(paths[paths.len() - 3..], ["tile/1/000", "tile/1/001.p/17", "tile/2/000.p/1"]);
 }
 
 #[test]
@@ -110,11 +86,7 @@ fn tile_rows_are_subtrees() {
     for width in 0..=leaves.len() {
         let mut range = CompactRange::new();
         range.extend(leaves[..width].iter().copied());
-        assert_eq!(
-            node_from_tile_row(&leaves[..width]),
-            range.root(),
-            "{width}"
-        );
+        assert_eq!(node_from_tile_row(&leaves[..width]), range.root(), "{width}");
         assert_eq!(range.hashes().len(), width.count_ones() as usize);
         let again = CompactRange::from_parts(range.size(), range.hashes().to_vec());
         assert_eq!(again, Ok(range.clone()));
@@ -135,23 +107,8 @@ fn entry_bundles() {
         EntryBundle::decode(&bytes[..cut]).expect_err("cut short");
     }
     let too_long = vec![7; 65_536];
-    assert_eq!(
-        EntryBundle::new(vec![b"a", &too_long]),
-        Err(TileError::EntryTooLong { index: 1 })
-    );
-    assert_eq!(
-        EntryBundle::new(vec![b""; 257]),
-        Err(TileError::TooManyEntries)
-    );
-    assert_eq!(
-        EntryBundle::decode(&[0; 2 * 257]),
-        Err(TileError::TooManyEntries)
-    );
-    assert_eq!(
-        EntryBundle::decode(&[0; 2 * 256])
-            .expect("full")
-            .entries()
-            .len(),
-        256
-    );
+    assert_eq!(EntryBundle::new(vec![b"a", &too_long]), Err(TileError::EntryTooLong { index: 1 }));
+    assert_eq!(EntryBundle::new(vec![b""; 257]), Err(TileError::TooManyEntries));
+    assert_eq!(EntryBundle::decode(&[0; 2 * 257]), Err(TileError::TooManyEntries));
+    assert_eq!(EntryBundle::decode(&[0; 2 * 256]).expect("full").entries().len(), 256);
 }

@@ -1,7 +1,11 @@
 //! What is appended: one atomic batch over any number of ledgers.
 
+use std::collections::HashSet;
+
+use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{EventId, Hash, IngestedAt, Kind, TenantId};
 
+use crate::error::AppendError;
 use crate::record::{Head, KeyGeneration, RecordSignature};
 
 /// Everything one commit writes. All of it becomes durable, or none of it.
@@ -20,6 +24,21 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Refuses a batch that no program should have built: a ledger named twice, or a head whose
+    /// size is not that of the records. Every backend asks this first.
+    pub fn check_form(&self) -> Result<(), AppendError> {
+        let mut named = HashSet::with_capacity(self.ledgers.len());
+        for append in &self.ledgers {
+            let size = append.expected.size + append.records.len() as u64;
+            if append.head.size() != size || !named.insert(&append.tenant) {
+                let reason =
+                    format!("the batch is malformed in what it appends to {}", append.tenant);
+                return Err(AppendError::Unavailable { code: ErrorCode::Internal, reason });
+            }
+        }
+        Ok(())
+    }
+
     /// Number of records in all ledgers.
     pub fn record_count(&self) -> usize {
         self.ledgers.iter().map(|ledger| ledger.records.len()).sum()

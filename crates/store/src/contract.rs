@@ -22,8 +22,11 @@ use crate::record::{
 /// - **Durable.** When `append` returns `Ok`, the batch survives the death of the process and the
 ///   loss of power, and no later crash takes it back. A batch with a checkpoint is durable and
 ///   covered by whatever the store uses to notice a cut tail before `append` returns.
+/// - **Well-formed.** A batch that names a ledger twice, or whose new head does not have the size
+///   that its records give it, is refused as `Unavailable` with the code `INTERNAL`: it is a fault
+///   of the caller's program.
 /// - **Visible.** A reader that starts after `append` returned sees the batch. No reader ever sees
-///   a record that is not durable.
+///   a record that is not durable, nor one ledger of a batch without the others.
 /// - **Ordered.** Within a ledger, records have the sequence numbers 0, 1, 2, … without a gap. No
 ///   order between ledgers is promised, and nothing may rely on two ledgers moving together except
 ///   within one batch of one store.

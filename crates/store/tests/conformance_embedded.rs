@@ -127,10 +127,8 @@ struct FaultyPlace {
 
 impl FaultHarness for FaultyPlace {
     fn open_with_fault(&self, planned: PlannedFault) -> Result<Arc<dyn LedgerStore>, String> {
-        let fault = Arc::new(Faulty {
-            counted: CountedFault::new(planned),
-            seen: Mutex::default(),
-        });
+        let fault =
+            Arc::new(Faulty { counted: CountedFault::new(planned), seen: Mutex::default() });
         *self.fault.lock().unwrap() = Some(fault.clone());
         self.place.try_open(Files::with_fault(fault))
     }
@@ -151,10 +149,8 @@ impl FaultHarness for FaultyPlace {
 
 #[test]
 fn every_write_sync_rename_unlink_and_truncate_may_fail() {
-    let rows = run_fault_table(|| FaultyPlace {
-        place: Place::new(options(7)),
-        fault: Mutex::default(),
-    });
+    let rows =
+        run_fault_table(|| FaultyPlace { place: Place::new(options(7)), fault: Mutex::default() });
     let count = |outcome| rows.iter().filter(|row| row.1 == outcome).count();
     eprintln!(
         "{} rows: {} not opened, {} overcome, {} unavailable, {} unknown",

@@ -52,11 +52,7 @@ impl MemoryFaults {
     fn open(&self, fault: Option<PlannedFault>) -> Arc<dyn LedgerStore> {
         let store = Arc::new(FaultyStore::new(self.place.reopen()));
         if let Some(fault) = fault {
-            let kind = if fault.applied {
-                self.applied
-            } else {
-                self.not_applied
-            };
+            let kind = if fault.applied { self.applied } else { self.not_applied };
             store.fail_append(fault.index, kind);
         }
         *self.store.lock().unwrap() = Some(Arc::clone(&store));
@@ -70,12 +66,7 @@ impl FaultHarness for MemoryFaults {
     }
 
     fn fired(&self) -> bool {
-        let now = self
-            .store
-            .lock()
-            .unwrap()
-            .as_ref()
-            .is_some_and(|store| store.fired() > 0);
+        let now = self.store.lock().unwrap().as_ref().is_some_and(|store| store.fired() > 0);
         self.fired.fetch_or(now, Ordering::Relaxed) || now
     }
 
@@ -106,10 +97,7 @@ fn every_append_may_end_unknown() {
 #[test]
 fn every_append_may_be_refused() {
     let rows = outcomes(AppendFault::Unavailable, AppendFault::Conflict);
-    assert!(
-        rows.iter()
-            .all(|outcome| *outcome == RowOutcome::Unavailable)
-    );
+    assert!(rows.iter().all(|outcome| *outcome == RowOutcome::Unavailable));
 }
 
 #[test]
@@ -128,9 +116,7 @@ fn the_table_finds_a_store_that_loses_what_it_acknowledged() {
 fn judge_tampered(change: impl FnOnce(&mut Vec<Commit>)) {
     let (store, mut chain) = (MemoryStore::new(), ChainBuilder::new());
     for _ in 0..2 {
-        store
-            .append(chain.batch().events(&tenant("acme"), 5).build())
-            .unwrap();
+        store.append(chain.batch().events(&tenant("acme"), 5).build()).unwrap();
     }
     store.tamper(change);
     assert_holds(&store, &chain);

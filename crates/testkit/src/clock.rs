@@ -24,10 +24,7 @@ impl MockClock {
 
     /// A clock that goes on by `step` each time it is read, after the reading.
     pub fn stepping(micros: i64, step: Duration) -> Self {
-        Self {
-            micros: AtomicI64::new(micros),
-            step_micros: whole_micros(step),
-        }
+        Self { micros: AtomicI64::new(micros), step_micros: whole_micros(step) }
     }
 
     /// Puts the clock anywhere, also back.

@@ -15,9 +15,7 @@ const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl SeededEntropy {
     pub const fn new(seed: u64) -> Self {
-        Self {
-            state: AtomicU64::new(seed),
-        }
+        Self { state: AtomicU64::new(seed) }
     }
 
     /// The next eight bytes as a number; for tests that choose by chance.

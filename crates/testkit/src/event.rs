@@ -45,8 +45,7 @@ impl TestEvent {
 
     #[must_use]
     pub fn actor(self, id: &str) -> Self {
-        self.set("/actor/id", json!(id))
-            .set("/actor/type", json!("user"))
+        self.set("/actor/id", json!(id)).set("/actor/type", json!("user"))
     }
 
     /// Puts `value` where a JSON pointer says, making the objects on the way.
@@ -108,9 +107,8 @@ mod tests {
 
     #[test]
     fn fields_are_set_and_taken_out_by_name() {
-        let event = TestEvent::full("e-1")
-            .set("/data/after/role", json!("owner"))
-            .without("timestamp");
+        let event =
+            TestEvent::full("e-1").set("/data/after/role", json!("owner")).without("timestamp");
         let value = event.value();
         assert_eq!(value.pointer("/data/after/role"), Some(&json!("owner")));
         assert_eq!(value.pointer("/data/before/role"), Some(&json!("viewer")));

@@ -19,11 +19,7 @@ pub fn foreign_data(relative: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    assert!(
-        !is_named,
-        "{PLACE} is set, but {} does not exist",
-        path.display()
-    );
+    assert!(!is_named, "{PLACE} is set, but {} does not exist", path.display());
     // One write, so that tests running side by side do not mix their lines.
     eprintln!(
         "\n*** SKIPPED: no foreign test data at {}\n*** set {PLACE} to the folder that holds `{relative}` to run this test\n",

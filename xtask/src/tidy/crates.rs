@@ -10,27 +10,16 @@ use super::Fault;
 const LINE: &[&[&str]] = &[
     &["ledgerstone-proof"],
     &["ledgerstone-model"],
-    &[
-        "ledgerstone-store",
-        "ledgerstone-render",
-        "ledgerstone-compliance",
-    ],
+    &["ledgerstone-store", "ledgerstone-render", "ledgerstone-compliance"],
     &["ledgerstone-ledger"],
-    &[
-        "ledgerstone-keys",
-        "ledgerstone-outlets",
-        "ledgerstone-edge",
-    ],
+    &["ledgerstone-keys", "ledgerstone-outlets", "ledgerstone-edge"],
     &["ledgerstone"],
 ];
 
 /// Crates beside the line, with all that they may use of ours.
 const BESIDE: &[(&str, &[&str])] = &[
     // What applications embed must not pull the server in.
-    (
-        "ledgerstone-client",
-        &["ledgerstone-proof", "ledgerstone-model"],
-    ),
+    ("ledgerstone-client", &["ledgerstone-proof", "ledgerstone-model"]),
     (
         "ledgerstone-testkit",
         &[
@@ -106,11 +95,7 @@ const RESERVED: &[Reserved] = &[
         may: &[],
         reason: "time is jiff: one calendar in the house",
     },
-    Reserved {
-        names: &["rand"],
-        may: &[],
-        reason: "randomness is an argument: take an `Entropy`",
-    },
+    Reserved { names: &["rand"], may: &[], reason: "randomness is an argument: take an `Entropy`" },
     Reserved {
         names: &["once_cell", "lazy_static"],
         may: &[],
@@ -173,10 +158,8 @@ fn own(edge: &Edge<'_>) -> Option<Fault> {
         None => group(edge.to) < group(edge.from) && group(edge.to).is_some(),
     };
     (!allowed).then(|| {
-        let told = format!(
-            "uses {}, which does not stand to its left in the line of crates",
-            edge.to
-        );
+        let told =
+            format!("uses {}, which does not stand to its left in the line of crates", edge.to);
         Fault::in_file(edge.from, told)
     })
 }
@@ -234,11 +217,8 @@ mod tests {
             "xtask",
         ];
         let package = |name: &str| {
-            let edges: Vec<Value> = if name == from {
-                vec![json!({"name": to, "kind": kind})]
-            } else {
-                Vec::new()
-            };
+            let edges: Vec<Value> =
+                if name == from { vec![json!({"name": to, "kind": kind})] } else { Vec::new() };
             json!({"name": name, "dependencies": edges})
         };
         let packages: Vec<Value> = names.into_iter().map(package).collect();

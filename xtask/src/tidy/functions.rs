@@ -38,9 +38,7 @@ pub fn length(file: &SourceFile) -> Vec<Fault> {
 
 fn functions(code: &str) -> Vec<Function<'_>> {
     let starts = code.match_indices("fn ").map(|(start, _)| start);
-    starts
-        .filter_map(|start| function_at(code, start))
-        .collect()
+    starts.filter_map(|start| function_at(code, start)).collect()
 }
 
 /// The function whose `fn` stands at `start`; none for pointer types, declarations and names that

@@ -73,9 +73,8 @@ fn block_comment(rest: &[u8]) -> usize {
 
 /// The length of `r"…"`, `br#"…"#` and the like, if one begins here.
 fn raw_string(rest: &[u8]) -> Option<usize> {
-    let prefix = [b"br".as_slice(), b"cr", b"r"]
-        .into_iter()
-        .find(|prefix| rest.starts_with(prefix))?;
+    let prefix =
+        [b"br".as_slice(), b"cr", b"r"].into_iter().find(|prefix| rest.starts_with(prefix))?;
     let after = &rest[prefix.len()..];
     let hashes = after.iter().take_while(|&&byte| byte == b'#').count();
     if after.get(hashes) != Some(&b'"') {
@@ -84,9 +83,7 @@ fn raw_string(rest: &[u8]) -> Option<usize> {
     let mut close = vec![b'"'];
     close.resize(hashes + 1, b'#');
     let body = &after[hashes + 1..];
-    let end = body
-        .windows(close.len())
-        .position(|window| window == close)?;
+    let end = body.windows(close.len()).position(|window| window == close)?;
     Some(prefix.len() + hashes + 1 + end + close.len())
 }
 

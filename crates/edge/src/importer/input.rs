@@ -39,11 +39,7 @@ impl InputLimits {
 impl Default for InputLimits {
     /// No end to plain streams; logs compress ten to fifty times, and bombs a thousand.
     fn default() -> Self {
-        Self {
-            bytes: u64::MAX,
-            gzip_ratio: 200,
-            gzip_free_bytes: 64 * 1024 * 1024,
-        }
+        Self { bytes: u64::MAX, gzip_ratio: 200, gzip_free_bytes: 64 * 1024 * 1024 }
     }
 }
 
@@ -100,21 +96,13 @@ impl<'a> Input<'a> {
         let is_gzip = head == GZIP_MAGIC;
         let stream = Box::new(Cursor::new(head).chain(stream));
         let source = if is_gzip {
-            let compressed = Compressed {
-                inner: stream,
-                bytes: 0,
-                has_failed: false,
-            };
+            let compressed = Compressed { inner: stream, bytes: 0, has_failed: false };
             let buffered = BufReader::with_capacity(BUFFER_BYTES, compressed);
             Source::Gzip(Box::new(MultiGzDecoder::new(buffered)))
         } else {
             Source::Plain(stream)
         };
-        Ok(Self {
-            source,
-            limits,
-            unpacked: 0,
-        })
+        Ok(Self { source, limits, unpacked: 0 })
     }
 
     /// Fills a part of `buffer`; 0 at the end.
@@ -155,10 +143,7 @@ impl<'a> Input<'a> {
         let by_ratio = self.limits.gzip_ratio.saturating_mul(compressed);
         let allowed = self.limits.gzip_free_bytes.saturating_add(by_ratio);
         if self.unpacked > allowed {
-            return Err(ImportError::Bomb {
-                allowed,
-                compressed,
-            });
+            return Err(ImportError::Bomb { allowed, compressed });
         }
         Ok(())
     }

@@ -42,19 +42,16 @@ pub trait Importer: fmt::Debug + Sync {
 /// The importer of this name.
 pub fn find(name: &str) -> Result<&'static dyn Importer, ImportError> {
     let found = IMPORTERS.iter().find(|importer| importer.name() == name);
-    found
-        .copied()
-        .ok_or_else(|| ImportError::UnknownFormat(name.to_owned()))
+    found.copied().ok_or_else(|| ImportError::UnknownFormat(name.to_owned()))
 }
 
 /// Whether a file of this name is one the importer reads, compressed or not.
 pub fn accepts(importer: &dyn Importer, file_name: &str) -> bool {
     let plain = file_name.strip_suffix(".gz").unwrap_or(file_name);
-    importer.extensions().iter().any(|extension| {
-        plain
-            .strip_suffix(extension)
-            .is_some_and(|stem| stem.ends_with('.'))
-    })
+    importer
+        .extensions()
+        .iter()
+        .any(|extension| plain.strip_suffix(extension).is_some_and(|stem| stem.ends_with('.')))
 }
 
 /// One event as an importer hands it on; it still has to be parsed.
@@ -67,11 +64,7 @@ pub struct Submission {
 
 impl Submission {
     pub(crate) const fn new(text: Vec<u8>, intake: IntakeSource, position: Position) -> Self {
-        Self {
-            text,
-            intake,
-            position,
-        }
+        Self { text, intake, position }
     }
 
     /// The event as JSON text.
@@ -128,10 +121,7 @@ pub enum ImportError {
     #[error("the input at byte {offset} {reason}")]
     Format { offset: u64, reason: &'static str },
     #[error("{position}: {rejection}")]
-    Record {
-        position: Position,
-        rejection: Rejection,
-    },
+    Record { position: Position, rejection: Rejection },
     #[error("there is no format {0:?}; the formats are {names}", names = names())]
     UnknownFormat(String),
     #[error("the input could not be read: {0}")]
@@ -184,11 +174,7 @@ mod tests {
     fn the_table_is_in_order() {
         let mut names = HashSet::new();
         for importer in IMPORTERS {
-            assert!(
-                names.insert(importer.name()),
-                "{} stands twice",
-                importer.name()
-            );
+            assert!(names.insert(importer.name()), "{} stands twice", importer.name());
             assert!(importer.doc().len() > 10 && !importer.extensions().is_empty());
             assert_eq!(find(importer.name()).unwrap().name(), importer.name());
         }

@@ -27,11 +27,7 @@ impl Importer for Ndjson {
     }
 
     fn submissions<'a>(&self, input: Input<'a>) -> Result<Submissions<'a>, ImportError> {
-        Ok(Box::new(Lines {
-            reader: Some(Reader::open(input)?),
-            line: 0,
-            events: 0,
-        }))
+        Ok(Box::new(Lines { reader: Some(Reader::open(input)?), line: 0, events: 0 }))
     }
 }
 
@@ -101,18 +97,13 @@ mod tests {
     #[test]
     fn events_are_native() {
         let mut events = read(&Ndjson, &b"{}"[..], InputLimits::default()).unwrap();
-        assert_eq!(
-            events.next().unwrap().unwrap().intake(),
-            IntakeSource::NATIVE
-        );
+        assert_eq!(events.next().unwrap().unwrap().intake(), IntakeSource::NATIVE);
         assert!(events.next().is_none());
     }
 
     #[test]
     fn nothing_at_all_is_an_error() {
-        let error = read(&Ndjson, &b""[..], InputLimits::default())
-            .err()
-            .unwrap();
+        let error = read(&Ndjson, &b""[..], InputLimits::default()).err().unwrap();
         assert_eq!(error.code(), ErrorCode::EmptyInput);
         let mut blank = read(&Ndjson, &b"\n \n"[..], InputLimits::default()).unwrap();
         assert!(matches!(blank.next(), Some(Err(ImportError::Empty))));
@@ -126,10 +117,7 @@ mod tests {
         assert!(events.next().unwrap().is_ok());
         let error = events.next().unwrap().unwrap_err();
         assert_eq!(error.code(), ErrorCode::EventTooLarge);
-        assert!(
-            error.is_final() && error.to_string().contains("line 2"),
-            "{error}"
-        );
+        assert!(error.is_final() && error.to_string().contains("line 2"), "{error}");
         assert!(events.next().is_none());
     }
 }

@@ -47,12 +47,7 @@ impl From<ImportError> for Gather {
 impl<'a> Reader<'a> {
     /// Starts behind the byte order mark, if there is one; an empty input is refused.
     pub(super) fn open(input: Input<'a>) -> Result<Self, ImportError> {
-        let mut reader = Self {
-            input,
-            chunk: Vec::new(),
-            at: 0,
-            offset: 0,
-        };
+        let mut reader = Self { input, chunk: Vec::new(), at: 0, offset: 0 };
         let mut head = Vec::new();
         while head.len() < BYTE_ORDER_MARK.len() && reader.fill()? {
             head.append(&mut reader.chunk);
@@ -100,9 +95,7 @@ impl<'a> Reader<'a> {
         loop {
             let unread = self.unread()?;
             let end = memchr(b'\n', unread);
-            let piece = unread
-                .get(..end.unwrap_or(unread.len()))
-                .unwrap_or_default();
+            let piece = unread.get(..end.unwrap_or(unread.len())).unwrap_or_default();
             let (is_last, count) = (end.is_some() || unread.is_empty(), piece.len());
             if line.len() + count > limit {
                 return Err(Gather::TooLong);
@@ -130,9 +123,7 @@ impl<'a> Reader<'a> {
                 return Err(Gather::Ended);
             }
             let end = scan.end(unread);
-            let piece = unread
-                .get(..end.unwrap_or(unread.len()))
-                .unwrap_or_default();
+            let piece = unread.get(..end.unwrap_or(unread.len())).unwrap_or_default();
             let count = piece.len();
             if value.len() + count > limit {
                 return Err(Gather::TooLong);

@@ -48,11 +48,7 @@ pub(super) struct Walk<'a, 'c> {
 
 impl<'a, 'c> Walk<'a, 'c> {
     pub(super) fn new(context: &'c ParseContext<'c>, faults: &'c mut Faults) -> Self {
-        Self {
-            context,
-            faults,
-            checked: Checked::default(),
-        }
+        Self { context, faults, checked: Checked::default() }
     }
 
     pub(super) fn event(mut self, event: Value<'a>) -> Result<Checked<'a>, NotCanonical> {
@@ -61,10 +57,7 @@ impl<'a, 'c> Walk<'a, 'c> {
         while let Some(key) = members.next_name()? {
             has_event_type |= key.raw() == b"event_type";
             let field = schema::find(FIELDS, key.raw());
-            match (
-                field.map(|field| (field.name(), field.kind())),
-                members.enter(),
-            ) {
+            match (field.map(|field| (field.name(), field.kind())), members.enter()) {
                 (Some((name, FieldType::Group(fields))), Some(mut inner)) => {
                     while let Some((key, value)) = inner.next_member()? {
                         self.member(Some(name), fields, key, value)?;
@@ -129,10 +122,9 @@ impl<'a, 'c> Walk<'a, 'c> {
             FieldType::EventType => self.event_type(value),
             FieldType::Tenant => self.tenant(group, value),
             FieldType::Timestamp => self.timestamp(value),
-            FieldType::TextList {
-                max_items,
-                max_bytes,
-            } => self.list(group, field.name(), value, max_items, max_bytes)?,
+            FieldType::TextList { max_items, max_bytes } => {
+                self.list(group, field.name(), value, max_items, max_bytes)?
+            }
             _ => {}
         }
         Ok(())

@@ -166,10 +166,7 @@ fn write_group(
     name: &str,
     out: &mut Vec<u8>,
 ) -> Result<(), NotCanonical> {
-    let mut strays = strays
-        .iter()
-        .filter(|stray| stray.group == Some(name))
-        .peekable();
+    let mut strays = strays.iter().filter(|stray| stray.group == Some(name)).peekable();
     let mut object = ObjectWriter::open(out);
     let mut members = group.members();
     while let Some((key, value)) = members.next_member()? {

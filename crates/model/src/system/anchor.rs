@@ -41,10 +41,8 @@ impl Anchor {
             return Err(AnchorError::Count(checkpoints.len()));
         }
         checkpoints.sort_unstable();
-        let twice = checkpoints
-            .iter()
-            .zip(checkpoints.iter().skip(1))
-            .any(|(left, right)| left == right);
+        let twice =
+            checkpoints.iter().zip(checkpoints.iter().skip(1)).any(|(left, right)| left == right);
         if twice {
             return Err(AnchorError::Twice);
         }
@@ -68,11 +66,8 @@ impl Anchor {
 
     pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
         let wrong = SystemRecordError::Field("checkpoints");
-        let hashes: Result<Vec<Hash>, _> = fields
-            .texts("checkpoints")?
-            .iter()
-            .map(|text| Hash::from_hex(text))
-            .collect();
+        let hashes: Result<Vec<Hash>, _> =
+            fields.texts("checkpoints")?.iter().map(|text| Hash::from_hex(text)).collect();
         Self::new(hashes.map_err(|_| wrong.clone())?).map_err(|_| wrong)
     }
 }

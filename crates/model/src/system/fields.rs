@@ -14,9 +14,7 @@ impl<'a> Fields<'a> {
     }
 
     fn value(&self, name: &'static str) -> Result<Value<'a>, SystemRecordError> {
-        self.object
-            .member(name)?
-            .ok_or(SystemRecordError::Field(name))
+        self.object.member(name)?.ok_or(SystemRecordError::Field(name))
     }
 
     pub(super) fn object(&self, name: &'static str) -> Result<Self, SystemRecordError> {
@@ -29,9 +27,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn number(&self, name: &'static str) -> Result<u64, SystemRecordError> {
-        self.value(name)?
-            .unsigned()
-            .ok_or(SystemRecordError::Field(name))
+        self.value(name)?.unsigned().ok_or(SystemRecordError::Field(name))
     }
 
     /// A member read from its text by `read`.

@@ -45,9 +45,7 @@ impl PublicKey {
         fields.parsed("public_key", |text| {
             let bytes = STANDARD.decode(text).map_err(|_| ())?;
             let bytes: [u8; 32] = bytes.try_into().map_err(|_| ())?;
-            VerifyingKey::from_bytes(&bytes)
-                .map(Self::Ed25519)
-                .map_err(|_| ())
+            VerifyingKey::from_bytes(&bytes).map(Self::Ed25519).map_err(|_| ())
         })
     }
 }
@@ -71,9 +69,7 @@ impl KeyUse {
 
     /// The use of this name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Log, Self::Record]
-            .into_iter()
-            .find(|one| one.as_str() == text)
+        [Self::Log, Self::Record].into_iter().find(|one| one.as_str() == text)
     }
 }
 
@@ -96,9 +92,7 @@ impl KeyChange {
 
     /// The reason of this name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Rotation, Self::Compromise]
-            .into_iter()
-            .find(|one| one.as_str() == text)
+        [Self::Rotation, Self::Compromise].into_iter().find(|one| one.as_str() == text)
     }
 }
 
@@ -115,13 +109,7 @@ pub struct SigningKeyRecord {
 impl SigningKeyRecord {
     /// `key` signs what `usage` says, from `not_before` on.
     pub const fn new(key: PublicKey, usage: KeyUse, not_before: IngestedAt) -> Self {
-        Self {
-            key,
-            usage,
-            not_before,
-            replaces: None,
-            reason: None,
-        }
+        Self { key, usage, not_before, replaces: None, reason: None }
     }
 
     /// The same for a key that takes another's place.
@@ -194,9 +182,7 @@ impl SigningMode {
 
     /// The mode of this name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Record, Self::Checkpoint]
-            .into_iter()
-            .find(|one| one.as_str() == text)
+        [Self::Record, Self::Checkpoint].into_iter().find(|one| one.as_str() == text)
     }
 }
 

@@ -60,21 +60,12 @@ pub(super) fn scan(bytes: &[u8]) -> Result<Shape, (usize, CanonFault)> {
         }
         at += needed_digits(bytes, at)?;
     }
-    Ok(Shape {
-        negative,
-        integer_digits,
-        fraction_digits,
-        exponent,
-        length: at,
-    })
+    Ok(Shape { negative, integer_digits, fraction_digits, exponent, length: at })
 }
 
 fn digit_run(bytes: &[u8], at: usize) -> usize {
     let digits = bytes.get(at..).unwrap_or_default();
-    digits
-        .iter()
-        .position(|byte| !byte.is_ascii_digit())
-        .unwrap_or(digits.len())
+    digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len())
 }
 
 fn needed_digits(bytes: &[u8], at: usize) -> Result<usize, (usize, CanonFault)> {
@@ -89,10 +80,8 @@ pub(super) fn form(text: &[u8], shape: Shape) -> Form {
     if is_canonical(text, shape) {
         return Form::Verbatim;
     }
-    let double = std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(f64::INFINITY);
+    let double =
+        std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(f64::INFINITY);
     if double.abs() > MAX_MAGNITUDE || !is_exact(text, double) {
         return Form::Inexact(double);
     }
@@ -146,10 +135,8 @@ struct Decimal {
 
 impl Decimal {
     fn parse(text: &[u8]) -> Self {
-        let mantissa_end = text
-            .iter()
-            .position(|byte| matches!(byte, b'e' | b'E'))
-            .unwrap_or(text.len());
+        let mantissa_end =
+            text.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(text.len());
         let (mantissa, exponent) = text.split_at(mantissa_end);
         let mut digits = Vec::with_capacity(mantissa.len());
         let mut leading = 0;
@@ -179,15 +166,8 @@ fn parse_exponent(text: &[u8]) -> i64 {
     let magnitude = text
         .iter()
         .filter(|byte| byte.is_ascii_digit())
-        .fold(0_i64, |sum, digit| {
-            sum.saturating_mul(10)
-                .saturating_add(i64::from(digit - b'0'))
-        });
-    if text.contains(&b'-') {
-        -magnitude
-    } else {
-        magnitude
-    }
+        .fold(0_i64, |sum, digit| sum.saturating_mul(10).saturating_add(i64::from(digit - b'0')));
+    if text.contains(&b'-') { -magnitude } else { magnitude }
 }
 
 fn to_i64(length: usize) -> i64 {

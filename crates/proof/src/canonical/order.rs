@@ -94,9 +94,7 @@ impl Scratch {
 
 fn name_of<'a>(member: &Member, text: &'a [u8], names: &'a [u8]) -> &'a [u8] {
     let source = if member.escaped { names } else { text };
-    source
-        .get(member.name_start..member.name_end)
-        .unwrap_or_default()
+    source.get(member.name_start..member.name_end).unwrap_or_default()
 }
 
 /// The sort is stable, so of two equal names the one sent later stands second.
@@ -108,12 +106,7 @@ fn refuse_duplicates(members: &[Member], text: &[u8], names: &[u8]) -> Result<()
             _ => None,
         })
         .min();
-    later.map_or(Ok(()), |offset| {
-        Err(CanonError {
-            offset,
-            fault: CanonFault::DuplicateKey,
-        })
-    })
+    later.map_or(Ok(()), |offset| Err(CanonError { offset, fault: CanonFault::DuplicateKey }))
 }
 
 /// Compares two UTF-8 names as sequences of UTF-16 code units.

@@ -139,10 +139,7 @@ impl<'a> Run<'a> {
             return Ok(false);
         }
         let first = self.scratch.members.len();
-        self.scratch.frames.push(Frame::Object {
-            first,
-            ascending: true,
-        });
+        self.scratch.frames.push(Frame::Object { first, ascending: true });
         self.name(first, true)?;
         Ok(true)
     }
@@ -173,14 +170,7 @@ impl<'a> Run<'a> {
             string::unescape_into(raw, &mut self.scratch.names);
             name_end = self.scratch.names.len();
         }
-        let member = Member {
-            name_start,
-            name_end,
-            escaped,
-            offset,
-            start,
-            end: start,
-        };
+        let member = Member { name_start, name_end, escaped, offset, start, end: start };
         if ascending {
             self.check_order(first, &member)?;
         }
@@ -199,10 +189,7 @@ impl<'a> Run<'a> {
         let Some(previous) = self.scratch.members.get(first..).and_then(<[_]>::last) else {
             return Ok(());
         };
-        let names = (
-            self.scratch.name(previous, self.text),
-            self.scratch.name(member, self.text),
-        );
+        let names = (self.scratch.name(previous, self.text), self.scratch.name(member, self.text));
         match compare_names(names.0, names.1) {
             std::cmp::Ordering::Less => {}
             std::cmp::Ordering::Equal => {
@@ -210,10 +197,7 @@ impl<'a> Run<'a> {
             }
             std::cmp::Ordering::Greater => {
                 if let Some(frame) = self.scratch.frames.last_mut() {
-                    *frame = Frame::Object {
-                        first,
-                        ascending: false,
-                    };
+                    *frame = Frame::Object { first, ascending: false };
                 }
             }
         }
@@ -275,10 +259,7 @@ impl<'a> Run<'a> {
     fn number(&mut self) -> Result<(), CanonError> {
         let shape = number::scan(self.rest())
             .map_err(|(offset, fault)| self.fault(self.at + offset, fault))?;
-        let text = self
-            .text
-            .get(self.at..self.at + shape.length)
-            .unwrap_or_default();
+        let text = self.text.get(self.at..self.at + shape.length).unwrap_or_default();
         match number::form(text, shape) {
             Form::Verbatim => self.at += shape.length,
             Form::Double(double) => self.replace_number(text, double),

@@ -20,10 +20,7 @@ pub(super) fn plain_run(bytes: &[u8]) -> usize {
         length += 8;
     }
     length
-        + rest
-            .iter()
-            .position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'))
-            .unwrap_or(rest.len())
+        + rest.iter().position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')).unwrap_or(rest.len())
 }
 
 const fn special_mask(word: u64) -> u64 {

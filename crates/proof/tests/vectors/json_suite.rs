@@ -14,23 +14,11 @@ fn parsing_cases() {
         let (strict, lenient) = (canonicalize(&text), canonicalize_lenient(&text));
         if name.starts_with("y_object_duplicated_key") {
             // The suite accepts them; a canonical form must not.
-            assert_eq!(
-                strict.expect_err(name).fault,
-                CanonFault::DuplicateKey,
-                "{name}"
-            );
-            assert_eq!(
-                lenient.expect_err(name).fault,
-                CanonFault::DuplicateKey,
-                "{name}"
-            );
+            assert_eq!(strict.expect_err(name).fault, CanonFault::DuplicateKey, "{name}");
+            assert_eq!(lenient.expect_err(name).fault, CanonFault::DuplicateKey, "{name}");
         } else if name.starts_with("y_") {
             let canonical = lenient.expect(name);
-            assert_eq!(
-                canonicalize_lenient(&canonical).expect(name),
-                canonical,
-                "{name}"
-            );
+            assert_eq!(canonicalize_lenient(&canonical).expect(name), canonical, "{name}");
             canonicalize_quoting(&text).expect(name);
         } else if name.starts_with("n_") {
             strict.expect_err(name);
@@ -46,19 +34,10 @@ fn depth_is_bounded_without_recursion() {
     for depth in [100_000, 1_000_000] {
         let text = "[".repeat(depth);
         assert_eq!(canonicalize(text.as_bytes()).expect_err("deep").offset, 64);
-        assert_eq!(
-            canonicalize_lenient(text.as_bytes())
-                .expect_err("deep")
-                .offset,
-            1024
-        );
+        assert_eq!(canonicalize_lenient(text.as_bytes()).expect_err("deep").offset, 1024);
     }
     for (depth, fine) in [(1024, true), (1025, false)] {
         let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(
-            canonicalize_lenient(text.as_bytes()).is_ok(),
-            fine,
-            "{depth}"
-        );
+        assert_eq!(canonicalize_lenient(text.as_bytes()).is_ok(), fine, "{depth}");
     }
 }

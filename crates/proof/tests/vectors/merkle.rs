@@ -33,10 +33,7 @@ fn proof(case: &Value) -> Option<Vec<Hash>> {
     let Some(hashes) = case["proof"].as_array() else {
         return Some(Vec::new());
     };
-    hashes
-        .iter()
-        .map(|hash| Hash::from_base64(hash.as_str()?).ok())
-        .collect()
+    hashes.iter().map(|hash| Hash::from_base64(hash.as_str()?).ok()).collect()
 }
 
 fn inclusion_holds(case: &Value) -> Option<bool> {
@@ -46,10 +43,7 @@ fn inclusion_holds(case: &Value) -> Option<bool> {
 }
 
 fn consistency_holds(case: &Value) -> Option<bool> {
-    let (old_root, new_root) = (
-        consistency_root(case, "root1")?,
-        consistency_root(case, "root2")?,
-    );
+    let (old_root, new_root) = (consistency_root(case, "root1")?, consistency_root(case, "root2")?);
     let (old, new) = (number(case, "size1"), number(case, "size2"));
     Some(verify_consistency(old, new, &old_root, &new_root, &proof(case)?).is_ok())
 }

@@ -35,18 +35,13 @@ fn published_notes_verify() {
 #[test]
 fn unknown_keys_are_ignored_and_a_known_key_that_fails_rejects() {
     let note = Note::parse(C2SP_NOTE.as_bytes()).expect("note");
-    assert_eq!(
-        note.verify(&[key(GO_KEY_1)]),
-        Err(NoteError::NoKnownSignature)
-    );
+    assert_eq!(note.verify(&[key(GO_KEY_1)]), Err(NoteError::NoKnownSignature));
     assert_eq!(note.verify(&[]), Err(NoteError::NoKnownSignature));
 
     // One good signature does not make up for a known key's bad one.
     let altered = GO_NOTE.replace("EnochRoot rwz+eBzm", "EnochRoot rwz+eBzn");
     let note = Note::parse(altered.as_bytes()).expect("note");
-    let error = note
-        .verify(&[key(GO_KEY_1), key(GO_KEY_2)])
-        .expect_err("bad signature");
+    let error = note.verify(&[key(GO_KEY_1), key(GO_KEY_2)]).expect_err("bad signature");
     assert!(matches!(error, NoteError::BadSignature { .. }), "{error}");
     let known = [key(GO_KEY_1)];
     assert_eq!(note.verify(&known), Ok(vec![&known[0]]));
@@ -69,10 +64,7 @@ fn malformed_notes() {
         format!("text\n\n{line}\n\n"),
         format!("text\n\n{line} \n"),
         format!("text\n\n{}\n", line.replacen('—', "-", 1)),
-        format!(
-            "text\n\n{}\n",
-            line.replace("example.com/foo", "example.com+foo")
-        ),
+        format!("text\n\n{}\n", line.replace("example.com/foo", "example.com+foo")),
         format!("text\n\n{}\n", line.replace("example.com/foo", "")),
         format!("text\n\n{}\n", line.trim_end_matches('=')),
         "text\n\n— example.com/foo Uw2QOg==\n".to_owned(),
@@ -85,13 +77,7 @@ fn malformed_notes() {
     }
     Note::parse(b"text\xff\n\n").expect_err("not UTF-8");
     for count in [1, 16, 100] {
-        assert_eq!(
-            Note::parse(many(count).as_bytes())
-                .expect("note")
-                .signatures()
-                .len(),
-            count
-        );
+        assert_eq!(Note::parse(many(count).as_bytes()).expect("note").signatures().len(), count);
     }
     // The text may hold blank lines: the last one counts.
     let note = Note::parse(format!("a\n\nb\n\n{line}\n").as_bytes()).expect("note");
@@ -104,33 +90,15 @@ fn malformed_verifier_keys() {
         ("", VkeyError::Form),
         ("PeterNeumann", VkeyError::Form),
         ("PeterNeumann+c74f20a3", VkeyError::Form),
-        (
-            "+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
-            VkeyError::Name,
-        ),
-        (
-            "Peter Neumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
-            VkeyError::Name,
-        ),
-        (
-            "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10T",
-            VkeyError::Form,
-        ),
+        ("+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", VkeyError::Name),
+        ("Peter Neumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", VkeyError::Name),
+        ("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10T", VkeyError::Form),
         ("PeterNeumann+c74f20a3+", VkeyError::Form),
         ("PeterNeumann+c74f20a3+AhpcNw==", VkeyError::Algorithm),
         ("PeterNeumann+c74f20a3+ARpcNw==", VkeyError::Key),
-        (
-            "PeterNeumann+cc469956+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
-            VkeyError::Id,
-        ),
-        (
-            "PeterNeumann+C74F20A3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
-            VkeyError::Id,
-        ),
-        (
-            "PeterNeumanm+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
-            VkeyError::Id,
-        ),
+        ("PeterNeumann+cc469956+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", VkeyError::Id),
+        ("PeterNeumann+C74F20A3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", VkeyError::Id),
+        ("PeterNeumanm+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", VkeyError::Id),
     ];
     for (text, expected) in cases {
         assert_eq!(VerifierKey::parse(text), Err(expected), "{text}");
@@ -141,9 +109,7 @@ fn malformed_verifier_keys() {
 #[test]
 fn derived_checkpoint() {
     let mut seed = [0; 32];
-    seed.iter_mut()
-        .zip(0..)
-        .for_each(|(byte, value)| *byte = value);
+    seed.iter_mut().zip(0..).for_each(|(byte, value)| *byte = value);
     let name = KeyName::parse("audit.example/t/acme").expect("name");
     let signer = Signer::new(name, SigningKey::from_seed(seed));
     let vkey = key("audit.example/t/acme+0bb29b72+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4");
@@ -164,10 +130,7 @@ fn derived_checkpoint() {
 #[test]
 fn sign_and_verify_by_two() {
     let signer = |name: &str, seed| {
-        Signer::new(
-            KeyName::parse(name).expect("name"),
-            SigningKey::from_seed([seed; 32]),
-        )
+        Signer::new(KeyName::parse(name).expect("name"), SigningKey::from_seed([seed; 32]))
     };
     let (first, second) = (signer("one", 1), signer("two", 2));
     let text = NoteText::parse("hello\n").expect("text");

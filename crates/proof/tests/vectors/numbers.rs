@@ -188,19 +188,11 @@ fn doubles() -> impl Iterator<Item = f64> {
     let random = std::iter::repeat_with(move || {
         block = *sha256(&block).as_bytes();
         let (words, _) = block.as_chunks::<8>();
-        words
-            .iter()
-            .copied()
-            .map(u64::from_le_bytes)
-            .collect::<Vec<_>>()
+        words.iter().copied().map(u64::from_le_bytes).collect::<Vec<_>>()
     })
     .flatten()
     .filter(|bits| f64::from_bits(*bits) != 0.0 && f64::from_bits(*bits).is_finite());
-    STATIC
-        .into_iter()
-        .chain(serial)
-        .chain(random)
-        .map(f64::from_bits)
+    STATIC.into_iter().chain(serial).chain(random).map(f64::from_bits)
 }
 
 #[test]

@@ -51,9 +51,7 @@ pub fn read_json(path: &Path) -> Value {
 
 /// The last part of a path.
 pub fn file_name(path: &Path) -> &str {
-    path.file_name()
-        .and_then(|name| name.to_str())
-        .expect("file name is UTF-8")
+    path.file_name().and_then(|name| name.to_str()).expect("file name is UTF-8")
 }
 
 pub fn text<'a>(value: &'a Value, member: &str) -> &'a str {

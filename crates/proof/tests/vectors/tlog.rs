@@ -33,10 +33,7 @@ fn tile_bytes(tile: TilePath, entries: &[Vec<u8>]) -> Vec<u8> {
 fn checkpoint(root: &Path, size: u64) -> Checkpoint {
     let key = VerifierKey::parse(KEY).expect("key");
     let note = read(&root.join(format!("checkpoint.{size}")));
-    assert_eq!(
-        Note::parse(&note).expect("note").to_string().as_bytes(),
-        note
-    );
+    assert_eq!(Note::parse(&note).expect("note").to_string().as_bytes(), note);
     let checkpoint = Checkpoint::open(&note, &[key]).expect("checkpoint verifies");
     assert_eq!(checkpoint.size(), TreeSize::new(size));
     checkpoint
@@ -52,14 +49,8 @@ fn log_is_rebuilt_byte_for_byte() {
     let mut built = 2; // `checkpoint` and `checkpoint.0`
     assert_eq!(*checkpoint(&root, 0).root(), range.root());
     for size in 1..=LARGEST {
-        range.push(leaf_hash(
-            &entries[usize::try_from(size - 1).expect("small")],
-        ));
-        assert_eq!(
-            *checkpoint(&root, size).root(),
-            range.root(),
-            "root of {size}"
-        );
+        range.push(leaf_hash(&entries[usize::try_from(size - 1).expect("small")]));
+        assert_eq!(*checkpoint(&root, size).root(), range.root(), "root of {size}");
         built += 1;
         for tile in tiles_for_size(TreeSize::new(size)) {
             let path = root.join(tile.to_string());
@@ -117,10 +108,7 @@ fn a_key_of_another_name_does_not_speak_for_the_log() {
         .verify(std::slice::from_ref(&other))
         .expect("the signature itself holds");
     let error = Checkpoint::open(forged.as_bytes(), &[other]).expect_err("foreign key");
-    assert!(
-        matches!(error, CheckpointError::ForeignKey { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, CheckpointError::ForeignKey { .. }), "{error}");
 }
 
 fn encode_base64(bytes: &[u8]) -> String {

@@ -54,25 +54,18 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
 /// Marks, schema, structure, and every row.
 fn check(connection: &Connection) -> Result<(), AdminError> {
     let failed = |error| AdminError::from_sqlite("checking admin.sqlite", error);
-    for (mark, expected) in [
-        ("application_id", APPLICATION_ID),
-        ("user_version", VERSION),
-    ] {
-        let found: i64 = connection
-            .pragma_query_value(None, mark, |row| row.get(0))
-            .map_err(failed)?;
+    for (mark, expected) in [("application_id", APPLICATION_ID), ("user_version", VERSION)] {
+        let found: i64 =
+            connection.pragma_query_value(None, mark, |row| row.get(0)).map_err(failed)?;
         if found != expected {
-            return Err(AdminError::Damaged(format!(
-                "{mark}, which is {found}, not {expected}"
-            )));
+            return Err(AdminError::Damaged(format!("{mark}, which is {found}, not {expected}")));
         }
     }
     if schema(connection).map_err(failed)? != tables().map(Table::definition).collect::<Vec<_>>() {
         return Err(AdminError::Damaged("its schema".to_owned()));
     }
-    let verdict: String = connection
-        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .map_err(failed)?;
+    let verdict: String =
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if verdict != "ok" {
         return Err(AdminError::Damaged(verdict));
     }
@@ -92,10 +85,7 @@ pub(super) fn remove(path: &Path) -> Result<(), AdminError> {
     for file in [path.to_owned(), beside(path, "-shm"), beside(path, "-wal")] {
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(AdminError::Remove {
-                    file: file.display().to_string(),
-                    source: error,
-                });
+                return Err(AdminError::Remove { file: file.display().to_string(), source: error });
             }
             _ => {}
         }

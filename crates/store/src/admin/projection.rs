@@ -37,21 +37,11 @@ impl<'c> Projection<'c> {
         let size = meta.optional(2, |value| u64::try_from(value.as_i64().ok()?).ok())?;
         let system_tree = match size {
             None => None,
-            Some(size) => Some(SystemTree {
-                size,
-                root: meta.parsed(3, hash)?,
-            }),
+            Some(size) => Some(SystemTree { size, root: meta.parsed(3, hash)? }),
         };
-        let point = ProjectionPoint {
-            cursor: Cursor(meta.blob(1)?.to_vec()),
-            system_tree,
-        };
+        let point = ProjectionPoint { cursor: Cursor(meta.blob(1)?.to_vec()), system_tree };
         let digest = meta.parsed(4, |value| Digest::from_slice(value.as_blob().ok()?))?;
-        Ok(Self {
-            connection,
-            point,
-            digest,
-        })
+        Ok(Self { connection, point, digest })
     }
 
     /// Reads every row and compares them with the digest.
@@ -87,9 +77,7 @@ impl<'c> Projection<'c> {
                 Value::Integer(0),
                 Value::Blob(self.point.cursor.0.clone()),
                 tree.map_or(Ok(Value::Null), |tree| integer(tree.size))?,
-                tree.map_or(Value::Null, |tree| {
-                    Value::Blob(tree.root.as_bytes().to_vec())
-                }),
+                tree.map_or(Value::Null, |tree| Value::Blob(tree.root.as_bytes().to_vec())),
                 Value::Blob(self.digest.as_bytes().to_vec()),
             ],
         );
@@ -145,17 +133,11 @@ impl<'c> Projection<'c> {
         number: SequenceNumber,
     ) -> Result<(), AdminError> {
         let mut row = self.tenant_row(tenant.tenant())?;
-        if row
-            .optional(4, sequence_number)?
-            .is_none_or(|known| known <= number)
-        {
+        if row.optional(4, sequence_number)?.is_none_or(|known| known <= number) {
             row.set(3, Value::Text(tenant.state().as_str().to_owned()));
             row.set(4, integer(number.value())?);
         }
-        if row
-            .optional(5, sequence_number)?
-            .is_none_or(|known| known > number)
-        {
+        if row.optional(5, sequence_number)?.is_none_or(|known| known > number) {
             row.set(5, integer(number.value())?);
         }
         self.put(&row)
@@ -208,10 +190,7 @@ impl<'c> Projection<'c> {
     ) -> Result<(), AdminError> {
         let ledger = Value::Text(ledger.as_str().to_owned());
         let mode = Value::Text(mode.as_str().to_owned());
-        self.put(&Row::new(
-            RECORD_SIGNING,
-            [ledger, integer(from.value())?, mode],
-        ))
+        self.put(&Row::new(RECORD_SIGNING, [ledger, integer(from.value())?, mode]))
     }
 
     /// Saves where a follower stands.
@@ -272,17 +251,12 @@ pub(super) fn signing_keys(
 fn public_key(connection: &Connection, named_by: &Row) -> Result<PublicKey, AdminError> {
     let key_id = named_by.parsed(3, |value| KeyId::parse(value.as_str().ok()?))?;
     let missing = || AdminError::Damaged(format!("signing key {key_id}, which is missing"));
-    let row = select(connection, KEYS, &[named_by.value(3)])?
-        .pop()
-        .ok_or_else(missing)?;
+    let row = select(connection, KEYS, &[named_by.value(3)])?.pop().ok_or_else(missing)?;
     if row.text(1)? != "ed25519" {
-        return Err(AdminError::Damaged(format!(
-            "the algorithm of signing key {key_id}"
-        )));
+        return Err(AdminError::Damaged(format!("the algorithm of signing key {key_id}")));
     }
     let bytes = |value: ValueRef<'_>| <[u8; 32]>::try_from(value.as_blob().ok()?).ok();
-    row.parsed(2, |value| VerifyingKey::from_bytes(&bytes(value)?).ok())
-        .map(PublicKey::Ed25519)
+    row.parsed(2, |value| VerifyingKey::from_bytes(&bytes(value)?).ok()).map(PublicKey::Ed25519)
 }
 
 /// How a ledger's records are signed.
@@ -322,10 +296,8 @@ fn rows_of(
     table: Table,
     name: Option<&TenantId>,
 ) -> Result<Vec<Row>, AdminError> {
-    let keys: Vec<Value> = name
-        .map(|name| Value::Text(name.as_str().to_owned()))
-        .into_iter()
-        .collect();
+    let keys: Vec<Value> =
+        name.map(|name| Value::Text(name.as_str().to_owned())).into_iter().collect();
     select(connection, table, &keys)
 }
 

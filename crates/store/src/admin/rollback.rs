@@ -29,10 +29,7 @@ pub fn refuse_rolled_back(
 
 fn rolled_back(projected: SystemTree, found: String) -> AdminError {
     let SystemTree { size, root } = projected;
-    AdminError::RolledBack {
-        projected: format!("{size} records with root {root}"),
-        found,
-    }
+    AdminError::RolledBack { projected: format!("{size} records with root {root}"), found }
 }
 
 /// Root of a ledger's tree when it had `size` records, which it must have.
@@ -43,17 +40,7 @@ fn root_at(
 ) -> Result<Option<Hash>, ReadError> {
     let complete = (0..64_u8).rev().filter(|level| (size >> level) & 1 == 1);
     let hashes: Result<Vec<Hash>, ReadError> = complete
-        .map(|level| {
-            ledger.node(
-                tenant,
-                NodeAddress {
-                    level,
-                    index: (size >> level) - 1,
-                },
-            )
-        })
+        .map(|level| ledger.node(tenant, NodeAddress { level, index: (size >> level) - 1 }))
         .collect();
-    Ok(CompactRange::from_parts(size, hashes?)
-        .ok()
-        .map(|range| range.root()))
+    Ok(CompactRange::from_parts(size, hashes?).ok().map(|range| range.root()))
 }

@@ -41,10 +41,7 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn new(table: Table, values: impl Into<Vec<Value>>) -> Self {
-        Self {
-            table,
-            values: values.into(),
-        }
+        Self { table, values: values.into() }
     }
 
     /// SHA-256 over the table's name and the values, each with its type and length.
@@ -131,22 +128,16 @@ pub(super) fn select(
     keys: &[Value],
 ) -> Result<Vec<Row>, AdminError> {
     let failed = |error| AdminError::from_sqlite("reading the projection", error);
-    let mut statement = connection
-        .prepare_cached(&table.select(keys.len()))
-        .map_err(failed)?;
+    let mut statement = connection.prepare_cached(&table.select(keys.len())).map_err(failed)?;
     let mut found = statement.query(params_from_iter(keys)).map_err(failed)?;
     let mut rows = Vec::new();
     while let Some(read) = found.next().map_err(failed)? {
-        let values: Result<Vec<Value>, _> = (0..table.columns.len())
-            .map(|column| read.get::<_, Value>(column))
-            .collect();
+        let values: Result<Vec<Value>, _> =
+            (0..table.columns.len()).map(|column| read.get::<_, Value>(column)).collect();
         let row = Row::new(table, values.map_err(failed)?);
         let seal: Value = read.get(table.columns.len()).map_err(failed)?;
         if seal != Value::Blob(row.seal().as_bytes().to_vec()) {
-            return Err(AdminError::Damaged(format!(
-                "a row of table {}",
-                table.name
-            )));
+            return Err(AdminError::Damaged(format!("a row of table {}", table.name)));
         }
         rows.push(row);
     }
@@ -171,11 +162,7 @@ pub(super) fn put(
 pub(super) fn put_undigested(connection: &Connection, row: &Row) -> Result<(), AdminError> {
     let seal = Value::Blob(row.seal().as_bytes().to_vec());
     let failed = |error| AdminError::from_sqlite("writing the projection", error);
-    let mut statement = connection
-        .prepare_cached(&row.table.upsert())
-        .map_err(failed)?;
-    statement
-        .execute(params_from_iter(row.values.iter().chain([&seal])))
-        .map_err(failed)?;
+    let mut statement = connection.prepare_cached(&row.table.upsert()).map_err(failed)?;
+    statement.execute(params_from_iter(row.values.iter().chain([&seal]))).map_err(failed)?;
     Ok(())
 }

@@ -18,23 +18,13 @@ pub(super) struct Table {
 /// Tenants. Times are microseconds since 1970, numbers are sequence numbers in `_system`.
 pub(super) const TENANTS: Table = Table {
     name: "tenants",
-    columns: &[
-        "name",
-        "ledger_id",
-        "created_at",
-        "state",
-        "state_record",
-        "created_by",
-    ],
+    columns: &["name", "ledger_id", "created_at", "state", "state_record", "created_by"],
     keys: 1,
 };
 
 /// Public keys, once each.
-pub(super) const KEYS: Table = Table {
-    name: "signing_keys",
-    columns: &["key_id", "algorithm", "public_key"],
-    keys: 1,
-};
+pub(super) const KEYS: Table =
+    Table { name: "signing_keys", columns: &["key_id", "algorithm", "public_key"], keys: 1 };
 
 /// Which key was announced for which use where.
 pub(super) const KEY_USES: Table = Table {
@@ -44,18 +34,12 @@ pub(super) const KEY_USES: Table = Table {
 };
 
 /// How records are signed from which number on.
-pub(super) const RECORD_SIGNING: Table = Table {
-    name: "record_signing",
-    columns: &["ledger", "from_record", "mode"],
-    keys: 2,
-};
+pub(super) const RECORD_SIGNING: Table =
+    Table { name: "record_signing", columns: &["ledger", "from_record", "mode"], keys: 2 };
 
 /// Followers' cursors.
-pub(super) const FOLLOWERS: Table = Table {
-    name: "follower_cursors",
-    columns: &["follower", "cursor"],
-    keys: 1,
-};
+pub(super) const FOLLOWERS: Table =
+    Table { name: "follower_cursors", columns: &["follower", "cursor"], keys: 1 };
 
 /// One row: how far the projection goes, and the digest of all rows of all other tables.
 pub(super) const META: Table = Table {
@@ -70,13 +54,7 @@ pub(super) const DIGESTED: [Table; 5] = [TENANTS, KEYS, KEY_USES, RECORD_SIGNING
 impl Table {
     /// The statement that makes the table, which is also how it stands in `sqlite_schema`.
     pub(super) fn definition(self) -> String {
-        let keys = self
-            .columns
-            .iter()
-            .take(self.keys)
-            .copied()
-            .collect::<Vec<_>>()
-            .join(", ");
+        let keys = self.columns.iter().take(self.keys).copied().collect::<Vec<_>>().join(", ");
         let columns = self.columns.join(" ANY, ");
         format!(
             "CREATE TABLE {} ({columns} ANY, seal BLOB, PRIMARY KEY ({keys})) STRICT, WITHOUT ROWID",
@@ -92,19 +70,9 @@ impl Table {
 
     /// Reads the rows whose first `keys` columns have the values given, in the order of the key.
     pub(super) fn select(self, keys: usize) -> String {
-        let order = self
-            .columns
-            .iter()
-            .take(self.keys)
-            .copied()
-            .collect::<Vec<_>>()
-            .join(", ");
-        let wanted: Vec<String> = self
-            .columns
-            .iter()
-            .take(keys)
-            .map(|column| format!("{column} = ?"))
-            .collect();
+        let order = self.columns.iter().take(self.keys).copied().collect::<Vec<_>>().join(", ");
+        let wanted: Vec<String> =
+            self.columns.iter().take(keys).map(|column| format!("{column} = ?")).collect();
         let condition = match wanted.as_slice() {
             [] => String::new(),
             wanted => format!(" WHERE {}", wanted.join(" AND ")),

@@ -41,20 +41,12 @@ impl SqliteAdmin {
             }
             Err(error) => return Err(error),
         };
-        Ok((
-            Self {
-                path: path.to_owned(),
-                connection: Mutex::new(connection),
-            },
-            opened,
-        ))
+        Ok((Self { path: path.to_owned(), connection: Mutex::new(connection) }, opened))
     }
 
     // A panic under the lock leaves at most a transaction that SQLite rolls back.
     fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the projection in one transaction.
@@ -71,9 +63,8 @@ fn change_all(
     change: impl FnOnce(&mut Projection<'_>) -> Result<(), AdminError>,
 ) -> Result<(), AdminError> {
     let failed = |error| AdminError::from_sqlite("writing the projection", error);
-    let transaction: Transaction<'_> = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(failed)?;
+    let transaction: Transaction<'_> =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let mut projection = Projection::load(&transaction)?;
     change(&mut projection)?;
     projection.save()?;
@@ -129,9 +120,7 @@ impl AdminStore for SqliteAdmin {
         files::remove(&self.path)?;
         *connection = files::open(&self.path)?;
         change_all(&mut connection, |projection| {
-            followers
-                .iter()
-                .try_for_each(|(name, cursor)| projection.put_follower(name, cursor))
+            followers.iter().try_for_each(|(name, cursor)| projection.put_follower(name, cursor))
         })
     }
 }

@@ -91,11 +91,7 @@ fn deployment() -> Vec<ProjectedRecord> {
             7,
             SystemRecord::RecordSigning(RecordSigning::new(number(8), SigningMode::Record)),
         ),
-        record(
-            &system,
-            5,
-            SystemRecord::Anchor(Anchor::new(vec![Hash::ZERO]).unwrap()),
-        ),
+        record(&system, 5, SystemRecord::Anchor(Anchor::new(vec![Hash::ZERO]).unwrap())),
     ]
 }
 
@@ -124,14 +120,9 @@ fn written() -> (TempDir, PathBuf) {
     let (directory, path) = place();
     let admin = open(&path);
     admin.apply(&deployment(), &point(9, 6)).unwrap();
-    admin
-        .save_follower_cursor("tiles", &Cursor(vec![1, 2, 3]))
-        .unwrap();
+    admin.save_follower_cursor("tiles", &Cursor(vec![1, 2, 3])).unwrap();
     drop(admin);
-    assert!(
-        !path.with_extension("sqlite-wal").exists(),
-        "the log is gone after a clean close"
-    );
+    assert!(!path.with_extension("sqlite-wal").exists(), "the log is gone after a clean close");
     (directory, path)
 }
 
@@ -156,9 +147,7 @@ fn assert_empty(admin: &SqliteAdmin) {
 /// Opens a file that is not what was written: removed, with a reason, and usable again.
 fn assert_rebuilt(path: &Path) -> String {
     let (admin, opened) = SqliteAdmin::open(path).unwrap();
-    let Opened::Rebuilt { reason } = opened else {
-        panic!("damage was not noticed")
-    };
+    let Opened::Rebuilt { reason } = opened else { panic!("damage was not noticed") };
     assert_empty(&admin);
     admin.apply(&deployment(), &point(9, 6)).unwrap();
     drop(admin);
@@ -167,22 +156,15 @@ fn assert_rebuilt(path: &Path) -> String {
 }
 
 fn sql(path: &Path, statements: &str) {
-    Connection::open(path)
-        .unwrap()
-        .execute_batch(statements)
-        .unwrap();
+    Connection::open(path).unwrap().execute_batch(statements).unwrap();
 }
 
 #[test]
 fn tenants_keys_and_modes_follow_from_the_records() {
     let (_directory, path) = written();
     let admin = open(&path);
-    let names: Vec<String> = admin
-        .tenants()
-        .unwrap()
-        .iter()
-        .map(|row| row.name.to_string())
-        .collect();
+    let names: Vec<String> =
+        admin.tenants().unwrap().iter().map(|row| row.name.to_string()).collect();
     assert_eq!(names, ["_system", "acme", "other"]);
     let acme = admin.tenant(&tenant("acme")).unwrap().unwrap();
     assert_eq!(acme.ledger_id, Some(LedgerId::from_bytes([2; 16])));
@@ -196,14 +178,7 @@ fn tenants_keys_and_modes_follow_from_the_records() {
     let keys = admin.signing_keys(&tenant("acme")).unwrap();
     let told: Vec<_> = keys
         .iter()
-        .map(|row| {
-            (
-                row.usage,
-                row.key.clone(),
-                row.announced_by.value(),
-                row.replaced_by.clone(),
-            )
-        })
+        .map(|row| (row.usage, row.key.clone(), row.announced_by.value(), row.replaced_by.clone()))
         .collect();
     let replaced_by = |seed: u8| Some(public(seed).key_id());
     assert_eq!(
@@ -216,19 +191,10 @@ fn tenants_keys_and_modes_follow_from_the_records() {
             (KeyUse::Record, public(5), 90, None),
         ]
     );
-    assert_eq!(
-        (keys[0].not_before, keys[1].not_before),
-        (None, Some(moment(500)))
-    );
+    assert_eq!((keys[0].not_before, keys[1].not_before), (None, Some(moment(500))));
     let signing = admin.record_signing(&tenant("other")).unwrap();
-    let signing: Vec<_> = signing
-        .iter()
-        .map(|row| (row.from.value(), row.mode))
-        .collect();
-    assert_eq!(
-        signing,
-        [(0, SigningMode::Checkpoint), (8, SigningMode::Record)]
-    );
+    let signing: Vec<_> = signing.iter().map(|row| (row.from.value(), row.mode)).collect();
+    assert_eq!(signing, [(0, SigningMode::Checkpoint), (8, SigningMode::Record)]);
     assert_eq!(admin.point().unwrap(), point(9, 6));
 }
 
@@ -240,21 +206,14 @@ fn the_order_of_ledgers_and_repetition_change_nothing() {
     by_ledger.sort_by_key(|record| (record.ledger.to_string(), record.sequence_number));
     let mut reversed = by_ledger.clone();
     reversed.sort_by_key(|record| {
-        (
-            std::cmp::Reverse(record.ledger.to_string()),
-            record.sequence_number,
-        )
+        (std::cmp::Reverse(record.ledger.to_string()), record.sequence_number)
     });
     for records in [by_ledger, reversed] {
         let (_directory, path) = place();
         let admin = open(&path);
-        admin
-            .save_follower_cursor("tiles", &Cursor(vec![1, 2, 3]))
-            .unwrap();
+        admin.save_follower_cursor("tiles", &Cursor(vec![1, 2, 3])).unwrap();
         for record in &records {
-            admin
-                .apply(std::slice::from_ref(record), &point(1, 1))
-                .unwrap();
+            admin.apply(std::slice::from_ref(record), &point(1, 1)).unwrap();
         }
         admin.apply(&records, &point(9, 6)).unwrap();
         assert_eq!(answers(&admin).unwrap(), expected);
@@ -268,17 +227,10 @@ fn a_record_that_pretends_is_not_projected() {
     let (_directory, path) = place();
     let admin = open(&path);
     let acme = tenant("acme");
-    let tenant_elsewhere = ProjectedRecord {
-        ledger: acme.clone(),
-        ..created(&tenant("other"), 3)
-    };
-    let late_genesis = ProjectedRecord {
-        sequence_number: number(4),
-        ..genesis(&acme, 8, SigningMode::Record)
-    };
-    admin
-        .apply(&[tenant_elsewhere, late_genesis], &point(1, 0))
-        .unwrap();
+    let tenant_elsewhere = ProjectedRecord { ledger: acme.clone(), ..created(&tenant("other"), 3) };
+    let late_genesis =
+        ProjectedRecord { sequence_number: number(4), ..genesis(&acme, 8, SigningMode::Record) };
+    admin.apply(&[tenant_elsewhere, late_genesis], &point(1, 0)).unwrap();
     assert!(admin.tenants().unwrap().is_empty());
     assert!(admin.signing_keys(&acme).unwrap().is_empty());
 }
@@ -288,9 +240,7 @@ fn a_process_that_died_left_everything_it_had_applied() {
     let (_directory, path) = place();
     let admin = open(&path);
     admin.apply(&deployment(), &point(9, 6)).unwrap();
-    admin
-        .save_follower_cursor("tiles", &Cursor(vec![7]))
-        .unwrap();
+    admin.save_follower_cursor("tiles", &Cursor(vec![7])).unwrap();
     let (_other, copy) = place();
     for ending in ["sqlite", "sqlite-wal"] {
         fs::copy(path.with_extension(ending), copy.with_extension(ending)).unwrap();
@@ -318,10 +268,7 @@ fn a_truncated_file_is_noticed() {
     let (_directory, path) = written();
     let bytes = fs::read(&path).unwrap();
     let expected = answers(&open(&path)).unwrap();
-    for length in (1..bytes.len())
-        .step_by(997)
-        .chain([99, 100, 4_095, 4_096, bytes.len() - 1])
-    {
+    for length in (1..bytes.len()).step_by(997).chain([99, 100, 4_095, 4_096, bytes.len() - 1]) {
         fs::write(&path, &bytes[..length]).unwrap();
         assert_rebuilt(&path);
     }
@@ -361,21 +308,14 @@ fn a_flipped_bit_anywhere_is_noticed_or_harmless() {
 #[test]
 fn a_file_that_is_something_else_is_replaced() {
     let (_directory, path) = place();
-    fs::write(
-        &path,
-        "not a database, but long enough to look like one".repeat(200),
-    )
-    .unwrap();
+    fs::write(&path, "not a database, but long enough to look like one".repeat(200)).unwrap();
     assert!(assert_rebuilt(&path).contains("not a database"));
     for (change, named) in [
         ("PRAGMA application_id = 7", "application_id"),
         ("PRAGMA user_version = 2", "user_version"),
         ("DROP TABLE tenants", "schema"),
         ("CREATE TABLE more (x)", "schema"),
-        (
-            "CREATE TRIGGER t AFTER INSERT ON tenants BEGIN DELETE FROM meta; END",
-            "schema",
-        ),
+        ("CREATE TRIGGER t AFTER INSERT ON tenants BEGIN DELETE FROM meta; END", "schema"),
     ] {
         let (_directory, path) = written();
         sql(&path, change);
@@ -406,15 +346,10 @@ fn a_changed_lost_or_older_row_is_noticed() {
     let (_directory, path) = written();
     let old = path.with_extension("old");
     fs::copy(&path, &old).unwrap();
-    open(&path)
-        .save_follower_cursor("tiles", &Cursor(vec![9]))
-        .unwrap();
+    open(&path).save_follower_cursor("tiles", &Cursor(vec![9])).unwrap();
     let older = "DELETE FROM follower_cursors;
         INSERT INTO follower_cursors SELECT * FROM old.follower_cursors;";
-    sql(
-        &path,
-        &format!("ATTACH '{}' AS old; {older}", old.display()),
-    );
+    sql(&path, &format!("ATTACH '{}' AS old; {older}", old.display()));
     assert!(assert_rebuilt(&path).contains("digest"));
 }
 
@@ -426,19 +361,11 @@ fn damage_under_an_open_store_is_an_answer_and_can_be_mended() {
     let error = admin.signing_keys(&tenant("acme")).unwrap_err();
     assert!(error.is_damage(), "{error}");
     assert_eq!(error.code(), ErrorCode::StorageFailed);
-    assert!(
-        admin
-            .apply(&deployment(), &point(9, 6))
-            .unwrap_err()
-            .is_damage()
-    );
+    assert!(admin.apply(&deployment(), &point(9, 6)).unwrap_err().is_damage());
 
     admin.rebuild().unwrap();
     assert_empty(&admin);
-    assert_eq!(
-        admin.follower_cursor("tiles").unwrap(),
-        Cursor(vec![1, 2, 3])
-    );
+    assert_eq!(admin.follower_cursor("tiles").unwrap(), Cursor(vec![1, 2, 3]));
     admin.apply(&deployment(), &point(9, 6)).unwrap();
     drop(admin);
     assert_eq!(open(&path).signing_keys(&tenant("acme")).unwrap().len(), 5);
@@ -465,18 +392,10 @@ fn a_projection_ahead_of_its_ledger_says_that_it_was_rolled_back() {
 
     let store = MemoryStore::new();
     for _ in 0..11 {
-        store
-            .append(chain.batch().system(&system).event(&tenant("acme")).build())
-            .unwrap();
+        store.append(chain.batch().system(&system).event(&tenant("acme")).build()).unwrap();
         let range = chain.head(&system).range;
-        let tree = SystemTree {
-            size: range.size(),
-            root: range.root(),
-        };
-        let point = ProjectionPoint {
-            cursor: Cursor(vec![1]),
-            system_tree: Some(tree),
-        };
+        let tree = SystemTree { size: range.size(), root: range.root() };
+        let point = ProjectionPoint { cursor: Cursor(vec![1]), system_tree: Some(tree) };
         admin.apply(&[], &point).unwrap();
         refuse_rolled_back(&admin, &store).unwrap();
     }
@@ -486,21 +405,11 @@ fn a_projection_ahead_of_its_ledger_says_that_it_was_rolled_back() {
     let mut shorter = ChainBuilder::new();
     let earlier = MemoryStore::new();
     for _ in 0..10 {
-        earlier
-            .append(
-                shorter
-                    .batch()
-                    .system(&system)
-                    .event(&tenant("acme"))
-                    .build(),
-            )
-            .unwrap();
+        earlier.append(shorter.batch().system(&system).event(&tenant("acme")).build()).unwrap();
     }
     let exchanged = MemoryStore::new();
     let mut others = ChainBuilder::new();
-    exchanged
-        .append(others.batch().events(&system, 12).build())
-        .unwrap();
+    exchanged.append(others.batch().events(&system, 12).build()).unwrap();
     for rolled_back in [&empty, &earlier, &exchanged] {
         let error = refuse_rolled_back(&admin, rolled_back).unwrap_err();
         assert_eq!(error.code(), ErrorCode::LedgerRolledBack, "{error}");

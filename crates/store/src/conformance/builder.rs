@@ -72,30 +72,18 @@ impl ChainBuilder {
 
     /// Begins a batch on top of everything built so far.
     pub fn batch(&mut self) -> BatchBuilder<'_> {
-        let batch = Batch {
-            key_generation: self.key_generation,
-            ..Batch::default()
-        };
-        BatchBuilder {
-            chain: self,
-            batch,
-            entries: HashMap::new(),
-        }
+        let batch = Batch { key_generation: self.key_generation, ..Batch::default() };
+        BatchBuilder { chain: self, batch, entries: HashMap::new() }
     }
 
     /// The ledgers that have a record.
     pub fn tenants(&self) -> impl Iterator<Item = &TenantId> {
-        self.chains
-            .iter()
-            .filter(|(_, chain)| !chain.records.is_empty())
-            .map(|(tenant, _)| tenant)
+        self.chains.iter().filter(|(_, chain)| !chain.records.is_empty()).map(|(tenant, _)| tenant)
     }
 
     /// The head of a ledger, empty where it has no record.
     pub fn head(&self, tenant: &TenantId) -> Head {
-        self.chains
-            .get(tenant)
-            .map_or_else(Head::empty, |chain| chain.head.clone())
+        self.chains.get(tenant).map_or_else(Head::empty, |chain| chain.head.clone())
     }
 
     /// A ledger's records in sequence order.
@@ -110,9 +98,7 @@ impl ChainBuilder {
 
     /// The checkpoints that a store keeps: the newest, and those kept for good, by size.
     pub fn checkpoints(&self, tenant: &TenantId) -> &[StoredCheckpoint] {
-        self.chains
-            .get(tenant)
-            .map_or(&[], |chain| &chain.checkpoints)
+        self.chains.get(tenant).map_or(&[], |chain| &chain.checkpoints)
     }
 
     /// Every source and its position.
@@ -132,10 +118,7 @@ impl ChainBuilder {
 
     /// Number of records in all ledgers.
     pub fn record_count(&self) -> u64 {
-        self.chains
-            .values()
-            .map(|chain| chain.records.len() as u64)
-            .sum()
+        self.chains.values().map(|chain| chain.records.len() as u64).sum()
     }
 
     fn tick(&mut self) -> u64 {
@@ -196,14 +179,7 @@ impl BatchBuilder<'_> {
         let event =
             format!(r#"{{"data":{{"text":"{text}"}},"event_type":"test.event","id":"e{tick}"}}"#);
         let event_id = stored_id(&format!("e{tick}"));
-        self.draft(
-            tenant,
-            Draft {
-                event_id,
-                kind: Kind::Event,
-                content: content(&event, tick),
-            },
-        )
+        self.draft(tenant, Draft { event_id, kind: Kind::Event, content: content(&event, tick) })
     }
 
     /// Adds a small event under that id.
@@ -212,14 +188,7 @@ impl BatchBuilder<'_> {
         let tick = self.chain.tick();
         let event = format!(r#"{{"event_type":"test.event","id":"{event_id}"}}"#);
         let event_id = event_id.clone();
-        self.draft(
-            tenant,
-            Draft {
-                event_id,
-                kind: Kind::Event,
-                content: content(&event, tick),
-            },
-        )
+        self.draft(tenant, Draft { event_id, kind: Kind::Event, content: content(&event, tick) })
     }
 
     /// Adds a `system` record, whose id is its number.
@@ -228,14 +197,7 @@ impl BatchBuilder<'_> {
         let tick = self.chain.tick();
         let event_id = EventId::for_system(next_number(&self.chain.head(tenant)));
         let event = r#"{"event_type":"system.test"}"#;
-        self.draft(
-            tenant,
-            Draft {
-                event_id,
-                kind: Kind::System,
-                content: content(event, tick),
-            },
-        )
+        self.draft(tenant, Draft { event_id, kind: Kind::System, content: content(event, tick) })
     }
 
     /// Adds an `audit` record.
@@ -244,14 +206,7 @@ impl BatchBuilder<'_> {
         let tick = self.chain.tick();
         let event_id = stored_id(&format!("_01890000-0000-7000-8000-{tick:012x}"));
         let event = r#"{"event_type":"audit.test"}"#;
-        self.draft(
-            tenant,
-            Draft {
-                event_id,
-                kind: Kind::Audit,
-                content: content(event, tick),
-            },
-        )
+        self.draft(tenant, Draft { event_id, kind: Kind::Audit, content: content(event, tick) })
     }
 
     /// Gives the draft the next place in its ledger's chain.
@@ -319,11 +274,7 @@ impl BatchBuilder<'_> {
     pub fn position(mut self, source: &SourceName, next: u64) -> Self {
         let next = SourcePosition(next);
         let expected = self.chain.positions.insert(source.clone(), next);
-        self.batch.positions.push(PositionMove {
-            source: source.clone(),
-            expected,
-            next,
-        });
+        self.batch.positions.push(PositionMove { source: source.clone(), expected, next });
         self
     }
 
@@ -334,12 +285,7 @@ impl BatchBuilder<'_> {
         let head = self.chain.head(tenant);
         let (size, root) = (head.size(), head.range.root().to_base64());
         let note = format!("test/{tenant}\n{size}\n{root}\n\n\u{2014} test {tick}\n");
-        let stored = StoredCheckpoint {
-            tenant: tenant.clone(),
-            size,
-            note,
-            kept_for_good,
-        };
+        let stored = StoredCheckpoint { tenant: tenant.clone(), size, note, kept_for_good };
         self.batch.checkpoints.push(NewCheckpoint {
             tenant: tenant.clone(),
             size,
@@ -356,9 +302,7 @@ impl BatchBuilder<'_> {
     #[must_use]
     pub fn anchored(mut self, anchor: u64) -> Self {
         let heads = self.chain.chains.iter();
-        let sizes = heads
-            .map(|(tenant, chain)| (tenant.clone(), chain.head.size()))
-            .collect();
+        let sizes = heads.map(|(tenant, chain)| (tenant.clone(), chain.head.size())).collect();
         let round = AnchoredRound { anchor, sizes };
         self.chain.anchored.push(round.clone());
         self.batch.anchored.push(round);

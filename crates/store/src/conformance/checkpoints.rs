@@ -9,13 +9,9 @@ use super::oracle::assert_holds;
 /// A checkpoint over records of earlier batches comes alone.
 pub fn a_batch_may_hold_only_a_checkpoint(harness: &dyn Harness) {
     let (store, mut chain, acme) = (harness.open(), ChainBuilder::new(), tenant("acme"));
-    store
-        .append(chain.batch().events(&acme, 3).build())
-        .unwrap();
+    store.append(chain.batch().events(&acme, 3).build()).unwrap();
     assert!(store.checkpoints(&acme).unwrap().is_empty());
-    store
-        .append(chain.batch().checkpoint(&acme, false).build())
-        .unwrap();
+    store.append(chain.batch().checkpoint(&acme, false).build()).unwrap();
     assert_holds(&*store, &chain);
     assert_eq!(store.checkpoints(&acme).unwrap().len(), 1);
     assert_eq!(store.checkpoints(&acme).unwrap()[0].size, 3);
@@ -28,13 +24,9 @@ pub fn newer_checkpoints_replace_older_ones(harness: &dyn Harness) {
     let (store, mut chain) = (harness.open(), ChainBuilder::new());
     let (acme, other) = (tenant("acme"), tenant("other"));
     let both = chain.batch().event(&acme).event(&other);
-    store
-        .append(both.checkpoint(&other, false).build())
-        .unwrap();
+    store.append(both.checkpoint(&other, false).build()).unwrap();
     for size in 2..=20 {
-        store
-            .append(chain.batch().event(&acme).checkpoint(&acme, false).build())
-            .unwrap();
+        store.append(chain.batch().event(&acme).checkpoint(&acme, false).build()).unwrap();
         let sizes: Vec<u64> = sizes(&*store, &acme);
         assert_eq!(sizes, [size], "sizes of the checkpoints kept");
     }
@@ -46,14 +38,9 @@ pub fn newer_checkpoints_replace_older_ones(harness: &dyn Harness) {
 /// One kept for good stays beside the newest, through restarts.
 pub fn checkpoints_kept_for_good_stay(harness: &dyn Harness) {
     let (mut store, mut chain, acme) = (harness.open(), ChainBuilder::new(), tenant("acme"));
-    for (size, kept_for_good) in [
-        (1, false),
-        (2, true),
-        (3, false),
-        (4, false),
-        (5, true),
-        (6, false),
-    ] {
+    for (size, kept_for_good) in
+        [(1, false), (2, true), (3, false), (4, false), (5, true), (6, false)]
+    {
         let batch = chain.batch().event(&acme).checkpoint(&acme, kept_for_good);
         store.append(batch.build()).unwrap();
         assert_holds(&*store, &chain);
@@ -66,11 +53,7 @@ pub fn checkpoints_kept_for_good_stay(harness: &dyn Harness) {
     }
     assert_eq!(sizes(&*store, &acme), [2, 5, 6]);
     let kept = store.checkpoints(&acme).unwrap();
-    assert!(
-        kept.iter()
-            .map(|checkpoint| checkpoint.kept_for_good)
-            .eq([true, true, false])
-    );
+    assert!(kept.iter().map(|checkpoint| checkpoint.kept_for_good).eq([true, true, false]));
     harness.stop(store);
 }
 
@@ -78,14 +61,8 @@ pub fn checkpoints_kept_for_good_stay(harness: &dyn Harness) {
 pub fn anchored_rounds_are_kept_once(harness: &dyn Harness) {
     let (store, mut chain, system) = (harness.open(), ChainBuilder::new(), TenantId::system());
     for round in 0..5 {
-        let batch = chain
-            .batch()
-            .events(&tenant("acme"), 2)
-            .event(&tenant(&format!("t{round}")));
-        let batch = batch
-            .anchored(round)
-            .system(&system)
-            .checkpoint(&system, false);
+        let batch = chain.batch().events(&tenant("acme"), 2).event(&tenant(&format!("t{round}")));
+        let batch = batch.anchored(round).system(&system).checkpoint(&system, false);
         store.append(batch.build()).unwrap();
     }
     assert_holds(&*store, &chain);
@@ -97,10 +74,5 @@ pub fn anchored_rounds_are_kept_once(harness: &dyn Harness) {
 }
 
 fn sizes(store: &dyn crate::contract::LedgerStore, tenant: &TenantId) -> Vec<u64> {
-    store
-        .checkpoints(tenant)
-        .unwrap()
-        .iter()
-        .map(|checkpoint| checkpoint.size)
-        .collect()
+    store.checkpoints(tenant).unwrap().iter().map(|checkpoint| checkpoint.size).collect()
 }

@@ -36,9 +36,8 @@ struct OpenRun {
 impl<'a> Collector<'a> {
     /// Wants every ledger.
     pub(super) fn new(chain: &'a ChainBuilder) -> Self {
-        let shown = chain
-            .tenants()
-            .map(|tenant| (tenant.clone(), vec![0; chain.records(tenant).len()]));
+        let shown =
+            chain.tenants().map(|tenant| (tenant.clone(), vec![0; chain.records(tenant).len()]));
         Self {
             chain,
             shown: shown.collect(),
@@ -52,10 +51,7 @@ impl<'a> Collector<'a> {
 
     /// Wants one ledger and panics when it is shown another.
     pub(super) fn wanting(chain: &'a ChainBuilder, only: TenantId) -> Self {
-        Self {
-            only: Some(only),
-            ..Self::new(chain)
-        }
+        Self { only: Some(only), ..Self::new(chain) }
     }
 
     pub(super) fn begin_part(&mut self) {
@@ -73,10 +69,7 @@ impl<'a> Collector<'a> {
         for (tenant, shown) in &self.shown {
             let times = u32::from(self.wanted(tenant));
             let wrong = shown.iter().position(|count| *count != times);
-            assert_eq!(
-                wrong, None,
-                "{tenant}: the first record not shown exactly {times} times"
-            );
+            assert_eq!(wrong, None, "{tenant}: the first record not shown exactly {times} times");
         }
     }
 
@@ -85,21 +78,14 @@ impl<'a> Collector<'a> {
     }
 
     fn record(&mut self, shown: &RunRecord<'_>) {
-        let mut run = self
-            .run
-            .take()
-            .unwrap_or_else(|| panic!("a record outside a run"));
+        let mut run = self.run.take().unwrap_or_else(|| panic!("a record outside a run"));
         let at = usize::try_from(run.next).unwrap();
         let Some(expected) = self.chain.records(&run.tenant).get(at) else {
             panic!("{} has no record {}", run.tenant, run.next);
         };
         assert_as_appended(shown, expected);
         let leaf = self.chain.leaves(&run.tenant)[at];
-        assert_eq!(
-            shown.leaf_hash, leaf,
-            "leaf hash of {} {}",
-            run.tenant, run.next
-        );
+        assert_eq!(shown.leaf_hash, leaf, "leaf hash of {} {}", run.tenant, run.next);
         run.previous_hash = hash_of(shown, &run, expected.sequence_number);
         run.range.push(shown.leaf_hash);
         run.next += 1;
@@ -133,35 +119,21 @@ impl Inspector for Collector<'_> {
 
     fn begin_run(&mut self, claims: &RunClaims<'_>) {
         assert!(self.run.is_none(), "a run within a run");
-        assert!(
-            self.wanted(claims.tenant),
-            "{} is shown though it is not wanted",
-            claims.tenant
-        );
+        assert!(self.wanted(claims.tenant), "{} is shown though it is not wanted", claims.tenant);
         let tenant = claims.tenant.clone();
         let first = claims.first.value();
         let records = self.chain.records(&tenant);
         let at = usize::try_from(first).unwrap();
         assert!(claims.count > 0, "a run of {tenant} without records");
         assert!(at < records.len(), "{tenant}: a run begins at {first}");
-        assert_eq!(
-            claims.previous_hash, records[at].previous_hash,
-            "{tenant} {first}: the claim"
-        );
+        assert_eq!(claims.previous_hash, records[at].previous_hash, "{tenant} {first}: the claim");
         let range = self.range_before(&tenant, at);
         if let Some(hashes) = claims.range_before {
-            assert_eq!(
-                hashes,
-                range.hashes(),
-                "{tenant} {first}: the claimed frontier"
-            );
+            assert_eq!(hashes, range.hashes(), "{tenant} {first}: the claimed frontier");
         }
         let end = first + claims.count;
         let before = self.part.insert(tenant.clone(), end);
-        assert!(
-            before.is_none_or(|before| before <= first),
-            "{tenant}: runs out of order"
-        );
+        assert!(before.is_none_or(|before| before <= first), "{tenant}: runs out of order");
         self.run = Some(OpenRun {
             tenant,
             next: first,
@@ -180,22 +152,12 @@ impl Inspector for Collector<'_> {
     }
 
     fn end_run(&mut self) {
-        let run = self
-            .run
-            .take()
-            .unwrap_or_else(|| panic!("the end of no run"));
+        let run = self.run.take().unwrap_or_else(|| panic!("the end of no run"));
         let tenant = &run.tenant;
         assert_eq!(run.next, run.end, "{tenant}: the claimed number of records");
-        assert_eq!(
-            run.last_record_hash, run.previous_hash,
-            "{tenant}: the claimed last hash"
-        );
+        assert_eq!(run.last_record_hash, run.previous_hash, "{tenant}: the claimed last hash");
         if let Some(root) = run.root_after {
-            assert_eq!(
-                root,
-                run.range.root(),
-                "{tenant}: the claimed root after the run"
-            );
+            assert_eq!(root, run.range.root(), "{tenant}: the claimed root after the run");
         }
         self.ranges.insert(run.tenant, run.range);
     }
@@ -217,18 +179,12 @@ fn hash_of(shown: &RunRecord<'_>, run: &OpenRun, sequence_number: SequenceNumber
 }
 
 fn assert_as_appended(shown: &RunRecord<'_>, expected: &StoredRecord) {
-    let place = format!(
-        "{} {} as inspected",
-        expected.tenant, expected.sequence_number
-    );
+    let place = format!("{} {} as inspected", expected.tenant, expected.sequence_number);
     assert_eq!(shown.event_id, expected.event_id, "{place}");
     assert_eq!(shown.ingested_at, expected.ingested_at, "{place}");
     assert_eq!(shown.kind, expected.kind, "{place}");
     assert_eq!(shown.content_hash, expected.content_hash, "{place}");
-    assert!(
-        shown.content == expected.content.as_deref(),
-        "{place}: another content"
-    );
+    assert!(shown.content == expected.content.as_deref(), "{place}: another content");
     let signature = expected.signature.as_ref();
     let signature = signature.map(|signature| (&signature.key_id, signature.bytes.as_slice()));
     assert_eq!(shown.signature, signature, "{place}");

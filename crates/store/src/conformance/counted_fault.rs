@@ -28,19 +28,12 @@ struct State {
 impl CountedFault {
     /// Counts, and fails the write of that index.
     pub fn new(planned: PlannedFault) -> Self {
-        Self {
-            planned: Some(planned),
-            ..Self::counting()
-        }
+        Self { planned: Some(planned), ..Self::counting() }
     }
 
     /// Counts and fails nothing.
     pub fn counting() -> Self {
-        Self {
-            planned: None,
-            writes: AtomicU64::new(0),
-            state: Mutex::default(),
-        }
+        Self { planned: None, writes: AtomicU64::new(0), state: Mutex::default() }
     }
 
     /// Called before each write; an error keeps its effect from happening.
@@ -110,10 +103,7 @@ mod tests {
 
     #[test]
     fn a_write_of_another_thread_does_not_take_the_fault() {
-        let counted = CountedFault::new(PlannedFault {
-            index: 0,
-            applied: true,
-        });
+        let counted = CountedFault::new(PlannedFault { index: 0, applied: true });
         counted.before().unwrap();
         thread::scope(|scope| {
             scope.spawn(|| {

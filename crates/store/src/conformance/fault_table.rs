@@ -140,22 +140,13 @@ fn append_all(
             // Refused twice: the store takes nothing until it is opened again.
             Err(AppendError::Unavailable { .. } | AppendError::Conflict { .. }) => break,
             Err(AppendError::Unknown { .. }) => {
-                assert!(
-                    place.fired(),
-                    "{fault:?}: batch {number} unknown without the fault"
-                );
+                assert!(place.fired(), "{fault:?}: batch {number} unknown without the fault");
                 assert_closed(store, chain, fault);
-                return Work {
-                    outcome: RowOutcome::Unknown,
-                    pending: Some(next),
-                };
+                return Work { outcome: RowOutcome::Unknown, pending: Some(next) };
             }
         }
     }
-    Work {
-        outcome,
-        pending: None,
-    }
+    Work { outcome, pending: None }
 }
 
 /// After `Unknown` a store takes nothing more, whether the next batch builds on the unknown one or
@@ -163,10 +154,7 @@ fn append_all(
 fn assert_closed(store: &dyn LedgerStore, chain: &ChainBuilder, fault: PlannedFault) {
     let another: Batch = chain.clone().batch().event(&tenant("late")).build();
     let answer = store.append(another);
-    assert!(
-        answer.is_err(),
-        "{fault:?}: a store took a batch after an unknown outcome"
-    );
+    assert!(answer.is_err(), "{fault:?}: a store took a batch after an unknown outcome");
 }
 
 /// The place holds exactly what the chain says, takes more, and keeps that through a clean stop.
@@ -191,10 +179,7 @@ fn assert_goes_on(
 /// The batch of that number in the fixed sequence.
 fn numbered_batch(chain: &mut ChainBuilder, number: usize) -> Batch {
     let (acme, system) = (tenant("acme"), TenantId::system());
-    let batch = chain
-        .batch()
-        .events(&acme, 1 + number)
-        .event(&tenant(&format!("t{}", number % 3)));
+    let batch = chain.batch().events(&acme, 1 + number).event(&tenant(&format!("t{}", number % 3)));
     let batch = batch.position(&source("topic/0"), number as u64);
     let batch = match number % 4 {
         1 => batch.system(&system).checkpoint(&system, false),

@@ -30,12 +30,8 @@ pub enum AppendFault {
 
 impl AppendFault {
     /// The faults that the contract allows.
-    pub const HONEST: [Self; 4] = [
-        Self::Unavailable,
-        Self::Conflict,
-        Self::UnknownNotApplied,
-        Self::UnknownApplied,
-    ];
+    pub const HONEST: [Self; 4] =
+        [Self::Unavailable, Self::Conflict, Self::UnknownNotApplied, Self::UnknownApplied];
 
     fn applies(self) -> bool {
         matches!(self, Self::UnknownApplied | Self::LyingUnavailable)
@@ -62,10 +58,7 @@ struct Plan {
 impl<S: LedgerStore> FaultyStore<S> {
     /// No append fails yet.
     pub fn new(inner: S) -> Self {
-        Self {
-            inner,
-            plan: Mutex::default(),
-        }
+        Self { inner, plan: Mutex::default() }
     }
 
     /// Lets the append of that number fail; the first append has number 0.
@@ -115,9 +108,7 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
         // Held to the end: a fault closes the store before the next append looks.
         let mut plan = self.plan();
         if plan.closed {
-            return Err(unknown(
-                "an earlier append ended unknown; open the store again",
-            ));
+            return Err(unknown("an earlier append ended unknown; open the store again"));
         }
         let Some(fault) = plan.begin() else {
             drop(plan);
@@ -201,7 +192,5 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
 }
 
 fn unknown(reason: &str) -> AppendError {
-    AppendError::Unknown {
-        reason: reason.to_owned(),
-    }
+    AppendError::Unknown { reason: reason.to_owned() }
 }

@@ -18,18 +18,12 @@ pub fn changes_give_every_record_once(harness: &dyn Harness) {
     let tenants = [tenant("a"), tenant("b"), TenantId::system()];
     for round in 0..12 {
         let batch = chain.batch().events(&tenants[round % 3], 1 + round);
-        store
-            .append(batch.event(&tenants[(round + 1) % 3]).build())
-            .unwrap();
+        store.append(batch.event(&tenants[(round + 1) % 3]).build()).unwrap();
     }
     for limit in [1, 2, 5, 13, 1_000, usize::MAX] {
         let (seen, _) = follow(&*store, &Cursor::default(), limit);
         assert_gapless(&seen, &chain);
-        let first = store
-            .changes(&Cursor::default(), limit)
-            .unwrap()
-            .records
-            .len();
+        let first = store.changes(&Cursor::default(), limit).unwrap().records.len();
         assert!(
             first < limit.saturating_add(LARGEST),
             "{first} records though the limit is {limit}"
@@ -44,9 +38,7 @@ pub fn a_saved_cursor_goes_on_where_it_stood(harness: &dyn Harness) {
     let mut cursor = Cursor::default();
     let mut seen = Vec::new();
     for count in [4, 1, 9, 2] {
-        store
-            .append(chain.batch().events(&acme, count).build())
-            .unwrap();
+        store.append(chain.batch().events(&acme, count).build()).unwrap();
         let (records, next) = follow(&*store, &cursor, 3);
         assert_eq!(records.len(), count, "changes since the saved cursor");
         seen.extend(records);
@@ -73,10 +65,8 @@ pub fn a_tailing_reader_misses_nothing(harness: &dyn Harness) {
                 scope.spawn(move || write_alone(&*store, writer, ROUNDS))
             })
             .collect();
-        let chains: Vec<ChainBuilder> = writers
-            .into_iter()
-            .map(|writer| writer.join().unwrap())
-            .collect();
+        let chains: Vec<ChainBuilder> =
+            writers.into_iter().map(|writer| writer.join().unwrap()).collect();
         let seen = reader.join().unwrap();
         for chain in &chains {
             let own = |record: &&_| is_of(chain, record);
@@ -98,17 +88,10 @@ fn is_of(chain: &ChainBuilder, record: &crate::record::StoredRecord) -> bool {
 /// Appends to two ledgers that nobody else writes to.
 fn write_alone(store: &dyn LedgerStore, writer: usize, rounds: usize) -> ChainBuilder {
     let mut chain = ChainBuilder::new();
-    let (left, right) = (
-        tenant(&format!("w{writer}-l")),
-        tenant(&format!("w{writer}-r")),
-    );
+    let (left, right) = (tenant(&format!("w{writer}-l")), tenant(&format!("w{writer}-r")));
     for round in 0..rounds {
         let batch = chain.batch().event(&left).event(&right);
-        let batch = if round % 7 == 0 {
-            batch.checkpoint(&left, false)
-        } else {
-            batch
-        };
+        let batch = if round % 7 == 0 { batch.checkpoint(&left, false) } else { batch };
         store.append(batch.build()).unwrap();
     }
     chain
@@ -120,10 +103,7 @@ fn tail(store: &dyn LedgerStore, until: usize) -> Vec<crate::record::StoredRecor
     while seen.len() < until {
         let changes = store.changes(&cursor, 16).unwrap();
         if changes.next == cursor {
-            assert!(
-                changes.records.is_empty(),
-                "records though the cursor stands still"
-            );
+            assert!(changes.records.is_empty(), "records though the cursor stands still");
             thread::yield_now();
         }
         seen.extend(changes.records);

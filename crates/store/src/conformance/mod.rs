@@ -78,6 +78,7 @@ macro_rules! conformance_suite {
             appending::kinds_and_signatures_come_back,
             appending::a_batch_over_many_ledgers_is_written_whole,
             appending::an_empty_batch_changes_nothing,
+            appending::a_malformed_batch_is_refused,
             appending::a_ledger_nobody_wrote_to_is_empty,
             appending::readers_never_see_half_a_batch,
             comparing::a_stale_head_is_a_conflict,

@@ -18,31 +18,14 @@ pub fn assert_holds(store: &dyn LedgerStore, chain: &ChainBuilder) {
     }
     for (source, position) in chain.positions() {
         let found = store.position(source).unwrap();
-        assert_eq!(
-            found,
-            Some(*position),
-            "position of source {}",
-            source.as_str()
-        );
+        assert_eq!(found, Some(*position), "position of source {}", source.as_str());
     }
     assert_changes(store, chain);
     assert_parts(store, chain);
     let status = store.status();
-    assert_eq!(
-        status.records,
-        chain.record_count(),
-        "records in the status"
-    );
-    assert_eq!(
-        status.ledgers,
-        chain.tenants().count() as u64,
-        "ledgers in the status"
-    );
-    assert_eq!(
-        status.key_generation,
-        chain.key_generation(),
-        "key generation in the status"
-    );
+    assert_eq!(status.records, chain.record_count(), "records in the status");
+    assert_eq!(status.ledgers, chain.tenants().count() as u64, "ledgers in the status");
+    assert_eq!(status.key_generation, chain.key_generation(), "key generation in the status");
 }
 
 /// Whether the store holds exactly what the chain says of heads, positions and checkpoints.
@@ -69,32 +52,15 @@ fn assert_ledgers(store: &dyn LedgerStore, chain: &ChainBuilder) {
 
 fn assert_ledger(store: &dyn LedgerStore, chain: &ChainBuilder, tenant: &TenantId) {
     let records = chain.records(tenant);
-    assert_eq!(
-        store.head(tenant).unwrap(),
-        Some(chain.head(tenant)),
-        "head of {tenant}"
-    );
+    assert_eq!(store.head(tenant).unwrap(), Some(chain.head(tenant)), "head of {tenant}");
     assert_same(&read_all(store, tenant, 1_000), records, "records read");
     for record in records {
         let found = store.find(tenant, &record.event_id).unwrap();
-        assert_eq!(
-            found,
-            Some(record.sequence_number),
-            "id {} of {tenant}",
-            record.event_id
-        );
+        assert_eq!(found, Some(record.sequence_number), "id {} of {tenant}", record.event_id);
     }
     let absent = stored_id("an-id-that-no-test-uses");
-    assert_eq!(
-        store.find(tenant, &absent).unwrap(),
-        None,
-        "an id that was never appended"
-    );
-    assert_eq!(
-        store.checkpoints(tenant).unwrap(),
-        chain.checkpoints(tenant),
-        "checkpoints"
-    );
+    assert_eq!(store.find(tenant, &absent).unwrap(), None, "an id that was never appended");
+    assert_eq!(store.checkpoints(tenant).unwrap(), chain.checkpoints(tenant), "checkpoints");
     assert_frontier(store, &chain.head(tenant), tenant);
 }
 
@@ -116,14 +82,8 @@ pub fn read_all(store: &dyn LedgerStore, tenant: &TenantId, page: usize) -> Vec<
     while (records.len() as u64) < size {
         let from = SequenceNumber::new(records.len() as u64).unwrap();
         let found = store.read(tenant, from, page).unwrap();
-        assert!(
-            !found.is_empty(),
-            "{tenant}: nothing from {from} though the size is {size}"
-        );
-        assert!(
-            found.len() <= page,
-            "{tenant}: more than {page} records in a page"
-        );
+        assert!(!found.is_empty(), "{tenant}: nothing from {from} though the size is {size}");
+        assert!(found.len() <= page, "{tenant}: more than {page} records in a page");
         records.extend(found);
     }
     let head = store.head(tenant).unwrap().unwrap_or_else(Head::empty);
@@ -160,17 +120,10 @@ pub fn assert_gapless(seen: &[StoredRecord], chain: &ChainBuilder) {
     for record in seen {
         ledgers.entry(&record.tenant).or_default().push(record);
     }
-    assert!(
-        ledgers.keys().copied().eq(chain.tenants()),
-        "ledgers among the changes"
-    );
+    assert!(ledgers.keys().copied().eq(chain.tenants()), "ledgers among the changes");
     for (tenant, changes) in ledgers {
         let records = chain.records(tenant);
-        assert_eq!(
-            changes.len(),
-            records.len(),
-            "number of changes of {tenant}"
-        );
+        assert_eq!(changes.len(), records.len(), "number of changes of {tenant}");
         for (change, record) in changes.into_iter().zip(records) {
             assert_record(change, record, "a change");
         }
@@ -179,10 +132,7 @@ pub fn assert_gapless(seen: &[StoredRecord], chain: &ChainBuilder) {
 
 fn assert_parts(store: &dyn LedgerStore, chain: &ChainBuilder) {
     let (parts, findings) = store.parts().unwrap();
-    assert!(
-        findings.is_empty(),
-        "findings in a sound store: {findings:?}"
-    );
+    assert!(findings.is_empty(), "findings in a sound store: {findings:?}");
     let mut collector = Collector::new(chain);
     let mut checkpoints: Vec<StoredCheckpoint> = Vec::new();
     let mut anchored: Vec<AnchoredRound> = Vec::new();
@@ -199,11 +149,7 @@ fn assert_parts(store: &dyn LedgerStore, chain: &ChainBuilder) {
     for tenant in chain.tenants() {
         for kept in chain.checkpoints(tenant) {
             let times = checkpoints.iter().filter(|shown| *shown == kept).count();
-            assert_eq!(
-                times, 1,
-                "parts that hold the checkpoint {tenant} {}",
-                kept.size
-            );
+            assert_eq!(times, 1, "parts that hold the checkpoint {tenant} {}", kept.size);
         }
     }
     anchored.sort_by_key(|round| round.anchor);
@@ -221,13 +167,7 @@ pub fn assert_same(found: &[StoredRecord], expected: &[StoredRecord], what: &str
 // Not `assert_eq!` on whole records: a difference in one of a mebibyte would fill the screen.
 fn assert_record(found: &StoredRecord, expected: &StoredRecord, what: &str) {
     let place = format!("{what}: {} {}", expected.tenant, expected.sequence_number);
-    let without = |record: &StoredRecord| StoredRecord {
-        content: None,
-        ..record.clone()
-    };
+    let without = |record: &StoredRecord| StoredRecord { content: None, ..record.clone() };
     assert_eq!(without(found), without(expected), "{place}");
-    assert!(
-        found.content == expected.content,
-        "{place}: another content"
-    );
+    assert!(found.content == expected.content, "{place}: another content");
 }

@@ -24,27 +24,15 @@ pub fn random_batches_equal_the_model(harness: &dyn Harness) {
             if random.one_in(6) {
                 let mut stale = chain.clone();
                 store
-                    .append(
-                        random_batch(&mut random, chain.batch())
-                            .event(&loser())
-                            .build(),
-                    )
+                    .append(random_batch(&mut random, chain.batch()).event(&loser()).build())
                     .unwrap();
                 let refused = random_batch(&mut random, stale.batch()).event(&loser());
                 let answer = store.append(refused.build());
-                assert!(
-                    matches!(answer, Err(AppendError::Conflict { .. })),
-                    "{answer:?}"
-                );
+                assert!(matches!(answer, Err(AppendError::Conflict { .. })), "{answer:?}");
             } else {
-                store
-                    .append(random_batch(&mut random, chain.batch()).build())
-                    .unwrap();
+                store.append(random_batch(&mut random, chain.batch()).build()).unwrap();
             }
-            assert!(
-                heads_match(&*store, &chain),
-                "seed {seed}, step {step}: heads differ"
-            );
+            assert!(heads_match(&*store, &chain), "seed {seed}, step {step}: heads differ");
             if random.one_in(12) {
                 if random.one_in(2) {
                     harness.stop(store);
@@ -86,10 +74,7 @@ fn random_batch<'a>(random: &mut Random, mut batch: BatchBuilder<'a>) -> BatchBu
 
 /// Whether the ledger has records that none of its checkpoints covers.
 fn has_grown(chain: &ChainBuilder, name: &TenantId) -> bool {
-    let covered = chain
-        .checkpoints(name)
-        .last()
-        .map_or(0, |checkpoint| checkpoint.size);
+    let covered = chain.checkpoints(name).last().map_or(0, |checkpoint| checkpoint.size);
     chain.head(name).size() > covered
 }
 

@@ -15,13 +15,9 @@ pub fn a_content_of_one_mebibyte(harness: &dyn Harness) {
     let mut random = Random::new(1);
     let hard = random.text(MEBIBYTE);
     let easy = "a".repeat(MEBIBYTE);
-    store
-        .append(chain.batch().event_saying(&acme, &hard).build())
-        .unwrap();
+    store.append(chain.batch().event_saying(&acme, &hard).build()).unwrap();
     let batch = chain.batch().event(&acme).event_saying(&acme, &easy);
-    let batch = batch
-        .event_saying(&tenant("other"), &hard)
-        .event_saying(&acme, &hard);
+    let batch = batch.event_saying(&tenant("other"), &hard).event_saying(&acme, &hard);
     store.append(batch.event(&tenant("other")).build()).unwrap();
     assert_holds(&*store, &chain);
     harness.crash(store);
@@ -53,10 +49,7 @@ pub fn ten_thousand_ledgers_of_one_record(harness: &dyn Harness) {
 pub fn a_long_ledger_among_short_ones(harness: &dyn Harness) {
     let (store, mut chain, long) = (harness.open(), ChainBuilder::new(), tenant("long"));
     for round in 0..60 {
-        let batch = chain
-            .batch()
-            .events(&long, 100)
-            .event(&tenant(&format!("short{round}")));
+        let batch = chain.batch().events(&long, 100).event(&tenant(&format!("short{round}")));
         store.append(batch.build()).unwrap();
     }
     assert_holds(&*store, &chain);
@@ -74,45 +67,20 @@ pub fn odd_names(harness: &dyn Harness) {
     let tenants = tenants.iter().filter_map(|name| TenantId::parse(name).ok());
     let long_id = ":".repeat(128);
     let longer_by_one = format!("{}.", ":".repeat(127));
-    let ids = [
-        "0",
-        "-",
-        ".",
-        "..",
-        ":",
-        "a",
-        "A",
-        "a.",
-        "_7",
-        "_0",
-        "_a",
-        "1e400",
-        "null",
-        "e-1_2:3.4",
-    ];
+    let ids =
+        ["0", "-", ".", "..", ":", "a", "A", "a.", "_7", "_0", "_a", "1e400", "null", "e-1_2:3.4"];
     for name in tenants.chain([TenantId::system()]) {
         let mut batch = chain.batch();
-        for id in ids
-            .iter()
-            .copied()
-            .chain([long_id.as_str(), &longer_by_one])
-        {
+        for id in ids.iter().copied().chain([long_id.as_str(), &longer_by_one]) {
             batch = batch.event_with_id(&name, &stored_id(id));
         }
         store.append(batch.build()).unwrap();
         assert_eq!(store.find(&name, &stored_id("b")).unwrap(), None);
-        assert_eq!(
-            store.find(&name, &stored_id(&":".repeat(127))).unwrap(),
-            None
-        );
+        assert_eq!(store.find(&name, &stored_id(&":".repeat(127))).unwrap(), None);
     }
-    let names = chain
-        .batch()
-        .position(&source(&"s".repeat(255)), 1)
-        .position(&source("\u{e9}/0"), 2);
-    store
-        .append(names.position(&source("s"), 3).build())
-        .unwrap();
+    let names =
+        chain.batch().position(&source(&"s".repeat(255)), 1).position(&source("\u{e9}/0"), 2);
+    store.append(names.position(&source("s"), 3).build()).unwrap();
     assert_holds(&*store, &chain);
     harness.crash(store);
     assert_holds(&*harness.open(), &chain);

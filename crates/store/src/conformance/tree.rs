@@ -15,17 +15,11 @@ pub fn every_node_of_a_growing_tree_is_right(harness: &dyn Harness) {
             harness.crash(store);
             store = harness.open();
         }
-        let headers = chain
-            .records(&acme)
-            .iter()
-            .map(|record| leaf_hash(&record.header_bytes()));
+        let headers = chain.records(&acme).iter().map(|record| leaf_hash(&record.header_bytes()));
         let leaves: Vec<Hash> = headers.collect();
         for level in 0..8_u8 {
             for (index, run) in leaves.chunks_exact(1 << level).enumerate() {
-                let node = NodeAddress {
-                    level,
-                    index: index as u64,
-                };
+                let node = NodeAddress { level, index: index as u64 };
                 let found = store.node(&acme, node).unwrap();
                 assert_eq!(found, subtree(run), "node {index} of level {level}");
             }
@@ -37,26 +31,12 @@ pub fn every_node_of_a_growing_tree_is_right(harness: &dyn Harness) {
 /// A subtree that is not complete within the ledger has no hash yet.
 pub fn a_node_beyond_the_ledger_is_refused(harness: &dyn Harness) {
     let (store, mut chain, acme) = (harness.open(), ChainBuilder::new(), tenant("acme"));
-    store
-        .append(chain.batch().events(&acme, 6).build())
-        .unwrap();
-    let beyond = [
-        (0, 6),
-        (1, 3),
-        (2, 1),
-        (3, 0),
-        (0, u64::MAX),
-        (52, 0),
-        (63, 1),
-        (64, 0),
-        (255, u64::MAX),
-    ];
+    store.append(chain.batch().events(&acme, 6).build()).unwrap();
+    let beyond =
+        [(0, 6), (1, 3), (2, 1), (3, 0), (0, u64::MAX), (52, 0), (63, 1), (64, 0), (255, u64::MAX)];
     for (level, index) in beyond {
         let answer = store.node(&acme, NodeAddress { level, index });
-        assert!(
-            answer.is_err(),
-            "node {index} of level {level} of a tree of 6: {answer:?}"
-        );
+        assert!(answer.is_err(), "node {index} of level {level} of a tree of 6: {answer:?}");
     }
     harness.stop(store);
 }

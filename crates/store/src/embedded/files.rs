@@ -59,7 +59,9 @@ impl Files {
         path: &Path,
         effect: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
-        let Some(fault) = &self.fault else { return effect() };
+        let Some(fault) = &self.fault else {
+            return effect();
+        };
         fault.before(op, path)?;
         let value = effect()?;
         fault.after(op, path)?;

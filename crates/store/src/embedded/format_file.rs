@@ -2,7 +2,7 @@
 
 use ledgerstone_proof::{VerifyingKey, sha256};
 
-use super::{StoreId, head_file, idx, ids, log_file, segment};
+use super::{StoreId, head_file, ids, idx, log_file, segment};
 
 /// Containers and the versions this program reads and writes.
 pub const VERSIONS: &[(&str, u32)] = &[
@@ -39,7 +39,10 @@ impl FormatFile {
 
     fn encode_with(&self, versions: &[(&str, u32)]) -> String {
         let mut text = format!("{TITLE}\nstore_id = {}\n", self.store);
-        text.push_str(&format!("store_key = {}\n", ledgerstone_proof::Hash::from_bytes(*self.store_key.as_bytes()).to_hex()));
+        text.push_str(&format!(
+            "store_key = {}\n",
+            ledgerstone_proof::Hash::from_bytes(*self.store_key.as_bytes()).to_hex()
+        ));
         for (container, version) in versions {
             text.push_str(&format!("{container} = {version}\n"));
         }
@@ -50,12 +53,13 @@ impl FormatFile {
 
     pub fn decode(text: &str) -> Result<Self, FormatFault> {
         let damaged = |what: &str| FormatFault::Damaged(what.to_owned());
-        let (body, digest_line) =
-            text.strip_suffix('\n').and_then(|text| text.rsplit_once('\n')).ok_or_else(|| {
-                damaged("the file is empty or cut")
-            })?;
+        let (body, digest_line) = text
+            .strip_suffix('\n')
+            .and_then(|text| text.rsplit_once('\n'))
+            .ok_or_else(|| damaged("the file is empty or cut"))?;
         let body = format!("{body}\n");
-        let digest = digest_line.strip_prefix("sha256 = ").ok_or_else(|| damaged("no sha256 line"))?;
+        let digest =
+            digest_line.strip_prefix("sha256 = ").ok_or_else(|| damaged("no sha256 line"))?;
         if digest != sha256(body.as_bytes()).to_hex() {
             return Err(damaged("its sha256 line does not match the lines above"));
         }
@@ -70,7 +74,8 @@ impl FormatFile {
                 .map(str::to_owned)
                 .ok_or_else(|| FormatFault::Damaged(format!("no line «{name} = …» in its place")))
         };
-        let store = StoreId::from_hex(&value("store_id")?).ok_or_else(|| damaged("bad store_id"))?;
+        let store =
+            StoreId::from_hex(&value("store_id")?).ok_or_else(|| damaged("bad store_id"))?;
         let store_key = read_key(&value("store_key")?).ok_or_else(|| damaged("bad store_key"))?;
         for (container, known) in VERSIONS {
             let version = value(container)?;

@@ -137,7 +137,9 @@ fn header(rest: &[u8], nonce: Nonce) -> Result<(u64, usize), Malformed> {
 
 fn bad(file: &[u8], start: usize, nonce: Nonce, fault: Malformed) -> Found<'static> {
     let rest = file.get(start..).unwrap_or_default();
-    let Some(last) = rest.iter().rposition(|byte| *byte != 0) else { return Found::Nothing };
+    let Some(last) = rest.iter().rposition(|byte| *byte != 0) else {
+        return Found::Nothing;
+    };
     let by_content = start + (last + 1).next_multiple_of(SECTOR);
     let end = match header(rest, nonce) {
         Ok((_, payload_len)) => start + frame_bytes(payload_len),

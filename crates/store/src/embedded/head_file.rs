@@ -81,7 +81,8 @@ impl HeadState {
         let state = Self::decode_fields(&mut reader)?;
         let signed = block.get(..reader.offset()).unwrap_or_default();
         let signature = Signature::from_bytes(reader.array::<SIGNATURE_BYTES>()?);
-        key.verify(signed, &signature).map_err(|_| reader.malformed("signature does not verify"))?;
+        key.verify(signed, &signature)
+            .map_err(|_| reader.malformed("signature does not verify"))?;
         let rest = reader.take(BLOCK_BYTES - reader.offset())?;
         if rest.iter().any(|byte| *byte != 0) {
             return Err(reader.malformed("bytes after the signature are not zero"));

@@ -56,7 +56,8 @@ pub fn run(shared: &Shared) {
     let mut last = Instant::now();
     while !shared.stopping() {
         let signals = shared.signals();
-        let wait = if signals.head_behind { interval.saturating_sub(last.elapsed()) } else { interval };
+        let wait =
+            if signals.head_behind { interval.saturating_sub(last.elapsed()) } else { interval };
         if !wait.is_zero() {
             let woken = shared.signals.changed.wait_timeout(signals, wait);
             drop(woken);

@@ -9,7 +9,6 @@ mod merge;
 mod run;
 mod tiers;
 
-
 pub use run::RunFault;
 pub use tiers::{IdTiers, MemoryRun};
 
@@ -53,8 +52,7 @@ impl IdHasher {
 }
 
 /// Ids of one unsealed log file: hash → sequence number.
-pub type ActiveIds =
-    std::collections::HashMap<IdHash, u64, BuildHasherDefault<AlreadyHashed>>;
+pub type ActiveIds = std::collections::HashMap<IdHash, u64, BuildHasherDefault<AlreadyHashed>>;
 
 /// The map's keys are hashes already; their low half is taken as it is.
 #[derive(Default)]

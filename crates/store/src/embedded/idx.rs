@@ -30,8 +30,7 @@ pub enum IndexSection {
     Time = 3,
 }
 
-const SECTIONS: [IndexSection; 3] =
-    [IndexSection::Ids, IndexSection::Sequence, IndexSection::Time];
+const SECTIONS: [IndexSection; 3] = [IndexSection::Ids, IndexSection::Sequence, IndexSection::Time];
 
 /// An index in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]

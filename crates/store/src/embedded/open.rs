@@ -112,9 +112,12 @@ pub struct OpeningReport {
 pub fn read_format(layout: &Layout) -> Result<FormatFile, OpenError> {
     let path = layout.root().to_owned();
     let text = match std::fs::read(layout.format()) {
-        Ok(bytes) => String::from_utf8(bytes)
-            .map_err(|_| OpenError::Format("it is not text".to_owned()))?,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        Ok(bytes) => {
+            String::from_utf8(bytes).map_err(|_| OpenError::Format("it is not text".to_owned()))?
+        }
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
             return Err(OpenError::NotADataDirectory { path, missing: "FORMAT" });
         }
         Err(error) => return Err(OpenError::io("reading FORMAT failed", error)),
@@ -150,7 +153,9 @@ pub fn take_lock(layout: &Layout) -> Result<std::fs::File, OpenError> {
 
 /// Whether some process holds the writer's lock.
 pub fn living_writer(layout: &Layout) -> bool {
-    let Ok(file) = std::fs::File::open(layout.lock()) else { return false };
+    let Ok(file) = std::fs::File::open(layout.lock()) else {
+        return false;
+    };
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
@@ -158,7 +163,10 @@ pub fn living_writer(layout: &Layout) -> bool {
 pub fn head_faults(head: &HeadFile) -> Vec<ContainerFinding> {
     let finding = |(block, fault): &(usize, super::codec::Malformed)| ContainerFinding {
         check: Check::Head,
-        location: Location { file: "HEAD".into(), offset: (block * BLOCK_BYTES + fault.offset) as u64 },
+        location: Location {
+            file: "HEAD".into(),
+            offset: (block * BLOCK_BYTES + fault.offset) as u64,
+        },
         tenant: None,
         sequence_number: None,
         expected: format!("block {block} as it was written"),
@@ -240,7 +248,9 @@ fn accept_segments(
 ) -> Result<(Vec<Arc<Segment>>, Vec<PathBuf>), OpenError> {
     let mut segments: BTreeMap<(u64, u32), Arc<Segment>> = BTreeMap::new();
     for path in list(&shared.layout.segments())? {
-        let Some(name) = segment_name(&path) else { continue };
+        let Some(name) = segment_name(&path) else {
+            continue;
+        };
         match Segment::open(&shared.files, &path, &shared.store) {
             Ok(segment) => drop(segments.insert(name, Arc::new(segment))),
             Err(fault) => {
@@ -250,7 +260,9 @@ fn accept_segments(
         }
     }
     let mut segments: Vec<_> = segments.into_values().collect();
-    let Some(head) = head else { return Ok((segments, Vec::new())) };
+    let Some(head) = head else {
+        return Ok((segments, Vec::new()));
+    };
     let digest = |segments: &[Arc<Segment>]| list_digest(segments.iter().map(|s| s.header()));
     let mut unfinished = Vec::new();
     let has_log = |header: &SegmentHeader| logs.iter().any(|log| log.0 == header.log_number);
@@ -342,8 +354,7 @@ fn replay(
     files: Vec<LogBytes>,
 ) -> Result<(), OpenError> {
     let head = loaded.head.clone();
-    let head_met =
-        head.as_ref().is_some_and(|head| head.last_frame.frame == state.frame.frame);
+    let head_met = head.as_ref().is_some_and(|head| head.last_frame.frame == state.frame.frame);
     let mut replay = Replay {
         shared,
         state,
@@ -355,7 +366,11 @@ fn replay(
     let mut damaged = false;
     for log in files {
         let empty = !log.followed && log.bytes.iter().skip(SECTOR).all(|byte| *byte == 0);
-        if empty && (!loaded.logs.is_empty() || loaded.prepared.is_some() || !replay.state.segments.is_empty()) {
+        if empty
+            && (!loaded.logs.is_empty()
+                || loaded.prepared.is_some()
+                || !replay.state.segments.is_empty())
+        {
             match loaded.prepared {
                 None => loaded.prepared = prepared(log),
                 // Made ahead, twice: the second one is made again when it is needed.
@@ -411,8 +426,7 @@ fn judge(state: &mut State, loaded: &mut Loaded) {
     };
     if let Some(finding) = state.findings.iter().find(fatal) {
         let place = finding.location.file.display();
-        state.read_only =
-            Some(format!("{} in {place}: {}", finding.check, finding.found));
+        state.read_only = Some(format!("{} in {place}: {}", finding.check, finding.found));
     } else if loaded.head.is_none() {
         state.read_only = Some("neither block of HEAD can be read".to_owned());
     }

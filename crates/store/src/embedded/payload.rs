@@ -2,9 +2,7 @@
 
 use ledgerstone_proof::{EventId, Hash, IngestedAt, KeyId, Kind, SequenceNumber, TenantId};
 
-use super::codec::{
-    Malformed, Reader, put_bytes, put_hash, put_varint, unzigzag, zigzag,
-};
+use super::codec::{Malformed, Reader, put_bytes, put_hash, put_varint, unzigzag, zigzag};
 use crate::batch::{AnchoredRound, Batch, LedgerAppend, NewRecord, SourceName, SourcePosition};
 use crate::record::{KeyGeneration, StoredCheckpoint};
 
@@ -165,7 +163,8 @@ pub fn read_positions(
     let count = reader.count(2)?;
     let mut positions = Vec::with_capacity(count);
     for _ in 0..count {
-        let name = SourceName::parse(reader.str()?).ok_or_else(|| reader.malformed("bad source"))?;
+        let name =
+            SourceName::parse(reader.str()?).ok_or_else(|| reader.malformed("bad source"))?;
         positions.push((name, SourcePosition(reader.varint()?)));
     }
     Ok(positions)
@@ -261,8 +260,8 @@ pub fn decode_row<'a>(reader: &mut Reader<'a>) -> Result<Row<'a>, Malformed> {
     let kind = read_kind(reader)?;
     let ingested_at = IngestedAt::from_micros(unzigzag(reader.varint()?))
         .map_err(|_| reader.malformed("time out of range"))?;
-    let event_id = EventId::parse_stored(reader.str()?)
-        .map_err(|_| reader.malformed("bad event id"))?;
+    let event_id =
+        EventId::parse_stored(reader.str()?).map_err(|_| reader.malformed("bad event id"))?;
     let content_hash = reader.hash()?;
     let leaf_hash = reader.hash()?;
     let signature = match reader.str()? {

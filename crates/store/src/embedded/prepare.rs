@@ -31,22 +31,19 @@ pub fn prepare(shared: &Shared, number: u64, made: u32, spare: bool) -> io::Resu
     shared.entropy.fill(&mut nonce);
     let header = LogHeader { number, nonce: Nonce(nonce) };
     let options = &shared.options;
-    let capacity =
-        options.log_bytes_first.checked_shl(made.min(16)).unwrap_or(u64::MAX).min(options.log_bytes_max);
+    let capacity = options
+        .log_bytes_first
+        .checked_shl(made.min(16))
+        .unwrap_or(u64::MAX)
+        .min(options.log_bytes_max);
     let path = shared.layout.log(number);
     let spare = spare.then(|| spare_path(shared)).filter(|path| path.exists());
     let beside = path.with_extension("tmp");
     if beside.exists() {
         shared.files.unlink(&beside)?;
     }
-    let file = log_file::prepare(
-        &shared.files,
-        &path,
-        header,
-        &shared.store,
-        capacity,
-        spare.as_deref(),
-    )?;
+    let file =
+        log_file::prepare(&shared.files, &path, header, &shared.store, capacity, spare.as_deref())?;
     Ok(PreparedLog { number, nonce: header.nonce, file, capacity })
 }
 

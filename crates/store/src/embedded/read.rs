@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use ledgerstone_proof::{
-    EventId, Hash, SequenceNumber, TenantId, leaf_hash, sha256,
-};
+use ledgerstone_proof::{EventId, Hash, SequenceNumber, TenantId, leaf_hash, sha256};
 
 use super::active::{ActiveRecord, SealedRun};
 use super::codec::Reader;
@@ -69,7 +67,8 @@ pub fn read(
         };
         match page {
             Ok(page) => {
-                bytes += page.iter().filter_map(|r| r.content.as_ref()).map(Vec::len).sum::<usize>();
+                bytes +=
+                    page.iter().filter_map(|r| r.content.as_ref()).map(Vec::len).sum::<usize>();
                 records.extend(page);
             }
             Err(error) if failures + 1 >= ATTEMPTS || records.len() == limit => return Err(error),
@@ -81,7 +80,9 @@ pub fn read(
 
 fn source(shared: &Shared, tenant: &TenantId, number: u64) -> Source {
     let state = shared.read();
-    let Some(ledger) = state.ledgers.get(tenant) else { return Source::End };
+    let Some(ledger) = state.ledgers.get(tenant) else {
+        return Source::End;
+    };
     if let Some(run) = ledger.sealed_run(number) {
         return match state.segments.get(run.segment as usize) {
             Some(segment) => Source::Segment(segment.clone(), run),
@@ -89,7 +90,9 @@ fn source(shared: &Shared, tenant: &TenantId, number: u64) -> Source {
         };
     }
     let found = ledger.active_record(number).zip(ledger.hash_before_active(number));
-    let Some((record, previous_hash)) = found else { return Source::End };
+    let Some((record, previous_hash)) = found else {
+        return Source::End;
+    };
     match state.logs.iter().find(|log| log.number == record.log) {
         Some(log) => Source::Active { file: log.file.clone(), record: *record, previous_hash },
         None => Source::End,
@@ -171,7 +174,8 @@ pub fn find(
     let hints = match hints(shared, hash) {
         Ok(numbers) => numbers,
         Err(_) => {
-            super::sealed_load::rebuild_ids(shared).map_err(|fault| of_segment(tenant, 0, fault))?;
+            super::sealed_load::rebuild_ids(shared)
+                .map_err(|fault| of_segment(tenant, 0, fault))?;
             hints(shared, hash).map_err(|fault| damaged(tenant, None, &fault.to_string()))?
         }
     };

@@ -11,8 +11,8 @@ use thiserror::Error;
 use super::active::SealedRun;
 use super::codec::Malformed;
 use super::head_keeper::write_head;
-use super::idx::SegmentIndex;
 use super::ids::MemoryRun;
+use super::idx::SegmentIndex;
 use super::log_file::{End, Frames, LogHeader};
 use super::payload::{Payload, Row};
 use super::prepare::spare_path;
@@ -99,7 +99,9 @@ fn oldest(state: &State) -> Option<Oldest> {
 
 /// Seals the oldest full log file, if there is one.
 pub fn seal_oldest(shared: &Shared) -> Result<(), SealError> {
-    let Some(log) = oldest(&shared.read()) else { return Ok(()) };
+    let Some(log) = oldest(&shared.read()) else {
+        return Ok(());
+    };
     let (path, sealed) = write_segment(shared, &log)?;
     let segment = Arc::new(Segment::open(&shared.files, &path, &shared.store)?);
     let run = index(shared, &segment, log.first_ordinal)?;
@@ -111,10 +113,7 @@ pub fn seal_oldest(shared: &Shared) -> Result<(), SealError> {
 }
 
 /// Writes, verifies and renames the segment of a log.
-fn write_segment(
-    shared: &Shared,
-    log: &Oldest,
-) -> Result<(std::path::PathBuf, Sealed), SealError> {
+fn write_segment(shared: &Shared, log: &Oldest) -> Result<(std::path::PathBuf, Sealed), SealError> {
     let path = shared.layout.segment(log.first_ordinal, 1);
     let beside = path.with_extension("seg.tmp");
     for old in [&beside, &path] {
@@ -152,7 +151,8 @@ fn decode_log<'a>(
     log: &Oldest,
     bytes: &'a [u8],
 ) -> Result<Vec<Payload<'a>>, SealError> {
-    let header = LogHeader::decode(bytes.get(..super::frame::SECTOR).unwrap_or_default(), &shared.store)?;
+    let header =
+        LogHeader::decode(bytes.get(..super::frame::SECTOR).unwrap_or_default(), &shared.store)?;
     let mut frames = Frames::new(bytes, header.nonce);
     let mut payloads = Vec::new();
     let mut last = 0;
@@ -217,7 +217,9 @@ fn index(shared: &Shared, segment: &Segment, from: u64) -> Result<MemoryRun, Sea
     match index.save(&shared.files, segment, &shared.store) {
         Ok(()) => shared.set_degraded("index", None),
         // The index is derived: what is in memory serves, and the next opening writes it.
-        Err(error) => shared.set_degraded("index", Some(format!("writing an index failed: {error}"))),
+        Err(error) => {
+            shared.set_degraded("index", Some(format!("writing an index failed: {error}")))
+        }
     }
     Ok(index.id_run(from))
 }

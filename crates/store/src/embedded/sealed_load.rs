@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ledgerstone_proof::{CompactRange, TenantId};
 
 use super::active::{Ledger, SealedRun};
-use super::idx::SegmentIndex;
 use super::ids::IdTiers;
+use super::idx::SegmentIndex;
 use super::segment::{DirectoryEntry, LedgerStart, Segment, SegmentFault, list_digest};
 use super::shared::{Shared, State};
 use crate::record::{Check, ContainerFinding, Head, Location};
@@ -44,7 +44,9 @@ pub fn load(shared: &Shared, state: &mut State, segments: Vec<Arc<Segment>>) {
     }
     for (tenant, last) in last {
         if let Err(fault) = load_end(state, &tenant, &last) {
-            let Some(segment) = state.segments.get(last.segment).cloned() else { continue };
+            let Some(segment) = state.segments.get(last.segment).cloned() else {
+                continue;
+            };
             let expected = format!("leaf hashes that lead to the root of ledger {tenant}");
             let mut found = finding(shared, &segment, Check::MerkleRoot, expected, fault);
             found.tenant = Some(tenant);
@@ -101,13 +103,14 @@ fn load_end(state: &mut State, tenant: &TenantId, last: &LastEntry) -> Result<()
     let entry = &last.entry;
     let mut range = CompactRange::from_parts(entry.first, entry.range_before.clone())
         .map_err(|fault| fault.to_string())?;
-    let leaves = segment
-        .leaf_hashes(entry.first_local, entry.records)
-        .map_err(|fault| fault.to_string())?;
+    let leaves =
+        segment.leaf_hashes(entry.first_local, entry.records).map_err(|fault| fault.to_string())?;
     leaves.into_iter().for_each(|leaf| range.push(leaf));
     let fits = range.root() == entry.root_after;
     let ingested_at = last_time(&segment, entry).map_err(|fault| fault.to_string())?;
-    let Some(ledger) = state.ledgers.get_mut(tenant) else { return Ok(()) };
+    let Some(ledger) = state.ledgers.get_mut(tenant) else {
+        return Ok(());
+    };
     ledger.sealed_end = LedgerStart { range: range.clone(), record_hash: entry.last_record_hash };
     ledger.head = Head { range, record_hash: entry.last_record_hash, ingested_at };
     if fits { Ok(()) } else { Err(format!("root {}", ledger.head.range.root().to_hex())) }
@@ -117,14 +120,17 @@ fn last_time(
     segment: &Segment,
     entry: &DirectoryEntry,
 ) -> Result<Option<ledgerstone_proof::IngestedAt>, SegmentFault> {
-    let Some(block) = entry.blocks.last() else { return Ok(None) };
+    let Some(block) = entry.blocks.last() else {
+        return Ok(None);
+    };
     Ok(segment.columns(block)?.last().map(|columns| columns.ingested_at))
 }
 
 /// Loads merged runs and, for what they do not cover, the segments' indexes; builds what is
 /// missing or does not fit.
 pub fn load_ids(shared: &Shared, state: &mut State, may_write: bool) -> Result<(), SegmentFault> {
-    let sealed_to = state.segments.last().map_or(0, |s| s.header().first_ordinal + s.header().records);
+    let sealed_to =
+        state.segments.last().map_or(0, |s| s.header().first_ordinal + s.header().records);
     let directory = shared.layout.ids();
     let mut tiers = IdTiers::load(&shared.files, &directory, &shared.store, sealed_to);
     for segment in &state.segments {

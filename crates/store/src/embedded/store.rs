@@ -17,7 +17,9 @@ use super::layout::Layout;
 use super::open::{self, Loaded, Mode, OpenError, OpeningReport};
 use super::shared::{Options, Shared, Signals, State, lock};
 use super::sizes::{self, SealedSizes};
-use super::{StoreId, head_keeper, prepare, read, seal, sealed_load, store_key, tree, verify, write};
+use super::{
+    StoreId, head_keeper, prepare, read, seal, sealed_load, store_key, tree, verify, write,
+};
 use crate::batch::{Batch, SourceName, SourcePosition};
 use crate::contract::{Changes, Cursor, Inspector, LedgerStore, Part, StoreStatus};
 use crate::error::{AppendError, ReadError};
@@ -121,11 +123,11 @@ impl EmbeddedStore {
         *lock(&shared.writer) = Some(writer);
         // Both blocks: a damaged one is replaced, and what was recovered is covered.
         for _ in 0..2 {
-            write_head(&shared, false).map_err(|error| OpenError::io("writing HEAD failed", error))?;
+            write_head(&shared, false)
+                .map_err(|error| OpenError::io("writing HEAD failed", error))?;
         }
-        let heads = |finding: &crate::record::ContainerFinding| {
-            finding.location.file == Path::new("HEAD")
-        };
+        let heads =
+            |finding: &crate::record::ContainerFinding| finding.location.file == Path::new("HEAD");
         shared.write().findings.retain(|finding| !heads(finding));
         Self::start(shared, loaded.report, Some(lock_file))
     }
@@ -377,9 +379,7 @@ impl LedgerStore for EmbeddedStore {
         }
     }
 
-    fn parts(
-        &self,
-    ) -> Result<(Vec<Part>, Vec<crate::record::ContainerFinding>), ReadError> {
+    fn parts(&self) -> Result<(Vec<Part>, Vec<crate::record::ContainerFinding>), ReadError> {
         verify::parts(&self.shared)
     }
 

@@ -61,7 +61,9 @@ fn from_frontier(
     let after = (node.index + 1) << node.level;
     let until = after + (1 << node.level);
     let state = shared.read();
-    let Some(ledger) = state.ledgers.get(tenant) else { return Ok(None) };
+    let Some(ledger) = state.ledgers.get(tenant) else {
+        return Ok(None);
+    };
     let head = &ledger.head.range;
     if (after..until).contains(&head.size()) {
         return Ok(frontier_node(head.size(), head.hashes(), node));
@@ -70,7 +72,9 @@ fn from_frontier(
     let Some(run) = ledger.sealed.get(place).copied().filter(|run| run.first < until) else {
         return Ok(None);
     };
-    let Some(segment) = state.segments.get(run.segment as usize).cloned() else { return Ok(None) };
+    let Some(segment) = state.segments.get(run.segment as usize).cloned() else {
+        return Ok(None);
+    };
     drop(state);
     let entry = segment.entry(run.entry).map_err(|fault| of_segment(tenant, fault))?;
     Ok(frontier_node(entry.first, &entry.range_before, node))
@@ -102,7 +106,9 @@ pub fn leaf_hashes(
             hashes.push(record.leaf_hash);
             next += 1;
             // The rest of the active part is in memory too.
-            while next < end && let Some(record) = ledger.active_record(next) {
+            while next < end
+                && let Some(record) = ledger.active_record(next)
+            {
                 hashes.push(record.leaf_hash);
                 next += 1;
             }

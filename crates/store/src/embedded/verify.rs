@@ -35,10 +35,8 @@ pub fn parts(shared: &Shared) -> Result<(Vec<Part>, Vec<ContainerFinding>), Read
         parts.push(Part { id: place as u64, records, location, contents });
     }
     for log in &state.logs {
-        let contents = PartContents {
-            checkpoints: log.checkpoints.clone(),
-            anchored: log.anchored.clone(),
-        };
+        let contents =
+            PartContents { checkpoints: log.checkpoints.clone(), anchored: log.anchored.clone() };
         let location = location(shared, log.file.path(), 0);
         parts.push(Part { id: LOG_PART | log.number, records: log.records, location, contents });
     }
@@ -50,7 +48,9 @@ pub fn parts(shared: &Shared) -> Result<(Vec<Part>, Vec<ContainerFinding>), Read
 
 /// Reads `HEAD` again. A block that is being written at this moment is read once more.
 fn head_findings(shared: &Shared) -> Vec<ContainerFinding> {
-    let Some(key) = super::open::store_key_of(shared) else { return Vec::new() };
+    let Some(key) = super::open::store_key_of(shared) else {
+        return Vec::new();
+    };
     let mut findings = Vec::new();
     for _ in 0..3 {
         let bytes = std::fs::read(shared.layout.head()).unwrap_or_default();
@@ -121,11 +121,15 @@ fn inspect_log(
     inspector: &mut dyn Inspector,
 ) -> Result<(), ReadError> {
     let number = part.id & !LOG_PART;
-    let known = shared.read().logs.iter().find(|log| log.number == number).map(|log| KnownLog {
-        path: log.file.path().to_owned(),
-        end: log.end,
-    });
-    let Some(known) = known else { return inspect_sealed_meanwhile(shared, part, inspector) };
+    let known = shared
+        .read()
+        .logs
+        .iter()
+        .find(|log| log.number == number)
+        .map(|log| KnownLog { path: log.file.path().to_owned(), end: log.end });
+    let Some(known) = known else {
+        return inspect_sealed_meanwhile(shared, part, inspector);
+    };
     let bytes = match std::fs::read(&known.path) {
         Ok(bytes) => bytes,
         Err(_) if sealed_meanwhile(shared, number).is_some() => {
@@ -172,7 +176,9 @@ fn inspect_sealed_meanwhile(
     part: &Part,
     inspector: &mut dyn Inspector,
 ) -> Result<(), ReadError> {
-    let Some((id, segment)) = sealed_meanwhile(shared, part.id & !LOG_PART) else { return Ok(()) };
+    let Some((id, segment)) = sealed_meanwhile(shared, part.id & !LOG_PART) else {
+        return Ok(());
+    };
     let location = location(shared, segment.path(), 0);
     let part = Part { id, location, ..part.clone() };
     inspect(shared, &part, inspector)
@@ -196,7 +202,9 @@ fn broken_log(
 }
 
 fn show(run: &PayloadRun<'_>, offset: u64, inspector: &mut dyn Inspector) {
-    let Ok(first) = SequenceNumber::new(run.first) else { return };
+    let Ok(first) = SequenceNumber::new(run.first) else {
+        return;
+    };
     if !inspector.wants(&run.tenant) {
         return;
     }

@@ -72,6 +72,7 @@ pub fn append(shared: &Shared, batch: &Batch) -> Result<(), AppendError> {
     if let Some(reason) = &writer.poisoned {
         return Err(AppendError::Unknown { reason: reason.clone() });
     }
+    batch.check_form()?;
     check(shared, batch)?;
     if batch_is_empty(batch) {
         return Ok(());
@@ -174,9 +175,11 @@ fn make_room(
     estimate: usize,
 ) -> Result<(), AppendError> {
     let options = &shared.options;
-    let age = shared.clock.now().micros().saturating_sub(
-        writer.first_at.map_or(i64::MAX, IngestedAt::micros),
-    );
+    let age = shared
+        .clock
+        .now()
+        .micros()
+        .saturating_sub(writer.first_at.map_or(i64::MAX, IngestedAt::micros));
     let aged = age > options.segment_age.as_micros() as i64;
     let records = writer.records + batch.record_count() as u64;
     let full = records > options.segment_records
@@ -311,9 +314,8 @@ type RunIds = Vec<super::ids::IdHash>;
 /// Hashes all ids before the state is locked.
 fn hash_ids(shared: &Shared, batch: &Batch) -> Vec<RunIds> {
     let hash_run = |append: &LedgerAppend| {
-        let hash = |record: &crate::batch::NewRecord| {
-            shared.hasher.hash(&append.tenant, &record.event_id)
-        };
+        let hash =
+            |record: &crate::batch::NewRecord| shared.hasher.hash(&append.tenant, &record.event_id);
         append.records.iter().map(hash).collect()
     };
     batch.ledgers.iter().map(hash_run).collect()

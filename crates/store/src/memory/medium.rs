@@ -117,19 +117,12 @@ impl Ledger {
                 self.places.resize(at + 1, None);
             }
             if let Some(place) = self.places.get_mut(at) {
-                *place = Some(Place {
-                    commit,
-                    run: run_at,
-                    record: record_at,
-                    previous_hash,
-                });
+                *place = Some(Place { commit, run: run_at, record: record_at, previous_hash });
             }
             if self.tree.size() == at {
                 self.tree.push(record.leaf_hash);
             }
-            self.ids
-                .entry(record.event_id.clone())
-                .or_insert(sequence_number);
+            self.ids.entry(record.event_id.clone()).or_insert(sequence_number);
             header.clear();
             header_fields(&run.tenant, sequence_number, record, &previous_hash)
                 .write_canonical(&mut header);
@@ -154,11 +147,7 @@ impl Medium {
     /// Writes a batch whose expectations have been checked.
     pub(super) fn commit(&mut self, batch: Batch) {
         let commit = Commit {
-            runs: batch
-                .ledgers
-                .into_iter()
-                .map(|append| self.run(append))
-                .collect(),
+            runs: batch.ledgers.into_iter().map(|append| self.run(append)).collect(),
             positions: batch
                 .positions
                 .into_iter()
@@ -256,10 +245,7 @@ impl Medium {
 }
 
 fn place_of(number: u64) -> Option<(usize, SequenceNumber)> {
-    Some((
-        usize::try_from(number).ok()?,
-        SequenceNumber::new(number).ok()?,
-    ))
+    Some((usize::try_from(number).ok()?, SequenceNumber::new(number).ok()?))
 }
 
 fn header_fields<'a>(

@@ -6,11 +6,9 @@
 mod medium;
 mod tree;
 
-use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{EventId, Hash, NodeAddress, SequenceNumber, TenantId, sha256};
 
 use crate::batch::{Batch, LedgerAppend, SourceName, SourcePosition};
@@ -47,9 +45,7 @@ impl MemoryStore {
     /// A new store over the same commits, as after a restart.
     #[must_use]
     pub fn reopen(&self) -> Self {
-        Self {
-            medium: Arc::clone(&self.medium),
-        }
+        Self { medium: Arc::clone(&self.medium) }
     }
 
     /// Changes what was committed, behind the store's back: the door for tests of attacks. The
@@ -73,7 +69,7 @@ impl MemoryStore {
 impl LedgerStore for MemoryStore {
     fn append(&self, batch: Batch) -> Result<(), AppendError> {
         let mut medium = self.write();
-        refuse_malformed(&batch)?;
+        batch.check_form()?;
         refuse_moved(&medium, &batch)?;
         medium.commit(batch);
         Ok(())
@@ -81,10 +77,7 @@ impl LedgerStore for MemoryStore {
 
     fn ledgers(&self) -> Result<Vec<TenantId>, ReadError> {
         let medium = self.read_lock();
-        let written = medium
-            .ledgers
-            .iter()
-            .filter(|(_, ledger)| ledger.head.size() > 0);
+        let written = medium.ledgers.iter().filter(|(_, ledger)| ledger.head.size() > 0);
         Ok(written.map(|(tenant, _)| tenant.clone()).collect())
     }
 
@@ -100,10 +93,7 @@ impl LedgerStore for MemoryStore {
         event_id: &EventId,
     ) -> Result<Option<SequenceNumber>, ReadError> {
         let medium = self.read_lock();
-        Ok(medium
-            .ledgers
-            .get(tenant)
-            .and_then(|ledger| ledger.ids.get(event_id).copied()))
+        Ok(medium.ledgers.get(tenant).and_then(|ledger| ledger.ids.get(event_id).copied()))
     }
 
     fn read(
@@ -130,10 +120,7 @@ impl LedgerStore for MemoryStore {
         }
         let size = ledger.map_or(0, |ledger| ledger.head.size());
         Err(match first_leaf_beyond(node, size) {
-            Some(what) => ReadError::Io {
-                what,
-                source: io::ErrorKind::InvalidInput.into(),
-            },
+            Some(what) => ReadError::Io { what, source: io::ErrorKind::InvalidInput.into() },
             None => damaged(tenant, None, "leaf hashes are missing"),
         })
     }
@@ -151,21 +138,13 @@ impl LedgerStore for MemoryStore {
             }
             at += 1;
         }
-        let next = if at == 0 {
-            cursor.clone()
-        } else {
-            Cursor((at as u64).to_be_bytes().into())
-        };
+        let next = if at == 0 { cursor.clone() } else { Cursor((at as u64).to_be_bytes().into()) };
         Ok(Changes { records, next })
     }
 
     fn checkpoints(&self, tenant: &TenantId) -> Result<Vec<StoredCheckpoint>, ReadError> {
         let medium = self.read_lock();
-        Ok(medium
-            .ledgers
-            .get(tenant)
-            .map(|ledger| ledger.checkpoints.clone())
-            .unwrap_or_default())
+        Ok(medium.ledgers.get(tenant).map(|ledger| ledger.checkpoints.clone()).unwrap_or_default())
     }
 
     fn position(&self, source: &SourceName) -> Result<Option<SourcePosition>, ReadError> {
@@ -176,11 +155,7 @@ impl LedgerStore for MemoryStore {
         let medium = self.read_lock();
         StoreStatus {
             records: medium.records,
-            ledgers: medium
-                .ledgers
-                .values()
-                .filter(|ledger| ledger.head.size() > 0)
-                .count() as u64,
+            ledgers: medium.ledgers.values().filter(|ledger| ledger.head.size() > 0).count() as u64,
             key_generation: medium.key_generation,
             protection: "volatile",
             ..StoreStatus::default()
@@ -190,10 +165,7 @@ impl LedgerStore for MemoryStore {
     fn parts(&self) -> Result<(Vec<Part>, Vec<ContainerFinding>), ReadError> {
         let medium = self.read_lock();
         let chunks = medium.commits().chunks(COMMITS_PER_PART);
-        let parts = chunks
-            .zip(0..)
-            .map(|(commits, id)| part(id, commits))
-            .collect();
+        let parts = chunks.zip(0..).map(|(commits, id)| part(id, commits)).collect();
         Ok((parts, Vec::new()))
     }
 
@@ -212,56 +184,19 @@ impl LedgerStore for MemoryStore {
     }
 }
 
-/// Refuses what no caller may build: it would leave a ledger that cannot be read.
-fn refuse_malformed(batch: &Batch) -> Result<(), AppendError> {
-    let mut named = HashSet::new();
-    for append in &batch.ledgers {
-        if !named.insert(&append.tenant) {
-            return Err(malformed(format!(
-                "the batch names ledger {} twice",
-                append.tenant
-            )));
-        }
-        if append.expected.size + append.records.len() as u64 != append.head.size() {
-            return Err(malformed(format!(
-                "the head of ledger {} has size {}, not {} + {} records",
-                append.tenant,
-                append.head.size(),
-                append.expected.size,
-                append.records.len(),
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn malformed(reason: String) -> AppendError {
-    AppendError::Unavailable {
-        code: ErrorCode::Internal,
-        reason,
-    }
-}
-
 /// The compare of compare-and-swap.
 fn refuse_moved(medium: &Medium, batch: &Batch) -> Result<(), AppendError> {
-    for LedgerAppend {
-        tenant, expected, ..
-    } in &batch.ledgers
-    {
+    for LedgerAppend { tenant, expected, .. } in &batch.ledgers {
         let head = medium.ledgers.get(tenant).map(|ledger| &ledger.head);
         let size = head.map_or(0, Head::size);
         let record_hash = head.map_or(Hash::ZERO, |head| head.record_hash);
         if expected.size != size || expected.record_hash != record_hash {
-            return Err(AppendError::Conflict {
-                what: Moved::Head(tenant.clone()),
-            });
+            return Err(AppendError::Conflict { what: Moved::Head(tenant.clone()) });
         }
     }
     for moved in &batch.positions {
         if medium.positions.get(&moved.source).copied() != moved.expected {
-            return Err(AppendError::Conflict {
-                what: Moved::Position(moved.source.clone()),
-            });
+            return Err(AppendError::Conflict { what: Moved::Position(moved.source.clone()) });
         }
     }
     Ok(())
@@ -274,11 +209,7 @@ fn checked_record(
     number: u64,
 ) -> Result<StoredRecord, ReadError> {
     let Ok(sequence_number) = SequenceNumber::new(number) else {
-        return Err(damaged(
-            tenant,
-            None,
-            "the ledger claims more records than can be numbered",
-        ));
+        return Err(damaged(tenant, None, "the ledger claims more records than can be numbered"));
     };
     let Some(record) = medium.record(tenant, ledger, sequence_number) else {
         return Err(damaged(tenant, Some(sequence_number), "it is missing"));
@@ -294,21 +225,14 @@ fn checked_record(
 }
 
 fn damaged(tenant: &TenantId, sequence_number: Option<SequenceNumber>, reason: &str) -> ReadError {
-    ReadError::Damaged {
-        tenant: tenant.clone(),
-        sequence_number,
-        reason: reason.to_owned(),
-    }
+    ReadError::Damaged { tenant: tenant.clone(), sequence_number, reason: reason.to_owned() }
 }
 
 /// Says so when a subtree does not lie within a tree of this size.
 fn first_leaf_beyond(node: NodeAddress, size: u64) -> Option<String> {
     let end = (u128::from(node.index) + 1) << u32::from(node.level.min(63));
     (end > u128::from(size)).then(|| {
-        format!(
-            "node {} of level {}, which a tree of {size} leaves lacks",
-            node.index, node.level
-        )
+        format!("node {} of level {}, which a tree of {size} leaves lacks", node.index, node.level)
     })
 }
 
@@ -343,25 +267,15 @@ fn part(id: u64, commits: &[Commit]) -> Part {
         records: runs.map(|run| run.records.len() as u64).sum(),
         location: Location::default(),
         contents: PartContents {
-            checkpoints: commits
-                .iter()
-                .flat_map(|commit| commit.checkpoints.clone())
-                .collect(),
-            anchored: commits
-                .iter()
-                .flat_map(|commit| commit.anchored.clone())
-                .collect(),
+            checkpoints: commits.iter().flat_map(|commit| commit.checkpoints.clone()).collect(),
+            anchored: commits.iter().flat_map(|commit| commit.anchored.clone()).collect(),
         },
     }
 }
 
 fn show(run: &Run, inspector: &mut dyn Inspector) -> Result<(), ReadError> {
     let Ok(first) = SequenceNumber::new(run.first) else {
-        return Err(damaged(
-            &run.tenant,
-            None,
-            "a run of records has an impossible number",
-        ));
+        return Err(damaged(&run.tenant, None, "a run of records has an impossible number"));
     };
     inspector.begin_run(&RunClaims {
         tenant: &run.tenant,

@@ -37,9 +37,6 @@ impl Tree {
     /// The hash at an address; `None` when the subtree is not complete.
     pub(super) fn node(&self, address: NodeAddress) -> Option<Hash> {
         let index = usize::try_from(address.index).ok()?;
-        self.levels
-            .get(usize::from(address.level))?
-            .get(index)
-            .copied()
+        self.levels.get(usize::from(address.level))?.get(index).copied()
     }
 }

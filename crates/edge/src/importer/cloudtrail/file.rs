@@ -19,11 +19,7 @@ pub(super) struct Records<'a> {
 
 impl<'a> Records<'a> {
     pub(super) fn open(mut reader: Reader<'a>) -> Result<Self, ImportError> {
-        expect(
-            &mut reader,
-            b'{',
-            "is no json object, so no cloudtrail log file",
-        )?;
+        expect(&mut reader, b'{', "is no json object, so no cloudtrail log file")?;
         if reader.peek_token()? != Some(b'"') {
             return Err(not_a_log(&reader));
         }
@@ -42,10 +38,7 @@ impl<'a> Records<'a> {
         }
         expect(&mut reader, b':', "has no `:` behind \"Records\"")?;
         expect(&mut reader, b'[', "has no array behind \"Records\"")?;
-        Ok(Self {
-            reader: Some(reader),
-            count: 0,
-        })
+        Ok(Self { reader: Some(reader), count: 0 })
     }
 
     /// The next record as it stands in the file, and its place.
@@ -63,15 +56,9 @@ impl<'a> Records<'a> {
             _ => {}
         }
         self.count += 1;
-        let position = Position::Record {
-            number: self.count,
-            offset: reader.offset(),
-        };
+        let position = Position::Record { number: self.count, offset: reader.offset() };
         if reader.peek()? != Some(b'{') {
-            return Err(fault(
-                &reader,
-                "is no json object where a record should stand",
-            ));
+            return Err(fault(&reader, "is no json object where a record should stand"));
         }
         let record = reader
             .value(RECORD_BYTES_MAX)
@@ -86,10 +73,7 @@ impl<'a> Records<'a> {
         };
         match map(&record) {
             Ok((text, intake)) => Ok(Some(Submission::new(text, intake, position))),
-            Err(rejection) => Err(ImportError::Record {
-                position,
-                rejection,
-            }),
+            Err(rejection) => Err(ImportError::Record { position, rejection }),
         }
     }
 }
@@ -125,15 +109,9 @@ fn expect(reader: &mut Reader<'_>, byte: u8, reason: &'static str) -> Result<(),
 }
 
 fn not_a_log(reader: &Reader<'_>) -> ImportError {
-    fault(
-        reader,
-        "does not begin with {\"Records\":[ as a cloudtrail log file does",
-    )
+    fault(reader, "does not begin with {\"Records\":[ as a cloudtrail log file does")
 }
 
 fn fault(reader: &Reader<'_>, reason: &'static str) -> ImportError {
-    ImportError::Format {
-        offset: reader.offset(),
-        reason,
-    }
+    ImportError::Format { offset: reader.offset(), reason }
 }

@@ -24,14 +24,8 @@ pub(super) const MOVES: &[(Path, Path)] = &[
     (&["userIdentity", "type"], ACTOR_TYPE),
     (&["userIdentity", "userName"], ACTOR_NAME),
     (&["requestID"], &["context", "request_id"]),
-    (
-        &["requestParameters"],
-        &["data", "metadata", "requestParameters"],
-    ),
-    (
-        &["responseElements"],
-        &["data", "metadata", "responseElements"],
-    ),
+    (&["requestParameters"], &["data", "metadata", "requestParameters"]),
+    (&["responseElements"], &["data", "metadata", "responseElements"]),
     (&["awsRegion"], &["metadata", "awsRegion"]),
     (&["eventCategory"], &["metadata", "eventCategory"]),
     (&["eventType"], &["metadata", "eventType"]),
@@ -64,11 +58,7 @@ pub fn map(record: &[u8]) -> Result<(Vec<u8>, IntakeSource), Rejection> {
     let value = Value::new(&canonical);
     if value.kind() != ValueKind::Object {
         let reason = "must be a json object".to_owned();
-        return Err(Rejection::of(Fault::new(
-            String::new(),
-            ErrorCode::InvalidImport,
-            reason,
-        )));
+        return Err(Rejection::of(Fault::new(String::new(), ErrorCode::InvalidImport, reason)));
     }
     let intake = IntakeSource::mapped(FORMAT, MAPPING);
     let mut mapper = Mapper {
@@ -93,11 +83,7 @@ pub fn map(record: &[u8]) -> Result<(Vec<u8>, IntakeSource), Rejection> {
 /// The member of `userIdentity` that names the actor where there is no ARN.
 pub(super) fn identity_member(actor_type: Option<&Tree<'_>>) -> &'static str {
     let raw = actor_type.and_then(Tree::value).map(Value::raw);
-    if raw == Some(SERVICE_IDENTITY) {
-        "invokedBy"
-    } else {
-        "principalId"
-    }
+    if raw == Some(SERVICE_IDENTITY) { "invokedBy" } else { "principalId" }
 }
 
 /// Whether an actor's id is an ARN, which tells what member it was.
@@ -141,26 +127,14 @@ impl<'a> Mapper<'a> {
     /// stays where it is, so that the way back is plain.
     fn identity(&mut self) -> Result<(), Rejection> {
         let other = identity_member(self.event.find(ACTOR_TYPE));
-        if self
-            .text(&["userIdentity", "arn"])
-            .is_some_and(|arn| is_arn(&arn))
-        {
+        if self.text(&["userIdentity", "arn"]).is_some_and(|arn| is_arn(&arn)) {
             self.move_value(&["userIdentity", "arn"], ACTOR_ID)?;
-        } else if self
-            .text(&["userIdentity", other])
-            .is_some_and(|id| !is_arn(&id))
-        {
+        } else if self.text(&["userIdentity", other]).is_some_and(|id| !is_arn(&id)) {
             self.move_value(&["userIdentity", other], ACTOR_ID)?;
         }
-        let took_any = [ACTOR_TYPE, ACTOR_NAME, ACTOR_ID]
-            .iter()
-            .any(|path| self.event.find(path).is_some());
-        if took_any
-            && self
-                .rest
-                .find(&["userIdentity"])
-                .is_some_and(Tree::is_empty)
-        {
+        let took_any =
+            [ACTOR_TYPE, ACTOR_NAME, ACTOR_ID].iter().any(|path| self.event.find(path).is_some());
+        if took_any && self.rest.find(&["userIdentity"]).is_some_and(Tree::is_empty) {
             self.rest.take(&["userIdentity"]);
         }
         Ok(())
@@ -186,9 +160,7 @@ impl<'a> Mapper<'a> {
         }
         if took_any {
             let left = Tree::Text(Cow::Owned(join_first(&first, others)));
-            self.rest
-                .put(&["resources"], left)
-                .map_err(|_| internal())?;
+            self.rest.put(&["resources"], left).map_err(|_| internal())?;
         }
         Ok(())
     }
@@ -237,10 +209,7 @@ impl<'a> Mapper<'a> {
         let answer = &["data", "metadata", "responseElements", "ConsoleLogin"];
         let is_turned_away = text_at(&self.event, answer).as_deref() == Some("Failure");
         let failed = has_error || is_turned_away;
-        self.put_text(
-            &["action", "status"],
-            if failed { "failure" } else { "success" },
-        )
+        self.put_text(&["action", "status"], if failed { "failure" } else { "success" })
     }
 
     /// `aws.<service>.<eventName>`, which takes `eventSource`; without a service `aws.<eventName>`.
@@ -258,9 +227,8 @@ impl<'a> Mapper<'a> {
                 return self.put_text(&["event_type"], &event_type);
             }
         }
-        let event_type = verb
-            .map(|verb| format!("aws.{verb}"))
-            .filter(|event_type| is_event_type(event_type));
+        let event_type =
+            verb.map(|verb| format!("aws.{verb}")).filter(|event_type| is_event_type(event_type));
         let event_type = event_type.as_deref().unwrap_or("aws.record");
         self.put_text(&["event_type"], event_type)
     }

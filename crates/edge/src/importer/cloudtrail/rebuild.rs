@@ -51,10 +51,8 @@ pub fn rebuild(event: &[u8]) -> Result<Vec<u8>, RebuildError> {
         return Err(RebuildError::OtherMapping);
     }
     let unmapped = intake.member("unmapped")?.unwrap_or(Value::new(b"{}"));
-    let mut back = Rebuild {
-        event: Tree::read(value, EVENT_DEPTH)?,
-        record: Tree::read(unmapped, 2)?,
-    };
+    let mut back =
+        Rebuild { event: Tree::read(value, EVENT_DEPTH)?, record: Tree::read(unmapped, 2)? };
     back.event_source()?;
     back.identity()?;
     for (from, to) in MOVES {
@@ -107,9 +105,8 @@ impl<'a> Rebuild<'a> {
         let event_type = text_at(&self.event, &["event_type"]).unwrap_or_default();
         self.event.take(&["event_type"]);
         let verb = text_at(&self.event, &["action", "verb"]).unwrap_or_default();
-        let service = event_type
-            .strip_suffix(&format!(".{verb}"))
-            .and_then(|rest| rest.strip_prefix("aws."));
+        let service =
+            event_type.strip_suffix(&format!(".{verb}")).and_then(|rest| rest.strip_prefix("aws."));
         match service {
             Some(service) if !verb.is_empty() => {
                 self.put_text(&["eventSource"], &format!("{service}{SERVICE_SUFFIX}"))
@@ -186,13 +183,7 @@ fn surplus(event: &Tree<'_>) -> Option<&'static str> {
     members
         .iter()
         .find(|(_, value)| !is_hollow(value))
-        .map(|(name, _)| {
-            GROUPS
-                .iter()
-                .find(|group| *group == name)
-                .copied()
-                .unwrap_or("/")
-        })
+        .map(|(name, _)| GROUPS.iter().find(|group| *group == name).copied().unwrap_or("/"))
 }
 
 fn is_hollow(tree: &Tree<'_>) -> bool {

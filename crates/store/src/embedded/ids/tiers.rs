@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::IdHash;
 use super::filter::Filter;
 use super::manifest::{self, ManifestEntry};
 use super::merge::Merge;
 use super::run::{Covers, RunFault, RunFile, matching};
-use super::IdHash;
 use crate::embedded::StoreId;
 use crate::embedded::files::Files;
 
@@ -27,11 +27,7 @@ impl MemoryRun {
     pub fn new(from: u64, to: u64, entries: Vec<(IdHash, u64)>) -> Self {
         let mut filter = Filter::with_keys(entries.len());
         entries.iter().for_each(|entry| filter.insert(entry.0.0));
-        Self {
-            covers: Covers { from, to },
-            entries: Arc::new(entries),
-            filter: Arc::new(filter),
-        }
+        Self { covers: Covers { from, to }, entries: Arc::new(entries), filter: Arc::new(filter) }
     }
 }
 
@@ -82,10 +78,16 @@ impl IdTiers {
     /// on, without a gap, within `sealed_to`. What they do not cover is added by the caller.
     pub fn load(files: &Files, directory: &std::path::Path, store: &StoreId, to: u64) -> Self {
         let mut tiers = Self::default();
-        let Ok(bytes) = std::fs::read(directory.join(MANIFEST)) else { return tiers };
-        let Ok(entries) = manifest::decode(&bytes, store) else { return tiers };
+        let Ok(bytes) = std::fs::read(directory.join(MANIFEST)) else {
+            return tiers;
+        };
+        let Ok(entries) = manifest::decode(&bytes, store) else {
+            return tiers;
+        };
         for entry in entries {
-            let Ok(run) = RunFile::open(files, &directory.join(&entry.file), store) else { break };
+            let Ok(run) = RunFile::open(files, &directory.join(&entry.file), store) else {
+                break;
+            };
             let fits = run.covers() == entry.covers && entry.covers.from == tiers.covered();
             if !fits || entry.covers.to > to {
                 break;
@@ -134,9 +136,13 @@ impl IdTiers {
         directory: &std::path::Path,
         store: &StoreId,
     ) -> Result<Option<Self>, RunFault> {
-        let Some((from, tier)) = self.due() else { return Ok(None) };
+        let Some((from, tier)) = self.due() else {
+            return Ok(None);
+        };
         let merged = &self.sources[from..];
-        let (Some(first), Some(last)) = (merged.first(), merged.last()) else { return Ok(None) };
+        let (Some(first), Some(last)) = (merged.first(), merged.last()) else {
+            return Ok(None);
+        };
         let covers = Covers { from: first.covers().from, to: last.covers().to };
         let count = merged.iter().map(Source::len).sum();
         let path = directory.join(format!("{:016}-{:016}.{tier}.run", covers.from, covers.to));
@@ -170,7 +176,9 @@ impl IdTiers {
     /// Files in the directory that no run uses any more.
     pub fn unused(&self, directory: &std::path::Path) -> Vec<PathBuf> {
         let used: Vec<String> = self.list().into_iter().map(|entry| entry.file).collect();
-        let Ok(found) = std::fs::read_dir(directory) else { return Vec::new() };
+        let Ok(found) = std::fs::read_dir(directory) else {
+            return Vec::new();
+        };
         found
             .flatten()
             .filter(|entry| {
@@ -225,7 +233,7 @@ mod tests {
         }
         assert!(tiers.find(hash(3_500)).unwrap().is_empty());
         let mut loaded = IdTiers::load(&files, directory.path(), &store, 3_500);
-        assert_eq!(loaded.covered(), 64 * 50 , "one run of 64 segments");
+        assert_eq!(loaded.covered(), 64 * 50, "one run of 64 segments");
         for i in 64..70 {
             loaded.push(memory_run(i * 50, i * 50 + 50));
         }

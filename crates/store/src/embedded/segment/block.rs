@@ -70,9 +70,8 @@ pub fn decode_columns(
         return Err(broken("columns larger than allowed"));
     }
     let packed = bytes.get(packed.offset()..).unwrap_or_default();
-    let raw = decompressor
-        .decompress(packed, raw_len)
-        .map_err(|_| broken("columns do not unpack"))?;
+    let raw =
+        decompressor.decompress(packed, raw_len).map_err(|_| broken("columns do not unpack"))?;
     let mut reader = Reader::new(&raw);
     let count = reader.count(4)?;
     let mut kinds = Vec::with_capacity(count);

@@ -151,12 +151,8 @@ impl SegmentHeader {
             if reader.u32()? != kind as u32 {
                 return Err(reader.malformed("sections out of order"));
             }
-            let section = Section {
-                kind,
-                offset: reader.u64()?,
-                len: reader.u64()?,
-                digest: reader.hash()?,
-            };
+            let section =
+                Section { kind, offset: reader.u64()?, len: reader.u64()?, digest: reader.hash()? };
             if section.offset != next {
                 return Err(reader.malformed("gap between sections"));
             }

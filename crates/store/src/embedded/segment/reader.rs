@@ -4,9 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use ledgerstone_proof::{
-    Hash, KeyId, SequenceNumber, TenantId, leaf_hash, sha256,
-};
+use ledgerstone_proof::{Hash, KeyId, SequenceNumber, TenantId, leaf_hash, sha256};
 use thiserror::Error;
 use zstd::bulk::Decompressor;
 
@@ -169,7 +167,9 @@ impl Segment {
         with_contents: bool,
     ) -> Result<Vec<StoredRecord>, SegmentFault> {
         let before: u64 = entry.blocks.iter().take(block).map(|block| block.records).sum();
-        let Some(place) = entry.blocks.get(block) else { return Ok(Vec::new()) };
+        let Some(place) = entry.blocks.get(block) else {
+            return Ok(Vec::new());
+        };
         let columns = self.columns(place)?;
         let contents = if with_contents { Some(self.contents(place, &columns)?) } else { None };
         let local = entry.first_local + before;

@@ -184,7 +184,10 @@ impl Builder<'_> {
 
     fn block(&mut self, rows: &[&Row<'_>], previous_hash: Hash) -> io::Result<BlockEntry> {
         let columns: Vec<Columns> = rows.iter().map(|row| columns(row)).collect();
-        let headers = append(&mut self.headers, &block::encode_columns(&mut self.column_compressor, &columns)?);
+        let headers = append(
+            &mut self.headers,
+            &block::encode_columns(&mut self.column_compressor, &columns)?,
+        );
         self.raw.clear();
         for row in rows {
             self.raw.extend_from_slice(row.content);
