@@ -14,6 +14,7 @@ mod head_keeper;
 mod ids;
 mod idx;
 mod layout;
+mod load;
 mod log_file;
 mod open;
 mod payload;
@@ -27,9 +28,11 @@ mod shared;
 mod sizes;
 mod store;
 mod store_key;
+mod take_over;
 mod tree;
 mod verify;
 mod write;
+mod writer_lock;
 
 use std::fmt;
 

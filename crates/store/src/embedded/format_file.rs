@@ -84,7 +84,14 @@ impl FormatFile {
                 return Err(FormatFault::UnknownVersion { container, version });
             }
         }
-        Ok(Self { store, store_key })
+        match lines.next().map(|line| line.split_once(" = ")) {
+            None => Ok(Self { store, store_key }),
+            Some(Some((container, version))) => {
+                let (container, version) = (container.to_owned(), version.to_owned());
+                Err(FormatFault::UnknownVersion { container, version })
+            }
+            Some(None) => Err(damaged("a line that is not «name = value»")),
+        }
     }
 }
 

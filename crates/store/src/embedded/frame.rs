@@ -86,6 +86,8 @@ pub struct BadFrame {
     pub reason: &'static str,
     /// A sector of its extent is all zero, as a write that was cut short leaves it.
     pub zero_sector: bool,
+    /// The file ends within it.
+    pub cut_by_the_end: bool,
     /// Offset of a good frame behind it, if there is one.
     pub good_behind: Option<usize>,
 }
@@ -154,6 +156,7 @@ fn bad(file: &[u8], start: usize, nonce: Nonce, fault: Malformed) -> Found<'stat
         end: end.min(file.len()),
         reason: fault.what,
         zero_sector,
+        cut_by_the_end,
         good_behind: find_good(file, start + SECTOR, nonce),
     })
 }

@@ -140,7 +140,7 @@ impl HeadFile {
         }
         if bytes.len() > 2 * BLOCK_BYTES {
             let what = "bytes after the second block";
-            faults.push((1, Malformed { what, offset: 2 * BLOCK_BYTES }));
+            faults.push((1, Malformed { what, offset: BLOCK_BYTES }));
         }
         Self { state, faults }
     }

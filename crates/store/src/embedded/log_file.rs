@@ -58,27 +58,16 @@ impl LogHeader {
 }
 
 /// Makes a log file of `capacity` bytes: zeros, header, all synced. The name is durable too.
-///
-/// `recycled` is an old file whose blocks are used again; its bytes are zeroed and synced before
-/// it gets the new header and name.
 pub fn prepare(
     files: &Files,
     path: &Path,
     header: LogHeader,
     store: &StoreId,
     capacity: u64,
-    recycled: Option<&Path>,
 ) -> std::io::Result<DataFile> {
     let beside = path.with_extension("tmp");
-    match recycled {
-        Some(old) => files.rename(old, &beside)?,
-        None => drop(files.create(&beside)?),
-    }
-    let file = files.open_for_writing(&beside)?;
+    let file = files.create(&beside)?;
     file.fill_with_zeros(0, capacity)?;
-    if file.len()? > capacity {
-        file.set_len(capacity)?;
-    }
     file.sync_all()?;
     file.write_all_at(&header.encode(store), 0)?;
     file.sync_all()?;

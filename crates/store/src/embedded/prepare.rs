@@ -1,7 +1,6 @@
 //! Makes the next log file before it is needed: zeros written and synced ahead.
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::files::DataFile;
@@ -20,13 +19,8 @@ pub struct PreparedLog {
 
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Path of an old log file that is kept for its blocks.
-pub fn spare_path(shared: &Shared) -> PathBuf {
-    shared.layout.logs().join("spare")
-}
-
 /// Makes one log file now.
-pub fn prepare(shared: &Shared, number: u64, made: u32, spare: bool) -> io::Result<PreparedLog> {
+pub fn prepare(shared: &Shared, number: u64, made: u32) -> io::Result<PreparedLog> {
     let mut nonce = [0; 16];
     shared.entropy.fill(&mut nonce);
     let header = LogHeader { number, nonce: Nonce(nonce) };
@@ -37,13 +31,16 @@ pub fn prepare(shared: &Shared, number: u64, made: u32, spare: bool) -> io::Resu
         .unwrap_or(u64::MAX)
         .min(options.log_bytes_max);
     let path = shared.layout.log(number);
-    let spare = spare.then(|| spare_path(shared)).filter(|path| path.exists());
     let beside = path.with_extension("tmp");
     if beside.exists() {
         shared.files.unlink(&beside)?;
     }
-    let file =
-        log_file::prepare(&shared.files, &path, header, &shared.store, capacity, spare.as_deref())?;
+    let made = log_file::prepare(&shared.files, &path, header, &shared.store, capacity);
+    if made.is_err() {
+        // What was made so far must not take the last room from the sealer.
+        drop(shared.files.unlink(&beside));
+    }
+    let file = made?;
     Ok(PreparedLog { number, nonce: header.nonce, file, capacity })
 }
 
@@ -55,9 +52,9 @@ pub fn run(shared: &Shared) {
             drop(shared.signals.changed.wait_timeout(signals, RETRY));
             continue;
         }
-        let (number, made, spare) = (signals.next_log_number, signals.logs_made, signals.spare);
+        let (number, made) = (signals.next_log_number, signals.logs_made);
         drop(signals);
-        match prepare(shared, number, made, spare) {
+        match prepare(shared, number, made) {
             Ok(prepared) => {
                 shared.set_degraded("log", None);
                 shared.signal(|signals| signals.ready(prepared));
@@ -65,10 +62,7 @@ pub fn run(shared: &Shared) {
             Err(error) => {
                 let trouble = format!("the next log file cannot be made: {error}");
                 shared.set_degraded("log", Some(trouble.clone()));
-                shared.signal(|signals| {
-                    signals.prepare_failed = Some(trouble);
-                    signals.spare = false;
-                });
+                shared.signal(|signals| signals.prepare_failed = Some(trouble));
                 let signals = shared.signals();
                 drop(shared.signals.changed.wait_timeout(signals, RETRY));
             }
@@ -80,7 +74,6 @@ impl SignalState {
     pub fn ready(&mut self, prepared: PreparedLog) {
         self.next_log_number = prepared.number + 1;
         self.logs_made += 1;
-        self.spare = false;
         self.prepare_failed = None;
         self.prepared = Some(prepared);
     }

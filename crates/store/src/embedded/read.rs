@@ -71,8 +71,10 @@ pub fn read(
                     page.iter().filter_map(|r| r.content.as_ref()).map(Vec::len).sum::<usize>();
                 records.extend(page);
             }
-            Err(error) if failures + 1 >= ATTEMPTS || records.len() == limit => return Err(error),
-            Err(_) => failures += 1,
+            Err(_) if failures + 1 < ATTEMPTS => failures += 1,
+            // The page ends before what cannot be read; the next one begins with it.
+            Err(_) if !records.is_empty() => break,
+            Err(error) => return Err(error),
         }
     }
     Ok(records)

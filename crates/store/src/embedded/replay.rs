@@ -77,7 +77,8 @@ impl Replay<'_> {
         }
         let found = bad.reason.to_owned();
         let expected = format!("frame {}", self.state.frame.frame + 1);
-        let finding = self.finding(log, Check::Frame, bad.start as u64, expected, found);
+        let check = if bad.cut_by_the_end { Check::Truncated } else { Check::Frame };
+        let finding = self.finding(log, check, bad.start as u64, expected, found);
         self.state.findings.push(finding);
         Ended::Damaged
     }

@@ -15,7 +15,6 @@ use super::ids::MemoryRun;
 use super::idx::SegmentIndex;
 use super::log_file::{End, Frames, LogHeader};
 use super::payload::{Payload, Row};
-use super::prepare::spare_path;
 use super::segment::{
     self, LedgerStart, Sealed, SealingKnowledge, Segment, SegmentFault, SegmentInput, list_digest,
 };
@@ -106,7 +105,10 @@ pub fn seal_oldest(shared: &Shared) -> Result<(), SealError> {
     let segment = Arc::new(Segment::open(&shared.files, &path, &shared.store)?);
     let run = index(shared, &segment, log.first_ordinal)?;
     take_over(shared, &log, &segment, &sealed, run)?;
-    write_head(shared, false).map_err(SealError::Head)?;
+    // Both blocks: whichever is lost later, the other one knows the segment.
+    for _ in 0..2 {
+        write_head(shared, false).map_err(SealError::Head)?;
+    }
     drop_log(shared, &log.path)?;
     shared.signals.changed.notify_all();
     Ok(())
@@ -121,15 +123,20 @@ fn write_segment(shared: &Shared, log: &Oldest) -> Result<(std::path::PathBuf, S
             shared.files.unlink(old)?;
         }
     }
-    let bytes = shared.files.open_for_reading(&log.path)?.read_at(0, log.end as usize)?;
-    let payloads = decode_log(shared, log, &bytes)?;
-    let input = input(shared, log, &payloads);
-    let sealed = segment::write(&shared.files, &beside, &input, shared)?;
+    let sealed = build(shared, log, &beside)?;
     segment::recompute(&shared.files, &beside, &shared.store)?;
     shared.files.open_for_reading(&beside)?.make_read_only()?;
     shared.files.rename(&beside, &path)?;
     shared.files.sync_directory(&shared.layout.segments())?;
     Ok((path, sealed))
+}
+
+/// Builds the segment in memory and writes it. The log's bytes are let go before it is read back.
+fn build(shared: &Shared, log: &Oldest, path: &Path) -> Result<Sealed, SealError> {
+    let bytes = shared.files.open_for_reading(&log.path)?.read_at(0, log.end as usize)?;
+    let payloads = decode_log(shared, log, &bytes)?;
+    let input = input(shared, log, &payloads);
+    Ok(segment::write(&shared.files, path, &input, shared)?)
 }
 
 impl SealingKnowledge for Shared {
@@ -250,16 +257,10 @@ fn take_over(
     Ok(())
 }
 
-/// Removes a sealed log file, or keeps one for its blocks.
+/// Removes a sealed log file. A reader in another process that has it open can go on reading it,
+/// which is why its blocks are not used again for the next one.
 fn drop_log(shared: &Shared, path: &Path) -> Result<(), SealError> {
-    let spare = spare_path(shared);
-    let wanted = !shared.signals().spare && !spare.exists();
-    if wanted {
-        shared.files.rename(path, &spare)?;
-        shared.signal(|signals| signals.spare = true);
-    } else {
-        shared.files.unlink(path)?;
-    }
+    shared.files.unlink(path)?;
     shared.files.sync_directory(&shared.layout.logs())?;
     Ok(())
 }

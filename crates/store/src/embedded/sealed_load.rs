@@ -128,7 +128,7 @@ fn last_time(
 
 /// Loads merged runs and, for what they do not cover, the segments' indexes; builds what is
 /// missing or does not fit.
-pub fn load_ids(shared: &Shared, state: &mut State, may_write: bool) -> Result<(), SegmentFault> {
+fn load_ids(shared: &Shared, state: &mut State, may_write: bool) -> Result<(), SegmentFault> {
     let sealed_to =
         state.segments.last().map_or(0, |s| s.header().first_ordinal + s.header().records);
     let directory = shared.layout.ids();
@@ -142,6 +142,14 @@ pub fn load_ids(shared: &Shared, state: &mut State, may_write: bool) -> Result<(
     }
     state.ids = tiers;
     Ok(())
+}
+
+/// The same; when the ids cannot be had, the store says so and is read-only.
+pub fn load_ids_or_tell(shared: &Shared, state: &mut State, may_write: bool) {
+    if let Err(fault) = load_ids(shared, state, may_write) {
+        // A segment that cannot be read is a finding already; its ids are not found.
+        state.read_only.get_or_insert_with(|| format!("ids cannot be rebuilt: {fault}"));
+    }
 }
 
 fn index_of(

@@ -89,8 +89,6 @@ pub struct SignalState {
     pub prepared: Option<PreparedLog>,
     /// Why the last attempt to prepare one failed.
     pub prepare_failed: Option<String>,
-    /// An old log file whose blocks may be used again.
-    pub spare: bool,
     pub next_log_number: u64,
     pub logs_made: u32,
     /// `HEAD` does not yet cover what has been written.
@@ -117,6 +115,8 @@ pub struct State {
     pub findings: Vec<ContainerFinding>,
     /// Damage, or the mode of opening, forbids writing.
     pub read_only: Option<String>,
+    /// A write or sync failed, so that it is not known what is on the disk: nothing more is written.
+    pub lost: Option<String>,
 }
 
 /// An unsealed log file.
@@ -171,6 +171,7 @@ impl State {
             degraded: BTreeMap::new(),
             findings: Vec::new(),
             read_only: None,
+            lost: None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ledgerstone_model::{Clock, Entropy, ErrorCode};
 use ledgerstone_proof::{EventId, Hash, NodeAddress, SequenceNumber, SigningKey, TenantId};
@@ -14,11 +15,13 @@ use super::head_file::{BLOCK_BYTES, HeadFile};
 use super::head_keeper::{HeadKeeper, write_head};
 use super::ids::IdHasher;
 use super::layout::Layout;
-use super::open::{self, Loaded, Mode, OpenError, OpeningReport};
+use super::load::{self, Loaded};
+use super::open::{self, Mode, OpenError, OpeningReport};
 use super::shared::{Options, Shared, Signals, State, lock};
 use super::sizes::{self, SealedSizes};
 use super::{
-    StoreId, head_keeper, prepare, read, seal, sealed_load, store_key, tree, verify, write,
+    StoreId, head_keeper, prepare, read, seal, sealed_load, store_key, take_over, tree, verify,
+    write, writer_lock,
 };
 use crate::batch::{Batch, SourceName, SourcePosition};
 use crate::contract::{Changes, Cursor, Inspector, LedgerStore, Part, StoreStatus};
@@ -61,8 +64,8 @@ impl EmbeddedStore {
         let shared =
             shared(layout, store, Some(key.clone()), options, files.clone(), clock, entropy);
         lock(&shared.head).file = Some(head);
-        let lock_file = open::take_lock(&shared.layout)?;
-        let first = prepare::prepare(&shared, 1, 0, false).map_err(made("making the first log"))?;
+        let lock_file = writer_lock::take_lock(&shared.layout)?;
+        let first = prepare::prepare(&shared, 1, 0).map_err(made("making the first log"))?;
         let nothing = Loaded {
             report: OpeningReport::default(),
             head: None,
@@ -71,7 +74,7 @@ impl EmbeddedStore {
             leftovers: Vec::new(),
             unfinished: Vec::new(),
         };
-        let (writer, loaded) = open::take_over(&shared, nothing)?;
+        let (writer, loaded) = take_over::take_over(&shared, nothing)?;
         *lock(&shared.writer) = Some(writer);
         for _ in 0..2 {
             write_head(&shared, false).map_err(made("writing HEAD"))?;
@@ -81,6 +84,7 @@ impl EmbeddedStore {
         files
             .replace(&shared.layout.format(), format.as_bytes(), 0o444)
             .map_err(made("writing FORMAT"))?;
+        open::sync_parent(&files, path).map_err(made("syncing the directory above"))?;
         Self::start(shared, loaded.report, Some(lock_file))
     }
 
@@ -95,14 +99,14 @@ impl EmbeddedStore {
     ) -> Result<Self, OpenError> {
         let layout = Layout::new(path);
         let format = open::read_format(&layout)?;
-        let key = store_key::load(&layout)?;
+        let key = match mode {
+            Mode::Write => Some(store_key::load(&layout)?.ok_or(OpenError::KeyMissing)?),
+            // Whoever only reads needs no key, nor the right to read it.
+            Mode::Read => None,
+        };
         if key.as_ref().is_some_and(|key| key.verifying_key() != format.store_key) {
             return Err(OpenError::KeyMismatch);
         }
-        let key = match mode {
-            Mode::Write => Some(key.ok_or(OpenError::KeyMissing)?),
-            Mode::Read => None,
-        };
         let shared = shared(layout, format.store, key, options, files, clock, entropy);
         match mode {
             Mode::Write => Self::open_for_writing(shared, &format),
@@ -111,14 +115,15 @@ impl EmbeddedStore {
     }
 
     fn open_for_writing(shared: Arc<Shared>, format: &FormatFile) -> Result<Self, OpenError> {
-        let lock_file = open::take_lock(&shared.layout)?;
-        let loaded = open::load(&shared, &format.store_key, false)?;
-        load_ids(&shared, true)?;
+        let lock_file = writer_lock::take_lock(&shared.layout)?;
+        let (mut state, loaded) = load::load(&shared, &format.store_key, false)?;
+        sealed_load::load_ids_or_tell(&shared, &mut state, true);
+        *shared.write() = state;
         if loaded.report.read_only.is_some() {
             return Self::start(shared, loaded.report, Some(lock_file));
         }
         open_head(&shared, format)?;
-        let (writer, loaded) = open::take_over(&shared, loaded)?;
+        let (writer, loaded) = take_over::take_over(&shared, loaded)?;
         shared.signals().prepared = loaded.prepared;
         *lock(&shared.writer) = Some(writer);
         // Both blocks: a damaged one is replaced, and what was recovered is covered.
@@ -133,13 +138,13 @@ impl EmbeddedStore {
     }
 
     fn open_for_reading(shared: Arc<Shared>, format: &FormatFile) -> Result<Self, OpenError> {
-        let living = open::living_writer(&shared.layout);
-        let mut loaded = open::load(&shared, &format.store_key, living)?;
-        if !living {
-            open::sync_logs(&loaded)?;
+        let (mut state, mut loaded) = load::load_for_reading(&shared, &format.store_key)?;
+        if !loaded.report.living_writer {
+            take_over::sync_logs(&loaded)?;
         }
-        loaded.report.torn = open::torn_of(&shared, &loaded);
-        load_ids(&shared, false)?;
+        loaded.report.torn = take_over::torn_of(&shared, &loaded);
+        sealed_load::load_ids_or_tell(&shared, &mut state, false);
+        *shared.write() = state;
         Ok(Self { shared, report: loaded.report, threads: Mutex::default(), lock: None })
     }
 
@@ -209,7 +214,7 @@ impl EmbeddedStore {
             if !waiting || self.shared.stopping() {
                 return;
             }
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -235,7 +240,7 @@ impl EmbeddedStore {
             while !thread.is_finished() {
                 // A thread may have looked at `stopping` just before it began to wait.
                 self.shared.signals.changed.notify_all();
-                std::thread::sleep(std::time::Duration::from_millis(1));
+                std::thread::sleep(Duration::from_millis(1));
             }
             // A thread that panicked has nothing left to say.
             drop(thread.join());
@@ -287,19 +292,6 @@ fn shared(
     })
 }
 
-fn load_ids(shared: &Shared, may_write: bool) -> Result<(), OpenError> {
-    let mut state = shared.write();
-    match sealed_load::load_ids(shared, &mut state, may_write) {
-        Ok(()) => Ok(()),
-        // A segment that cannot be read is a finding already; its ids are not found.
-        Err(_) if state.read_only.is_some() => Ok(()),
-        Err(fault) => {
-            state.read_only = Some(format!("ids cannot be rebuilt: {fault}"));
-            Ok(())
-        }
-    }
-}
-
 /// Opens `HEAD` for writing and takes up its counter.
 fn open_head(shared: &Shared, format: &FormatFile) -> Result<(), OpenError> {
     let failed = |error| OpenError::io("opening HEAD failed", error);
@@ -307,6 +299,9 @@ fn open_head(shared: &Shared, format: &FormatFile) -> Result<(), OpenError> {
     let bytes = std::fs::read(shared.layout.head()).map_err(failed)?;
     let head = HeadFile::decode(&bytes, &shared.store, &format.store_key);
     let counter = head.state.map_or(0, |state| state.counter);
+    if bytes.len() > 2 * BLOCK_BYTES {
+        file.set_len(2 * BLOCK_BYTES as u64).map_err(failed)?;
+    }
     *lock(&shared.head) = HeadKeeper { file: Some(file), counter, clean: false };
     Ok(())
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use ledgerstone_proof::{Hash, SequenceNumber};
 
+use super::files::DataFile;
 use super::head_file::HeadFile;
+use super::load::sealed_elsewhere;
 use super::log_file::{End, Frames, LogHeader};
 use super::payload::{Payload, PayloadRun};
 use super::read::io_error;
@@ -55,7 +57,7 @@ fn head_findings(shared: &Shared) -> Vec<ContainerFinding> {
     for _ in 0..3 {
         let bytes = std::fs::read(shared.layout.head()).unwrap_or_default();
         let head = HeadFile::decode(&bytes, &shared.store, &key);
-        findings = super::open::head_faults(&head);
+        findings = super::load::head_faults(&head);
         if findings.is_empty() {
             break;
         }
@@ -112,6 +114,7 @@ pub fn inspect(
 /// A log as the state knows it at this moment.
 struct KnownLog {
     path: PathBuf,
+    file: Arc<DataFile>,
     end: u64,
 }
 
@@ -126,7 +129,11 @@ fn inspect_log(
         .logs
         .iter()
         .find(|log| log.number == number)
-        .map(|log| KnownLog { path: log.file.path().to_owned(), end: log.end });
+        .map(|log| KnownLog {
+            path: log.file.path().to_owned(),
+            file: log.file.clone(),
+            end: log.end,
+        });
     let Some(known) = known else {
         return inspect_sealed_meanwhile(shared, part, inspector);
     };
@@ -135,6 +142,11 @@ fn inspect_log(
         Err(_) if sealed_meanwhile(shared, number).is_some() => {
             return inspect_sealed_meanwhile(shared, part, inspector);
         }
+        // Another process has sealed it; the open file is still what was written.
+        Err(_) if shared.key.is_none() && sealed_elsewhere(shared) => known
+            .file
+            .read_at(0, known.end as usize)
+            .map_err(|error| io_error("a log file", error))?,
         Err(error) => return Err(io_error("a log file", error)),
     };
     let bytes = bytes.get(..(known.end as usize).min(bytes.len())).unwrap_or_default();

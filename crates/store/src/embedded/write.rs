@@ -36,8 +36,6 @@ pub struct Writer {
     /// Number of the last frame, over all files.
     pub frame: u64,
     pub buffer: Vec<u8>,
-    /// Why nothing more may be written.
-    pub poisoned: Option<String>,
 }
 
 impl Writer {
@@ -52,15 +50,13 @@ impl Writer {
             first_at: None,
             frame,
             buffer: Vec::new(),
-            poisoned: None,
         }
     }
 }
 
 /// Stops all writing for good: what is on disk is no longer known.
 pub fn poison(shared: &Shared, reason: &str) {
-    // Whoever holds the writer's lock learns it from `read_only`, checked under that lock too.
-    shared.write().read_only.get_or_insert_with(|| reason.to_owned());
+    shared.write().lost.get_or_insert_with(|| reason.to_owned());
     shared.set_degraded("writer", Some(reason.to_owned()));
     shared.signals.changed.notify_all();
 }
@@ -69,9 +65,6 @@ pub fn poison(shared: &Shared, reason: &str) {
 pub fn append(shared: &Shared, batch: &Batch) -> Result<(), AppendError> {
     let mut guard = lock(&shared.writer);
     let writer = guard.as_mut().ok_or_else(|| read_only("the store is open for reading"))?;
-    if let Some(reason) = &writer.poisoned {
-        return Err(AppendError::Unknown { reason: reason.clone() });
-    }
     batch.check_form()?;
     check(shared, batch)?;
     if batch_is_empty(batch) {
@@ -86,7 +79,6 @@ pub fn append(shared: &Shared, batch: &Batch) -> Result<(), AppendError> {
     let rows = encode(shared, writer, batch);
     if let Err(error) = commit(writer) {
         let reason = format!("writing the log failed: {error}");
-        writer.poisoned = Some(reason.clone());
         poison(shared, &reason);
         return Err(AppendError::Unknown { reason });
     }
@@ -98,7 +90,6 @@ pub fn append(shared: &Shared, batch: &Batch) -> Result<(), AppendError> {
     // A checkpoint is shown only when HEAD covers it.
     write_head(shared, false).map_err(|error| {
         let reason = format!("writing HEAD failed: {error}");
-        writer.poisoned = Some(reason.clone());
         poison(shared, &reason);
         AppendError::Unknown { reason }
     })
@@ -126,6 +117,9 @@ fn batch_is_empty(batch: &Batch) -> bool {
 /// Compares the batch's expectations with what is; nothing is written yet.
 fn check(shared: &Shared, batch: &Batch) -> Result<(), AppendError> {
     let state = shared.read();
+    if let Some(reason) = &state.lost {
+        return Err(AppendError::Unknown { reason: reason.clone() });
+    }
     if let Some(reason) = &state.read_only {
         let code = ErrorCode::StoreDamaged;
         return Err(AppendError::Unavailable { code, reason: reason.clone() });

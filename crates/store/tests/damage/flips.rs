@@ -73,11 +73,7 @@ fn assert_every_flip_is_found(place: &Place) {
             place.change(&file, |bytes| bytes[at] ^= 1 << (at % 8));
             let observed = Observed::of(place);
             assert!(!observed.is_clean(), "byte {at} of {} is not found", file.display());
-            assert!(
-                observed.names(&file),
-                "byte {at} of {}: {observed:?}",
-                file.display()
-            );
+            assert!(observed.names(&file), "byte {at} of {}: {observed:?}", file.display());
             place.write_file(&file, &good);
             flips += 1;
         }
@@ -106,9 +102,8 @@ fn a_writer_does_not_paint_over_a_flip() {
                 let place = original.copy("writer-flip");
                 place.change(&file, |bytes| bytes[at] ^= 0x10);
                 let Ok(store) = place.open(Mode::Write) else { continue };
-                let named = |finding: &ledgerstone_store::ContainerFinding| {
-                    finding.location.file == file
-                };
+                let named =
+                    |finding: &ledgerstone_store::ContainerFinding| finding.location.file == file;
                 let by_opening = store.report().findings.iter().any(named);
                 let by_reading = Observed::of_store(&store).findings.iter().any(named);
                 assert!(by_opening || by_reading, "byte {at} of {}", file.display());

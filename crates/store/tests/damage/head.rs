@@ -70,7 +70,10 @@ fn bytes_behind_the_blocks_are_named_and_removed() {
     place.change("HEAD", |bytes| bytes.push(1));
     let observed = Observed::of(&place);
     let finding = observed.finding(Check::Head);
-    assert_eq!((finding.location.file.as_path(), finding.location.offset), (Path::new("HEAD"), 8192));
+    assert_eq!(
+        (finding.location.file.as_path(), finding.location.offset),
+        (Path::new("HEAD"), 8192)
+    );
     drop(place.open(Mode::Write).unwrap());
     assert!(Observed::of(&place).is_clean());
     place.assert_sound_and_goes_on();

@@ -146,9 +146,8 @@ fn a_segment_beside_its_log_after_head_knows_it() {
 
 #[test]
 fn a_half_written_segment() {
-    let written = |op, path: &Path| {
-        op == FileOp::Write && path.to_string_lossy().ends_with(".seg.tmp")
-    };
+    let written =
+        |op, path: &Path| op == FileOp::Write && path.to_string_lossy().ends_with(".seg.tmp");
     let (photographs, all) = photographs("seg-tmp", written);
     assert!(photographs.iter().all(|place| place.files("segments", "tmp").len() == 1));
     assert_all_go_on(photographs, &all);
@@ -157,7 +156,9 @@ fn a_half_written_segment() {
 #[test]
 fn a_log_file_being_made_and_spare_blocks() {
     let zeroing = |op, path: &Path| {
-        op == FileOp::Write && extension_is(path, "tmp") && path.parent().is_some_and(|p| p.ends_with("log"))
+        op == FileOp::Write
+            && extension_is(path, "tmp")
+            && path.parent().is_some_and(|p| p.ends_with("log"))
     };
     let (photographs, all) = photographs("log-tmp", zeroing);
     assert_all_go_on(photographs, &all);

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::embedded::{EmbeddedStore, Mode};
-use ledgerstone_store::{
-    Check, ContainerFinding, Inspector, LedgerStore, RunClaims, RunRecord,
-};
+use ledgerstone_store::{Check, ContainerFinding, Inspector, LedgerStore, RunClaims, RunRecord};
 
 use crate::place::Place;
 

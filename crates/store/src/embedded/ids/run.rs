@@ -68,11 +68,11 @@ impl RunFile {
             put_u64(&mut page, number);
             written += 1;
             if page.len() == PAGE_ENTRIES * ENTRY_BYTES {
-                offset = flush_page(&file, &mut page, offset)?;
+                offset = flush_page(&file, covers, &mut page, offset)?;
             }
         }
         if !page.is_empty() {
-            offset = flush_page(&file, &mut page, offset)?;
+            offset = flush_page(&file, covers, &mut page, offset)?;
         }
         let filter = filter.to_bytes();
         file.write_all_at(&filter, offset)?;
@@ -150,12 +150,13 @@ impl RunFile {
     }
 
     fn page(&self, page: u64) -> Result<Vec<(IdHash, u64)>, RunFault> {
-        let bytes = self.file.read_at(PAGE_BYTES as u64 * (1 + page), PAGE_BYTES)?;
+        let offset = PAGE_BYTES as u64 * (1 + page);
+        let bytes = self.file.read_at(offset, PAGE_BYTES)?;
         let left = self.entries - page * PAGE_ENTRIES as u64;
         let count = (left as usize).min(PAGE_ENTRIES);
         let (body, rest) = bytes.split_at(PAGE_BYTES - 4);
         let mut crc = Reader::new(rest);
-        if crc.u32()? != crc32c::crc32c(body) {
+        if crc.u32()? != page_crc(self.covers, offset, body) {
             return Err(RunFault::Page { page });
         }
         let mut reader = Reader::new(body);
@@ -183,9 +184,20 @@ pub fn matching(entries: &[(IdHash, u64)], hash: IdHash) -> Vec<u64> {
     entries[from..].iter().take_while(|entry| entry.0 == hash).map(|entry| entry.1).collect()
 }
 
-fn flush_page(file: &DataFile, page: &mut Vec<u8>, offset: u64) -> std::io::Result<u64> {
+/// Checksum of a page in its place: a good page elsewhere is not good.
+fn page_crc(covers: Covers, offset: u64, body: &[u8]) -> u32 {
+    let place = [covers.from, covers.to, offset].map(u64::to_le_bytes).concat();
+    crc32c::crc32c_append(crc32c::crc32c(&place), body)
+}
+
+fn flush_page(
+    file: &DataFile,
+    covers: Covers,
+    page: &mut Vec<u8>,
+    offset: u64,
+) -> std::io::Result<u64> {
     page.resize(PAGE_BYTES - 4, 0);
-    let crc = crc32c::crc32c(page);
+    let crc = page_crc(covers, offset, page);
     put_u32(page, crc);
     file.write_all_at(page, offset)?;
     page.clear();

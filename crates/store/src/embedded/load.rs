@@ -1,0 +1,349 @@
+//! Loads a data directory into memory: what is accepted, what is torn, and what is damage.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledgerstone_proof::VerifyingKey;
+
+use super::files::DataFile;
+use super::frame::{BadFrame, SECTOR};
+use super::head_file::{BLOCK_BYTES, HeadFile, HeadState};
+use super::layout::{log_number, segment_name};
+use super::log_file::LogHeader;
+use super::open::{OpenError, OpeningReport, store_key_of};
+use super::prepare::PreparedLog;
+use super::replay::{Ended, LogBytes, Replay};
+use super::sealed_load;
+use super::segment::{Segment, SegmentHeader, list_digest};
+use super::shared::{Shared, State};
+use super::writer_lock::living_writer;
+use crate::record::{Check, ContainerFinding, Location};
+
+/// Loads at most, when what looks wrong may be the work of a living writer.
+const READ_ATTEMPTS: usize = 10;
+const READ_PAUSE: Duration = Duration::from_millis(25);
+
+/// What is wrong with the blocks of `HEAD`.
+pub fn head_faults(head: &HeadFile) -> Vec<ContainerFinding> {
+    let finding = |(block, fault): &(usize, super::codec::Malformed)| ContainerFinding {
+        check: Check::Head,
+        location: Location {
+            file: "HEAD".into(),
+            offset: (block * BLOCK_BYTES + fault.offset) as u64,
+        },
+        tenant: None,
+        sequence_number: None,
+        expected: format!("block {block} as it was written"),
+        found: fault.what.to_owned(),
+    };
+    head.faults.iter().map(finding).collect()
+}
+
+/// What loading leaves for the writer.
+pub struct Loaded {
+    pub report: OpeningReport,
+    pub head: Option<HeadState>,
+    /// Log files that hold frames, in order, and how each ended.
+    pub logs: Vec<(LogBytes, Option<BadFrame>)>,
+    /// The last log file, when it has a header and no frame.
+    pub prepared: Option<PreparedLog>,
+    /// Log files of sealed segments, to be removed.
+    pub leftovers: Vec<PathBuf>,
+    /// Segments that `HEAD` does not know yet and whose log is still there, to be removed.
+    pub unfinished: Vec<PathBuf>,
+}
+
+/// Loads everything; changes nothing on disk.
+pub fn load(
+    shared: &Shared,
+    key: &VerifyingKey,
+    living_writer: bool,
+) -> Result<(State, Loaded), OpenError> {
+    let head = read_head(shared, key);
+    let mut state = State::empty();
+    state.findings = head_faults(&head);
+    let logs = list_logs(shared)?;
+    let (segments, unfinished) = accept_segments(shared, &mut state, head.state.as_ref(), &logs)?;
+    sealed_load::load(shared, &mut state, segments);
+    let sealed_log = state.segments.last().map_or(0, |segment| segment.header().log_number);
+    let sealed_frame = state.segments.last().map_or(0, |segment| segment.header().last_frame);
+    state.frame.frame = sealed_frame;
+    let (leftovers, logs): (Vec<_>, Vec<_>) = logs.into_iter().partition(|log| log.0 <= sealed_log);
+    let mut loaded = Loaded {
+        report: OpeningReport { living_writer, ..OpeningReport::default() },
+        head: head.state.clone(),
+        logs: Vec::new(),
+        prepared: None,
+        leftovers: leftovers.into_iter().map(|log| log.1).collect(),
+        unfinished,
+    };
+    let files = read_logs(shared, &mut state, sealed_log, logs)?;
+    replay(shared, &mut state, &mut loaded, files)?;
+    judge(&mut state, &mut loaded);
+    Ok((state, loaded))
+}
+
+/// Loads a directory that another process may be writing to. What is listed at one moment and
+/// read at the next may have been sealed in between; then it is loaded again.
+pub fn load_for_reading(
+    shared: &Shared,
+    key: &VerifyingKey,
+) -> Result<(State, Loaded), OpenError> {
+    for _ in 1..READ_ATTEMPTS {
+        let living = living_writer(&shared.layout);
+        let found = load(shared, key, living);
+        let is_sound = found.as_ref().is_ok_and(|(state, _)| state.findings.is_empty());
+        if is_sound || !living {
+            return found;
+        }
+        std::thread::sleep(READ_PAUSE);
+    }
+    load(shared, key, living_writer(&shared.layout))
+}
+
+/// Whether `HEAD` by now names other segments than those that are known.
+pub fn sealed_elsewhere(shared: &Shared) -> bool {
+    let known = shared.read().segments_digest;
+    let now = store_key_of(shared).and_then(|key| read_head(shared, &key).state);
+    now.is_some_and(|head| head.segments_digest != known)
+}
+
+fn read_head(shared: &Shared, key: &VerifyingKey) -> HeadFile {
+    let bytes = std::fs::read(shared.layout.head()).unwrap_or_default();
+    HeadFile::decode(&bytes, &shared.store, key)
+}
+
+/// Log files by number.
+fn list_logs(shared: &Shared) -> Result<Vec<(u64, PathBuf)>, OpenError> {
+    let logs = list(&shared.layout.logs())?;
+    let mut logs: Vec<_> =
+        logs.into_iter().filter_map(|path| Some((log_number(&path)?, path))).collect();
+    logs.sort();
+    Ok(logs)
+}
+
+pub fn list(directory: &Path) -> Result<Vec<PathBuf>, OpenError> {
+    let failed = |error| OpenError::io(format!("listing {} failed", directory.display()), error);
+    match std::fs::read_dir(directory) {
+        Ok(entries) => {
+            entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed)).collect()
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Opens the segments and compares their list with `HEAD`. A segment whose log file is still
+/// there may be newer than `HEAD`; it is then made again from the log.
+#[expect(clippy::type_complexity, reason = "two lists, named where they are taken")]
+fn accept_segments(
+    shared: &Shared,
+    state: &mut State,
+    head: Option<&HeadState>,
+    logs: &[(u64, PathBuf)],
+) -> Result<(Vec<Arc<Segment>>, Vec<PathBuf>), OpenError> {
+    let mut segments: BTreeMap<(u64, u32), Arc<Segment>> = BTreeMap::new();
+    for path in list(&shared.layout.segments())? {
+        let Some(name) = segment_name(&path) else {
+            continue;
+        };
+        match Segment::open(&shared.files, &path, &shared.store) {
+            Ok(segment) => {
+                let own = (segment.header().first_ordinal, segment.header().generation);
+                if own != name {
+                    // Under a wrong name it would be written over when that name comes up.
+                    let expected = "a segment under its own name";
+                    let found = format!("the segment {:016}.{}", own.0, own.1);
+                    state.findings.push(section(shared, &path, expected, &found));
+                }
+                segments.insert(name, Arc::new(segment));
+            }
+            Err(fault) => {
+                let expected = "a segment of this store";
+                state.findings.push(section(shared, &path, expected, &fault.to_string()));
+            }
+        }
+    }
+    let mut segments: Vec<_> = segments.into_values().collect();
+    let Some(head) = head else {
+        return Ok((segments, Vec::new()));
+    };
+    let digest = |segments: &[Arc<Segment>]| list_digest(segments.iter().map(|s| s.header()));
+    let mut unfinished = Vec::new();
+    let has_log = |header: &SegmentHeader| logs.iter().any(|log| log.0 == header.log_number);
+    let all = segments.clone();
+    while digest(&segments) != head.segments_digest {
+        match segments.pop() {
+            Some(segment) if has_log(segment.header()) => {
+                unfinished.push(segment.path().to_owned());
+            }
+            _ => {
+                let expected =
+                    format!("segments whose list has SHA-256 {}", head.segments_digest.to_hex());
+                let found = digest(&all).to_hex();
+                let directory = shared.layout.segments();
+                state.findings.push(section(shared, &directory, &expected, &found));
+                return Ok((all, Vec::new()));
+            }
+        }
+    }
+    Ok((segments, unfinished))
+}
+
+fn section(shared: &Shared, path: &Path, expected: &str, found: &str) -> ContainerFinding {
+    ContainerFinding {
+        check: Check::Section,
+        location: Location { file: shared.layout.relative(path), offset: 0 },
+        tenant: None,
+        sequence_number: None,
+        expected: expected.to_owned(),
+        found: found.to_owned(),
+    }
+}
+
+/// Reads the unsealed log files into memory. They must be numbered without a gap.
+fn read_logs(
+    shared: &Shared,
+    state: &mut State,
+    sealed: u64,
+    logs: Vec<(u64, PathBuf)>,
+) -> Result<Vec<LogBytes>, OpenError> {
+    let mut read = Vec::new();
+    for ((number, path), expected) in logs.into_iter().zip(sealed + 1..) {
+        let finding = |check, expected: String, found: &str| ContainerFinding {
+            check,
+            ..section(shared, &path, &expected, found)
+        };
+        if number != expected {
+            let missing = shared.layout.log(expected);
+            let (expected, found) = (format!("log file {expected}"), format!("log file {number}"));
+            let finding = section(shared, &missing, &expected, &found);
+            state.findings.push(ContainerFinding { check: Check::Truncated, ..finding });
+            break;
+        }
+        let failed = |error| OpenError::io(format!("reading {} failed", path.display()), error);
+        let file = if shared.key.is_some() {
+            shared.files.open_for_writing(&path)
+        } else {
+            shared.files.open_for_reading(&path)
+        };
+        let file = Arc::new(file.map_err(failed)?);
+        // Through the handle: a living writer may remove the name at any moment.
+        let len = file.len().map_err(failed)?;
+        let bytes = file.read_at(0, len as usize).map_err(failed)?;
+        match LogHeader::decode(&bytes, &shared.store) {
+            Ok(header) if header.number == number => {
+                read.push(LogBytes { header, file, bytes, followed: false });
+            }
+            Ok(_) => {
+                let expected = format!("the header of log file {number}");
+                state.findings.push(finding(Check::Frame, expected, "another file's header"));
+                break;
+            }
+            Err(fault) => {
+                let cut = bytes.len() < SECTOR;
+                let check = if cut { Check::Truncated } else { Check::Frame };
+                let expected = "a readable log header".to_owned();
+                state.findings.push(finding(check, expected, fault.what));
+                break;
+            }
+        }
+    }
+    let has_frames = |log: &LogBytes| log.bytes.iter().skip(SECTOR).any(|byte| *byte != 0);
+    let last_with_frames = read.iter().rposition(has_frames);
+    for (place, log) in read.iter_mut().enumerate() {
+        log.followed = last_with_frames.is_some_and(|last| place < last);
+    }
+    Ok(read)
+}
+
+/// Replays the logs and sorts out how the last one ended.
+fn replay(
+    shared: &Shared,
+    state: &mut State,
+    loaded: &mut Loaded,
+    files: Vec<LogBytes>,
+) -> Result<(), OpenError> {
+    let head = loaded.head.clone();
+    let head_met = head.as_ref().is_some_and(|head| head.last_frame.frame == state.frame.frame);
+    let mut replay = Replay {
+        shared,
+        state,
+        head: head.as_ref(),
+        stop_at_head: loaded.report.living_writer,
+        head_met,
+    };
+    let damaged_before = !replay.state.findings.is_empty();
+    let mut damaged = false;
+    for log in files {
+        let empty = !log.followed && log.bytes.iter().skip(SECTOR).all(|byte| *byte == 0);
+        if empty
+            && (!loaded.logs.is_empty()
+                || loaded.prepared.is_some()
+                || !replay.state.segments.is_empty())
+        {
+            match loaded.prepared {
+                None => loaded.prepared = prepared(log),
+                // Made ahead, twice: the second one is made again when it is needed.
+                Some(_) => loaded.leftovers.push(log.file.path().to_owned()),
+            }
+            continue;
+        }
+        let ended = replay.log(&log);
+        let torn = match ended {
+            Ended::Clean => None,
+            Ended::Torn(bad) => Some(bad),
+            Ended::Damaged => {
+                damaged = true;
+                None
+            }
+        };
+        loaded.logs.push((log, torn));
+        if damaged {
+            break;
+        }
+    }
+    let met = replay.head_met;
+    if let Some(head) = head.filter(|_| !met && !damaged && !damaged_before) {
+        let place = head.last_frame;
+        let file = shared.layout.relative(&shared.layout.log(place.file));
+        let found = format!("an end after frame {}", state.frame.frame);
+        state.findings.push(ContainerFinding {
+            check: Check::Truncated,
+            location: Location { file, offset: place.end },
+            tenant: None,
+            sequence_number: None,
+            expected: format!("frame {} and {} records, as HEAD says", place.frame, head.records),
+            found,
+        });
+    }
+    Ok(())
+}
+
+fn prepared(log: LogBytes) -> Option<PreparedLog> {
+    let capacity = log.bytes.len() as u64;
+    let LogHeader { number, nonce } = log.header;
+    let file: DataFile = Arc::into_inner(log.file)?;
+    Some(PreparedLog { number, nonce, file, capacity })
+}
+
+/// Decides from the findings whether the store may be written.
+fn judge(state: &mut State, loaded: &mut Loaded) {
+    let report = &mut loaded.report;
+    report.unclean = !loaded.head.as_ref().is_some_and(|head| head.clean_stop);
+    // One bad block of HEAD is named, and the other one serves.
+    let fatal = |finding: &&ContainerFinding| {
+        finding.check != Check::Head || finding.location.file != Path::new("HEAD")
+    };
+    if let Some(finding) = state.findings.iter().find(fatal) {
+        let place = finding.location.file.display();
+        state.read_only = Some(format!("{} in {place}: {}", finding.check, finding.found));
+    } else if loaded.head.is_none() {
+        state.read_only = Some("neither block of HEAD can be read".to_owned());
+    }
+    report.findings = state.findings.clone();
+    report.read_only = state.read_only.clone();
+}
