@@ -28,6 +28,7 @@ mod shared;
 mod sizes;
 mod store;
 mod store_key;
+mod suspect;
 mod take_over;
 mod tree;
 mod verify;

@@ -15,8 +15,15 @@ pub struct ActiveRecord {
     /// Offset of its row in that file.
     pub offset: u64,
     pub len: u32,
+    /// [`signature_crc`] of the record: no hash covers its signature.
+    pub signature_crc: u32,
     pub leaf_hash: Hash,
     pub record_hash: Hash,
+}
+
+/// Checksum of a record's signature; 0 when it has none.
+pub fn signature_crc(signature: Option<&[u8]>) -> u32 {
+    signature.map_or(0, crc32c::crc32c)
 }
 
 /// Consecutive records of a ledger in one segment.

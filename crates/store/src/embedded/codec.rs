@@ -108,6 +108,16 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|_| self.malformed("text is not UTF-8"))
     }
 
+    /// Reads a CRC-32C over everything from `start` on.
+    pub fn crc_since(&mut self, start: usize) -> Result<(), Malformed> {
+        let covered = self.bytes.get(start..self.at).unwrap_or_default();
+        if self.u32()? == crc32c::crc32c(covered) {
+            Ok(())
+        } else {
+            Err(self.malformed("checksum does not match"))
+        }
+    }
+
     pub fn finish(&self) -> Result<(), Malformed> {
         if self.is_empty() { Ok(()) } else { Err(self.malformed("bytes left over")) }
     }
@@ -136,6 +146,24 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
+}
+
+/// Appends CRC-32C of everything from `start` on.
+pub fn put_crc(out: &mut Vec<u8>, start: usize) {
+    let crc = crc32c::crc32c(out.get(start..).unwrap_or_default());
+    put_u32(out, crc);
+}
+
+/// What stands before the CRC-32C at the end of a slice, which must fit.
+pub fn without_crc(bytes: &[u8]) -> Result<&[u8], Malformed> {
+    let (body, crc) = bytes
+        .split_last_chunk::<4>()
+        .ok_or(Malformed { what: "checksum missing", offset: bytes.len() })?;
+    if crc32c::crc32c(body) == u32::from_le_bytes(*crc) {
+        Ok(body)
+    } else {
+        Err(Malformed { what: "checksum does not match", offset: body.len() })
+    }
 }
 
 /// Maps a signed difference onto small unsigned numbers.

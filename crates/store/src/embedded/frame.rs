@@ -161,6 +161,17 @@ fn bad(file: &[u8], start: usize, nonce: Nonce, fault: Malformed) -> Found<'stat
     })
 }
 
+/// The payload of a frame that is not good, as far as its length can still be read. Nothing of it is
+/// to be believed.
+pub fn payload_of_bad(file: &[u8], start: usize) -> Option<&[u8]> {
+    let rest = file.get(start..)?;
+    let mut reader = Reader::new(rest);
+    reader.u32().ok()?;
+    reader.u64().ok()?;
+    let len = usize::try_from(reader.u64().ok()?).ok()?;
+    rest.get(HEADER_BYTES..HEADER_BYTES.checked_add(len)?)
+}
+
 /// Looks for the next good frame at or after `from`.
 pub fn find_good(file: &[u8], from: usize, nonce: Nonce) -> Option<usize> {
     (from..file.len()).step_by(SECTOR).find(|start| good(file, *start, nonce).is_ok())

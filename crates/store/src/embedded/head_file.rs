@@ -83,9 +83,11 @@ impl HeadState {
         let signature = Signature::from_bytes(reader.array::<SIGNATURE_BYTES>()?);
         key.verify(signed, &signature)
             .map_err(|_| reader.malformed("signature does not verify"))?;
-        let rest = reader.take(BLOCK_BYTES - reader.offset())?;
-        if rest.iter().any(|byte| *byte != 0) {
-            return Err(reader.malformed("bytes after the signature are not zero"));
+        let end = reader.offset();
+        let rest = reader.take(BLOCK_BYTES - end)?;
+        if let Some(at) = rest.iter().position(|byte| *byte != 0) {
+            let what = "bytes after the signature are not zero";
+            return Err(Malformed { what, offset: end + at });
         }
         reader.finish()?;
         Ok(state)

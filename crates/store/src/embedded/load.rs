@@ -88,10 +88,7 @@ pub fn load(
 
 /// Loads a directory that another process may be writing to. What is listed at one moment and
 /// read at the next may have been sealed in between; then it is loaded again.
-pub fn load_for_reading(
-    shared: &Shared,
-    key: &VerifyingKey,
-) -> Result<(State, Loaded), OpenError> {
+pub fn load_for_reading(shared: &Shared, key: &VerifyingKey) -> Result<(State, Loaded), OpenError> {
     for _ in 1..READ_ATTEMPTS {
         let living = living_writer(&shared.layout);
         let found = load(shared, key, living);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ledgerstone_proof::{EventId, Hash, SequenceNumber, TenantId, leaf_hash, sha256};
 
-use super::active::{ActiveRecord, SealedRun};
+use super::active::{ActiveRecord, SealedRun, signature_crc};
 use super::codec::Reader;
 use super::files::DataFile;
 use super::ids::{IdHash, RunFault};
@@ -144,6 +144,9 @@ fn active_record(
         .map_err(|error| io_error("a log file", error))?;
     let bad = |reason: &str| damaged(tenant, Some(number), reason);
     let row = decode_row(&mut Reader::new(&bytes)).map_err(|fault| bad(&fault.to_string()))?;
+    if signature_crc(row.signature.as_ref().map(|signed| signed.1)) != place.signature_crc {
+        return Err(bad("its signature is not the one that was written"));
+    }
     let record = StoredRecord {
         tenant: tenant.clone(),
         sequence_number: SequenceNumber::new(number).map_err(|_| bad("number out of range"))?,

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use ledgerstone_proof::{SequenceNumber, TenantId, leaf_hash, sha256};
 
-use super::active::{ActiveRecord, Ledger};
+use super::active::{ActiveRecord, Ledger, signature_crc};
 use super::files::DataFile;
 use super::frame::{BadFrame, Frame, PAYLOAD_OFFSET};
 use super::head_file::{FramePlace, HeadState};
 use super::log_file::{End, Frames, LogHeader};
 use super::payload::{Payload, PayloadRun};
 use super::shared::{Log, Shared, State};
+use super::suspect::first_changed_record;
 use crate::record::{Check, ContainerFinding, Location};
 
 /// How the replay of one log file ended.
@@ -78,7 +79,8 @@ impl Replay<'_> {
         let found = bad.reason.to_owned();
         let expected = format!("frame {}", self.state.frame.frame + 1);
         let check = if bad.cut_by_the_end { Check::Truncated } else { Check::Frame };
-        let finding = self.finding(log, check, bad.start as u64, expected, found);
+        let mut finding = self.finding(log, check, bad.start as u64, expected, found);
+        (finding.tenant, finding.sequence_number) = first_changed_record(&log.bytes, &bad).unzip();
         self.state.findings.push(finding);
         Ended::Damaged
     }
@@ -204,6 +206,7 @@ impl Replay<'_> {
                 log: log.header.number,
                 offset: payload_at + u64::from(row.place.offset),
                 len: row.place.len,
+                signature_crc: signature_crc(row.signature.as_ref().map(|signed| signed.1)),
                 leaf_hash: row.leaf_hash,
                 record_hash: *record_hash,
             });
@@ -233,15 +236,16 @@ impl Replay<'_> {
     }
 }
 
-struct RowFault {
+/// A record that does not match its hashes.
+pub struct RowFault {
     check: Check,
-    number: u64,
+    pub number: u64,
     expected: String,
     found: String,
 }
 
 /// Recomputes every hash of a run; answers the record hashes.
-fn check_rows(run: &PayloadRun<'_>) -> Result<Vec<ledgerstone_proof::Hash>, RowFault> {
+pub fn check_rows(run: &PayloadRun<'_>) -> Result<Vec<ledgerstone_proof::Hash>, RowFault> {
     let mut previous = run.previous_hash;
     let mut header = Vec::with_capacity(512);
     let mut hashes = Vec::with_capacity(run.rows.len());

@@ -12,6 +12,7 @@ mod reader;
 mod recompute;
 mod writer;
 
+pub use block::RAW_MAX;
 pub use directory::DirectoryEntry;
 pub use header::{SectionKind, SegmentHeader, list_digest};
 pub use inspect::inspect;

@@ -13,6 +13,7 @@ use super::payload::{Payload, PayloadRun};
 use super::read::io_error;
 use super::segment::{self, Segment, SegmentFault};
 use super::shared::Shared;
+use super::suspect::first_changed_record;
 use crate::contract::{Inspector, Part, PartContents, RunClaims, RunRecord};
 use crate::error::ReadError;
 use crate::record::{Check, ContainerFinding, Location};
@@ -124,16 +125,11 @@ fn inspect_log(
     inspector: &mut dyn Inspector,
 ) -> Result<(), ReadError> {
     let number = part.id & !LOG_PART;
-    let known = shared
-        .read()
-        .logs
-        .iter()
-        .find(|log| log.number == number)
-        .map(|log| KnownLog {
-            path: log.file.path().to_owned(),
-            file: log.file.clone(),
-            end: log.end,
-        });
+    let known = shared.read().logs.iter().find(|log| log.number == number).map(|log| KnownLog {
+        path: log.file.path().to_owned(),
+        file: log.file.clone(),
+        end: log.end,
+    });
     let Some(known) = known else {
         return inspect_sealed_meanwhile(shared, part, inspector);
     };
@@ -171,7 +167,13 @@ fn inspect_log(
             Err(End::Clean) => {
                 return broken_log(part, frames.offset(), "zeros instead of a frame", inspector);
             }
-            Err(End::Bad(bad)) => return broken_log(part, bad.start, bad.reason, inspector),
+            Err(End::Bad(bad)) => {
+                let mut finding = broken(part, bad.start, bad.reason);
+                (finding.tenant, finding.sequence_number) =
+                    first_changed_record(bytes, &bad).unzip();
+                inspector.finding(finding);
+                return Ok(());
+            }
         }
     }
 }
@@ -202,15 +204,19 @@ fn broken_log(
     found: &str,
     inspector: &mut dyn Inspector,
 ) -> Result<(), ReadError> {
-    inspector.finding(ContainerFinding {
+    inspector.finding(broken(part, offset, found));
+    Ok(())
+}
+
+fn broken(part: &Part, offset: usize, found: &str) -> ContainerFinding {
+    ContainerFinding {
         check: Check::Frame,
         location: Location { file: part.location.file.clone(), offset: offset as u64 },
         tenant: None,
         sequence_number: None,
         expected: "the frame that was written".to_owned(),
         found: found.to_owned(),
-    });
-    Ok(())
+    }
 }
 
 fn show(run: &PayloadRun<'_>, offset: u64, inspector: &mut dyn Inspector) {

@@ -1,19 +1,21 @@
 //! The one writer: checks a batch against the heads, writes its frame, syncs, and shows it.
 
 use std::collections::hash_map::Entry;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::IngestedAt;
 
-use super::active::{ActiveRecord, Ledger};
+use super::active::{ActiveRecord, Ledger, signature_crc};
 use super::files::DataFile;
 use super::frame::{self, Nonce, PAYLOAD_MAX, SECTOR};
 use super::head_file::FramePlace;
 use super::head_keeper::write_head;
 use super::payload::{self, RowPlace};
 use super::prepare::PreparedLog;
+use super::segment::RAW_MAX;
 use super::shared::{Log, Shared, State, lock};
 use crate::batch::{Batch, LedgerAppend, SourceName, SourcePosition};
 use crate::error::{AppendError, Moved};
@@ -70,13 +72,10 @@ pub fn append(shared: &Shared, batch: &Batch) -> Result<(), AppendError> {
     if batch_is_empty(batch) {
         return Ok(());
     }
-    let estimate = estimate(batch);
-    if estimate > PAYLOAD_MAX {
-        let reason = format!("a batch may take {PAYLOAD_MAX} bytes, this one takes {estimate}");
-        return Err(AppendError::Unavailable { code: ErrorCode::InputTooLarge, reason });
-    }
+    let estimate = check_size(batch)?;
     make_room(shared, writer, batch, estimate)?;
     let rows = encode(shared, writer, batch);
+    secure_room(writer)?;
     if let Err(error) = commit(writer) {
         let reason = format!("writing the log failed: {error}");
         poison(shared, &reason);
@@ -142,6 +141,26 @@ fn check(shared: &Shared, batch: &Batch) -> Result<(), AppendError> {
         }
     }
     Ok(())
+}
+
+/// Refuses what could not be read back from a frame or a segment; answers the payload's size,
+/// estimated from above but for the positions that the first frame of a file repeats.
+fn check_size(batch: &Batch) -> Result<usize, AppendError> {
+    let estimate = estimate(batch);
+    if estimate > PAYLOAD_MAX {
+        return Err(too_large("a batch", PAYLOAD_MAX, estimate));
+    }
+    let contents =
+        batch.ledgers.iter().flat_map(|ledger| &ledger.records).map(|record| record.content.len());
+    match contents.max().filter(|longest| *longest > RAW_MAX) {
+        Some(longest) => Err(too_large("a content", RAW_MAX, longest)),
+        None => Ok(estimate),
+    }
+}
+
+fn too_large(what: &str, limit: usize, found: usize) -> AppendError {
+    let reason = format!("{what} may take {limit} bytes, this one takes {found}");
+    AppendError::Unavailable { code: ErrorCode::InputTooLarge, reason }
 }
 
 /// An upper bound of the payload's size.
@@ -250,6 +269,32 @@ fn encode(shared: &Shared, writer: &mut Writer, batch: &Batch) -> Vec<RowPlace> 
     rows
 }
 
+/// A frame beyond what was written ahead gets its room before it is written, so that a full disk
+/// refuses the batch and does not end the store.
+fn secure_room(writer: &mut Writer) -> Result<(), AppendError> {
+    if writer.buffer.len() > PAYLOAD_MAX {
+        return Err(too_large("a batch", PAYLOAD_MAX, writer.buffer.len()));
+    }
+    let end = writer.end + writer.buffer.len() as u64;
+    if end <= writer.capacity {
+        return Ok(());
+    }
+    let file = &writer.file;
+    let made = file.fill_with_zeros(writer.capacity, end).and_then(|()| file.sync_all());
+    if let Err(error) = made {
+        // Best effort: what is left of the zeros is written over or ignored.
+        drop(file.set_len(writer.capacity));
+        let reason = format!("the log file cannot be made longer: {error}");
+        let code = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ErrorCode::DiskFull,
+            _ => ErrorCode::StorageFailed,
+        };
+        return Err(AppendError::Unavailable { code, reason });
+    }
+    writer.capacity = end;
+    Ok(())
+}
+
 /// THE commit point: when this returns, the batch is durable.
 fn commit(writer: &mut Writer) -> std::io::Result<()> {
     writer.file.write_all_at(&writer.buffer, writer.end)?;
@@ -334,6 +379,7 @@ fn add_run<'a>(
             log: log.number,
             offset: payload_at + u64::from(row.offset),
             len: row.len,
+            signature_crc: signature_crc(record.signature.as_ref().map(|signed| &*signed.bytes)),
             leaf_hash: record.leaf_hash,
             record_hash: record.record_hash,
         });

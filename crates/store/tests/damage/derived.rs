@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use ledgerstone_store::LedgerStore;
 use ledgerstone_store::conformance::oracle::assert_holds;
 use ledgerstone_store::embedded::Mode;
 use ledgerstone_testkit::SeededEntropy;
@@ -21,7 +20,7 @@ fn derived(place: &Place) -> Vec<PathBuf> {
 }
 
 /// Reading is exact whatever became of the derived files, and a writer makes them anew.
-fn assert_not_believed(mut place: Place, what: &str) {
+fn assert_not_believed(place: &mut Place, what: &str) {
     let reader = place.open(Mode::Read).unwrap();
     assert_holds(&reader, &place.chain);
     drop(reader);
@@ -32,18 +31,21 @@ fn assert_not_believed(mut place: Place, what: &str) {
     assert_holds(&store, &place.chain);
     store.close().unwrap();
     drop(store);
-    place.assert_sound_and_goes_on();
+    let reader = place.open(Mode::Read).unwrap();
+    assert_holds(&reader, &place.chain);
 }
 
 #[test]
 fn missing_derived_files_are_made_again() {
     let original = Place::stopped("missing");
-    for file in derived(&original) {
-        let place = original.copy("one-missing");
+    // Indexes are all alike: every fourth stands for the others.
+    let some = |(number, file): &(usize, PathBuf)| !file.starts_with("segments") || number % 4 == 0;
+    for (_, file) in derived(&original).into_iter().enumerate().filter(some) {
+        let mut place = original.copy("one-missing");
         std::fs::remove_file(place.path(&file)).unwrap();
-        assert_not_believed(place, &file.to_string_lossy());
+        assert_not_believed(&mut place, &file.to_string_lossy());
     }
-    let place = original.copy("all-missing");
+    let mut place = original.copy("all-missing");
     for folder in ["ids", "heads", "tiles"] {
         std::fs::remove_dir_all(place.path(folder)).unwrap();
     }
@@ -58,7 +60,8 @@ fn missing_derived_files_are_made_again() {
     for index in original.files("segments", "idx") {
         assert_eq!(place.read_file(&index), original.read_file(&index), "made again as it was");
     }
-    assert_not_believed(place, "all");
+    assert_not_believed(&mut place, "all");
+    place.assert_sound_and_goes_on();
 }
 
 /// Bytes changed at random places, ranges zeroed, files cut: each derived file, several ways.
@@ -68,12 +71,12 @@ fn damaged_derived_files_are_noticed() {
     let entropy = SeededEntropy::new(41);
     for file in derived(&original) {
         // Indexes are all alike: a few stand for the others.
-        if file.starts_with("segments") && entropy.below(4) > 0 {
+        if file.starts_with("segments") && entropy.below(6) > 0 {
             continue;
         }
         let good = original.read_file(&file);
         for way in 0..6 {
-            let place = original.copy("damaged-one");
+            let mut place = original.copy("damaged-one");
             let at = entropy.below(good.len() as u64) as usize;
             place.change(&file, |bytes| match way {
                 0 | 1 => bytes[at] ^= 1 << entropy.below(8),
@@ -82,7 +85,7 @@ fn damaged_derived_files_are_noticed() {
                 4 => bytes.extend_from_slice(&good),
                 _ => bytes.fill(0xa5),
             });
-            assert_not_believed(place, &format!("{} way {way}", file.display()));
+            assert_not_believed(&mut place, &format!("{} way {way}", file.display()));
         }
     }
 }
@@ -103,7 +106,7 @@ fn pages_that_changed_places_are_noticed() {
         let (first, second) = bytes[4096..].split_at_mut(4096);
         first.swap_with_slice(&mut second[..4096]);
     });
-    assert_not_believed(place, "pages");
+    assert_not_believed(&mut place, "pages");
 }
 
 /// Derived files of another store, and of another place in the same store.
@@ -115,18 +118,19 @@ fn foreign_derived_files_are_noticed() {
     foreign.fill(&store, 11);
     drop(store);
     let (own, others) = (derived(&original), derived(&foreign));
-    let all = original.copy("all-foreign");
+    let mut all = original.copy("all-foreign");
     for file in &own {
         let twin = others.iter().find(|other| other == &file).unwrap_or(&others[0]);
         all.write_file(file, &foreign.read_file(twin));
     }
-    assert_not_believed(all, "all foreign");
-    let moved = original.copy("moved");
+    assert_not_believed(&mut all, "all foreign");
+    all.assert_sound_and_goes_on();
+    let mut moved = original.copy("moved");
     moved.write_file(&own[2], &original.read_file(&own[5]));
-    assert_not_believed(moved, "the index of another segment");
-    let manifest = original.copy("manifest");
+    assert_not_believed(&mut moved, "the index of another segment");
+    let mut manifest = original.copy("manifest");
     manifest.write_file("ids/MANIFEST", &foreign.read_file("ids/MANIFEST"));
-    assert_not_believed(manifest, "a foreign manifest");
+    assert_not_believed(&mut manifest, "a foreign manifest");
 }
 
 /// Files that the store does not know are left alone.

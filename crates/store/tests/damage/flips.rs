@@ -138,7 +138,7 @@ fn a_flip_behind_the_last_frame_costs_no_record() {
         for log in original.files("log", "log") {
             let good = original.read_file(&log);
             let end = *frame_borders(&good).last().unwrap();
-            for at in (end..good.len()).step_by(373) {
+            for at in (end..good.len()).step_by(1_021) {
                 let mut place = original.copy("behind");
                 place.change(&log, |bytes| bytes[at] ^= 8);
                 let observed = Observed::of(&place);

@@ -19,7 +19,7 @@ const BLOCK: usize = 4096;
 fn one_bad_block_is_named_and_healed() {
     for original in [Place::crashed("one-block"), Place::stopped("one-block-stopped")] {
         for block in 0..2 {
-            for at in [0, 9, 30, 60, 140, 200, 511, 512, 4095] {
+            for at in [0, 9, 60, 200, 511, 4095] {
                 let mut place = original.copy("bad-block");
                 place.change("HEAD", |bytes| bytes[block * BLOCK + at] ^= 4);
                 let observed = Observed::of(&place);
@@ -127,14 +127,13 @@ fn after_an_idle_moment_head_is_at_the_end_of_the_log() {
     place.write(&store, 3);
     let (log, borders) = place.last_log();
     let [.., last, end] = borders[..] else { panic!("no frame") };
-    let covered = |block: &[u8]| u64::from_le_bytes(block[53..61].try_into().unwrap());
-    wait_for("HEAD to reach the end of the log", || {
+    wait_for("HEAD to rest at the end of the log", || {
         let head = place.read_file("HEAD");
-        covered(&head).max(covered(&head[BLOCK..])) == end as u64
+        std::thread::sleep(Duration::from_millis(80));
+        let newest = if counter(&head) > counter(&head[BLOCK..]) { 0 } else { BLOCK };
+        let covered = u64::from_le_bytes(head[newest + 53..newest + 61].try_into().unwrap());
+        covered == end as u64 && place.read_file("HEAD") == head
     });
-    let written = place.read_file("HEAD");
-    std::thread::sleep(Duration::from_millis(100));
-    assert_eq!(place.read_file("HEAD"), written, "an idle store writes nothing");
     drop(store);
     assert_holds(&place.open(Mode::Read).unwrap(), &place.chain);
     // The last frame can now not be taken for a torn one, nor be cut unseen.

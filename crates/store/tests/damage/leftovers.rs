@@ -1,4 +1,4 @@
-//! What a crash leaves half done: files written beside, a segment next to its log, spare blocks.
+//! What a crash leaves half done: files written beside, a segment next to its log.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -154,16 +154,13 @@ fn a_half_written_segment() {
 }
 
 #[test]
-fn a_log_file_being_made_and_spare_blocks() {
+fn a_log_file_being_made() {
     let zeroing = |op, path: &Path| {
         op == FileOp::Write
             && extension_is(path, "tmp")
             && path.parent().is_some_and(|p| p.ends_with("log"))
     };
     let (photographs, all) = photographs("log-tmp", zeroing);
-    assert_all_go_on(photographs, &all);
-    let spared = |op, path: &Path| op == FileOp::Rename && path.ends_with("spare");
-    let (photographs, all) = self::photographs("spare", spared);
     assert_all_go_on(photographs, &all);
 }
 
@@ -174,7 +171,6 @@ fn garbage_under_names_of_half_made_files_is_removed() {
     for name in ["log/000000000999.tmp", "segments/0000000000000999.1.seg.tmp", "ids/x.tmp"] {
         place.write_file(name, b"garbage");
     }
-    place.write_file("log/spare", b"garbage");
     place.write_file("HEAD.tmp", b"garbage");
     place.assert_sound_and_goes_on();
 }

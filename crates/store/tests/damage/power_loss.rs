@@ -13,6 +13,7 @@ use ledgerstone_store::embedded::{EmbeddedStore, Mode};
 use ledgerstone_testkit::TestDirectory;
 
 use crate::place::{Place, next_batch, options};
+use crate::torn::{Unacknowledged, unacknowledged};
 use crate::volatile_disk::{Image, VolatileDisk};
 
 /// Set to anything, more batches are written and more images drawn.
@@ -93,14 +94,7 @@ fn a_new_directory_survives_power_loss() {
 /// The power fails again while a crashed directory is opened, with a torn frame at its end.
 #[test]
 fn a_crashed_directory_survives_power_loss_again() {
-    let mut place = Place::crashed("power-again");
-    let store = place.open(Mode::Write).unwrap();
-    place.write(&store, 2);
-    let mut unknown = place.chain.clone();
-    store.append(unknown.batch().events(&tenant("acme"), 6).build()).unwrap();
-    drop(store);
-    let (log, borders) = place.last_log();
-    let end = *borders.last().unwrap();
+    let Unacknowledged { place, log, end, .. } = unacknowledged("power-again");
     place.change(&log, |bytes| bytes[end - 512..end].fill(0));
     write_and_judge(place, 2, batches() / 2);
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::sha256;
 use ledgerstone_store::conformance::ChainBuilder;
+use ledgerstone_store::conformance::builder::tenant;
 use ledgerstone_store::conformance::oracle::assert_holds;
 use ledgerstone_store::embedded::Mode;
 use ledgerstone_store::{Check, LedgerStore};
@@ -13,25 +14,29 @@ use crate::observed::Observed;
 use crate::place::{Place, next_batch};
 
 /// A crashed directory whose last frame was never acknowledged, and where that frame lies.
-struct Unacknowledged {
-    place: Place,
-    log: std::path::PathBuf,
-    start: usize,
-    end: usize,
+pub struct Unacknowledged {
+    pub place: Place,
+    pub log: std::path::PathBuf,
+    pub start: usize,
+    pub end: usize,
 }
 
-fn unacknowledged(name: &str) -> Unacknowledged {
-    let mut place = Place::crashed(name);
+pub fn unacknowledged(name: &str) -> Unacknowledged {
+    let mut place = Place::new(name, 7);
+    let store = place.create();
+    place.fill(&store, 11);
+    drop(store);
     let store = place.open(Mode::Write).unwrap();
-    place.write(&store, 3);
     let mut unknown: ChainBuilder = place.chain.clone();
-    // Long enough that the frame has sectors besides the first and the last.
-    let batch = unknown.batch().events(&ledgerstone_store::conformance::builder::tenant("acme"), 9);
-    store.append(batch.build()).unwrap();
+    // Long enough that the frame has sectors besides the first and the last, and few enough that
+    // it still goes into the same log file.
+    let text = "a longer event ".repeat(40);
+    let batch = unknown.batch().event_saying(&tenant("acme"), &text);
+    store.append(batch.event_saying(&tenant("other"), &text).build()).unwrap();
     drop(store);
     let (log, borders) = place.last_log();
-    let [.., start, end] = borders[..] else { panic!("no frame in {}", log.display()) };
-    assert!(end - start >= 3 * 512);
+    let [_, .., start, end] = borders[..] else { panic!("no frame in {}", log.display()) };
+    assert!(end - start >= 3 * 512 && start > 512);
     Unacknowledged { place, log, start, end }
 }
 

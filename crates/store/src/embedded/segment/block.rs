@@ -4,7 +4,9 @@ use ledgerstone_proof::{EventId, IngestedAt, KeyId, Kind};
 
 use zstd::bulk::{Compressor, Decompressor};
 
-use crate::embedded::codec::{Malformed, Reader, put_bytes, put_varint, unzigzag, zigzag};
+use crate::embedded::codec::{
+    Malformed, Reader, put_bytes, put_crc, put_varint, unzigzag, without_crc, zigzag,
+};
 use crate::embedded::payload::{kind_byte, read_kind};
 
 /// Contents of a block are gathered up to this many bytes before compression.
@@ -159,11 +161,13 @@ fn write_uuid(bytes: &[u8; 16], out: &mut [u8; 36]) {
     }
 }
 
-/// Writes the signatures of a block; nothing at all when there are none.
+/// Writes the signatures of a block and a checksum, because no hash of a record covers them;
+/// nothing at all when there are none.
 pub fn encode_signatures(signatures: &[Option<(u64, &[u8])>], out: &mut Vec<u8>) {
     if signatures.iter().all(Option::is_none) {
         return;
     }
+    let start = out.len();
     for signature in signatures {
         match signature {
             Some((key, bytes)) => {
@@ -173,6 +177,7 @@ pub fn encode_signatures(signatures: &[Option<(u64, &[u8])>], out: &mut Vec<u8>)
             None => put_varint(out, 0),
         }
     }
+    put_crc(out, start);
 }
 
 /// Reads the signatures of a block of `count` records.
@@ -184,7 +189,7 @@ pub fn decode_signatures<'a>(
     if bytes.is_empty() {
         return Ok(vec![None; count]);
     }
-    let mut reader = Reader::new(bytes);
+    let mut reader = Reader::new(without_crc(bytes)?);
     let mut signatures = Vec::with_capacity(count);
     for _ in 0..count {
         let signature = match reader.varint()?.checked_sub(1) {
@@ -245,5 +250,10 @@ mod tests {
         let read = decode_signatures(&out, 2, &keys).unwrap();
         assert_eq!(read, vec![None, Some((&keys[0], &[7_u8; 64][..]))]);
         assert_eq!(decode_signatures(&[], 2, &keys).unwrap(), vec![None, None]);
+        for at in 0..out.len() {
+            let mut bad = out.clone();
+            bad[at] ^= 4;
+            assert!(decode_signatures(&bad, 2, &keys).is_err(), "byte {at}");
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use ledgerstone_proof::{Hash, TenantId};
 
-use crate::embedded::codec::{Malformed, Reader, put_bytes, put_hash, put_varint};
+use super::header::{SectionKind, SegmentHeader};
+use crate::embedded::codec::{Malformed, Reader, put_bytes, put_crc, put_hash, put_varint};
 use crate::embedded::payload::read_tenant;
 
 /// One ledger's records in a segment.
@@ -47,13 +48,19 @@ impl Span {
         put_varint(out, self.len);
     }
 
+    fn lies_in(self, header: &SegmentHeader, kind: SectionKind) -> bool {
+        self.offset.checked_add(self.len).is_some_and(|end| end <= header.section(kind).len)
+    }
+
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(Self { offset: reader.varint()?, len: reader.varint()? })
     }
 }
 
 impl DirectoryEntry {
+    /// Appends the entry and a checksum of its own: entries are read one by one, too.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        let start = out.len();
         put_bytes(out, self.tenant.as_str().as_bytes());
         put_varint(out, self.first);
         put_varint(out, self.records);
@@ -73,9 +80,11 @@ impl DirectoryEntry {
             block.contents.put(out);
             block.signatures.put(out);
         }
+        put_crc(out, start);
     }
 
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let start = reader.offset();
         let tenant = read_tenant(reader)?;
         let first = reader.varint()?;
         let records = reader.varint()?;
@@ -99,6 +108,7 @@ impl DirectoryEntry {
                 signatures: Span::read(reader)?,
             });
         }
+        reader.crc_since(start)?;
         Ok(Self {
             tenant,
             first,
@@ -112,13 +122,38 @@ impl DirectoryEntry {
         })
     }
 
+    /// Checks that everything the entry speaks of lies within the segment, so that nobody who
+    /// reads through it has to count carefully.
+    pub fn check_bounds(&self, header: &SegmentHeader) -> Result<(), Malformed> {
+        let end = self.first_local.checked_add(self.records);
+        let counted =
+            self.blocks.iter().try_fold(0_u64, |records, block| records.checked_add(block.records));
+        let spans_fit = self.blocks.iter().all(|block| {
+            block.headers.lies_in(header, SectionKind::Headers)
+                && block.contents.lies_in(header, SectionKind::Contents)
+                && block.signatures.lies_in(header, SectionKind::Signatures)
+        });
+        let numbers_fit = self.first.checked_add(self.records).is_some_and(|end| end <= 1 << 53);
+        let records_fit = end.is_some_and(|end| end <= header.records);
+        if records_fit && counted == Some(self.records) && spans_fit && numbers_fit {
+            Ok(())
+        } else {
+            Err(Malformed { what: "directory entry outside of its segment", offset: 0 })
+        }
+    }
+
     /// All entries of a directory section, each with its offset in the section.
-    pub fn decode_all(section: &[u8]) -> Result<Vec<(u64, Self)>, Malformed> {
+    pub fn decode_all(
+        section: &[u8],
+        header: &SegmentHeader,
+    ) -> Result<Vec<(u64, Self)>, Malformed> {
         let mut reader = Reader::new(section);
         let mut entries = Vec::new();
         while !reader.is_empty() {
             let offset = reader.offset() as u64;
-            entries.push((offset, Self::decode(&mut reader)?));
+            let entry = Self::decode(&mut reader)?;
+            entry.check_bounds(header)?;
+            entries.push((offset, entry));
         }
         Ok(entries)
     }

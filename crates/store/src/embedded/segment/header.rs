@@ -142,6 +142,12 @@ impl SegmentHeader {
         if reader.hash()? != sha256(covered) {
             return Err(reader.malformed("segment header does not match its SHA-256"));
         }
+        let hashes = header.records.checked_mul(32);
+        let fits = |kind| hashes == Some(header.section(kind).len);
+        let end = header.first_ordinal.checked_add(header.records);
+        if end.is_none() || !fits(SectionKind::ContentHashes) || !fits(SectionKind::LeafHashes) {
+            return Err(reader.malformed("number of records does not fit the sections"));
+        }
         Ok(header)
     }
 

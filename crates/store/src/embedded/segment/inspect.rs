@@ -27,7 +27,7 @@ pub fn inspect(
         contents_offset: segment.header().section(SectionKind::Contents).offset,
     };
     let directory = checked(segment, SectionKind::Directory, location, inspector)?;
-    let entries = match DirectoryEntry::decode_all(&directory) {
+    let entries = match DirectoryEntry::decode_all(&directory, segment.header()) {
         Ok(entries) => entries,
         Err(fault) => {
             inspector.finding(unreadable(location, SectionKind::Directory, &fault.to_string()));
@@ -41,7 +41,8 @@ pub fn inspect(
             (Vec::new(), 0)
         }
     };
-    let total: u64 = entries.iter().map(|(_, entry)| entry.records).sum();
+    let counts = entries.iter().map(|(_, entry)| entry.records);
+    let total = counts.fold(0_u64, u64::saturating_add);
     if total != segment.header().records {
         let found = format!("{total} records in the directory");
         inspector.finding(unreadable(location, SectionKind::Directory, &found));

@@ -96,18 +96,20 @@ impl Segment {
 
     /// The directory, checked.
     pub fn directory(&self) -> Result<Vec<(u64, DirectoryEntry)>, SegmentFault> {
-        Ok(DirectoryEntry::decode_all(&self.section(SectionKind::Directory)?)?)
+        Ok(DirectoryEntry::decode_all(&self.section(SectionKind::Directory)?, &self.header)?)
     }
 
-    /// One directory entry, by its offset. Its bytes are not checked as such: whatever is read
-    /// through it is checked against the leaf hashes.
+    /// One directory entry, by its offset, checked by its own checksum.
     pub fn entry(&self, offset: u64) -> Result<DirectoryEntry, SegmentFault> {
         let section = self.header.section(SectionKind::Directory);
         let mut len = 4096.min(section.len.saturating_sub(offset));
         loop {
             let bytes = self.piece(SectionKind::Directory, Span { offset, len })?;
             match DirectoryEntry::decode(&mut Reader::new(&bytes)) {
-                Ok(entry) => return Ok(entry),
+                Ok(entry) => {
+                    entry.check_bounds(&self.header)?;
+                    return Ok(entry);
+                }
                 Err(fault) if offset + len >= section.len => return Err(fault.into()),
                 Err(_) => len = (len * 8).min(section.len - offset),
             }
@@ -232,8 +234,13 @@ impl Segment {
         let bytes = self.section(SectionKind::CommitOrder)?;
         let mut reader = Reader::new(&bytes);
         let mut runs = Vec::new();
+        let mut left = self.header.records;
         while !reader.is_empty() {
-            runs.push((reader.varint()? as usize, reader.varint()?));
+            let (place, count) = (reader.varint()? as usize, reader.varint()?);
+            left = left
+                .checked_sub(count)
+                .ok_or_else(|| reader.malformed("more records than the segment holds"))?;
+            runs.push((place, count));
         }
         Ok(runs)
     }
@@ -278,6 +285,9 @@ pub fn read_keys(section: &[u8]) -> Result<(Vec<KeyId>, u64), Malformed> {
         let text = reader.str()?;
         keys.push(KeyId::parse(text).ok_or_else(|| reader.malformed("bad key id"))?);
     }
+    if !section.is_empty() {
+        reader.crc_since(0)?;
+    }
     Ok((keys, reader.offset() as u64))
 }
 
@@ -287,7 +297,8 @@ pub fn unpack(
     packed: &[u8],
     columns: &[Columns],
 ) -> Result<Vec<u8>, SegmentFault> {
-    let raw: u64 = columns.iter().filter_map(|columns| columns.content_len).sum();
+    let lens = columns.iter().filter_map(|columns| columns.content_len);
+    let raw = lens.fold(0_u64, u64::saturating_add);
     let broken = |what| SegmentFault::Malformed(Malformed { what, offset: 0 });
     if raw > RAW_MAX as u64 {
         return Err(broken("contents larger than allowed"));

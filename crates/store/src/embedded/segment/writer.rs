@@ -12,7 +12,7 @@ use super::directory::{BlockEntry, DirectoryEntry, Span};
 use super::header::{Section, SectionKind, SegmentHeader};
 use crate::batch::{AnchoredRound, SourceName, SourcePosition};
 use crate::embedded::StoreId;
-use crate::embedded::codec::{put_bytes, put_hash, put_varint};
+use crate::embedded::codec::{put_bytes, put_crc, put_hash, put_varint};
 use crate::embedded::files::Files;
 use crate::embedded::payload::{Row, put_anchored, put_checkpoint};
 use crate::record::{KeyGeneration, StoredCheckpoint};
@@ -232,6 +232,7 @@ impl Builder<'_> {
         for key in &self.keys {
             put_bytes(&mut out, key.as_str().as_bytes());
         }
+        put_crc(&mut out, 0);
         out.append(&mut self.signatures);
         out
     }
