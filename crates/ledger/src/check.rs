@@ -1,0 +1,343 @@
+//! The verifier: everything a store holds, recomputed from its bytes and held against everything that
+//! was ever signed.
+//!
+//! There is one verifier, for the command, for the server, and at the end of every test that writes.
+//! Parts of the store are read in parallel; what they hold of each ledger is joined in order; trees
+//! are compared with checkpoints and anchors at the end. It believes nothing that the store derives.
+
+mod anchors;
+mod checkpoints;
+mod context;
+mod interval;
+mod key_history;
+mod options;
+mod part;
+mod report;
+mod signatures;
+mod stretch;
+mod verdicts;
+mod walk;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use ledgerstone_model::ErrorCode;
+use ledgerstone_model::system::{KeyUse, PublicKey};
+use ledgerstone_proof::{Checkpoint, Note, TenantId};
+use ledgerstone_store::{Check, LedgerStore, Part, ReadError};
+
+use anchors::Anchors;
+use checkpoints::{Kept, Known, check_kept, check_known};
+use context::Context;
+use part::{PartCheck, PartResult};
+use signatures::RecordKeys;
+use walk::Walk;
+
+use crate::history::{SystemHistory, read_genesis};
+
+pub use options::{Level, Progress, Scope, TrustedKeys, VerifiedHead, VerifyOptions};
+pub use report::{Finding, KeySource, LedgerReport, Report};
+
+/// Verifies a store. The error is that it could not be read at all; everything that is wrong with it
+/// is in the report.
+pub fn verify(
+    store: &dyn LedgerStore,
+    options: &VerifyOptions,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Report, ReadError> {
+    let (parts, containers) = store.parts()?;
+    let total = parts.iter().map(|part| part.records).sum();
+    let mut report = Report::begin(options);
+    report.add_all(containers.into_iter().map(Finding::of_container));
+    let ledgers = store.ledgers()?;
+    let system = SystemHistory::read_what_can_be_read(store);
+    let mut context = Context::new(store, options, progress, total);
+    let mut evidence = Evidence::collect(&parts, &ledgers, &context);
+    context.want(evidence.sizes());
+    if let Some(system) = &system {
+        context.set_record_keys(record_keys(system));
+    }
+    let mut walks = begin_walks(ledgers, &context);
+    read_parts(&context, &parts, |result| {
+        report.records_checked += result.records;
+        report.signatures_checked += result.signatures;
+        let mut findings = result.findings;
+        for stretch in result.stretches {
+            let walk = walks
+                .entry(stretch.tenant.clone())
+                .or_insert_with_key(|tenant| Walk::begin(tenant.clone(), options));
+            walk.take(stretch, &mut findings);
+        }
+        evidence.check_anchors(&mut walks, &context, &mut findings);
+        report.add_all(findings);
+    });
+    let mut findings = Vec::new();
+    for walk in walks.values_mut() {
+        walk.finish(&context, system.as_ref(), &mut findings);
+        walk.compare_since(&context, &mut findings);
+    }
+    evidence.check_anchors(&mut walks, &context, &mut findings);
+    evidence.conclude(&walks, &context, &mut report, &mut findings);
+    report.add_all(findings);
+    report.findings.sort_by(|left, right| {
+        (&left.tenant, left.sequence_number).cmp(&(&right.tenant, right.sequence_number))
+    });
+    report.ledgers.sort_by(|left, right| left.tenant.cmp(&right.tenant));
+    Ok(report)
+}
+
+fn begin_walks(ledgers: Vec<TenantId>, context: &Context<'_>) -> HashMap<TenantId, Walk> {
+    let wanted = ledgers.into_iter().filter(|tenant| context.wants(tenant));
+    wanted.map(|tenant| (tenant.clone(), Walk::begin(tenant, context.options()))).collect()
+}
+
+/// Every record key that `_system` names.
+fn record_keys(history: &SystemHistory) -> RecordKeys {
+    let keys = history.keys().iter().filter(|period| period.usage == KeyUse::Record);
+    keys.filter_map(|period| match &period.key {
+        PublicKey::Ed25519(key) => Some((period.key.key_id(), *key)),
+        _ => None,
+    })
+    .collect()
+}
+
+/// Reads the parts on several threads and hands the results over in the order of the parts.
+fn read_parts(context: &Context<'_>, parts: &[Part], mut take: impl FnMut(PartResult)) {
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..context.options().threads.clamp(1, parts.len().max(1)) {
+            let sender = sender.clone();
+            let next = &next;
+            scope.spawn(move || {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(part) = parts.get(at) else { return };
+                    if sender.send((at, read_part(context, part))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut early = BTreeMap::new();
+        let mut wanted = 0;
+        for (at, result) in receiver {
+            early.insert(at, result);
+            while let Some(result) = early.remove(&wanted) {
+                take(result);
+                wanted += 1;
+            }
+        }
+    });
+}
+
+fn read_part(context: &Context<'_>, part: &Part) -> PartResult {
+    let mut check = PartCheck::new(context, part);
+    if let Err(error) = context.store().inspect(part, &mut check) {
+        let file = part.location.file.to_string_lossy();
+        let finding = Finding::new(Check::Frame, "the part could not be read");
+        check.add(finding.in_file(&file, part.location.offset).values("its records", error));
+    }
+    check.finish()
+}
+
+/// What was signed, and is to be held against the ledgers.
+struct Evidence {
+    kept: HashMap<TenantId, Vec<Kept>>,
+    anchors: Anchors,
+    known: Vec<Known>,
+    unreadable: Vec<Finding>,
+    sizes: Vec<(TenantId, u64)>,
+}
+
+impl Evidence {
+    fn collect(parts: &[Part], ledgers: &[TenantId], context: &Context<'_>) -> Self {
+        let mut evidence = Self {
+            kept: HashMap::new(),
+            anchors: Anchors::default(),
+            known: Vec::new(),
+            unreadable: Vec::new(),
+            sizes: Vec::new(),
+        };
+        for part in parts {
+            let file = part.location.file.to_string_lossy();
+            for stored in &part.contents.checkpoints {
+                evidence.sizes.push((stored.tenant.clone(), stored.size));
+                let kept = Kept { stored: stored.clone(), file: file.clone().into_owned() };
+                evidence.kept.entry(stored.tenant.clone()).or_default().push(kept);
+            }
+            for round in &part.contents.anchored {
+                evidence.sizes.extend(round.sizes.iter().cloned());
+                evidence.anchors.add_round(round.anchor, round.sizes.clone(), &file);
+            }
+        }
+        let since = &context.options().since;
+        evidence.sizes.extend(since.iter().map(|since| (since.tenant.clone(), since.size)));
+        evidence.collect_known(ledgers, context);
+        evidence
+    }
+
+    fn collect_known(&mut self, ledgers: &[TenantId], context: &Context<'_>) {
+        let notes = &context.options().known;
+        if notes.is_empty() {
+            return;
+        }
+        let origin = |tenant: &TenantId| {
+            let (genesis, _) = read_genesis(context.store(), tenant).ok()??;
+            Some((genesis.origin(), tenant.clone()))
+        };
+        let origins: HashMap<String, TenantId> = ledgers.iter().filter_map(origin).collect();
+        for note in notes {
+            let body =
+                Note::parse(note.as_bytes()).map_err(|error| error.to_string()).and_then(|note| {
+                    Checkpoint::parse_body(note.text()).map_err(|error| error.to_string())
+                });
+            match body {
+                Ok(body) => {
+                    let tenant = origins.get(body.origin()).cloned();
+                    let size = body.size().value();
+                    self.sizes.extend(tenant.clone().map(|tenant| (tenant, size)));
+                    self.known.push(Known { note: note.clone(), body, tenant });
+                }
+                Err(error) => {
+                    let note = "a checkpoint seen elsewhere cannot be read";
+                    let finding = Finding::new(Check::Checkpoint, note);
+                    self.unreadable.push(finding.values("a signed checkpoint", error));
+                }
+            }
+        }
+    }
+
+    /// The sizes at which trees are to be compared.
+    fn sizes(&mut self) -> Vec<(TenantId, u64)> {
+        std::mem::take(&mut self.sizes)
+    }
+
+    fn check_anchors(
+        &mut self,
+        walks: &mut HashMap<TenantId, Walk>,
+        context: &Context<'_>,
+        findings: &mut Vec<Finding>,
+    ) {
+        let system = walks.get_mut(&TenantId::system());
+        let read = system.map(|system| std::mem::take(&mut system.anchors)).unwrap_or_default();
+        self.anchors.check(read, walks, &context.options().scope, findings);
+    }
+
+    /// Everything is read: compares, and says for what the trusted keys vouch.
+    fn conclude(
+        mut self,
+        walks: &HashMap<TenantId, Walk>,
+        context: &Context<'_>,
+        report: &mut Report,
+        findings: &mut Vec<Finding>,
+    ) {
+        let options = context.options();
+        findings.append(&mut self.unreadable);
+        self.anchors.finish(walks, &options.scope, findings);
+        report.anchors_checked = self.anchors.checked;
+        let mut vouched = HashMap::new();
+        for (tenant, walk) in walks {
+            let kept = self.kept.remove(tenant).unwrap_or_default();
+            report.checkpoints_checked += kept.len() as u64;
+            let verdicts = &mut self.anchors.verdicts;
+            vouched.insert(tenant, check_kept(walk, &kept, &options.keys, verdicts, findings));
+        }
+        self.find_strays(context, findings);
+        findings.extend(std::mem::take(&mut self.anchors.verdicts).into_findings());
+        self.compare_known(walks, context, report, findings);
+        let system_vouched = vouched.get(&TenantId::system()).copied().unwrap_or(0);
+        let anchored = self.anchors.vouched(system_vouched);
+        for (tenant, walk) in walks {
+            let own = vouched.get(tenant).copied().unwrap_or(0);
+            let vouched = own.max(anchored.get(tenant).copied().unwrap_or(0)).min(walk.size());
+            report.ledgers.push(ledger_report(walk, vouched, &options.scope));
+        }
+        check_tenants(walks, &options.scope, findings);
+        check_given_keys(walks, report, options, findings);
+    }
+
+    /// Checkpoints of ledgers that are not there.
+    fn find_strays(&self, context: &Context<'_>, findings: &mut Vec<Finding>) {
+        for (tenant, kept) in self.kept.iter().filter(|(tenant, _)| context.wants(tenant)) {
+            let size = kept.iter().map(|kept| kept.stored.size).max().unwrap_or(0);
+            let note = "a checkpoint of a ledger that has no records";
+            findings.push(Finding::new(Check::Truncated, note).at(tenant, 0).values(size, 0));
+        }
+    }
+
+    fn compare_known(
+        &self,
+        walks: &HashMap<TenantId, Walk>,
+        context: &Context<'_>,
+        report: &mut Report,
+        findings: &mut Vec<Finding>,
+    ) {
+        for known in &self.known {
+            report.checkpoints_checked += 1;
+            match known.tenant.as_ref().and_then(|tenant| walks.get(tenant)) {
+                Some(walk) => check_known(walk, known, &context.options().keys, findings),
+                None if known.tenant.is_some() => {}
+                None => {
+                    let note = "a checkpoint seen elsewhere is of a ledger that is not here";
+                    let finding = Finding::new(Check::Checkpoint, note);
+                    let finding = finding.values(known.body.origin(), "no such ledger");
+                    findings.push(finding.with_code(ErrorCode::LedgerRolledBack));
+                }
+            }
+        }
+    }
+}
+
+fn ledger_report(walk: &Walk, vouched: u64, scope: &Scope) -> LedgerReport {
+    let reaches_end = !matches!(scope, Scope::Range { .. });
+    LedgerReport {
+        tenant: walk.tenant().clone(),
+        size: walk.size(),
+        root: walk.root().filter(|_| reaches_end),
+        record_hash: reaches_end.then(|| walk.last_hash()),
+        vouched,
+    }
+}
+
+/// Every ledger is one of a tenant that `_system` names.
+fn check_tenants(walks: &HashMap<TenantId, Walk>, scope: &Scope, findings: &mut Vec<Finding>) {
+    let system = walks.get(&TenantId::system());
+    let is_known = |system: &&Walk| *scope == Scope::All && system.keys().is_whole();
+    let Some(system) = system.filter(is_known) else {
+        return;
+    };
+    for tenant in walks.keys().filter(|tenant| !tenant.is_system()) {
+        if !system.tenants.contains(tenant) {
+            let note = "a ledger of a tenant that _system does not name";
+            findings.push(Finding::new(Check::Record, note).at(tenant, 0));
+        }
+    }
+}
+
+/// Keys that were given must vouch for something.
+fn check_given_keys(
+    walks: &HashMap<TenantId, Walk>,
+    report: &Report,
+    options: &VerifyOptions,
+    findings: &mut Vec<Finding>,
+) {
+    let TrustedKeys::Given(given) = &options.keys else {
+        return;
+    };
+    let is_here = |walk: &Walk| given.iter().any(|key| walk.keys().origin() == Some(key.name()));
+    if !walks.values().any(is_here) {
+        let note = "the given key is of a ledger that is not here";
+        let names: Vec<&str> = given.iter().map(|key| key.name().as_str()).collect();
+        findings
+            .push(Finding::new(Check::Checkpoint, note).values(names.join(" "), "no such ledger"));
+    }
+    for ledger in report.ledgers.iter().filter(|ledger| ledger.vouched == 0 && ledger.size > 0) {
+        let note = "nothing in this ledger is under the given key; a checkpoint or an anchor is \
+                    needed, which every clean stop writes";
+        let finding = Finding::new(Check::Checkpoint, note).at(&ledger.tenant, 0);
+        findings.push(finding.values("a checkpoint under the given key", "none"));
+    }
+}

@@ -1,0 +1,416 @@
+//! One part of the store, read and recomputed record by record: the hot loop of the verifier.
+//!
+//! A damaged record does not drown the others. Its leaf hash, kept beside it, goes into the tree in
+//! its stead; if its header cannot be rebuilt, the headers after it in the same run cannot either,
+//! which the one finding counts, and the next run begins again with what it claims to follow.
+
+use std::collections::HashMap;
+
+use ledgerstone_model::SystemRecord;
+use ledgerstone_proof::{
+    Hash, HeaderFields, Kind, SequenceNumber, TenantId, leaf_hash, record_hash, sha256,
+    split_content,
+};
+use ledgerstone_store::{Check, ContainerFinding, Inspector, Part, RunClaims, RunRecord};
+
+use super::context::Context;
+use super::options::Level;
+use super::report::Finding;
+use super::signatures::SignatureQueue;
+use super::stretch::{Statement, Stretch};
+
+/// What was found in one part.
+#[derive(Debug)]
+pub(super) struct PartResult {
+    pub(super) stretches: Vec<Stretch>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) records: u64,
+    pub(super) signatures: u64,
+}
+
+/// Receives a part's records.
+pub(super) struct PartCheck<'a> {
+    context: &'a Context<'a>,
+    file: String,
+    /// In the order in which they began; one that is being added to is taken out.
+    stretches: Vec<Option<Stretch>>,
+    /// The last stretch of each ledger.
+    latest: HashMap<TenantId, usize>,
+    run: Option<Run>,
+    findings: Vec<Finding>,
+    signatures: SignatureQueue,
+    header: Vec<u8>,
+    records: u64,
+}
+
+/// The run of records that is being read.
+struct Run {
+    place: usize,
+    stretch: Stretch,
+    chain: Chain,
+    first: u64,
+    count: u64,
+    last_hash: Hash,
+    root_after: Option<Hash>,
+    offset: u64,
+    /// The next size at which the tree is wanted.
+    next_wanted: Option<u64>,
+    /// The leaf of a doubtful record, which goes into the tree once it is clear which is the right one.
+    undecided: Option<Undecided>,
+}
+
+/// A record's leaf hash as rebuilt from its header, and as it was kept beside it.
+struct Undecided {
+    rebuilt: Hash,
+    kept: Hash,
+}
+
+impl Run {
+    /// The last record's header is the right one, or the leaf hash beside it is.
+    fn decide(&mut self, header_is_right: bool, context: &Context<'_>) {
+        if let Some(Undecided { rebuilt, kept }) = self.undecided.take() {
+            self.push(if header_is_right { rebuilt } else { kept }, context);
+        }
+    }
+
+    fn push(&mut self, leaf: Hash, context: &Context<'_>) {
+        self.stretch.tree.push(leaf);
+        let size = self.stretch.tree.to();
+        if self.next_wanted == Some(size) {
+            self.stretch.snapshots.push(self.stretch.tree.clone());
+            self.next_wanted = context.next_wanted(&self.stretch.tenant, size);
+        }
+    }
+}
+
+/// What is known of the record before.
+#[derive(Clone, Copy)]
+enum Chain {
+    /// Its record hash.
+    Known(Hash),
+    /// Its record hash as computed, though its leaf hash is another: its header was changed, or only
+    /// the leaf hash beside it. The finding that says so.
+    Doubtful(Hash, usize),
+    /// Its header was changed, so that the next cannot be rebuilt.
+    Lost(usize),
+}
+
+/// A header rebuilt from a record's fields.
+struct Rebuilt {
+    record_hash: Hash,
+    leaf: Hash,
+}
+
+impl<'a> PartCheck<'a> {
+    pub(super) fn new(context: &'a Context<'a>, part: &Part) -> Self {
+        let file = part.location.file.to_string_lossy().into_owned();
+        Self {
+            context,
+            signatures: SignatureQueue::new(&file),
+            file,
+            stretches: Vec::new(),
+            latest: HashMap::new(),
+            run: None,
+            findings: Vec::new(),
+            header: Vec::with_capacity(512),
+            records: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    pub(super) fn finish(mut self) -> PartResult {
+        self.end_run();
+        self.signatures.flush(&mut self.findings);
+        PartResult {
+            stretches: self.stretches.into_iter().flatten().collect(),
+            findings: self.findings,
+            records: self.records,
+            signatures: self.signatures.checked,
+        }
+    }
+
+    fn record(&mut self, run: &mut Run, record: &RunRecord<'_>) {
+        self.records += 1;
+        let content_hash = record.content.map(sha256);
+        let wrong_content = content_hash.filter(|hash| *hash != record.content_hash);
+        let mut header_holds = false;
+        run.chain = match run.chain {
+            Chain::Lost(finding) => self.follow(finding),
+            Chain::Known(previous) => {
+                let rebuilt =
+                    rebuild(&mut self.header, run, record, &record.content_hash, &previous);
+                header_holds = rebuilt.leaf == record.leaf_hash;
+                if header_holds {
+                    Chain::Known(rebuilt.record_hash)
+                } else {
+                    self.other_header(run, record, &previous, wrong_content, &rebuilt)
+                }
+            }
+            Chain::Doubtful(previous, finding) => {
+                let rebuilt =
+                    rebuild(&mut self.header, run, record, &record.content_hash, &previous);
+                header_holds = rebuilt.leaf == record.leaf_hash;
+                run.decide(header_holds, self.context);
+                if header_holds { Chain::Known(rebuilt.record_hash) } else { self.follow(finding) }
+            }
+        };
+        if let Some(found) = wrong_content
+            && (header_holds || matches!(run.chain, Chain::Lost(_)))
+        {
+            let note = "the content is not the one that was recorded";
+            let finding = self.about(run, record, Check::ContentHash, note);
+            self.findings.push(finding.values(record.content_hash, found));
+        }
+        if header_holds {
+            self.check_rules(run, record);
+            self.check_signature(run, record);
+            run.stretch.note_time(record.ingested_at);
+        }
+        if record.kind == Kind::System && wrong_content.is_none() {
+            self.take_statement(run, record);
+        }
+        let signer = record.signature.map(|(key_id, _)| key_id);
+        run.stretch.note_signer(run.stretch.end, signer);
+        run.stretch.end += 1;
+        if run.undecided.is_none() {
+            run.push(record.leaf_hash, self.context);
+        }
+    }
+
+    /// The rebuilt header does not have the leaf hash that is kept beside the record.
+    fn other_header(
+        &mut self,
+        run: &mut Run,
+        record: &RunRecord<'_>,
+        previous: &Hash,
+        wrong_content: Option<Hash>,
+        rebuilt: &Rebuilt,
+    ) -> Chain {
+        if let Some(right) = wrong_content {
+            // Perhaps the content is the right one, and the content hash was changed.
+            let repaired = rebuild(&mut self.header, run, record, &right, previous);
+            if repaired.leaf == record.leaf_hash {
+                let note = "the content hash was changed; the content is the one that was recorded";
+                let finding = self.about(run, record, Check::ContentHash, note);
+                self.findings.push(finding.values(right, record.content_hash));
+                return Chain::Known(repaired.record_hash);
+            }
+            let note = "content and header are not those that were recorded";
+            let finding = self.about(run, record, Check::ContentHash, note);
+            self.findings.push(finding.values(record.content_hash, right));
+        } else {
+            let note = "the header does not have the leaf hash that was kept with it";
+            let finding = self.about(run, record, Check::RecordHash, note);
+            self.findings.push(finding.values(record.leaf_hash, rebuilt.leaf));
+        }
+        run.undecided = Some(Undecided { rebuilt: rebuilt.leaf, kept: record.leaf_hash });
+        Chain::Doubtful(rebuilt.record_hash, self.findings.len() - 1)
+    }
+
+    /// A record that cannot be checked because of one before it.
+    fn follow(&mut self, finding: usize) -> Chain {
+        if let Some(finding) = self.findings.get_mut(finding) {
+            finding.following += 1;
+        }
+        Chain::Lost(finding)
+    }
+
+    fn check_rules(&mut self, run: &Run, record: &RunRecord<'_>) {
+        if !id_fits(record, run.stretch.end) {
+            let note = "the event id is not one of a record of this kind and number";
+            let finding = self.about(run, record, Check::Record, note);
+            let expected = format!("an id of a record of kind {}", record.kind);
+            self.findings.push(finding.values(expected, &record.event_id));
+        }
+        if let Some(before) = run.stretch.last_at.filter(|before| *before > record.ingested_at) {
+            let note = "the time is before that of the record before";
+            let finding = self.about(run, record, Check::Record, note);
+            self.findings.push(finding.values(format!("{before} or later"), record.ingested_at));
+        }
+    }
+
+    fn check_signature(&mut self, run: &Run, record: &RunRecord<'_>) {
+        if self.context.level() == Level::Full
+            && let Some(signature) = record.signature
+        {
+            let place = (&run.stretch.tenant, run.stretch.end, record.offset);
+            let keys = self.context.record_keys();
+            self.signatures.push(place, &self.header, signature, keys, &mut self.findings);
+        }
+    }
+
+    fn take_statement(&mut self, run: &mut Run, record: &RunRecord<'_>) {
+        let event = record.content.map(split_content);
+        let said = match event {
+            None => Err("a system record has lost its content".to_owned()),
+            Some(Err(error)) => Err(error.to_string()),
+            Some(Ok((event, _))) => SystemRecord::parse(event).map_err(|error| error.to_string()),
+        };
+        match said {
+            Ok((said, _)) => run.stretch.statements.push(Statement {
+                number: run.stretch.end,
+                offset: record.offset,
+                said,
+            }),
+            Err(reason) => {
+                let finding = self.about(run, record, Check::Record, &reason);
+                self.findings.push(finding.values("a readable system record", "none"));
+            }
+        }
+    }
+
+    fn about(&self, run: &Run, record: &RunRecord<'_>, check: Check, note: &str) -> Finding {
+        Finding::new(check, note)
+            .at(&run.stretch.tenant, run.stretch.end)
+            .in_file(&self.file, record.offset)
+    }
+
+    /// What the run claims of itself against what was computed.
+    fn check_claims(&mut self, run: &mut Run) {
+        if let Chain::Doubtful(computed, _) = run.chain {
+            run.decide(computed == run.last_hash, self.context);
+        }
+        let claim = |check, note: &str| {
+            Finding::new(check, note)
+                .at(&run.stretch.tenant, run.stretch.end.saturating_sub(1).max(run.first))
+                .in_file(&self.file, run.offset)
+        };
+        let seen = run.stretch.end - run.first;
+        if seen != run.count {
+            let note = "the run does not have as many records as it says";
+            self.findings.push(claim(Check::Sequence, note).values(run.count, seen));
+        }
+        let is_damaged = !matches!(run.chain, Chain::Known(_));
+        run.stretch.last_hash = match run.chain {
+            Chain::Known(computed) => {
+                if computed != run.last_hash {
+                    let note = "the run says that its last record has another record hash";
+                    let finding = claim(Check::RecordHash, note);
+                    self.findings.push(finding.values(run.last_hash, computed));
+                }
+                computed
+            }
+            Chain::Doubtful(..) | Chain::Lost(_) => run.last_hash,
+        };
+        if let Some(claimed) = run.root_after
+            && run.stretch.tree.is_frontier()
+            && run.stretch.tree.root() != claimed
+        {
+            if is_damaged {
+                run.stretch.tree_is_doubtful = true;
+                return;
+            }
+            let note = "the tree after the run has another root than the run says";
+            let finding = claim(Check::MerkleRoot, note);
+            self.findings.push(finding.values(claimed, run.stretch.tree.root()));
+        }
+    }
+}
+
+impl Inspector for PartCheck<'_> {
+    fn wants(&self, tenant: &TenantId) -> bool {
+        self.context.wants(tenant)
+    }
+
+    fn finding(&mut self, finding: ContainerFinding) {
+        self.findings.push(Finding::of_container(finding));
+    }
+
+    fn begin_run(&mut self, claims: &RunClaims<'_>) {
+        self.end_run();
+        let (first, tenant) = (claims.first.value(), claims.tenant);
+        if !self.context.wants_run(tenant, first, first.saturating_add(claims.count)) {
+            return;
+        }
+        let latest = self.latest.get(tenant).copied();
+        let continued = latest.filter(|at| {
+            let stretch = self.stretches.get(*at).and_then(Option::as_ref);
+            stretch.is_some_and(|stretch| stretch.is_continued_by(claims))
+        });
+        let place = continued.unwrap_or_else(|| {
+            self.stretches.push(Some(Stretch::begin(claims, &self.file)));
+            self.latest.insert(tenant.clone(), self.stretches.len() - 1);
+            self.stretches.len() - 1
+        });
+        let Some(stretch) = self.stretches.get_mut(place).and_then(Option::take) else {
+            return;
+        };
+        if stretch.has_another_tree(claims) {
+            let note = "the tree before the records is not the one that they say they continue";
+            let finding = Finding::new(Check::MerkleRoot, note).at(tenant, first);
+            let finding = finding.in_file(&self.file, claims.offset);
+            self.findings.push(finding.values("another frontier", stretch.tree.root()));
+        }
+        self.run = Some(Run {
+            place,
+            chain: Chain::Known(claims.previous_hash),
+            first,
+            count: claims.count,
+            last_hash: claims.last_record_hash,
+            root_after: claims.root_after,
+            offset: claims.offset,
+            next_wanted: self.context.next_wanted(tenant, first),
+            undecided: None,
+            stretch,
+        });
+    }
+
+    fn records(&mut self, records: &[RunRecord<'_>]) {
+        self.context.advance(records.len() as u64);
+        let Some(mut run) = self.run.take() else {
+            return;
+        };
+        for record in records {
+            self.record(&mut run, record);
+        }
+        self.run = Some(run);
+    }
+
+    fn end_run(&mut self) {
+        let Some(mut run) = self.run.take() else {
+            return;
+        };
+        self.check_claims(&mut run);
+        if let Some(place) = self.stretches.get_mut(run.place) {
+            *place = Some(run.stretch);
+        }
+    }
+}
+
+/// Rebuilds a record's header. Afterwards the buffer holds the header's bytes.
+fn rebuild(
+    header: &mut Vec<u8>,
+    run: &Run,
+    record: &RunRecord<'_>,
+    content_hash: &Hash,
+    previous_hash: &Hash,
+) -> Rebuilt {
+    header.clear();
+    HeaderFields {
+        content_hash,
+        event_id: record.event_id.as_str(),
+        ingested_at: record.ingested_at,
+        kind: record.kind,
+        previous_hash,
+        sequence_number: SequenceNumber::new(run.stretch.end).unwrap_or(SequenceNumber::MAX),
+        tenant_id: run.stretch.tenant.as_str(),
+    }
+    .write_canonical(header);
+    Rebuilt { record_hash: record_hash(header), leaf: leaf_hash(header) }
+}
+
+/// Whether an id is one that a record of this kind can have.
+fn id_fits(record: &RunRecord<'_>, number: u64) -> bool {
+    let own = record.event_id.as_str().strip_prefix('_');
+    match (record.kind, own) {
+        (Kind::Event, own) => own.is_none(),
+        (Kind::System, Some(digits)) => {
+            SequenceNumber::parse(digits.as_bytes()).map(u64::from) == Some(number)
+        }
+        (Kind::Audit, Some(uuid)) => uuid.len() == 36,
+        (Kind::Audit | Kind::System, None) => false,
+    }
+}

@@ -1,0 +1,110 @@
+//! Record signatures, checked many at a time.
+
+use std::collections::HashMap;
+
+use ledgerstone_proof::{KeyId, Signature, TenantId, VerifyingKey, verify_batch};
+use ledgerstone_store::Check;
+
+use super::report::Finding;
+
+/// Signatures checked together: more gain little.
+const BATCH: usize = 1_024;
+
+/// The public record keys by their ids.
+pub(super) type RecordKeys = HashMap<KeyId, VerifyingKey>;
+
+/// Signatures that wait to be checked.
+#[derive(Debug)]
+pub(super) struct SignatureQueue {
+    file: String,
+    headers: Vec<u8>,
+    waiting: Vec<Waiting>,
+    pub(super) checked: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    tenant: TenantId,
+    number: u64,
+    offset: u64,
+    header: std::ops::Range<usize>,
+    signature: Signature,
+    key: VerifyingKey,
+}
+
+impl SignatureQueue {
+    pub(super) fn new(file: &str) -> Self {
+        Self { file: file.to_owned(), headers: Vec::new(), waiting: Vec::new(), checked: 0 }
+    }
+
+    /// Takes in a record's signature, and checks those that wait when there are enough.
+    pub(super) fn push(
+        &mut self,
+        (tenant, number, offset): (&TenantId, u64, u64),
+        header: &[u8],
+        (key_id, signature): (&KeyId, &[u8]),
+        keys: &RecordKeys,
+        findings: &mut Vec<Finding>,
+    ) {
+        self.checked += 1;
+        let Some(key) = keys.get(key_id) else {
+            let finding =
+                Finding::new(Check::Signature, "signed by a key that was never announced");
+            let finding = finding.at(tenant, number).in_file(&self.file, offset);
+            merge(findings, finding.values("an announced record key", key_id));
+            return;
+        };
+        let Ok(signature) = Signature::try_from(signature) else {
+            let finding = Finding::new(Check::Signature, "the signature is not 64 bytes long");
+            let finding = finding.at(tenant, number).in_file(&self.file, offset);
+            merge(findings, finding.values("64 bytes", signature.len()));
+            return;
+        };
+        let start = self.headers.len();
+        self.headers.extend_from_slice(header);
+        let header = start..self.headers.len();
+        let tenant = tenant.clone();
+        self.waiting.push(Waiting { tenant, number, offset, header, signature, key: *key });
+        if self.waiting.len() >= BATCH {
+            self.flush(findings);
+        }
+    }
+
+    /// Checks what waits: together, and one by one only if one of them fails.
+    pub(super) fn flush(&mut self, findings: &mut Vec<Finding>) {
+        let header = |one: &Waiting| self.headers.get(one.header.clone()).unwrap_or_default();
+        let items: Vec<_> =
+            self.waiting.iter().map(|one| (header(one), one.signature, one.key)).collect();
+        if verify_batch(&items).is_err() {
+            for one in &self.waiting {
+                if one.key.verify(header(one), &one.signature).is_err() {
+                    let note =
+                        "the signature does not hold: the record is not the one that was signed";
+                    let finding = Finding::new(Check::Signature, note)
+                        .at(&one.tenant, one.number)
+                        .in_file(&self.file, one.offset)
+                        .values(format!("a signature of {}", KeyId::ed25519(&one.key)), "another");
+                    merge(findings, finding);
+                }
+            }
+        }
+        self.waiting.clear();
+        self.headers.clear();
+    }
+}
+
+/// Adds a finding about a record, or counts it to the last one if it says the same of the record
+/// before: thousands of signatures under a lost key are one finding.
+fn merge(findings: &mut Vec<Finding>, finding: Finding) {
+    if let Some(last) = findings.last_mut()
+        && last.check == finding.check
+        && last.tenant == finding.tenant
+        && last.note == finding.note
+        && last.found == finding.found
+        && last.sequence_number.map(|number| number + last.following + 1) == finding.sequence_number
+    {
+        last.following += 1;
+        return;
+    }
+    findings.push(finding);
+}

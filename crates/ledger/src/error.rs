@@ -1,0 +1,116 @@
+//! How an operation on a ledger fails, beside submissions, which answer for each event.
+
+use ledgerstone_model::ErrorCode;
+use ledgerstone_model::system::{KeyUse, SystemRecordError};
+use ledgerstone_proof::{EventId, KeyId, SequenceNumber, TenantId, TreeSize};
+use ledgerstone_store::ReadError;
+use thiserror::Error;
+
+use crate::keys::KeyHomeError;
+use crate::sequencer::{AdministerError, SubmitError};
+
+/// Why an operation on a ledger failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    #[error("the store holds no deployment yet; create one first")]
+    NotCreated,
+    #[error("the store already holds a deployment; open it instead")]
+    AlreadyCreated,
+    #[error("there is no tenant {0}")]
+    UnknownTenant(TenantId),
+    #[error("tenant {0} exists already")]
+    TenantExists(TenantId),
+    #[error("ledger {tenant} holds no event {id}")]
+    EventNotFound { tenant: TenantId, id: EventId },
+    #[error("ledger {tenant} holds no record {number}; it has {size}")]
+    RecordNotFound { tenant: TenantId, number: SequenceNumber, size: u64 },
+    #[error("record {number} of ledger {tenant}: {source}")]
+    SystemRecord {
+        tenant: TenantId,
+        number: SequenceNumber,
+        #[source]
+        source: SystemRecordError,
+    },
+    #[error("record {number} of ledger {tenant} {reason}; verify the ledger")]
+    Damaged { tenant: TenantId, number: SequenceNumber, reason: &'static str },
+    #[error(
+        "the {usage} key that was given is {found}, but the ledger's is {expected}; \
+         put the right key file back", usage = usage.as_str()
+    )]
+    WrongKey { usage: KeyUse, expected: KeyId, found: KeyId },
+    #[error("{0}")]
+    RolledBack(RolledBack),
+    #[error("a {usage} key is already being replaced; wait until that is done", usage = .0.as_str())]
+    RotationRunning(KeyUse),
+    #[error("{what} is not well formed: {reason}")]
+    InvalidProof { what: &'static str, reason: String },
+    #[error(
+        "a proof of record {number} of ledger {tenant} does not hold: {reason}; verify the ledger"
+    )]
+    UnprovenRecord { tenant: TenantId, number: SequenceNumber, reason: String },
+    #[error(
+        "no checkpoint of ledger {tenant} that is kept covers record {number}; ask the process that writes for one"
+    )]
+    NotCovered { tenant: TenantId, number: SequenceNumber },
+    #[error("the tree of ledger {tenant} has no tile {path} at size {size}")]
+    NoSuchTile { tenant: TenantId, path: String, size: TreeSize },
+    #[error("{code}: {message}")]
+    NotWritten { code: ErrorCode, message: String },
+    #[error("a background thread could not be started: {0}")]
+    Thread(#[source] std::io::Error),
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Keys(#[from] KeyHomeError),
+}
+
+impl LedgerError {
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotCreated => ErrorCode::NotADataDirectory,
+            Self::AlreadyCreated => ErrorCode::DataDirectoryNotEmpty,
+            Self::UnknownTenant(_) => ErrorCode::UnknownTenant,
+            Self::TenantExists(_) => ErrorCode::TenantExists,
+            Self::EventNotFound { .. } | Self::RecordNotFound { .. } => ErrorCode::EventNotFound,
+            Self::SystemRecord { source, .. } => source.code(),
+            Self::Damaged { .. } | Self::UnprovenRecord { .. } => ErrorCode::RecordDamaged,
+            Self::WrongKey { .. } => ErrorCode::InvalidKey,
+            Self::RolledBack(_) => ErrorCode::LedgerRolledBack,
+            Self::RotationRunning(_) => ErrorCode::Conflict,
+            Self::InvalidProof { .. } | Self::NotCovered { .. } => ErrorCode::InvalidProof,
+            Self::NoSuchTile { .. } => ErrorCode::InvalidArgument,
+            Self::NotWritten { code, .. } => *code,
+            Self::Thread(_) => ErrorCode::Internal,
+            Self::Submit(error) => error.code(),
+            Self::Read(error) => error.code(),
+            Self::Keys(error) => error.code(),
+        }
+    }
+}
+
+impl From<AdministerError> for LedgerError {
+    fn from(error: AdministerError) -> Self {
+        match error {
+            AdministerError::Failed { code, message } => Self::NotWritten { code, message },
+            AdministerError::Read { source, .. } => Self::Read(source),
+        }
+    }
+}
+
+/// A checkpoint that was signed contradicts the tree: records were taken away or replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RolledBack {
+    #[error(
+        "ledger {tenant} has {found} records, but a checkpoint of {seen} was signed: \
+         records are gone"
+    )]
+    Shorter { tenant: TenantId, seen: TreeSize, found: u64 },
+    #[error(
+        "the first {size} records of ledger {tenant} are not those under the checkpoint of that \
+         size: records were replaced"
+    )]
+    Different { tenant: TenantId, size: TreeSize },
+}

@@ -1,0 +1,127 @@
+//! A deployment is created, or opened and brought into order.
+
+use std::sync::Arc;
+
+use ledgerstone_model::system::{KeyUse, SystemRecord};
+use ledgerstone_model::{Clock, Entropy};
+use ledgerstone_proof::{SigningKey, TenantId};
+use ledgerstone_store::LedgerStore;
+
+use crate::error::LedgerError;
+use crate::history::{KeyPeriod, SystemHistory};
+use crate::keys::{KeyHome, KeyRing, KeySlots, RecordSigner, Retirement, key_id};
+use crate::ledger::Ledger;
+use crate::sequencer::{HeaderSigning, Sequencer, SignedAs};
+use crate::settings::Settings;
+use crate::tenants::new_genesis;
+
+/// What a ledger works with.
+pub(crate) struct Parts {
+    pub(crate) store: Arc<dyn LedgerStore>,
+    pub(crate) key_home: Arc<dyn KeyHome>,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl Parts {
+    fn sequencer(&self, ring: &KeyRing, history: Option<&SystemHistory>) -> Arc<Sequencer> {
+        let mode = history.map_or(self.settings.signing, SystemHistory::signing);
+        let signing = HeaderSigning::new(mode, RecordSigner::new(signing_key(&ring.record)));
+        Sequencer::new(
+            Arc::clone(&self.store),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.entropy),
+            &self.settings,
+            signing,
+        )
+    }
+}
+
+impl Ledger {
+    /// Begins a deployment in an empty store, with the keys that the home holds: writes the genesis
+    /// of `_system`.
+    pub fn create(
+        store: Arc<dyn LedgerStore>,
+        key_home: Arc<dyn KeyHome>,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, LedgerError> {
+        if store.head(&TenantId::system())?.is_some() {
+            return Err(LedgerError::AlreadyCreated);
+        }
+        let parts = Parts { store, key_home, settings, clock, entropy };
+        let ring = parts.key_home.load()?;
+        let system = TenantId::system();
+        let genesis = new_genesis(
+            &system,
+            &parts.settings.log_name,
+            &ring,
+            parts.settings.signing,
+            &*parts.entropy,
+        )?;
+        let sequencer = parts.sequencer(&ring, None);
+        sequencer.administer(std::slice::from_ref(&system), |round| {
+            round.push(0, SignedAs::Always, |_, _| SystemRecord::Genesis(Box::new(genesis)))
+        })?;
+        let history = SystemHistory::read(&*parts.store)?.ok_or(LedgerError::NotCreated)?;
+        Self::start(parts, ring, history, sequencer)
+    }
+
+    /// Opens a deployment: checks that the keys are the ledger's, and completes what a crash left
+    /// half done.
+    pub fn open(
+        store: Arc<dyn LedgerStore>,
+        key_home: Arc<dyn KeyHome>,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, LedgerError> {
+        let parts = Parts { store, key_home, settings, clock, entropy };
+        let history = SystemHistory::read(&*parts.store)?.ok_or(LedgerError::NotCreated)?;
+        let mut ring = parts.key_home.load()?;
+        if settle_keys(&mut ring, &history)? {
+            parts.key_home.save(&ring)?;
+        }
+        let sequencer = parts.sequencer(&ring, Some(&history));
+        let ledger = Self::start(parts, ring, history, sequencer)?;
+        ledger.resume_record_key_change()?;
+        ledger.settle_signing()?;
+        ledger.finish_rotations()?;
+        ledger.complete_tenants()?;
+        Ok(ledger)
+    }
+}
+
+/// The key that signs until ledgers announce another.
+fn signing_key(slots: &KeySlots) -> SigningKey {
+    match &slots.outgoing {
+        Some(old) if old.retirement == Retirement::Announcing => old.key.clone(),
+        _ => slots.current.clone(),
+    }
+}
+
+/// Brings the private keys to where the ledger says they are, and answers whether they changed: a
+/// key that was announced is in use, and one that was not never will be.
+fn settle_keys(ring: &mut KeyRing, history: &SystemHistory) -> Result<bool, LedgerError> {
+    let mut changed = false;
+    for usage in [KeyUse::Log, KeyUse::Record] {
+        let newest = history.newest_key(usage).ok_or(LedgerError::NotCreated)?;
+        changed |= settle_key(ring.slots_mut(usage), newest)?;
+    }
+    Ok(changed)
+}
+
+fn settle_key(slots: &mut KeySlots, newest: &KeyPeriod) -> Result<bool, LedgerError> {
+    let expected = newest.key.key_id();
+    if key_id(&slots.current) == expected {
+        return Ok(slots.incoming.take().is_some());
+    }
+    if slots.incoming.as_ref().map(key_id).as_ref() == Some(&expected) {
+        slots.promote();
+        return Ok(true);
+    }
+    let found = key_id(&slots.current);
+    Err(LedgerError::WrongKey { usage: newest.usage, expected, found })
+}

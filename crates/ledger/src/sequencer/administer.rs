@@ -1,0 +1,185 @@
+//! Administrative rounds: the server's own records, checkpoints and anchors, in a commit of which the
+//! caller knows that it begins and ends under its eyes.
+//!
+//! Client events that wait already go along in the same commit, so that a round costs nobody a sync.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError};
+
+use ledgerstone_model::system::SystemRecord;
+use ledgerstone_model::{ErrorCode, SealedEvent};
+use ledgerstone_proof::{IngestedAt, Salt, SequenceNumber, TenantId};
+use ledgerstone_store::{AnchoredRound, Head, NewCheckpoint, ReadError};
+use thiserror::Error;
+
+use super::Sequencer;
+use super::state::{HeaderSigning, State};
+use crate::keys::RecordSigner;
+use crate::next_batch::{Tip, TipId, Unplaced};
+
+/// Why an administrative round was not written.
+#[derive(Debug, Error)]
+pub(crate) enum AdministerError {
+    #[error("{message}")]
+    Failed { code: ErrorCode, message: String },
+    #[error("ledger {tenant} could not be read: {source}")]
+    Read {
+        tenant: TenantId,
+        #[source]
+        source: ReadError,
+    },
+}
+
+/// The commit in the making, seen from an administrative round.
+pub(crate) struct Round<'a> {
+    state: &'a mut State,
+    sequencer: &'a Sequencer,
+    tips: &'a [TipId],
+    now: IngestedAt,
+}
+
+/// Whether a record is signed where checkpoints vouch for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignedAs {
+    /// As the ledger's records are.
+    Usual,
+    /// Signed in any case: it says which keys and signatures to expect.
+    Always,
+}
+
+impl Round<'_> {
+    /// The size a ledger has before this round; the index is that of the round's ledgers.
+    pub(crate) fn size(&self, ledger: usize) -> u64 {
+        self.tip(ledger).map_or(0, |(_, tip)| tip.head.size())
+    }
+
+    fn tip(&self, ledger: usize) -> Option<(TipId, &Tip)> {
+        let id = *self.tips.get(ledger)?;
+        self.state.tips.get(id).map(|tip| (id, tip))
+    }
+
+    /// Appends a record to one of the round's ledgers and answers its number.
+    pub(crate) fn push(
+        &mut self,
+        ledger: usize,
+        signed: SignedAs,
+        record: impl FnOnce(SequenceNumber, IngestedAt) -> SystemRecord,
+    ) -> Option<SequenceNumber> {
+        let id = *self.tips.get(ledger)?;
+        let State { tips, open, signing, .. } = &mut *self.state;
+        let tip = tips.get_mut(id)?;
+        let number = tip.next_number();
+        let at = tip.next_time(self.now);
+        let mut salt = [0; ledgerstone_proof::SALT_BYTES];
+        self.sequencer.entropy.fill(&mut salt);
+        let record = record(number, at);
+        let sealed = SealedEvent::system(&record, &tip.tenant, number, at, &Salt::from_bytes(salt));
+        let key = match signed {
+            SignedAs::Usual => signing.signer(tip).cloned(),
+            SignedAs::Always => Some(Arc::clone(signing.key_at(tip))),
+        };
+        open.place(id, tip, Unplaced::from(sealed), self.now, key.as_ref());
+        Some(number)
+    }
+
+    /// A new record key comes into use, in ledgers that have announced it.
+    pub(crate) fn begin_key_change(&mut self, current: Arc<RecordSigner>) {
+        self.state.begin_key_change(current, HashSet::new());
+    }
+
+    /// From the next record on, a ledger's records are signed with the new record key.
+    pub(crate) fn announced(&mut self, ledger: usize) {
+        if let Some(tip) = self.tips.get(ledger).and_then(|id| self.state.tips.get_mut(*id)) {
+            tip.announced = true;
+        }
+    }
+
+    pub(crate) fn keep_checkpoint(&mut self, checkpoint: NewCheckpoint) {
+        self.state.open.checkpoints.push(checkpoint);
+    }
+
+    pub(crate) fn keep_anchored(&mut self, round: AnchoredRound) {
+        self.state.open.anchored.push(round);
+    }
+}
+
+impl Sequencer {
+    /// Commits what `build` adds, together with whatever waits. Ledgers that do not exist begin with
+    /// what is appended to them.
+    pub(crate) fn administer<T>(
+        &self,
+        tenants: &[TenantId],
+        build: impl FnOnce(&mut Round<'_>) -> T,
+    ) -> Result<T, AdministerError> {
+        let mut state = self.lock();
+        state.administrators += 1;
+        while state.committing {
+            state = self.turn.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.administrators -= 1;
+        if let Some(reason) = &state.halted {
+            let (code, message) = (ErrorCode::OutcomeUnknown, reason.clone());
+            self.turn.notify_all();
+            return Err(AdministerError::Failed { code, message });
+        }
+        let tips = match self.load_tips(&mut state, tenants) {
+            Ok(tips) => tips,
+            Err(error) => {
+                self.turn.notify_all();
+                return Err(error);
+            }
+        };
+        let now = self.clock.now();
+        state.watch_clock(now);
+        let answer = build(&mut Round { state: &mut state, sequencer: self, tips: &tips, now });
+        if state.open.is_empty() {
+            self.turn.notify_all();
+            return Ok(answer);
+        }
+        let completion = Arc::clone(&state.open_completion);
+        let closed = self.begin_commit(&mut state);
+        drop(state);
+        self.commit(closed, &completion);
+        match completion.wait().verdict() {
+            Ok(()) => Ok(answer),
+            Err(failure) => {
+                let (code, message) = (failure.code, failure.message.clone());
+                Err(AdministerError::Failed { code, message })
+            }
+        }
+    }
+
+    /// Changes how records are signed, between two batches.
+    pub(crate) fn with_signing<T>(&self, change: impl FnOnce(&mut HeaderSigning) -> T) -> T {
+        change(&mut self.lock().signing)
+    }
+
+    /// Goes on with a change of the record key that an earlier process began.
+    pub(crate) fn resume_key_change(
+        &self,
+        current: Arc<RecordSigner>,
+        announced: HashSet<TenantId>,
+    ) {
+        self.lock().begin_key_change(current, announced);
+    }
+
+    fn load_tips(
+        &self,
+        state: &mut State,
+        tenants: &[TenantId],
+    ) -> Result<Vec<TipId>, AdministerError> {
+        let load = |tenant: &TenantId| {
+            if let Some(id) = state.tips.find(tenant) {
+                return Ok(id);
+            }
+            let head = self.store.head(tenant).map_err(|source| {
+                let tenant = tenant.clone();
+                AdministerError::Read { tenant, source }
+            })?;
+            let announced = head.is_none() || state.signing.has_announced(tenant);
+            let head = head.unwrap_or_else(Head::empty);
+            Ok(state.tips.insert(Tip::new(tenant.clone(), head, announced)))
+        };
+        tenants.iter().map(load).collect()
+    }
+}

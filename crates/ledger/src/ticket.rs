@@ -1,0 +1,167 @@
+//! What a sender holds between handing events over and learning that they are durable.
+
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+
+use ledgerstone_model::SealedEvent;
+use ledgerstone_proof::SequenceNumber;
+
+use crate::duplicates;
+use crate::next_batch::{Completed, Placed};
+use crate::receipt::{Outcome, Receipt, ReceiptSignature, ReceiptStatus, Refusal};
+use crate::sequencer::Sequencer;
+
+/// The end of one commit, which any number of threads may wait for.
+#[derive(Debug, Default)]
+pub(crate) struct Completion {
+    end: OnceLock<Completed>,
+    waiting: Mutex<()>,
+    ended: Condvar,
+}
+
+impl Completion {
+    pub(crate) fn end(&self) -> Option<&Completed> {
+        self.end.get()
+    }
+
+    /// Tells everybody. Only the first telling counts.
+    pub(crate) fn complete(&self, end: Completed) {
+        let _ = self.end.set(end);
+        // Taking the lock orders this after the check of a waiter that is about to sleep.
+        drop(self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        self.ended.notify_all();
+    }
+
+    pub(crate) fn wait(&self) -> &Completed {
+        if let Some(end) = self.end.get() {
+            return end;
+        }
+        let mut guard = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(end) = self.end.get() {
+                return end;
+            }
+            guard = self.ended.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// One event of a submission.
+#[derive(Debug)]
+pub(crate) enum Slot {
+    /// It stands in the ticket's batch.
+    Sequenced {
+        index: usize,
+    },
+    /// Its id is recorded; whether as the same event is still to be seen.
+    Recorded {
+        number: SequenceNumber,
+        sent: Box<SealedEvent>,
+    },
+    /// Its id stands in a batch whose end is not yet known.
+    InFlight {
+        batch: Arc<Completion>,
+        index: usize,
+        sent: Box<SealedEvent>,
+    },
+    Refused(Refusal),
+}
+
+/// A claim to the outcomes of one submission, in the order in which the events were given.
+#[derive(Debug)]
+#[must_use = "the outcome of the events is learnt by waiting"]
+pub struct Ticket {
+    sequencer: Arc<Sequencer>,
+    completion: Arc<Completion>,
+    slots: Vec<Slot>,
+}
+
+impl Ticket {
+    pub(crate) const fn new(
+        sequencer: Arc<Sequencer>,
+        completion: Arc<Completion>,
+        slots: Vec<Slot>,
+    ) -> Self {
+        Self { sequencer, completion, slots }
+    }
+
+    /// Whether [`wait`](Self::wait) would answer without waiting for a commit.
+    pub fn is_done(&self) -> bool {
+        self.slots.iter().all(|slot| match slot {
+            Slot::Sequenced { .. } => self.completion.end().is_some(),
+            Slot::InFlight { batch, .. } => batch.end().is_some(),
+            Slot::Recorded { .. } | Slot::Refused(_) => true,
+        })
+    }
+
+    /// Waits until the outcome of every event is known. If nobody is committing, this thread does.
+    pub fn wait(self) -> Vec<Outcome> {
+        let Self { sequencer, completion, slots } = self;
+        let outcome = |slot| match slot {
+            Slot::Sequenced { index } => {
+                sequencer.drive(&completion);
+                sequenced(&sequencer, completion.wait(), index)
+            }
+            Slot::InFlight { batch, index, sent } => {
+                sequencer.drive(&batch);
+                repeated(&sequencer, batch.wait(), index, &sent)
+            }
+            Slot::Recorded { number, sent } => duplicates::resolve(
+                sequencer.store(),
+                (sent.tenant(), sent.event_id()),
+                number,
+                sent.content(),
+            ),
+            Slot::Refused(refusal) => Outcome::Refused(refusal),
+        };
+        slots.into_iter().map(outcome).collect()
+    }
+}
+
+fn sequenced(sequencer: &Sequencer, end: &Completed, index: usize) -> Outcome {
+    let Some(placed) = end.get(index) else {
+        return Outcome::Refused(Refusal::lost());
+    };
+    if let Err(failure) = end.verdict() {
+        return Outcome::Refused(Refusal {
+            tenant_id: placed.tenant.clone(),
+            id: placed.event_id.clone(),
+            code: failure.code,
+            message: failure.message.clone(),
+        });
+    }
+    if let Some((number, content)) = &placed.recorded_before {
+        let name = (&placed.tenant, &placed.event_id);
+        return duplicates::resolve(sequencer.store(), name, *number, content);
+    }
+    Outcome::Recorded(receipt(end, placed))
+}
+
+/// The outcome of an event whose id another event of an earlier or the same batch has.
+fn repeated(sequencer: &Sequencer, end: &Completed, index: usize, sent: &SealedEvent) -> Outcome {
+    match sequenced(sequencer, end, index) {
+        Outcome::Recorded(first) => duplicates::resolve(
+            sequencer.store(),
+            (sent.tenant(), sent.event_id()),
+            first.sequence_number,
+            sent.content(),
+        ),
+        refused @ Outcome::Refused(_) => refused,
+    }
+}
+
+fn receipt(end: &Completed, placed: &Placed) -> Receipt {
+    Receipt {
+        id: placed.event_id.clone(),
+        tenant_id: placed.tenant.clone(),
+        sequence_number: placed.sequence_number,
+        content_hash: placed.content_hash,
+        previous_hash: placed.previous_hash,
+        record_hash: placed.record_hash,
+        signature: end.signature(placed).map(|(signature, signer)| ReceiptSignature {
+            key_id: signer.key_id().clone(),
+            signature: *signature,
+        }),
+        ingested_at: placed.ingested_at,
+        status: ReceiptStatus::Created,
+    }
+}

@@ -1,0 +1,188 @@
+//! What gathers while a batch is being written, and what becomes of it when that fails.
+
+use std::sync::Arc;
+
+use ledgerstone_ledger::ReceiptStatus::{self, Created, Duplicate};
+use ledgerstone_ledger::{Ledger, SubmitError, Ticket};
+use ledgerstone_model::ErrorCode;
+use ledgerstone_proof::TenantId;
+use ledgerstone_store::LedgerStore;
+use ledgerstone_store::conformance::{AppendFault, FaultyStore};
+use ledgerstone_store::memory::MemoryStore;
+
+use crate::gate::Gate;
+use crate::rig::{Rig, receipts, tenant};
+
+struct Scene {
+    rig: Rig,
+    gate: Arc<Gate<FaultyStore<MemoryStore>>>,
+    ledger: Ledger,
+}
+
+impl Scene {
+    fn new(change: impl FnOnce(&mut Rig)) -> Self {
+        let mut rig = Rig::new();
+        change(&mut rig);
+        let gate = Gate::new(FaultyStore::new(rig.store.reopen()));
+        let ledger = rig.create_on(Arc::clone(&gate) as Arc<dyn LedgerStore>, &["acme", "beta"]);
+        Self { rig, gate, ledger }
+    }
+
+    fn submit(&self, ids: &[(&str, &str)]) -> Ticket {
+        let events = ids.iter().map(|(name, id)| self.rig.event(name, id, "x"));
+        self.ledger.submit(events.collect()).unwrap()
+    }
+
+    /// One batch that is being written, and everything of `ids` gathered behind it.
+    fn gather(&self, first: &[(&str, &str)], then: &[(&str, &str)]) -> (Ticket, Ticket) {
+        self.gate.shut();
+        let first = self.submit(first);
+        self.gate.wait_for_append();
+        (first, self.submit(then))
+    }
+
+    fn appends_for(&self, work: impl FnOnce()) -> u64 {
+        let before = self.gate.inner().appends();
+        work();
+        self.gate.inner().appends() - before
+    }
+}
+
+#[test]
+fn what_comes_during_a_commit_is_one_commit() {
+    let scene = Scene::new(|_| {});
+    let appends = scene.appends_for(|| {
+        let (first, second) = scene.gather(&[("acme", "a")], &[("acme", "b"), ("beta", "b")]);
+        let third = scene.submit(&[("acme", "c")]);
+        assert!(!first.is_done() && !second.is_done());
+        scene.gate.open();
+        let numbers = |ticket: Ticket| {
+            let receipts = receipts(ticket.wait());
+            receipts.iter().map(|receipt| receipt.sequence_number.value()).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(third), [3]);
+        assert_eq!(numbers(second), [2, 1]);
+        assert_eq!(numbers(first), [1]);
+    });
+    assert_eq!(appends, 2);
+    scene.rig.assert_sound();
+}
+
+#[test]
+fn what_stood_upon_an_unwritten_batch_is_placed_again() {
+    let scene = Scene::new(|_| {});
+    let (first, second) = scene.gather(
+        &[("acme", "a1"), ("beta", "a2")],
+        &[("acme", "b1"), ("acme", "a1"), ("beta", "b2"), ("acme", "b3")],
+    );
+    scene.gate.inner().fail_next(AppendFault::Unavailable);
+    scene.gate.open();
+    for outcome in first.wait() {
+        assert_eq!(outcome.refused(), Some(ErrorCode::StorageFailed));
+    }
+    let second = second.wait();
+    let number = |at: usize| second[at].receipt().unwrap().sequence_number.value();
+    assert_eq!((number(0), number(2), number(3)), (1, 1, 2), "as if the first had never been");
+    let repeated = second[1].refused();
+    assert_eq!(
+        repeated,
+        Some(ErrorCode::StorageFailed),
+        "it shares the fate of the first of its id"
+    );
+    let again = receipts(scene.submit(&[("acme", "a1")]).wait()).remove(0);
+    assert_eq!((again.status, again.sequence_number.value()), (ReceiptStatus::Created, 3));
+    scene.rig.assert_sound();
+}
+
+#[test]
+fn both_batches_are_placed_again_behind_another_writer() {
+    let scene = Scene::new(|rig| rig.settings.conflict_retries = 4);
+    let other = scene.rig.open();
+    let (first, second) = scene.gather(
+        &[("acme", "a1"), ("beta", "both")],
+        &[("acme", "b1"), ("beta", "b2"), ("acme", "b3"), ("beta", "b4")],
+    );
+    // While the gate is shut, another process writes to the same ledgers, two of the same events.
+    let theirs = [("acme", "theirs"), ("beta", "both"), ("beta", "b2")];
+    let theirs = theirs.map(|(name, id)| scene.rig.event(name, id, "x"));
+    receipts(other.append(theirs.into()).unwrap());
+    scene.gate.open();
+    let first = receipts(first.wait());
+    let second = receipts(second.wait());
+    let facts = |receipts: &[ledgerstone_ledger::Receipt]| -> Vec<(u64, ReceiptStatus)> {
+        receipts.iter().map(|receipt| (receipt.sequence_number.value(), receipt.status)).collect()
+    };
+    assert_eq!(facts(&first), [(2, Created), (1, Duplicate)]);
+    assert_eq!(facts(&second), [(3, Created), (2, Duplicate), (4, Created), (3, Created)]);
+    scene.rig.assert_sound();
+}
+
+#[test]
+fn a_conflict_without_a_copy_is_told() {
+    let scene = Scene::new(|_| {});
+    let (first, second) = scene.gather(&[("acme", "a")], &[("acme", "b")]);
+    scene.gate.inner().fail_next(AppendFault::Conflict);
+    scene.gate.open();
+    assert_eq!(first.wait()[0].refused(), Some(ErrorCode::Conflict));
+    assert_eq!(receipts(second.wait())[0].sequence_number.value(), 1);
+    scene.rig.assert_sound();
+}
+
+#[test]
+fn an_unknown_outcome_is_everybodys() {
+    let scene = Scene::new(|_| {});
+    let (first, second) = scene.gather(&[("acme", "a")], &[("acme", "b"), ("acme", "a")]);
+    scene.gate.inner().fail_next(AppendFault::UnknownApplied);
+    scene.gate.open();
+    for outcome in first.wait().into_iter().chain(second.wait()) {
+        assert_eq!(outcome.refused(), Some(ErrorCode::OutcomeUnknown));
+    }
+    let error = scene.ledger.checkpoint(&tenant("acme")).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::OutcomeUnknown);
+    drop(scene.ledger);
+    let ledger = scene.rig.open();
+    let statuses: Vec<ReceiptStatus> = ["a", "b"]
+        .map(|id| {
+            let event = scene.rig.event("acme", id, "x");
+            receipts(ledger.append(vec![event]).unwrap())[0].status
+        })
+        .into();
+    assert_eq!(statuses, [ReceiptStatus::Duplicate, ReceiptStatus::Created]);
+    scene.rig.assert_sound();
+}
+
+#[test]
+fn an_administrative_round_takes_what_waits_along() {
+    let scene = Scene::new(|_| {});
+    std::thread::scope(|scope| {
+        let (first, second) = scene.gather(&[("acme", "a")], &[("acme", "b")]);
+        let anchoring = scope.spawn(|| scene.ledger.anchor().unwrap());
+        scene.gate.open();
+        receipts(first.wait());
+        receipts(second.wait());
+        assert_eq!(anchoring.join().unwrap().ledgers, 2);
+    });
+    scene.rig.assert_sound();
+}
+
+#[test]
+fn the_queue_says_when_it_is_full() {
+    let scene = Scene::new(|rig| rig.settings.open_records = 3);
+    let (first, second) = scene.gather(&[("acme", "a")], &[("acme", "b"), ("acme", "c")]);
+    let one_more = scene.ledger.try_submit(scene.rig.events("acme", "d", 1)).unwrap();
+    let full = scene.ledger.try_submit(scene.rig.events("acme", "e", 1));
+    assert!(matches!(full, Err(SubmitError::QueueFull { records: 3 })));
+    std::thread::scope(|scope| {
+        let waiting =
+            scope.spawn(|| scene.ledger.submit(scene.rig.events("acme", "f", 3)).unwrap());
+        scene.gate.open();
+        receipts(waiting.join().unwrap().wait());
+    });
+    for ticket in [first, second, one_more] {
+        receipts(ticket.wait());
+    }
+    assert_eq!(scene.ledger.reader().size(&tenant("acme")).unwrap(), 8);
+    assert_eq!(scene.ledger.reader().tenants().unwrap().len(), 3);
+    assert!(scene.ledger.reader().size(&TenantId::system()).unwrap() >= 3);
+    scene.rig.assert_sound();
+}

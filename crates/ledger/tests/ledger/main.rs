@@ -1,0 +1,19 @@
+//! The ledger on a store in memory: what goes in, what comes out, what is found when somebody changes
+//! it. Every test that writes ends with the verifier.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod anchors;
+mod attacks;
+mod checkpoints;
+mod duplicates;
+mod faults;
+mod following;
+mod gate;
+mod gathering;
+mod proofs;
+mod rig;
+mod rotation;
+mod submitting;
+mod tenants;
+mod verifying;
