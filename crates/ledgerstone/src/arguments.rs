@@ -1,0 +1,115 @@
+//! Options that several commands have, with one meaning everywhere.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ledgerstone_ledger::{Ledger, TenantCreation};
+use ledgerstone_model::ErrorCode;
+use ledgerstone_proof::{EventId, NameError, TenantId, VerifierKey};
+
+use crate::failure::Failure;
+use crate::ingest::TenantChoice;
+
+/// `--data DIR`.
+#[derive(Args, Debug)]
+pub struct DataOption {
+    /// The data directory
+    #[arg(id = "data", long = "data", value_name = "DIR", default_value = "./ledgerstone-data")]
+    pub path: PathBuf,
+}
+
+/// `--tenant T`.
+#[derive(Args, Debug)]
+pub struct TenantOption {
+    /// The tenant whose ledger is meant; `_system` is the deployment's own
+    #[arg(long, value_name = "T", default_value = "default")]
+    tenant: String,
+}
+
+impl TenantOption {
+    /// A tenant whose ledger is read.
+    pub fn to_read(&self) -> Result<TenantId, Failure> {
+        TenantId::parse_stored(&self.tenant).map_err(|error| bad_tenant(&self.tenant, error))
+    }
+}
+
+/// Where events go, for the commands that take them in.
+#[derive(Args, Debug)]
+pub struct IntoOption {
+    /// The tenant whose ledger takes the events; one that names another tenant is refused
+    #[arg(long, value_name = "T", default_value = "default")]
+    tenant: String,
+    /// Take each event's tenant from this field of it: a JSON pointer, or names with dots between
+    #[arg(long, value_name = "FIELD", conflicts_with = "tenant")]
+    tenant_from: Option<String>,
+    /// Create tenants on their first event; events for others are refused
+    #[arg(long)]
+    create_tenants: bool,
+}
+
+impl IntoOption {
+    pub fn choice(&self) -> Result<TenantChoice, Failure> {
+        match &self.tenant_from {
+            Some(field) => Ok(TenantChoice::from_field(field)),
+            None => Ok(TenantChoice::Fixed(tenant_to_write(&self.tenant)?)),
+        }
+    }
+
+    pub const fn creation(&self) -> TenantCreation {
+        if self.create_tenants { TenantCreation::OnFirstEvent } else { TenantCreation::Explicit }
+    }
+
+    /// Says at once, and not for every event, that a tenant does not exist.
+    pub fn refuse_unknown(&self, choice: &TenantChoice, ledger: &Ledger) -> Result<(), Failure> {
+        match choice {
+            TenantChoice::Fixed(tenant) if !self.create_tenants => {
+                ledger.reader().size(tenant)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// `--json`.
+#[derive(Args, Debug)]
+pub struct JsonOption {
+    /// Write JSON, also on a terminal
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A tenant whose ledger events go into.
+pub fn tenant_to_write(name: &str) -> Result<TenantId, Failure> {
+    TenantId::parse(name).map_err(|error| bad_tenant(name, error))
+}
+
+fn bad_tenant(name: &str, error: NameError) -> Failure {
+    let code = match error {
+        NameError::Reserved => ErrorCode::ReservedName,
+        _ => ErrorCode::InvalidTenant,
+    };
+    let failure = Failure::new(code, format!("tenant {name:?}: {error}"));
+    match error {
+        NameError::Reserved => failure.with_remedy(
+            "Choose another name. The ledger _system is written by the server alone; it can be read.",
+        ),
+        _ => failure,
+    }
+}
+
+/// The id of a record that is looked for; the server's own ids are fine.
+pub fn event_id(text: &str) -> Result<EventId, Failure> {
+    EventId::parse_stored(text)
+        .map_err(|error| Failure::new(ErrorCode::InvalidId, format!("id {text:?}: {error}")))
+}
+
+/// The public key that a verifier was given.
+pub fn verifier_key(text: &str) -> Result<VerifierKey, Failure> {
+    VerifierKey::parse(text.trim()).map_err(|error| {
+        Failure::new(ErrorCode::InvalidKey, format!("key {text:?}: {error}")).with_remedy(
+            "Give the whole key as `ledgerstone signing-keys list` or `ledgerstone checkpoint \
+             --json` prints it, in quotes.",
+        )
+    })
+}

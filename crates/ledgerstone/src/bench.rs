@@ -1,0 +1,81 @@
+//! The figures: what this machine can do at best, and what the ledger makes of it, in one run.
+//!
+//! A rate alone says little, because disks and processors differ; so every run measures a floor
+//! beside it, the least that any such system must do, and prints the ratio.
+
+mod append;
+mod floor;
+mod scratch;
+mod verify;
+
+pub use append::AppendBench;
+pub use verify::VerifyBench;
+
+use std::time::Duration;
+
+/// Share of latencies that the higher figure covers.
+const HIGH: f64 = 0.99;
+
+/// Latencies in milliseconds.
+#[derive(Debug, Default)]
+struct Latencies(Vec<f64>);
+
+impl Latencies {
+    fn push(&mut self, taken: Duration) {
+        self.0.push(taken.as_secs_f64() * 1_000.0);
+    }
+
+    fn join(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
+    /// Median and 99th percentile.
+    fn figures(mut self) -> (f64, f64) {
+        self.0.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            let place = (self.0.len() as f64 * share) as usize;
+            self.0.get(place.min(self.0.len().saturating_sub(1))).copied().unwrap_or_default()
+        };
+        (at(0.5), at(HIGH))
+    }
+}
+
+/// What the figures depend on besides the program.
+pub fn conditions() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let processor = std::fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("model name"))?;
+            Some(line.split(':').nth(1)?.trim().to_owned())
+        })
+        .unwrap_or_else(|| "unknown processor".to_owned());
+    let build = if cfg!(debug_assertions) { "debug build" } else { "release build" };
+    format!("{cores} cores, {processor}, {build}, ledgerstone {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Greatest resident memory of this process so far, in MB.
+fn resident_peak_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kb = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+    kb.unwrap_or_default() / 1024.0
+}
+
+/// Bytes this process has sent to storage so far.
+fn bytes_written() -> u64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let line = io.lines().find(|line| line.starts_with("write_bytes:"));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or_default()
+}
+
+/// Processor time this process has used so far, in seconds, all threads together.
+fn processor_seconds() -> f64 {
+    /// The kernel counts in hundredths of a second, whatever the machine (`USER_HZ`).
+    const TICKS: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The second field is the name in brackets, which may itself hold spaces.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / TICKS
+}

@@ -1,0 +1,213 @@
+//! `bench append`: from JSON text to durable receipt.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use ledgerstone_ledger::{Ledger, Outcome, ReceiptStatus};
+use ledgerstone_model::system::SigningMode;
+use ledgerstone_model::{ParseContext, SealedEvent, SealingPolicy, ValidEvent, seal};
+use ledgerstone_proof::{Canonicalizer, SALT_BYTES, Salt, SigningKey, TenantId};
+use serde_json::{Value, json};
+
+use super::floor::Floor;
+use super::scratch::Scratch;
+use super::{Latencies, bytes_written, conditions, processor_seconds, resident_peak_mb};
+use crate::system::System;
+use crate::workload::Workload;
+
+const SEED: u64 = 20_260_105;
+
+/// What is measured.
+pub struct AppendBench {
+    pub events: u64,
+    pub batch: u64,
+    pub tenants: u64,
+    /// Threads that each send one batch and wait for its receipts.
+    pub callers: usize,
+    pub signing: SigningMode,
+    /// Where the temporary directory is made.
+    pub parent: PathBuf,
+}
+
+impl AppendBench {
+    pub fn run(&self) -> anyhow::Result<Value> {
+        let signing_key = SigningKey::from_seed([7; 32]);
+        let floor = Floor {
+            parent: &self.parent,
+            events: if self.batch == 1 { self.events.min(20_000) } else { self.events },
+            batch: self.batch,
+            tenants: self.tenants,
+            seed: SEED,
+            threads: if self.batch == 1 { 1 } else { 2 },
+            key: (self.signing == SigningMode::Record).then_some(&signing_key),
+        }
+        .run()?;
+        let scratch = Scratch::new(&self.parent, self.signing)?;
+        let tenants = self.create_tenants(&scratch.ledger)?;
+        let written_before = bytes_written();
+        let processor = processor_seconds();
+        let begun = Instant::now();
+        let latencies = self.send_all(&scratch.ledger, &tenants)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let unsealed = scratch.store.sealing();
+        let written = bytes_written() - written_before;
+        let (p50_ms, p99_ms) = latencies.figures();
+        scratch.store.wait_until_sealed();
+        let processor = (processor_seconds() - processor) * 1e6 / self.events as f64;
+        let sizes = scratch.store.sizes();
+        let resident = resident_peak_mb();
+        let (directory, opening_ms) = scratch.reopen_after_crash()?;
+        drop(directory);
+        let rate = self.events as f64 / seconds;
+        let per_event = |bytes: u64| (bytes as f64 / sizes.records.max(1) as f64 * 10.0).round() / 10.0;
+        let kept: serde_json::Map<String, Value> = sizes
+            .parts
+            .iter()
+            .map(|(part, bytes)| ((*part).to_owned(), json!(per_event(*bytes))))
+            .collect();
+        let kept_total: u64 = sizes.parts.iter().map(|part| part.1).sum();
+        Ok(json!({
+            "events": self.events,
+            "batch": self.batch,
+            "callers": self.callers,
+            "tenants": self.tenants,
+            "signing": self.signing.as_str(),
+            "events_per_second": rate.round(),
+            "p50_ms": p50_ms,
+            "p99_ms": p99_ms,
+            "floor_events_per_second": floor.events_per_second.round(),
+            "floor_p50_ms": floor.p50_ms,
+            "processor_us_per_event": (processor * 100.0).round() / 100.0,
+            "floor_processor_us_per_event": (floor.processor_us_per_event * 100.0).round() / 100.0,
+            "ratio": (rate / floor.events_per_second * 1000.0).round() / 1000.0,
+            "json_bytes_per_event": self.mean_json_bytes(),
+            "bytes_written_per_event": (written as f64 / self.events as f64).round(),
+            "bytes_kept_per_event": per_event(kept_total),
+            "bytes_kept_by_part": kept,
+            "sealed_events": sizes.records,
+            "unsealed_logs_at_the_end": unsealed,
+            "opening_after_a_kill_ms": opening_ms.round(),
+            "resident_peak_mb": resident.round(),
+            "conditions": format!("{}, {}", conditions(), self.parent.display()),
+        }))
+    }
+
+    /// Records all events without measuring anything.
+    pub fn fill(&self, ledger: &Arc<Ledger>) -> anyhow::Result<()> {
+        let tenants = self.create_tenants(ledger)?;
+        self.send_all(ledger, &tenants).map(drop)
+    }
+
+    /// The texts of the first events.
+    pub fn texts(&self, count: u64) -> Vec<Vec<u8>> {
+        let workload = Workload::new(SEED, self.tenants);
+        let text = |i| {
+            let mut text = Vec::new();
+            workload.event(i, &mut text);
+            text
+        };
+        (0..count).map(text).collect()
+    }
+
+    fn mean_json_bytes(&self) -> u64 {
+        let workload = Workload::new(SEED, self.tenants);
+        let mut text = Vec::new();
+        let sample = self.events.clamp(1, 1_000);
+        (0..sample).for_each(|i| workload.event(i, &mut text));
+        text.len() as u64 / sample
+    }
+
+    fn create_tenants(&self, ledger: &Ledger) -> anyhow::Result<Vec<TenantId>> {
+        let workload = Workload::new(SEED, self.tenants);
+        let name = |i| TenantId::parse(&workload.tenant_of(i)).map_err(anyhow::Error::from);
+        let tenants = (0..self.tenants).map(name).collect::<anyhow::Result<Vec<_>>>()?;
+        ledger.create_tenants(&tenants)?;
+        Ok(tenants)
+    }
+
+    fn send_all(&self, ledger: &Arc<Ledger>, tenants: &[TenantId]) -> anyhow::Result<Latencies> {
+        let next = AtomicU64::new(0);
+        let mut latencies = Latencies::default();
+        let results: Vec<anyhow::Result<Latencies>> = std::thread::scope(|scope| {
+            let send = || Sender::new(self, ledger, tenants).run(&next);
+            let handles: Vec<_> = (0..self.callers).map(|_| scope.spawn(send)).collect();
+            handles
+                .into_iter()
+                .map(|handle| handle.join().unwrap_or_else(|_| bail!("a sender panicked")))
+                .collect()
+        });
+        for result in results {
+            latencies.join(result?);
+        }
+        Ok(latencies)
+    }
+}
+
+/// One caller.
+struct Sender<'a> {
+    bench: &'a AppendBench,
+    ledger: &'a Ledger,
+    tenants: &'a [TenantId],
+    workload: Workload,
+    canonicalizer: Canonicalizer,
+    policy: SealingPolicy,
+    system: System,
+    text: Vec<u8>,
+}
+
+impl<'a> Sender<'a> {
+    fn new(bench: &'a AppendBench, ledger: &'a Ledger, tenants: &'a [TenantId]) -> Self {
+        Self {
+            bench,
+            ledger,
+            tenants,
+            workload: Workload::new(SEED, bench.tenants),
+            canonicalizer: Canonicalizer::new(),
+            policy: SealingPolicy::pass_through(),
+            system: System::new(),
+            text: Vec::new(),
+        }
+    }
+
+    fn run(mut self, next: &AtomicU64) -> anyhow::Result<Latencies> {
+        let mut latencies = Latencies::default();
+        let (events, batch) = (self.bench.events, self.bench.batch);
+        loop {
+            let first = next.fetch_add(batch, Ordering::Relaxed);
+            if first >= events {
+                return Ok(latencies);
+            }
+            let begun = Instant::now();
+            let sealed = (first..(first + batch).min(events))
+                .map(|i| self.prepare(i))
+                .collect::<anyhow::Result<Vec<_>>>()?;
+            for outcome in self.ledger.append(sealed)? {
+                match outcome {
+                    Outcome::Recorded(receipt) if receipt.status == ReceiptStatus::Created => {}
+                    other => bail!("an event was not recorded: {other:?}"),
+                }
+            }
+            latencies.push(begun.elapsed());
+        }
+    }
+
+    fn prepare(&mut self, i: u64) -> anyhow::Result<SealedEvent> {
+        self.text.clear();
+        self.workload.event(i, &mut self.text);
+        let tenant = self
+            .tenants
+            .get((i % self.bench.tenants) as usize)
+            .context("the workload names a tenant that was not created")?;
+        let System { clock, entropy } = &self.system;
+        let mut random = [0; 16 + SALT_BYTES];
+        entropy.fill(&mut random);
+        let (id, salt) = random.split_at(16);
+        let context = ParseContext::new(tenant, clock.now(), id.try_into()?);
+        let event = ValidEvent::parse(&self.text, &context, &mut self.canonicalizer)
+            .map_err(|rejection| anyhow::anyhow!("the workload was refused: {rejection:?}"))?;
+        Ok(seal(event, &self.policy, &Salt::from_bytes(salt.try_into()?)))
+    }
+}

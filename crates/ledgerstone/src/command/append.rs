@@ -1,0 +1,116 @@
+//! `append`: events on standard input, receipts on standard output.
+
+use std::sync::Arc;
+use std::thread;
+
+use clap::Args;
+use ledgerstone_edge::importer::{self, InputLimits};
+use ledgerstone_model::ErrorCode;
+
+use super::{Command, parsed};
+use crate::arguments::{DataOption, IntoOption, JsonOption};
+use crate::data_dir::{self, IfMissing};
+use crate::failure::{Ending, Failure, InputPlace};
+use crate::ingest::{Item, Queue, Sink, Told, ingest};
+use crate::output::Console;
+
+pub const COMMAND: Command = Command {
+    name: "append",
+    about: "Append events from standard input, one JSON object a line",
+    details: "For every event that is recorded its receipt is printed, one JSON object a line, as \
+              soon as the event is durable. Receipts come in the order of the events. An event that \
+              is refused is named on standard error with everything that is wrong with it, and the \
+              others go on. Sending an event again under the same id adds nothing and gives the \
+              first receipt again, with status `duplicate`.",
+    arguments: Arguments::augment_args,
+    run: |matches, console| run(&parsed(matches)?, console),
+    is_hidden: false,
+};
+
+#[derive(Args, Debug)]
+struct Arguments {
+    #[command(flatten)]
+    data: DataOption,
+    #[command(flatten)]
+    into: IntoOption,
+    #[command(flatten)]
+    output: JsonOption,
+}
+
+fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
+    let tenants = arguments.into.choice()?;
+    let path = &arguments.data.path;
+    let creation = arguments.into.creation();
+    data_dir::write(path, IfMissing::Create, creation, console, |ledger, console| {
+        arguments.into.refuse_unknown(&tenants, ledger)?;
+        let queue = Arc::new(Queue::default());
+        read_standard_input(Arc::clone(&queue));
+        let mut receipts = Receipts { console, refused: 0, line: Vec::new() };
+        ingest(ledger, &tenants, &queue, &mut receipts)?;
+        Ok(Ending::findings_if(receipts.refused > 0))
+    })
+}
+
+/// Fills the queue from standard input, on a thread that may wait there for ever.
+fn read_standard_input(queue: Arc<Queue>) {
+    thread::spawn(move || {
+        let input = "standard input";
+        let place = |position| InputPlace { input: input.to_owned(), position };
+        let refuse = |error| {
+            queue.push(Item { place: place(None), read: Err(Failure::from(error)) });
+        };
+        let format = &importer::ndjson::Ndjson;
+        match importer::read(format, std::io::stdin(), InputLimits::default()) {
+            Err(error) => refuse(error),
+            Ok(submissions) => {
+                for read in submissions {
+                    match read {
+                        Ok(submission) => {
+                            let place = place(Some(submission.position()));
+                            if !queue.push(Item { place, read: Ok(submission) }) {
+                                return;
+                            }
+                        }
+                        Err(error) => refuse(error),
+                    }
+                }
+            }
+        }
+        queue.close();
+    });
+}
+
+/// Prints receipts.
+struct Receipts<'c> {
+    console: &'c mut Console,
+    refused: u64,
+    line: Vec<u8>,
+}
+
+impl Sink for Receipts<'_> {
+    fn take(&mut self, told: Told) -> Result<(), Failure> {
+        match told {
+            Told::Recorded(receipt) => {
+                self.line.clear();
+                receipt.write_json(&mut self.line);
+                self.console.line(&self.line)
+            }
+            Told::Refused(failure) => {
+                self.refused += 1;
+                self.console.failure(&failure);
+                Ok(())
+            }
+        }
+    }
+
+    /// Events whose receipts nobody would read are not taken.
+    fn pause(&mut self) -> Result<(), Failure> {
+        self.console.flush()?;
+        if self.console.reader_left() {
+            let message = "nobody reads the receipts any more";
+            return Err(Failure::new(ErrorCode::StorageFailed, message)
+                .with_remedy("What was already handed over is recorded; sending it again adds nothing."));
+        }
+        Ok(())
+    }
+}

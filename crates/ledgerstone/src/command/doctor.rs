@@ -1,0 +1,92 @@
+//! `doctor`: what is wrong with a data directory, and what to do about it.
+
+mod examine;
+
+use clap::Args;
+use ledgerstone_model::json_write::ObjectWriter;
+
+use super::{Command, parsed};
+use crate::arguments::{DataOption, JsonOption};
+use crate::failure::{Ending, Failure};
+use crate::output::Console;
+
+pub const COMMAND: Command = Command {
+    name: "doctor",
+    about: "Say what is wrong with a data directory, and what to do about it",
+    details: "Looks at what opening the directory shows, at its keys and at the room on its disk. \
+              It changes nothing and does not read everything: `verify` does. Exit status 1 when \
+              something is to be done.",
+    arguments: Arguments::augment_args,
+    run: |matches, console| run(&parsed(matches)?, console),
+    is_hidden: false,
+};
+
+#[derive(Args, Debug)]
+struct Arguments {
+    #[command(flatten)]
+    data: DataOption,
+    #[command(flatten)]
+    output: JsonOption,
+}
+
+/// How much something matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weight {
+    /// Good to know; nothing is to be done.
+    Note,
+    /// Something is to be done.
+    Problem,
+}
+
+/// One thing that was seen.
+#[derive(Debug)]
+struct Observation {
+    weight: Weight,
+    /// What it is about, in one word.
+    subject: &'static str,
+    what: String,
+    remedy: String,
+}
+
+fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
+    let seen = examine::examine(&arguments.data.path)?;
+    let problems = seen.iter().filter(|one| one.weight == Weight::Problem).count();
+    let as_text = console.is_terminal() && !arguments.output.json;
+    for one in &seen {
+        if as_text {
+            console.line(one.to_text())?;
+        } else {
+            console.line(one.to_json())?;
+        }
+    }
+    if as_text && problems == 0 {
+        console.line("nothing is to be done; `ledgerstone verify` checks every record")?;
+    }
+    Ok(Ending::findings_if(problems > 0))
+}
+
+impl Observation {
+    fn to_text(&self) -> String {
+        let mark = match self.weight {
+            Weight::Note => "  ",
+            Weight::Problem => "! ",
+        };
+        let mut text = format!("{mark}{}: {}", self.subject, self.what);
+        if !self.remedy.is_empty() {
+            text.push_str(&format!("\n    {}", self.remedy));
+        }
+        text
+    }
+
+    fn to_json(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256);
+        let mut object = ObjectWriter::open(&mut out);
+        let is_problem: &[u8] = if self.weight == Weight::Problem { b"true" } else { b"false" };
+        object.key("problem").extend_from_slice(is_problem);
+        object.text("remedy", &self.remedy);
+        object.text("subject", self.subject);
+        object.text("what", &self.what);
+        object.close();
+        out
+    }
+}

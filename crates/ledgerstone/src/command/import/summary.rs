@@ -1,0 +1,127 @@
+//! What an import tells while it runs, and at its end.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ledgerstone_ledger::ReceiptStatus;
+use ledgerstone_model::json_write::ObjectWriter;
+
+use crate::failure::Failure;
+use crate::ingest::{Sink, Told};
+use crate::output::Console;
+
+/// How often the bar is drawn again.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Counts what became of the items, and names those that were refused.
+pub struct Summary<'c> {
+    console: &'c mut Console,
+    bar: ProgressBar,
+    drawn: Instant,
+    files: usize,
+    recorded: u64,
+    duplicates: u64,
+    refused: BTreeMap<&'static str, u64>,
+    /// Inputs of which something was refused.
+    faulty_inputs: HashSet<String>,
+}
+
+impl<'c> Summary<'c> {
+    /// The bar shows itself on a terminal only.
+    pub fn begin(console: &'c mut Console, files: usize) -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TICK);
+        Self {
+            console,
+            bar,
+            drawn: Instant::now(),
+            files,
+            recorded: 0,
+            duplicates: 0,
+            refused: BTreeMap::new(),
+            faulty_inputs: HashSet::new(),
+        }
+    }
+
+    pub fn has_refusals(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
+    /// Prints the sums.
+    pub fn finish(&mut self, as_json: bool) -> Result<(), Failure> {
+        self.bar.finish_and_clear();
+        let text = if as_json { self.to_json() } else { self.to_text() };
+        self.console.line(text)
+    }
+
+    fn refused_count(&self) -> u64 {
+        self.refused.values().sum()
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = format!(
+            "{} recorded, {} duplicates, {} refused, from {} inputs",
+            self.recorded,
+            self.duplicates,
+            self.refused_count(),
+            self.files
+        );
+        for (code, count) in &self.refused {
+            text.push_str(&format!("\n  {count} × {code}"));
+        }
+        if !self.faulty_inputs.is_empty() {
+            text.push_str(&format!("\n  in {} inputs, named above", self.faulty_inputs.len()));
+        }
+        text
+    }
+
+    fn to_json(&self) -> String {
+        let mut out = Vec::with_capacity(256);
+        let mut object = ObjectWriter::open(&mut out);
+        object.number("recorded", self.recorded);
+        object.number("duplicates", self.duplicates);
+        object.number("refused", self.refused_count());
+        object.number("inputs", self.files as u64);
+        object.number("inputs_with_refusals", self.faulty_inputs.len() as u64);
+        let mut codes = ObjectWriter::open(object.key("refused_by_code"));
+        self.refused.iter().for_each(|(code, count)| codes.number(code, *count));
+        codes.close();
+        object.close();
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
+impl Sink for Summary<'_> {
+    fn take(&mut self, told: Told) -> Result<(), Failure> {
+        match told {
+            Told::Recorded(receipt) => match receipt.status {
+                ReceiptStatus::Created => self.recorded += 1,
+                ReceiptStatus::Duplicate => self.duplicates += 1,
+            },
+            Told::Refused(failure) => {
+                *self.refused.entry(failure.code().as_str()).or_default() += 1;
+                self.faulty_inputs.extend(failure.input().map(str::to_owned));
+                let console = &mut *self.console;
+                self.bar.suspend(|| console.failure(&failure));
+            }
+        }
+        if self.drawn.elapsed() >= TICK {
+            self.drawn = Instant::now();
+            self.bar.set_message(format!(
+                "{} recorded, {} duplicates, {} refused",
+                self.recorded,
+                self.duplicates,
+                self.refused_count()
+            ));
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+}

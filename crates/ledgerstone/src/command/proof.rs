@@ -1,0 +1,70 @@
+//! `proof`: a file that proves one record to somebody who has nothing else but a key.
+
+use clap::Args;
+use ledgerstone_ledger::{LedgerError, TenantCreation};
+use ledgerstone_proof::TlogProof;
+
+use super::{Command, parsed};
+use crate::arguments::{DataOption, JsonOption, TenantOption, event_id};
+use crate::data_dir::{self, ForReading, IfMissing};
+use crate::failure::{Ending, Failure};
+use crate::output::Console;
+
+pub const COMMAND: Command = Command {
+    name: "proof",
+    about: "Print the proof of one record: a C2SP tlog-proof file",
+    details: "The proof holds the record's header, the path from it to the root of the ledger's \
+              tree, and a checkpoint over that root. `verify --proof` checks it anywhere, without \
+              the ledger. Where no checkpoint covers the record yet, one is signed, which only a \
+              process that may write can do.",
+    arguments: Arguments::augment_args,
+    run: |matches, console| run(&parsed(matches)?, console),
+    is_hidden: false,
+};
+
+#[derive(Args, Debug)]
+struct Arguments {
+    /// The event's id
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
+    id: String,
+    #[command(flatten)]
+    data: DataOption,
+    #[command(flatten)]
+    tenant: TenantOption,
+    #[command(flatten)]
+    output: JsonOption,
+}
+
+fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
+    let proof = prove(arguments, console)?;
+    console.text(&proof.to_string())?;
+    Ok(Ending::Done)
+}
+
+fn prove(arguments: &Arguments, console: &mut Console) -> Result<TlogProof, Failure> {
+    let tenant = arguments.tenant.to_read()?;
+    let id = event_id(&arguments.id)?;
+    let path = &arguments.data.path;
+    let data = ForReading::open(path, console)?;
+    match data.reader.record_proof(&tenant, &id) {
+        Err(LedgerError::NotCovered { .. }) => {}
+        proof => return proof.map_err(|error| data.failure(error)),
+    }
+    drop(data);
+    data_dir::write(path, IfMissing::Refuse, TenantCreation::Explicit, console, |ledger, _| {
+        Ok(ledger.record_proof(&tenant, &id)?)
+    })
+    .map_err(|failure| not_covered(&arguments.id, &failure))
+}
+
+/// Why the checkpoint that the proof needs could not be signed.
+fn not_covered(id: &str, failure: &Failure) -> Failure {
+    let message = format!(
+        "no checkpoint covers event {id} yet, and none can be signed now: {}",
+        failure.message()
+    );
+    Failure::new(failure.code(), message).with_remedy(
+        "Ask where the ledger is written: `ledgerstone checkpoint` there, then copy the directory \
+         again.",
+    )
+}

@@ -1,0 +1,186 @@
+//! `signing-keys`: which keys sign, which signed, and how one takes another's place.
+
+use clap::{Args, Subcommand};
+use ledgerstone_ledger::{KeyPeriod, SystemHistory, TenantCreation};
+use ledgerstone_model::json_write::ObjectWriter;
+use ledgerstone_model::system::{KeyChange, KeyUse};
+use ledgerstone_proof::{TenantId, VerifierKey};
+
+use super::{Command, parsed};
+use crate::arguments::{DataOption, JsonOption, TenantOption};
+use crate::data_dir::{self, ForReading, IfMissing};
+use crate::failure::{Ending, Failure};
+use crate::output::Console;
+use crate::table::Table;
+
+pub const COMMAND: Command = Command {
+    name: "signing-keys",
+    about: "List the keys that sign checkpoints and records, or replace one",
+    details: "A log key signs checkpoints, a record key signs records. A key is replaced in every \
+              ledger at once, by records that the old key signs; an old log key signs beside the \
+              new one for 24 hours, then it is destroyed.",
+    arguments: Arguments::augment_args,
+    run: |matches, console| run(&parsed(matches)?, console),
+    is_hidden: false,
+};
+
+#[derive(Args, Debug)]
+struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// List every key that was ever in use, the oldest first, with the verifier keys of a ledger
+    List {
+        #[command(flatten)]
+        data: DataOption,
+        #[command(flatten)]
+        tenant: TenantOption,
+        #[command(flatten)]
+        output: JsonOption,
+    },
+    /// Replace a key by a fresh one
+    Rotate {
+        /// The key's use
+        #[arg(long = "use", value_name = "USE", value_parser = ["log", "record"])]
+        usage: String,
+        /// Why: after a compromise the old log key does not sign beside the new one
+        #[arg(long, value_name = "WHY", value_parser = ["rotation", "compromise"], default_value = "rotation")]
+        reason: String,
+        #[command(flatten)]
+        data: DataOption,
+        #[command(flatten)]
+        output: JsonOption,
+    },
+}
+
+fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
+    match &arguments.action {
+        Action::List { data, tenant, output } => {
+            list(data, &tenant.to_read()?, output.json, console)
+        }
+        Action::Rotate { usage, reason, data, output } => {
+            let usage = KeyUse::parse(usage).unwrap_or(KeyUse::Record);
+            let reason = KeyChange::parse(reason).unwrap_or(KeyChange::Rotation);
+            rotate(usage, reason, data, output.json, console)
+        }
+    }
+}
+
+fn list(
+    data: &DataOption,
+    tenant: &TenantId,
+    json: bool,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    let data = ForReading::open(&data.path, console)?;
+    let history = data.reader.history()?;
+    let vkeys = data.reader.log_keys(tenant, &history)?;
+    let as_table = console.is_terminal() && !json;
+    let mut table = Table::new(&["use", "state", "since", "key id", "verifier key"]);
+    for period in history.keys() {
+        let row = Row::new(period, &history, &vkeys);
+        if as_table {
+            table.row(row.cells());
+        } else {
+            console.line(row.json(tenant))?;
+        }
+    }
+    if as_table {
+        table.keep_whole(&[3]);
+        console.text(&table.to_string())?;
+    }
+    Ok(Ending::Done)
+}
+
+/// A key as it is listed.
+struct Row<'a> {
+    period: &'a KeyPeriod,
+    is_newest: bool,
+    /// The verifier key under the ledger's name; none for keys that never signed there.
+    vkey: Option<&'a VerifierKey>,
+}
+
+impl<'a> Row<'a> {
+    fn new(period: &'a KeyPeriod, history: &SystemHistory, vkeys: &'a [VerifierKey]) -> Self {
+        let key_id = period.key.key_id();
+        let is_it = |vkey: &&VerifierKey| {
+            ledgerstone_proof::KeyId::ed25519(vkey.verifying_key()) == key_id
+        };
+        let newest = history.newest_key(period.usage);
+        Self {
+            period,
+            is_newest: newest.is_some_and(|newest| newest.key.key_id() == key_id),
+            vkey: vkeys.iter().find(is_it).filter(|_| period.usage == KeyUse::Log),
+        }
+    }
+
+    fn state(&self) -> &'static str {
+        if self.is_newest { "current" } else { "replaced" }
+    }
+
+    fn cells(&self) -> [String; 5] {
+        [
+            self.period.usage.as_str().to_owned(),
+            self.state().to_owned(),
+            self.period.announced_at.to_string(),
+            self.period.key.key_id().to_string(),
+            self.vkey.map_or_else(String::new, VerifierKey::to_string),
+        ]
+    }
+
+    fn json(&self, tenant: &TenantId) -> Vec<u8> {
+        let mut out = Vec::with_capacity(512);
+        let mut object = ObjectWriter::open(&mut out);
+        object.text("algorithm", self.period.key.algorithm());
+        object.text("announced_at", &self.period.announced_at.to_string());
+        object.number("announced_by", self.period.announced_by.value());
+        object.text("key_id", self.period.key.key_id().as_str());
+        let announcement = self.period.announcement.as_ref();
+        let reason = announcement.and_then(|one| one.reason()).map(KeyChange::as_str);
+        object.optional_text("reason", reason);
+        let replaces = announcement.and_then(|one| one.replaces());
+        object.optional_text("replaces", replaces.map(ledgerstone_proof::KeyId::as_str));
+        object.text("state", self.state());
+        object.text("tenant_id", tenant.as_str());
+        object.text("use", self.period.usage.as_str());
+        object.optional_text("vkey", self.vkey.map(VerifierKey::to_string).as_deref());
+        object.close();
+        out
+    }
+}
+
+fn rotate(
+    usage: KeyUse,
+    reason: KeyChange,
+    data: &DataOption,
+    json: bool,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    let as_text = console.is_terminal() && !json;
+    let (path, creation) = (&data.path, TenantCreation::Explicit);
+    let report = data_dir::write(path, IfMissing::Refuse, creation, console, |ledger, _| {
+        Ok(ledger.rotate_key(usage, reason)?)
+    })?;
+    if as_text {
+        console.line(format!(
+            "the {} key {} takes the place of {} in {} ledgers",
+            report.usage.as_str(),
+            report.new,
+            report.old,
+            report.ledgers
+        ))?;
+        return Ok(Ending::Done);
+    }
+    let mut line = Vec::new();
+    let mut object = ObjectWriter::open(&mut line);
+    object.number("ledgers", report.ledgers as u64);
+    object.text("new", report.new.as_str());
+    object.text("old", report.old.as_str());
+    object.text("use", report.usage.as_str());
+    object.close();
+    console.line(line)?;
+    Ok(Ending::Done)
+}

@@ -1,0 +1,84 @@
+//! `verify`: a whole directory, or one proof file.
+
+mod directory;
+mod proof_file;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ledgerstone_model::ErrorCode;
+
+use super::{Command, parsed};
+use crate::arguments::{DataOption, JsonOption};
+use crate::failure::{Ending, Failure};
+use crate::output::Console;
+
+pub const COMMAND: Command = Command {
+    name: "verify",
+    about: "Verify a data directory, or one record by its proof file",
+    details: "A directory: every byte is read, every hash, chain, tree, checkpoint, anchor and \
+              signature recomputed, and whatever is wrong is named, one finding a line. Without \
+              --key the keys are those that the directory names itself, which finds every damage \
+              but not somebody who wrote everything anew with keys of his own. Nothing is locked \
+              and nothing changed; private keys are not needed. A proof file: needs nothing but \
+              the key. Exit status 0: it holds; 1: it does not; 2: it could not be checked.",
+    arguments: Arguments::augment_args,
+    run: |matches, console| run(&parsed(matches)?, console),
+    is_hidden: false,
+};
+
+#[derive(Args, Debug)]
+struct Arguments {
+    #[command(flatten)]
+    data: DataOption,
+    /// Verify this proof file instead of a directory
+    #[arg(long, value_name = "FILE", requires = "keys", conflicts_with_all = ["data", "directory"])]
+    proof: Option<PathBuf>,
+    /// With --proof: the content that the record must have
+    #[arg(long, value_name = "FILE", requires = "proof")]
+    content: Option<PathBuf>,
+    /// A verifier key that was kept elsewhere; may be given several times
+    #[arg(id = "keys", long = "key", value_name = "VKEY")]
+    keys: Vec<String>,
+    #[command(flatten)]
+    directory: DirectoryOptions,
+    #[command(flatten)]
+    output: JsonOption,
+}
+
+#[derive(Args, Debug)]
+#[group(id = "directory", multiple = true)]
+struct DirectoryOptions {
+    /// A checkpoint that was kept elsewhere, which the ledger must extend; may be given several
+    /// times
+    #[arg(long, value_name = "FILE")]
+    known: Vec<PathBuf>,
+    /// What is recomputed: `tree` leaves the signatures of single records out
+    #[arg(long, value_name = "LEVEL", value_parser = ["tree", "full"])]
+    level: Option<String>,
+    /// Only this tenant's ledger, and `_system`, which anchors it
+    #[arg(long, value_name = "T")]
+    tenant: Option<String>,
+    /// Also print size and root of every ledger
+    #[arg(long)]
+    verbose: bool,
+}
+
+fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
+    match &arguments.proof {
+        Some(proof) => proof_file::run(proof, arguments, console),
+        None => directory::run(arguments, console),
+    }
+}
+
+/// Reads a file that was given as an argument.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| {
+        let code = match error.kind() {
+            std::io::ErrorKind::NotFound => ErrorCode::InvalidArgument,
+            _ => ErrorCode::StorageFailed,
+        };
+        Failure::new(code, format!("{} cannot be read: {error}", path.display()))
+            .with_remedy("Check the path.")
+    })
+}

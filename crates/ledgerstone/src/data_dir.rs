@@ -1,0 +1,314 @@
+//! A data directory, opened: for reading, by anybody at any time; or for writing, by one process,
+//! with everything that opening and closing owe to the ledger.
+
+mod place;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ledgerstone_ledger::{KeyFiles, Ledger, Reader, Settings, TenantCreation};
+use ledgerstone_model::ErrorCode;
+use ledgerstone_model::system::{LogName, SigningMode, TailCut};
+use ledgerstone_proof::TenantId;
+use ledgerstone_store::LedgerStore as _;
+use ledgerstone_store::embedded::files::Files;
+use ledgerstone_store::embedded::{EmbeddedStore, Mode, OpenError, OpeningReport, Options};
+
+use crate::failure::{Failure, io_code};
+use crate::output::Console;
+use crate::projection::Projection;
+use crate::system::System;
+
+use place::{Place, look_at};
+
+/// The tenant that every deployment has from the beginning.
+pub const FIRST_TENANT: &str = "default";
+
+/// What a new deployment is given.
+#[derive(Clone, Debug)]
+pub struct Birth {
+    pub log_name: LogName,
+    pub signing: SigningMode,
+}
+
+impl Birth {
+    /// As `init` without options makes it.
+    pub fn usual() -> Result<Self, Failure> {
+        let log_name = LogName::parse(LogName::DEFAULT)
+            .map_err(|error| Failure::new(error.code(), error.to_string()))?;
+        Ok(Self { log_name, signing: SigningMode::Record })
+    }
+}
+
+/// What a command that writes does where there is no data directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfMissing {
+    /// Make one, and say so.
+    Create,
+    /// Refuse: a mistyped path must not become a new ledger.
+    Refuse,
+}
+
+/// A directory opened for reading: no lock, no keys, nothing changed.
+pub struct ForReading {
+    pub reader: Reader,
+    /// Why some of it cannot be read.
+    damage: Option<String>,
+}
+
+impl ForReading {
+    pub fn open(path: &Path, console: &mut Console) -> Result<Self, Failure> {
+        let store = open_store(path, Mode::Read, &System::new());
+        let store = store.map_err(|error| in_directory(path, error))?;
+        let damage = store.report().read_only.clone();
+        if let Some(damage) = &damage {
+            console.note(format!(
+                "{} is damaged ({damage}): only what comes before the damage is seen here; run \
+                 `ledgerstone doctor`",
+                path.display()
+            ));
+        }
+        Ok(Self { reader: Reader::new(Arc::new(store)), damage })
+    }
+
+    /// Whether all that was recorded can be seen.
+    pub const fn is_whole(&self) -> bool {
+        self.damage.is_none()
+    }
+
+    /// In a damaged directory, what is not found may stand behind the damage.
+    pub fn failure(&self, error: impl Into<Failure>) -> Failure {
+        let failure = error.into();
+        match (&self.damage, failure.code()) {
+            (Some(damage), ErrorCode::EventNotFound | ErrorCode::UnknownTenant) => {
+                let message = format!("{}, or it stands behind the damage: {damage}", failure.message());
+                Failure::new(ErrorCode::StoreDamaged, message)
+            }
+            _ => failure,
+        }
+    }
+}
+
+/// Opens the store in a directory.
+pub fn open_store(path: &Path, mode: Mode, system: &System) -> Result<EmbeddedStore, OpenError> {
+    let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
+    EmbeddedStore::open(path, mode, Options::default(), Files::new(), clock, entropy)
+}
+
+/// The failure to open a directory, with its path in the message.
+pub fn in_directory(path: &Path, error: OpenError) -> Failure {
+    let code = match &error {
+        OpenError::Io { source, .. } => io_code(source),
+        other => other.code(),
+    };
+    match error {
+        OpenError::NotADataDirectory { .. } if has_lost_format(path) => {
+            let message = format!("{} has lost its file FORMAT", path.display());
+            Failure::new(ErrorCode::StoreDamaged, message)
+        }
+        OpenError::NotADataDirectory { .. }
+        | OpenError::NotEmpty { .. }
+        | OpenError::Locked { .. } => Failure::new(code, error.to_string()),
+        _ => Failure::new(code, format!("cannot open {}: {error}", path.display())),
+    }
+}
+
+fn has_lost_format(path: &Path) -> bool {
+    look_at(path).is_ok_and(|place| place == Place::DataDirectory)
+}
+
+/// The file that keeps a directory from being opened because it is not what was written; none when
+/// the directory is none, or cannot be read at all.
+pub fn damaged_file(path: &Path, error: &OpenError) -> Option<&'static str> {
+    match error {
+        OpenError::Format(_) | OpenError::KeyMismatch => Some("FORMAT"),
+        OpenError::Key(_) => Some("keys/store.key"),
+        OpenError::NotADataDirectory { .. } if has_lost_format(path) => Some("FORMAT"),
+        _ => None,
+    }
+}
+
+/// Opens a directory for writing, does the work, and closes it in order, also when the work failed;
+/// only after a failed write nothing more is written.
+pub fn write<T>(
+    path: &Path,
+    if_missing: IfMissing,
+    tenants: TenantCreation,
+    console: &mut Console,
+    work: impl FnOnce(&Ledger, &mut Console) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let data = ForWriting::open(path, if_missing, tenants, console)?;
+    match work(&data.ledger, console) {
+        Ok(done) => data.close(console).map(|()| done),
+        Err(failure) if failure.is_fatal() => Err(failure),
+        Err(failure) => {
+            // The first failure is the one to tell; that closing fails too says nothing more.
+            let _ = data.close(console);
+            Err(failure)
+        }
+    }
+}
+
+/// Makes a new data directory; one whose making was interrupted is completed.
+pub fn create(path: &Path, birth: &Birth, console: &mut Console) -> Result<(), Failure> {
+    let system = System::new();
+    let data = match look_at(path)? {
+        Place::Free => ForWriting::begin(path, birth, &system, console)?,
+        Place::Foreign => return Err(not_empty(path, "already holds something else")),
+        Place::DataDirectory => {
+            let store = open_store(path, Mode::Write, &system);
+            let store = store.map_err(|error| in_directory(path, error))?;
+            refuse_damaged(path, store.report())?;
+            if store.head(&TenantId::system())?.is_some() {
+                return Err(not_empty(path, "is a data directory already"));
+            }
+            ForWriting::complete(path, Arc::new(store), birth, &system, console)?
+        }
+    };
+    data.close(console)
+}
+
+fn not_empty(path: &Path, what: &str) -> Failure {
+    Failure::new(ErrorCode::DataDirectoryNotEmpty, format!("{} {what}", path.display()))
+}
+
+/// A directory opened for writing.
+struct ForWriting {
+    store: Arc<EmbeddedStore>,
+    ledger: Ledger,
+    projection: Projection,
+}
+
+impl ForWriting {
+    fn open(
+        path: &Path,
+        if_missing: IfMissing,
+        tenants: TenantCreation,
+        console: &mut Console,
+    ) -> Result<Self, Failure> {
+        let system = System::new();
+        let place = look_at(path)?;
+        let birth = Birth::usual()?;
+        if place == Place::Free && if_missing == IfMissing::Create {
+            let made = Self::begin(path, &birth, &system, console)?;
+            console.note(format!("made a new data directory {}", path.display()));
+            if tenants == TenantCreation::Explicit {
+                return Ok(made);
+            }
+            made.close(console)?;
+        }
+        let store = open_store(path, Mode::Write, &system);
+        let store = Arc::new(store.map_err(|error| in_directory(path, error))?);
+        refuse_damaged(path, store.report())?;
+        if store.head(&TenantId::system())?.is_none() {
+            return Self::complete(path, store, &birth, &system, console);
+        }
+        Self::resume(path, store, tenants, &system, console)
+    }
+
+    /// Makes a store, then keys, then the ledger in it.
+    fn begin(
+        path: &Path,
+        birth: &Birth,
+        system: &System,
+        console: &mut Console,
+    ) -> Result<Self, Failure> {
+        place::clear(path)?;
+        let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
+        let store = EmbeddedStore::create(path, Options::default(), Files::new(), clock, entropy);
+        let store = Arc::new(store.map_err(|error| in_directory(path, error))?);
+        place::hide_keys(path)?;
+        Self::complete(path, store, birth, system, console)
+    }
+
+    /// Begins the ledger in a store that has none yet.
+    fn complete(
+        path: &Path,
+        store: Arc<EmbeddedStore>,
+        birth: &Birth,
+        system: &System,
+        console: &mut Console,
+    ) -> Result<Self, Failure> {
+        let keys = key_files(path);
+        keys.create(&*system.entropy).map_err(ledgerstone_ledger::LedgerError::from)?;
+        let mut settings = Settings::new(birth.log_name.clone());
+        settings.signing = birth.signing;
+        let projection = Projection::open(&store, console)?;
+        let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
+        let ledger = Ledger::create(store.clone(), Arc::new(keys), settings, clock, entropy)?;
+        let data = Self { store, ledger, projection };
+        data.create_first_tenant()?;
+        Ok(data)
+    }
+
+    /// Opens the ledger in a store.
+    fn resume(
+        path: &Path,
+        store: Arc<EmbeddedStore>,
+        tenants: TenantCreation,
+        system: &System,
+        console: &mut Console,
+    ) -> Result<Self, Failure> {
+        let projection = Projection::open(&store, console)?;
+        let history = Reader::new(store.clone()).history()?;
+        let mut settings = Settings::new(history.genesis().log_name().clone());
+        settings.signing = history.signing();
+        settings.tenant_creation = tenants;
+        let keys = Arc::new(key_files(path));
+        let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
+        let ledger = Ledger::open(store.clone(), keys, settings, clock, entropy)?;
+        let data = Self { store, ledger, projection };
+        data.record_cuts(console)?;
+        if history.tenants().is_empty() {
+            data.create_first_tenant()?;
+        }
+        Ok(data)
+    }
+
+    fn create_first_tenant(&self) -> Result<(), Failure> {
+        let first = crate::arguments::tenant_to_write(FIRST_TENANT)?;
+        Ok(self.ledger.create_tenant(&first)?)
+    }
+
+    /// Torn bytes that opening cut off are never cut silently.
+    fn record_cuts(&self, console: &mut Console) -> Result<(), Failure> {
+        for torn in &self.store.report().torn {
+            let file = torn.file.to_string_lossy();
+            console.note(format!(
+                "cut {} torn bytes off {file} at byte {}; they are kept aside in cut/",
+                torn.bytes, torn.offset
+            ));
+            if let Some(cut) = TailCut::new(&file, torn.offset, torn.bytes, torn.sha256) {
+                self.ledger.record_tail_cut(&cut)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close(self, console: &mut Console) -> Result<(), Failure> {
+        self.ledger.close()?;
+        self.projection.catch_up(&self.store, console);
+        self.store.close().map_err(|error| in_directory(self.store.layout().root(), error))
+    }
+}
+
+/// A damaged store is read and not written.
+fn refuse_damaged(path: &Path, report: &OpeningReport) -> Result<(), Failure> {
+    match &report.read_only {
+        None => Ok(()),
+        Some(reason) => Err(Failure::new(
+            ErrorCode::StoreDamaged,
+            format!("{} cannot be written: {reason}", path.display()),
+        )),
+    }
+}
+
+/// The keys of the ledger in a directory.
+pub fn key_files(path: &Path) -> KeyFiles {
+    KeyFiles::in_directory(ledgerstone_store::embedded::Layout::new(path).keys())
+}
+
+/// Where a path leads, for messages.
+pub fn shown(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}

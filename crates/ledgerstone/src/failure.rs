@@ -1,0 +1,233 @@
+//! How a command ends, and the one error that all of them fail with.
+
+use std::borrow::Cow;
+use std::process::ExitCode;
+
+use ledgerstone_edge::importer::{ImportError, Position};
+use ledgerstone_ledger::{LedgerError, Refusal, SubmitError};
+use ledgerstone_model::json_write::ObjectWriter;
+use ledgerstone_model::{ErrorCode, Fault, Rejection};
+use ledgerstone_store::ReadError;
+use ledgerstone_store::embedded::OpenError;
+
+/// A command that came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All is done, or holds.
+    Done,
+    /// Something was found, or some items were refused; it has been named.
+    Findings,
+}
+
+impl Ending {
+    /// [`Ending::Findings`] if there are any.
+    pub const fn findings_if(any: bool) -> Self {
+        if any { Self::Findings } else { Self::Done }
+    }
+
+    pub fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Done => ExitCode::SUCCESS,
+            Self::Findings => ExitCode::from(1),
+        }
+    }
+}
+
+/// The status of a process whose disk failed while it wrote: what was written is not known.
+const WRITER_LOST: u8 = 70;
+
+/// The status of a command that could not do what it was asked to.
+const COULD_NOT: u8 = 2;
+
+/// What went wrong, where, and what to do about it.
+#[derive(Debug)]
+pub struct Failure {
+    code: ErrorCode,
+    message: String,
+    remedy: Cow<'static, str>,
+    place: Option<InputPlace>,
+    id: Option<String>,
+    faults: Vec<Fault>,
+}
+
+/// A place in an input.
+#[derive(Clone, Debug)]
+pub struct InputPlace {
+    pub input: String,
+    pub position: Option<Position>,
+}
+
+impl Failure {
+    /// A failure with the remedy of its code.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            remedy: Cow::Borrowed(code.remedy()),
+            place: None,
+            id: None,
+            faults: Vec::new(),
+        }
+    }
+
+    /// The same with a remedy that fits this case better than the code's own.
+    pub fn with_remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Self {
+        self.remedy = remedy.into();
+        self
+    }
+
+    /// The same about something in an input.
+    pub fn at(mut self, place: InputPlace) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// A file that could not be read or written.
+    pub fn file(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::new(io_code(error), format!("{what} {} failed: {error}", path.display()))
+    }
+
+    pub const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// What went wrong and where, without the code.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The input that it is about.
+    pub fn input(&self) -> Option<&str> {
+        self.place.as_ref().map(|place| place.input.as_str())
+    }
+
+    /// Whether the process must end, because nobody knows what is on the disk.
+    pub fn is_fatal(&self) -> bool {
+        self.code == ErrorCode::OutcomeUnknown
+    }
+
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(if self.is_fatal() { WRITER_LOST } else { COULD_NOT })
+    }
+
+    /// The failure for people.
+    pub fn to_text(&self) -> String {
+        let mut text = format!("error[{}]: ", self.code);
+        if let Some(place) = &self.place {
+            text.push_str(&place.input);
+            if let Some(position) = place.position {
+                text.push_str(&format!(", {position}"));
+            }
+            text.push_str(": ");
+        }
+        text.push_str(&self.message);
+        if let Some(id) = &self.id {
+            text.push_str(&format!(" (id {id})"));
+        }
+        text.push_str(&format!("\n  {}", self.remedy));
+        text
+    }
+
+    /// The failure for programs, as one line.
+    pub fn to_json(&self) -> String {
+        let mut out = Vec::with_capacity(256);
+        let mut object = ObjectWriter::open(&mut out);
+        let mut error = ObjectWriter::open(object.key("error"));
+        error.text("code", self.code.as_str());
+        error.text("message", &self.message);
+        error.text("remedy", &self.remedy);
+        error.optional_text("input", self.place.as_ref().map(|place| place.input.as_str()));
+        let position = self.place.as_ref().and_then(|place| place.position);
+        error.optional_text("position", position.map(|one| one.to_string()).as_deref());
+        error.optional_text("id", self.id.as_deref());
+        if !self.faults.is_empty() {
+            write_faults(&self.faults, error.key("faults"));
+        }
+        error.close();
+        object.close();
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
+fn write_faults(faults: &[Fault], out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (at, fault) in faults.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        let mut object = ObjectWriter::open(out);
+        object.text("pointer", fault.pointer());
+        object.text("code", fault.code().as_str());
+        object.text("reason", fault.reason());
+        if let Some(offset) = fault.offset() {
+            object.number("offset", offset as u64);
+        }
+        object.close();
+    }
+    out.push(b']');
+}
+
+/// The code of an error of the file system.
+pub fn io_code(error: &std::io::Error) -> ErrorCode {
+    use std::io::ErrorKind::{
+        PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+    };
+    match error.kind() {
+        StorageFull | QuotaExceeded => ErrorCode::DiskFull,
+        ReadOnlyFilesystem | PermissionDenied => ErrorCode::ReadOnlyStorage,
+        _ => ErrorCode::StorageFailed,
+    }
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        let mut failure = Self::new(rejection.code(), rejection.to_string());
+        failure.faults = rejection.faults().to_vec();
+        failure
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Record { rejection, .. } => rejection.into(),
+            other => Self::new(other.code(), other.to_string()),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let mut failure = Self::new(refusal.code, refusal.message);
+        failure.id = Some(refusal.id.as_str().to_owned());
+        failure
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<SubmitError> for Failure {
+    fn from(error: SubmitError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let code = match &error {
+            OpenError::Io { source, .. } => io_code(source),
+            other => other.code(),
+        };
+        Self::new(code, error.to_string())
+    }
+}

@@ -1,0 +1,216 @@
+//! Many events on their way into a ledger: read, prepared on several threads, handed over in the
+//! order of the input, and told about in that order as they become durable.
+//!
+//! Preparing the next events overlaps with the writing of the last ones. As in the ledger itself
+//! nobody waits for company: an event goes on at once when nothing is being written, and events
+//! gather only while something is. All that waits is bounded.
+
+mod prepare;
+mod queue;
+mod turns;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread;
+
+use ledgerstone_edge::importer::Submission;
+use ledgerstone_ledger::{Ledger, Outcome, Receipt, Ticket};
+use ledgerstone_model::ErrorCode;
+use ledgerstone_proof::{Canonicalizer, TenantId};
+
+use crate::failure::{Failure, InputPlace};
+use crate::system::System;
+
+pub use prepare::TenantChoice;
+use prepare::{Prepared, Preparer};
+pub use queue::Queue;
+use turns::Turns;
+
+/// Submissions that may wait to become durable.
+const TICKETS_IN_FLIGHT: usize = 32;
+
+/// Threads that prepare events, at most.
+const PREPARING_THREADS_MAX: usize = 8;
+
+/// One thing read from an input.
+#[derive(Debug)]
+pub struct Item {
+    pub place: InputPlace,
+    pub read: Result<Submission, Failure>,
+}
+
+/// What became of one item.
+#[derive(Debug)]
+pub enum Told {
+    Recorded(Receipt),
+    Refused(Failure),
+}
+
+/// Receives what became of the items, in the order of the input.
+pub trait Sink {
+    /// One item. An error ends everything.
+    fn take(&mut self, told: Told) -> Result<(), Failure>;
+
+    /// Nothing more is known for a while.
+    fn pause(&mut self) -> Result<(), Failure>;
+}
+
+/// Submitted events, with the items among them that were refused before.
+struct Submitted {
+    prepared: Vec<Prepared>,
+    ticket: Result<Ticket, Failure>,
+}
+
+/// Moves everything from the queue into the ledger, and signs a checkpoint of every ledger that
+/// grew, so that its proofs need no private key afterwards. Whoever fills the queue runs on a thread of its
+/// own that is not waited for: it may be waiting for input that never comes.
+pub fn ingest(
+    ledger: &Ledger,
+    tenants: &TenantChoice,
+    queue: &Arc<Queue>,
+    sink: &mut dyn Sink,
+) -> Result<(), Failure> {
+    let system = System::new();
+    let turns = Turns::default();
+    let (sender, receiver) = sync_channel(TICKETS_IN_FLIGHT);
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads.min(PREPARING_THREADS_MAX) {
+            let sender = sender.clone();
+            let preparer = Preparer::new(&system, tenants);
+            let turns = &turns;
+            scope.spawn(move || work(ledger, &preparer, queue, turns, &sender));
+        }
+        drop(sender);
+        let mut teller = Teller { queue, sink, grown: BTreeSet::new(), end: None };
+        let outcome = teller.tell(&receiver);
+        queue.stop();
+        // Without a receiver, threads that are about to hand over give up.
+        drop(receiver);
+        outcome?;
+        let grown: Vec<TenantId> = teller.grown.into_iter().collect();
+        ledger.checkpoints(&grown)?;
+        Ok(())
+    })
+}
+
+fn work(
+    ledger: &Ledger,
+    preparer: &Preparer<'_>,
+    queue: &Queue,
+    turns: &Turns,
+    sender: &SyncSender<Submitted>,
+) {
+    let mut scratch = Canonicalizer::new();
+    while let Some((number, items)) = queue.take() {
+        let (prepared, events) = preparer.prepare(items, &mut scratch);
+        let _turn = turns.wait(number);
+        let ticket = ledger.submit(events).map_err(Failure::from);
+        if sender.send(Submitted { prepared, ticket }).is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells the sink what became of the items.
+struct Teller<'a> {
+    queue: &'a Queue,
+    sink: &'a mut dyn Sink,
+    grown: BTreeSet<TenantId>,
+    /// The failure after which nothing more can be written.
+    end: Option<Failure>,
+}
+
+impl Teller<'_> {
+    /// Goes on until nothing more comes, or nothing more can be written.
+    fn tell(&mut self, receiver: &Receiver<Submitted>) -> Result<(), Failure> {
+        loop {
+            let submitted = match receiver.try_recv() {
+                Ok(submitted) => submitted,
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => {
+                    self.sink.pause()?;
+                    let Ok(submitted) = receiver.recv() else { break };
+                    submitted
+                }
+            };
+            let ticket = match submitted.ticket {
+                Ok(ticket) => ticket,
+                Err(failure) => return Err(self.end.take().unwrap_or(failure)),
+            };
+            if !ticket.is_done() {
+                self.sink.pause()?;
+            }
+            let outcomes = ticket.wait();
+            self.queue.finished();
+            self.tell_batch(submitted.prepared, outcomes)?;
+            if self.end.is_some() {
+                self.queue.stop();
+            }
+        }
+        self.sink.pause()?;
+        self.end.take().map_or(Ok(()), Err)
+    }
+
+    fn tell_batch(
+        &mut self,
+        prepared: Vec<Prepared>,
+        outcomes: Vec<Outcome>,
+    ) -> Result<(), Failure> {
+        let mut outcomes = outcomes.into_iter();
+        for item in prepared {
+            match item {
+                Prepared::Refused(failure) => self.sink.take(Told::Refused(failure))?,
+                Prepared::Submitted(place) => match outcomes.next() {
+                    Some(outcome) => self.tell_outcome(place, outcome)?,
+                    None => {
+                        let message = "an event got no outcome";
+                        return Err(Failure::new(ErrorCode::Internal, message).at(place));
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_outcome(&mut self, place: InputPlace, outcome: Outcome) -> Result<(), Failure> {
+        let refusal = match outcome {
+            Outcome::Recorded(receipt) => {
+                if !self.grown.contains(&receipt.tenant_id) {
+                    self.grown.insert(receipt.tenant_id.clone());
+                }
+                return self.sink.take(Told::Recorded(receipt));
+            }
+            Outcome::Refused(refusal) => refusal,
+        };
+        let failure = Failure::from(refusal).at(place);
+        if is_about_the_event(failure.code()) {
+            self.sink.take(Told::Refused(failure))
+        } else if self.end.is_none() {
+            self.end = Some(failure);
+            Ok(())
+        } else if failure.is_fatal() {
+            // Its id is what the sender needs to send it again.
+            self.sink.take(Told::Refused(failure))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Whether a refusal says something about this event, and not that nothing can be written.
+fn is_about_the_event(code: ErrorCode) -> bool {
+    !matches!(
+        code,
+        ErrorCode::OutcomeUnknown
+            | ErrorCode::StoreDamaged
+            | ErrorCode::DiskFull
+            | ErrorCode::ReadOnlyStorage
+            | ErrorCode::StorageFailed
+            | ErrorCode::LedgerRolledBack
+            | ErrorCode::QueueFull
+            | ErrorCode::Conflict
+            | ErrorCode::Internal
+    )
+}

@@ -1,0 +1,146 @@
+//! From text to an event that may be appended: parse, seal, and say what was wrong.
+
+use ledgerstone_edge::importer::Submission;
+use ledgerstone_model::{
+    ErrorCode, Fault, ParseContext, Rejection, SealedEvent, SealingPolicy, ValidEvent, peek_text,
+    seal,
+};
+use ledgerstone_proof::{Canonicalizer, SALT_BYTES, Salt, TenantId};
+
+use super::Item;
+use crate::failure::{Failure, InputPlace};
+use crate::system::System;
+
+/// Random bytes that an event needs: for its id, where it has none, and for its salt.
+const RANDOM_BYTES: usize = 16 + SALT_BYTES;
+
+/// Whose ledger an event goes into.
+#[derive(Clone, Debug)]
+pub enum TenantChoice {
+    /// This tenant's; an event that names another is refused.
+    Fixed(TenantId),
+    /// The one that the event names in the field at this JSON pointer.
+    Named { pointer: String },
+}
+
+impl TenantChoice {
+    /// Reads a field as a JSON pointer, or as names with dots between them.
+    pub fn from_field(field: &str) -> Self {
+        let pointer = match field.strip_prefix('/') {
+            Some(_) => field.to_owned(),
+            None => format!("/{}", field.replace('.', "/")),
+        };
+        Self::Named { pointer }
+    }
+}
+
+/// One item of a batch after preparing.
+#[derive(Debug)]
+pub enum Prepared {
+    /// It is among the batch's events.
+    Submitted(InputPlace),
+    Refused(Failure),
+}
+
+/// Prepares items on one thread.
+#[derive(Clone)]
+pub struct Preparer<'a> {
+    system: &'a System,
+    tenants: &'a TenantChoice,
+    policy: SealingPolicy,
+}
+
+impl<'a> Preparer<'a> {
+    pub fn new(system: &'a System, tenants: &'a TenantChoice) -> Self {
+        Self { system, tenants, policy: SealingPolicy::pass_through() }
+    }
+
+    /// Prepares a batch. The events stand in the order of the items that are not refused.
+    pub fn prepare(
+        &self,
+        items: Vec<Item>,
+        scratch: &mut Canonicalizer,
+    ) -> (Vec<Prepared>, Vec<SealedEvent>) {
+        let mut random = vec![0; items.len() * RANDOM_BYTES];
+        self.system.entropy.fill(&mut random);
+        let (random, _) = random.as_chunks::<RANDOM_BYTES>();
+        let mut prepared = Vec::with_capacity(items.len());
+        let mut events = Vec::with_capacity(items.len());
+        for (item, random) in items.into_iter().zip(random) {
+            let Item { place, read } = item;
+            let event = read.and_then(|submission| {
+                Ok(self.event(&submission, random, scratch)?)
+            });
+            match event {
+                Ok(event) => {
+                    events.push(event);
+                    prepared.push(Prepared::Submitted(place));
+                }
+                Err(failure) => prepared.push(Prepared::Refused(failure.at(place))),
+            }
+        }
+        (prepared, events)
+    }
+
+    fn event(
+        &self,
+        submission: &Submission,
+        random: &[u8; RANDOM_BYTES],
+        scratch: &mut Canonicalizer,
+    ) -> Result<SealedEvent, Rejection> {
+        let named;
+        let tenant = match self.tenants {
+            TenantChoice::Fixed(tenant) => tenant,
+            TenantChoice::Named { pointer } => {
+                named = named_tenant(submission.text(), pointer, scratch)?;
+                &named
+            }
+        };
+        let (mut new_id, mut salt) = ([0; 16], [0; SALT_BYTES]);
+        let (first, second) = random.split_at(new_id.len());
+        new_id.copy_from_slice(first);
+        salt.copy_from_slice(second);
+        let context = ParseContext::new(tenant, self.system.clock.now(), new_id)
+            .with_intake(submission.intake());
+        let valid = ValidEvent::parse(submission.text(), &context, scratch)?;
+        Ok(seal(valid, &self.policy, &Salt::from_bytes(salt)))
+    }
+}
+
+fn named_tenant(
+    text: &[u8],
+    pointer: &str,
+    scratch: &mut Canonicalizer,
+) -> Result<TenantId, Rejection> {
+    let refused = |code, reason: String| Rejection::of(Fault::new(pointer.to_owned(), code, reason));
+    let name = peek_text(text, pointer, scratch)?.ok_or_else(|| {
+        refused(ErrorCode::MissingField, "must name the tenant, and is no text here".to_owned())
+    })?;
+    TenantId::parse(&name).map_err(|error| {
+        let code = match error {
+            ledgerstone_proof::NameError::Reserved => ErrorCode::ReservedName,
+            _ => ErrorCode::InvalidTenant,
+        };
+        refused(code, format!("{name:?}: {error}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TenantChoice;
+
+    #[test]
+    fn a_field_is_a_pointer_or_names_with_dots() {
+        for (field, expected) in [
+            ("/context/tenant_id", "/context/tenant_id"),
+            ("context.tenant_id", "/context/tenant_id"),
+            ("tenant_id", "/tenant_id"),
+            ("/a.b", "/a.b"),
+        ] {
+            let TenantChoice::Named { pointer } = TenantChoice::from_field(field) else {
+                panic!("{field} names no field");
+            };
+            assert_eq!(pointer, expected);
+        }
+    }
+}
