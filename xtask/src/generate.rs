@@ -2,6 +2,7 @@
 //! it. They are committed; `--check` fails where a committed one is not what the code says.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use ledgerstone_model::ErrorCode;
@@ -15,7 +16,15 @@ struct Artefact {
     /// Relative to the root.
     path: &'static str,
     place: Place,
-    make: fn() -> String,
+    source: Source,
+}
+
+/// Where the text comes from.
+enum Source {
+    /// This program's own libraries.
+    Code(fn() -> String),
+    /// What `ledgerstone` prints with these arguments: what stands in its help is known to it alone.
+    Ledgerstone(&'static [&'static str]),
 }
 
 /// How much of a file is generated.
@@ -26,8 +35,13 @@ enum Place {
 }
 
 const ARTEFACTS: &[Artefact] = &[
-    Artefact { path: "docs/errors.md", place: Place::WholeFile, make: errors },
-    Artefact { path: "docs/events.md", place: Place::OneTable, make: field_table },
+    Artefact { path: "docs/errors.md", place: Place::WholeFile, source: Source::Code(errors) },
+    Artefact { path: "docs/events.md", place: Place::OneTable, source: Source::Code(field_table) },
+    Artefact {
+        path: "docs/cli.md",
+        place: Place::WholeFile,
+        source: Source::Ledgerstone(&["commands-page"]),
+    },
 ];
 
 pub fn run(project: &Project, mut arguments: Arguments) -> Result<()> {
@@ -38,7 +52,7 @@ pub fn run(project: &Project, mut arguments: Arguments) -> Result<()> {
     }
     for artefact in ARTEFACTS {
         let path = project.root().join(artefact.path);
-        let text = artefact.text(&committed(project, artefact))?;
+        let text = artefact.text(project, &committed(project, artefact))?;
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         println!("   wrote {}", artefact.path);
     }
@@ -50,7 +64,7 @@ pub fn check(project: &Project) -> Result<()> {
     println!("== generated files");
     for artefact in ARTEFACTS {
         let committed = committed(project, artefact);
-        if let Some(line) = first_difference(&committed, &artefact.text(&committed)?) {
+        if let Some(line) = first_difference(&committed, &artefact.text(project, &committed)?) {
             bail!(
                 "{}:{line} is not what the code says; run `cargo xtask gen` and commit the result",
                 artefact.path
@@ -63,14 +77,33 @@ pub fn check(project: &Project) -> Result<()> {
 
 impl Artefact {
     /// What the file has to say, given what it says now.
-    fn text(&self, committed: &str) -> Result<String> {
-        let made = (self.make)();
+    fn text(&self, project: &Project, committed: &str) -> Result<String> {
+        let made = match &self.source {
+            Source::Code(make) => make(),
+            Source::Ledgerstone(arguments) => printed(project, arguments)
+                .with_context(|| format!("cannot generate {}", self.path))?,
+        };
         match self.place {
             Place::WholeFile => Ok(made),
             Place::OneTable => with_table(committed, &made)
                 .with_context(|| format!("cannot generate the table of {}", self.path)),
         }
     }
+}
+
+/// What the program prints.
+fn printed(project: &Project, arguments: &[&str]) -> Result<String> {
+    let output = Command::new("cargo")
+        .args(["run", "--quiet", "--locked", "--package", "ledgerstone", "--"])
+        .args(arguments)
+        .current_dir(project.root())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("`ledgerstone {}` failed ({})", arguments.join(" "), output.status);
+    }
+    String::from_utf8(output.stdout).context("its output is not text")
 }
 
 /// The text as it is committed; an absent file is an empty one.

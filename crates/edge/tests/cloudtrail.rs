@@ -1,11 +1,11 @@
 //! Records of `CloudTrail` become events and come back, value for value: our own frozen ones, random
 //! ones, and real ones where they are at hand.
 
-mod common;
+mod parsing;
 
 use std::path::{Path, PathBuf};
 
-use common::parse;
+use parsing::parse;
 use ledgerstone_edge::importer::cloudtrail::{CloudTrail, map, rebuild};
 use ledgerstone_edge::importer::{Importer, InputLimits, Submission, read};
 use ledgerstone_model::{ErrorCode, ParseContext, ValidEvent, as_sent};

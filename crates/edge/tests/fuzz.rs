@@ -1,11 +1,11 @@
 //! Bounded fuzzing of the importers: mutated files must never panic or run away, and every record
 //! that is taken must come back. `LEDGERSTONE_FUZZ_ITERATIONS` makes it longer.
 
-mod common;
+mod parsing;
 
 use std::io::Write;
 
-use common::parse;
+use parsing::parse;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ledgerstone_edge::importer::cloudtrail::{map, rebuild};

@@ -13,6 +13,7 @@ mod key_history;
 mod options;
 mod part;
 mod report;
+mod run;
 mod signatures;
 mod stretch;
 mod verdicts;
@@ -23,7 +24,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use ledgerstone_model::ErrorCode;
-use ledgerstone_model::system::{KeyUse, PublicKey};
 use ledgerstone_proof::{Checkpoint, Note, TenantId};
 use ledgerstone_store::{Check, LedgerStore, Part, ReadError};
 
@@ -51,13 +51,18 @@ pub fn verify(
     let mut report = Report::begin(options);
     report.add_all(containers.into_iter().map(Finding::of_container));
     let ledgers = store.ledgers()?;
-    let system = SystemHistory::read_what_can_be_read(store);
+    let (system, is_whole) = match SystemHistory::read_what_can_be_read(store) {
+        Some((system, is_whole)) => (Some(system), is_whole),
+        None => (None, false),
+    };
     let mut context = Context::new(store, options, progress, total);
     let mut evidence = Evidence::collect(&parts, &ledgers, &context);
     context.want(evidence.sizes());
-    if let Some(system) = &system {
-        context.set_record_keys(record_keys(system));
+    let mut record_keys = RecordKeys::of(system.as_ref(), is_whole);
+    if !is_whole {
+        record_keys.add_geneses(store, &ledgers);
     }
+    context.set_record_keys(record_keys);
     let mut walks = begin_walks(ledgers, &context);
     read_parts(&context, &parts, |result| {
         report.records_checked += result.records;
@@ -90,16 +95,6 @@ pub fn verify(
 fn begin_walks(ledgers: Vec<TenantId>, context: &Context<'_>) -> HashMap<TenantId, Walk> {
     let wanted = ledgers.into_iter().filter(|tenant| context.wants(tenant));
     wanted.map(|tenant| (tenant.clone(), Walk::begin(tenant, context.options()))).collect()
-}
-
-/// Every record key that `_system` names.
-fn record_keys(history: &SystemHistory) -> RecordKeys {
-    let keys = history.keys().iter().filter(|period| period.usage == KeyUse::Record);
-    keys.filter_map(|period| match &period.key {
-        PublicKey::Ed25519(key) => Some((period.key.key_id(), *key)),
-        _ => None,
-    })
-    .collect()
 }
 
 /// Reads the parts on several threads and hands the results over in the order of the parts.
@@ -305,7 +300,7 @@ fn ledger_report(walk: &Walk, vouched: u64, scope: &Scope) -> LedgerReport {
 /// Every ledger is one of a tenant that `_system` names.
 fn check_tenants(walks: &HashMap<TenantId, Walk>, scope: &Scope, findings: &mut Vec<Finding>) {
     let system = walks.get(&TenantId::system());
-    let is_known = |system: &&Walk| *scope == Scope::All && system.keys().is_whole();
+    let is_known = |system: &&Walk| *scope == Scope::All && system.is_sound();
     let Some(system) = system.filter(is_known) else {
         return;
     };

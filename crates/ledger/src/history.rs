@@ -68,8 +68,9 @@ impl SystemHistory {
     }
 
     /// The same for a ledger that may be damaged: what cannot be read is left out, and is named by
-    /// whoever verifies it.
-    pub(crate) fn read_what_can_be_read(store: &dyn LedgerStore) -> Option<Self> {
+    /// whoever verifies it. Answers whether it is all there.
+    pub(crate) fn read_what_can_be_read(store: &dyn LedgerStore) -> Option<(Self, bool)> {
+        let mut is_whole = true;
         let system = TenantId::system();
         let mut history = Self::begin(read_genesis(store, &system).ok()??);
         let size = store.head(&system).ok()??.size();
@@ -80,11 +81,12 @@ impl SystemHistory {
                 .or_else(|_| store.read(&system, next, 1))
                 .unwrap_or_default();
             for record in &records {
-                let _ = history.take(record);
+                is_whole &= history.take(record).is_ok();
             }
+            is_whole &= !records.is_empty();
             next = records.last().map_or(next, |last| last.sequence_number).next();
         }
-        Some(history)
+        Some((history, is_whole))
     }
 
     fn begin((genesis, at): (Genesis, IngestedAt)) -> Self {

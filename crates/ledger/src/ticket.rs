@@ -1,6 +1,6 @@
 //! What a sender holds between handing events over and learning that they are durable.
 
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use ledgerstone_model::SealedEvent;
 use ledgerstone_proof::SequenceNumber;
@@ -14,8 +14,6 @@ use crate::sequencer::Sequencer;
 #[derive(Debug, Default)]
 pub(crate) struct Completion {
     end: OnceLock<Completed>,
-    waiting: Mutex<()>,
-    ended: Condvar,
 }
 
 impl Completion {
@@ -26,22 +24,10 @@ impl Completion {
     /// Tells everybody. Only the first telling counts.
     pub(crate) fn complete(&self, end: Completed) {
         let _ = self.end.set(end);
-        // Taking the lock orders this after the check of a waiter that is about to sleep.
-        drop(self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-        self.ended.notify_all();
     }
 
     pub(crate) fn wait(&self) -> &Completed {
-        if let Some(end) = self.end.get() {
-            return end;
-        }
-        let mut guard = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(end) = self.end.get() {
-                return end;
-            }
-            guard = self.ended.wait(guard).unwrap_or_else(PoisonError::into_inner);
-        }
+        self.end.wait()
     }
 }
 

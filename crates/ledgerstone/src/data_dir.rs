@@ -59,7 +59,7 @@ pub struct ForReading {
 impl ForReading {
     pub fn open(path: &Path, console: &mut Console) -> Result<Self, Failure> {
         let store = open_store(path, Mode::Read, &System::new());
-        let store = store.map_err(|error| in_directory(path, error))?;
+        let store = store.map_err(|error| in_directory(path, &error))?;
         let damage = store.report().read_only.clone();
         if let Some(damage) = &damage {
             console.note(format!(
@@ -81,7 +81,8 @@ impl ForReading {
         let failure = error.into();
         match (&self.damage, failure.code()) {
             (Some(damage), ErrorCode::EventNotFound | ErrorCode::UnknownTenant) => {
-                let message = format!("{}, or it stands behind the damage: {damage}", failure.message());
+                let message =
+                    format!("{}, or it stands behind the damage: {damage}", failure.message());
                 Failure::new(ErrorCode::StoreDamaged, message)
             }
             _ => failure,
@@ -96,8 +97,8 @@ pub fn open_store(path: &Path, mode: Mode, system: &System) -> Result<EmbeddedSt
 }
 
 /// The failure to open a directory, with its path in the message.
-pub fn in_directory(path: &Path, error: OpenError) -> Failure {
-    let code = match &error {
+pub fn in_directory(path: &Path, error: &OpenError) -> Failure {
+    let code = match error {
         OpenError::Io { source, .. } => io_code(source),
         other => other.code(),
     };
@@ -157,7 +158,7 @@ pub fn create(path: &Path, birth: &Birth, console: &mut Console) -> Result<(), F
         Place::Foreign => return Err(not_empty(path, "already holds something else")),
         Place::DataDirectory => {
             let store = open_store(path, Mode::Write, &system);
-            let store = store.map_err(|error| in_directory(path, error))?;
+            let store = store.map_err(|error| in_directory(path, &error))?;
             refuse_damaged(path, store.report())?;
             if store.head(&TenantId::system())?.is_some() {
                 return Err(not_empty(path, "is a data directory already"));
@@ -198,7 +199,7 @@ impl ForWriting {
             made.close(console)?;
         }
         let store = open_store(path, Mode::Write, &system);
-        let store = Arc::new(store.map_err(|error| in_directory(path, error))?);
+        let store = Arc::new(store.map_err(|error| in_directory(path, &error))?);
         refuse_damaged(path, store.report())?;
         if store.head(&TenantId::system())?.is_none() {
             return Self::complete(path, store, &birth, &system, console);
@@ -216,7 +217,7 @@ impl ForWriting {
         place::clear(path)?;
         let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
         let store = EmbeddedStore::create(path, Options::default(), Files::new(), clock, entropy);
-        let store = Arc::new(store.map_err(|error| in_directory(path, error))?);
+        let store = Arc::new(store.map_err(|error| in_directory(path, &error))?);
         place::hide_keys(path)?;
         Self::complete(path, store, birth, system, console)
     }
@@ -288,7 +289,11 @@ impl ForWriting {
     fn close(self, console: &mut Console) -> Result<(), Failure> {
         self.ledger.close()?;
         self.projection.catch_up(&self.store, console);
-        self.store.close().map_err(|error| in_directory(self.store.layout().root(), error))
+        self.store.close().map_err(|error| {
+            let path = self.store.layout().root();
+            let message = format!("closing {} failed: {error}", path.display());
+            Failure::new(error.code(), message).after_failed_write()
+        })
     }
 }
 

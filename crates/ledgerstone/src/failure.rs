@@ -8,7 +8,6 @@ use ledgerstone_ledger::{LedgerError, Refusal, SubmitError};
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::{ErrorCode, Fault, Rejection};
 use ledgerstone_store::ReadError;
-use ledgerstone_store::embedded::OpenError;
 
 /// A command that came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +41,19 @@ const COULD_NOT: u8 = 2;
 /// What went wrong, where, and what to do about it.
 #[derive(Debug)]
 pub struct Failure {
+    // Boxed, because every result of every command carries room for it.
+    told: Box<Told>,
+}
+
+#[derive(Debug)]
+struct Told {
     code: ErrorCode,
     message: String,
     remedy: Cow<'static, str>,
     place: Option<InputPlace>,
     id: Option<String>,
     faults: Vec<Fault>,
+    is_fatal: bool,
 }
 
 /// A place in an input.
@@ -60,25 +66,42 @@ pub struct InputPlace {
 impl Failure {
     /// A failure with the remedy of its code.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self {
+        let told = Told {
             code,
             message: message.into(),
             remedy: Cow::Borrowed(code.remedy()),
             place: None,
             id: None,
             faults: Vec::new(),
-        }
+            is_fatal: code == ErrorCode::OutcomeUnknown,
+        };
+        Self { told: Box::new(told) }
     }
 
     /// The same with a remedy that fits this case better than the code's own.
     pub fn with_remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Self {
-        self.remedy = remedy.into();
+        self.told.remedy = remedy.into();
+        self
+    }
+
+    /// The same where a write failed of which nobody knows how far it went.
+    pub fn after_failed_write(mut self) -> Self {
+        self.told.is_fatal = true;
         self
     }
 
     /// The same about something in an input.
     pub fn at(mut self, place: InputPlace) -> Self {
-        self.place = Some(place);
+        self.told.place = Some(place);
+        self
+    }
+
+    /// The same for so many more events, which are not named.
+    pub fn and_more(mut self, count: u64) -> Self {
+        if count > 0 {
+            let more = format!("; so it went with {count} more events: those without a receipt");
+            self.told.message.push_str(&more);
+        }
         self
     }
 
@@ -87,23 +110,23 @@ impl Failure {
         Self::new(io_code(error), format!("{what} {} failed: {error}", path.display()))
     }
 
-    pub const fn code(&self) -> ErrorCode {
-        self.code
+    pub fn code(&self) -> ErrorCode {
+        self.told.code
     }
 
     /// What went wrong and where, without the code.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.told.message
     }
 
     /// The input that it is about.
     pub fn input(&self) -> Option<&str> {
-        self.place.as_ref().map(|place| place.input.as_str())
+        self.told.place.as_ref().map(|place| place.input.as_str())
     }
 
     /// Whether the process must end, because nobody knows what is on the disk.
     pub fn is_fatal(&self) -> bool {
-        self.code == ErrorCode::OutcomeUnknown
+        self.told.is_fatal
     }
 
     pub fn exit_code(&self) -> ExitCode {
@@ -112,20 +135,16 @@ impl Failure {
 
     /// The failure for people.
     pub fn to_text(&self) -> String {
-        let mut text = format!("error[{}]: ", self.code);
-        if let Some(place) = &self.place {
-            text.push_str(&place.input);
-            if let Some(position) = place.position {
-                text.push_str(&format!(", {position}"));
+        let place = match &self.told.place {
+            None => String::new(),
+            Some(InputPlace { input, position: None }) => format!("{input}: "),
+            Some(InputPlace { input, position: Some(position) }) => {
+                format!("{input}, {position}: ")
             }
-            text.push_str(": ");
-        }
-        text.push_str(&self.message);
-        if let Some(id) = &self.id {
-            text.push_str(&format!(" (id {id})"));
-        }
-        text.push_str(&format!("\n  {}", self.remedy));
-        text
+        };
+        let id = self.told.id.as_ref().map_or_else(String::new, |id| format!(" (id {id})"));
+        let Told { code, message, remedy, .. } = &*self.told;
+        format!("error[{code}]: {place}{message}{id}\n  {remedy}")
     }
 
     /// The failure for programs, as one line.
@@ -133,15 +152,15 @@ impl Failure {
         let mut out = Vec::with_capacity(256);
         let mut object = ObjectWriter::open(&mut out);
         let mut error = ObjectWriter::open(object.key("error"));
-        error.text("code", self.code.as_str());
-        error.text("message", &self.message);
-        error.text("remedy", &self.remedy);
-        error.optional_text("input", self.place.as_ref().map(|place| place.input.as_str()));
-        let position = self.place.as_ref().and_then(|place| place.position);
+        error.text("code", self.told.code.as_str());
+        error.text("message", &self.told.message);
+        error.text("remedy", &self.told.remedy);
+        error.optional_text("input", self.told.place.as_ref().map(|place| place.input.as_str()));
+        let position = self.told.place.as_ref().and_then(|place| place.position);
         error.optional_text("position", position.map(|one| one.to_string()).as_deref());
-        error.optional_text("id", self.id.as_deref());
-        if !self.faults.is_empty() {
-            write_faults(&self.faults, error.key("faults"));
+        error.optional_text("id", self.told.id.as_deref());
+        if !self.told.faults.is_empty() {
+            write_faults(&self.told.faults, error.key("faults"));
         }
         error.close();
         object.close();
@@ -169,9 +188,7 @@ fn write_faults(faults: &[Fault], out: &mut Vec<u8>) {
 
 /// The code of an error of the file system.
 pub fn io_code(error: &std::io::Error) -> ErrorCode {
-    use std::io::ErrorKind::{
-        PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
-    };
+    use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     match error.kind() {
         StorageFull | QuotaExceeded => ErrorCode::DiskFull,
         ReadOnlyFilesystem | PermissionDenied => ErrorCode::ReadOnlyStorage,
@@ -182,7 +199,7 @@ pub fn io_code(error: &std::io::Error) -> ErrorCode {
 impl From<Rejection> for Failure {
     fn from(rejection: Rejection) -> Self {
         let mut failure = Self::new(rejection.code(), rejection.to_string());
-        failure.faults = rejection.faults().to_vec();
+        failure.told.faults = rejection.faults().to_vec();
         failure
     }
 }
@@ -199,14 +216,18 @@ impl From<ImportError> for Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let mut failure = Self::new(refusal.code, refusal.message);
-        failure.id = Some(refusal.id.as_str().to_owned());
+        failure.told.id = Some(refusal.id.as_str().to_owned());
         failure
     }
 }
 
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
-        Self::new(error.code(), error.to_string())
+        match error {
+            // Its own text begins with the code.
+            LedgerError::NotWritten { code, message } => Self::new(code, message),
+            other => Self::new(other.code(), other.to_string()),
+        }
     }
 }
 
@@ -219,15 +240,5 @@ impl From<SubmitError> for Failure {
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         Self::new(error.code(), error.to_string())
-    }
-}
-
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
-        let code = match &error {
-            OpenError::Io { source, .. } => io_code(source),
-            other => other.code(),
-        };
-        Self::new(code, error.to_string())
     }
 }

@@ -40,17 +40,11 @@ pub struct Item {
     pub read: Result<Submission, Failure>,
 }
 
-/// What became of one item.
-#[derive(Debug)]
-pub enum Told {
-    Recorded(Receipt),
-    Refused(Failure),
-}
-
-/// Receives what became of the items, in the order of the input.
+/// Receives what became of the items, in the order of the input. An error ends everything.
 pub trait Sink {
-    /// One item. An error ends everything.
-    fn take(&mut self, told: Told) -> Result<(), Failure>;
+    fn recorded(&mut self, receipt: &Receipt) -> Result<(), Failure>;
+
+    fn refused(&mut self, failure: Failure) -> Result<(), Failure>;
 
     /// Nothing more is known for a while.
     fn pause(&mut self) -> Result<(), Failure>;
@@ -58,7 +52,7 @@ pub trait Sink {
 
 /// Submitted events, with the items among them that were refused before.
 struct Submitted {
-    prepared: Vec<Prepared>,
+    entries: Vec<Prepared>,
     ticket: Result<Ticket, Failure>,
 }
 
@@ -73,7 +67,7 @@ pub fn ingest(
 ) -> Result<(), Failure> {
     let system = System::new();
     let turns = Turns::default();
-    let (sender, receiver) = sync_channel(TICKETS_IN_FLIGHT);
+    let (sender, told) = sync_channel(TICKETS_IN_FLIGHT);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..threads.min(PREPARING_THREADS_MAX) {
@@ -83,11 +77,11 @@ pub fn ingest(
             scope.spawn(move || work(ledger, &preparer, queue, turns, &sender));
         }
         drop(sender);
-        let mut teller = Teller { queue, sink, grown: BTreeSet::new(), end: None };
-        let outcome = teller.tell(&receiver);
+        let mut teller = Teller { queue, sink, grown: BTreeSet::new(), end: None, unnamed: 0 };
+        let outcome = teller.tell(&told);
         queue.stop();
         // Without a receiver, threads that are about to hand over give up.
-        drop(receiver);
+        drop(told);
         outcome?;
         let grown: Vec<TenantId> = teller.grown.into_iter().collect();
         ledger.checkpoints(&grown)?;
@@ -104,10 +98,10 @@ fn work(
 ) {
     let mut scratch = Canonicalizer::new();
     while let Some((number, items)) = queue.take() {
-        let (prepared, events) = preparer.prepare(items, &mut scratch);
+        let (entries, events) = preparer.prepare(items, &mut scratch);
         let _turn = turns.wait(number);
         let ticket = ledger.submit(events).map_err(Failure::from);
-        if sender.send(Submitted { prepared, ticket }).is_err() {
+        if sender.send(Submitted { entries, ticket }).is_err() {
             return;
         }
     }
@@ -118,8 +112,10 @@ struct Teller<'a> {
     queue: &'a Queue,
     sink: &'a mut dyn Sink,
     grown: BTreeSet<TenantId>,
-    /// The failure after which nothing more can be written.
+    /// The failure after which nothing more is taken.
     end: Option<Failure>,
+    /// Events that met the same and were not named.
+    unnamed: u64,
 }
 
 impl Teller<'_> {
@@ -144,31 +140,31 @@ impl Teller<'_> {
             }
             let outcomes = ticket.wait();
             self.queue.finished();
-            self.tell_batch(submitted.prepared, outcomes)?;
+            self.tell_batch(submitted.entries, outcomes)?;
             if self.end.is_some() {
                 self.queue.stop();
             }
         }
         self.sink.pause()?;
-        self.end.take().map_or(Ok(()), Err)
+        self.end.take().map_or(Ok(()), |end| Err(end.and_more(self.unnamed)))
     }
 
     fn tell_batch(
         &mut self,
-        prepared: Vec<Prepared>,
+        entries: Vec<Prepared>,
         outcomes: Vec<Outcome>,
     ) -> Result<(), Failure> {
         let mut outcomes = outcomes.into_iter();
-        for item in prepared {
-            match item {
-                Prepared::Refused(failure) => self.sink.take(Told::Refused(failure))?,
-                Prepared::Submitted(place) => match outcomes.next() {
-                    Some(outcome) => self.tell_outcome(place, outcome)?,
-                    None => {
+        for entry in entries {
+            match entry {
+                Prepared::Refused(failure) => self.sink.refused(failure)?,
+                Prepared::Submitted(place) => {
+                    let Some(outcome) = outcomes.next() else {
                         let message = "an event got no outcome";
                         return Err(Failure::new(ErrorCode::Internal, message).at(place));
-                    }
-                },
+                    };
+                    self.tell_outcome(place, outcome)?;
+                }
             }
         }
         Ok(())
@@ -180,20 +176,21 @@ impl Teller<'_> {
                 if !self.grown.contains(&receipt.tenant_id) {
                     self.grown.insert(receipt.tenant_id.clone());
                 }
-                return self.sink.take(Told::Recorded(receipt));
+                return self.sink.recorded(&receipt);
             }
             Outcome::Refused(refusal) => refusal,
         };
         let failure = Failure::from(refusal).at(place);
         if is_about_the_event(failure.code()) {
-            self.sink.take(Told::Refused(failure))
+            self.sink.refused(failure)
         } else if self.end.is_none() {
             self.end = Some(failure);
             Ok(())
         } else if failure.is_fatal() {
             // Its id is what the sender needs to send it again.
-            self.sink.take(Told::Refused(failure))
+            self.sink.refused(failure)
         } else {
+            self.unnamed += 1;
             Ok(())
         }
     }

@@ -59,9 +59,9 @@ fn usage(error: &clap::Error, console: &mut Console) -> Result<Ending, Failure> 
         return Ok(Ending::Done);
     }
     let text = error.to_string();
-    let mut paragraphs = text.split("\n\n").map(|paragraph| {
-        paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
-    });
+    let mut paragraphs = text
+        .split("\n\n")
+        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
     let message = paragraphs.next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
     // Suggestions come first, then how the command is used.

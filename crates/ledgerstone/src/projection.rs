@@ -19,6 +19,10 @@ use crate::output::Console;
 /// Records read at a time.
 const PAGE: usize = 4_096;
 
+/// Records that one command takes in, so that none is slow because others wrote much. What is left
+/// is taken in by those that follow.
+const RECORDS_PER_COMMAND: usize = 16_384;
+
 /// The projection of an open directory; without a database when that cannot be used now.
 pub struct Projection {
     admin: Option<SqliteAdmin>,
@@ -59,9 +63,7 @@ impl Projection {
     pub fn catch_up(&self, store: &EmbeddedStore, console: &mut Console) {
         let Some(admin) = &self.admin else { return };
         let outcome = match follow(admin, store) {
-            Err(error) if error.is_damage() => {
-                admin.rebuild().and_then(|()| follow(admin, store))
-            }
+            Err(error) if error.is_damage() => admin.rebuild().and_then(|()| follow(admin, store)),
             outcome => outcome,
         };
         if let Err(error) = outcome {
@@ -70,19 +72,22 @@ impl Projection {
     }
 }
 
+/// Goes on from where the projection stands, and remembers the tree of `_system` as it is now: that
+/// is what a rollback is noticed by, also while the rows are behind.
 fn follow(admin: &SqliteAdmin, store: &EmbeddedStore) -> Result<(), AdminError> {
     let mut point = admin.point()?;
     let mut gathered = Vec::new();
-    loop {
+    let mut taken = 0;
+    while taken < RECORDS_PER_COMMAND {
         let changes = store.changes(&point.cursor, PAGE)?;
-        let is_end = changes.next == point.cursor;
+        if changes.next == point.cursor {
+            break;
+        }
+        taken += changes.records.len();
         for record in &changes.records {
             gathered.extend(system_record(record)?);
         }
         point.cursor = changes.next;
-        if is_end {
-            break;
-        }
     }
     let system = store.head(&TenantId::system())?;
     point.system_tree =

@@ -1,9 +1,15 @@
 //! Tables for people: no lines, columns as wide as the terminal allows.
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table as Grid};
+use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table as Grid};
 
 /// Columns of a terminal that does not say how wide it is.
 const WIDTH_DEFAULT: u16 = 100;
+
+/// Columns of the terminal.
+pub fn terminal_width() -> u16 {
+    let size = console::Term::stdout().size_checked();
+    size.map_or(WIDTH_DEFAULT, |(_, columns)| columns)
+}
 
 /// Rows under a heading.
 #[derive(Debug)]
@@ -16,19 +22,21 @@ impl Table {
         let mut grid = Grid::new();
         grid.load_style(comfy_table::presets::NOTHING);
         grid.set_content_arrangement(ContentArrangement::Dynamic);
-        let size = console::Term::stdout().size_checked();
-        grid.set_width(size.map_or(WIDTH_DEFAULT, |(_, columns)| columns));
+        grid.set_width(terminal_width());
+        grid.set_truncation_indicator("…");
         grid.set_header(heading.to_vec());
         Self { grid }
     }
 
-    /// Adds a row. Control characters are shown and not obeyed: an event's text must not move the
-    /// cursor of whoever reads it.
+    /// Adds a row, which takes one line; what has no room in a cell is cut. Control characters are
+    /// shown and not obeyed: an event's text must not move the cursor of whoever reads it.
     pub fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
-        self.grid.add_row(cells.into_iter().map(|cell| visible(cell.as_ref())));
+        let mut row = Row::from(cells.into_iter().map(|cell| visible(cell.as_ref())));
+        row.max_height(1);
+        self.grid.add_row(row);
     }
 
-    /// Keeps columns on one line that are useless when broken up, such as ids.
+    /// Never cuts columns that are useless when cut, such as ids.
     pub fn keep_whole(&mut self, columns: &[usize]) {
         for index in columns {
             if let Some(column) = self.grid.column_mut(*index) {

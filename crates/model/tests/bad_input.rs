@@ -1,8 +1,8 @@
 //! Every bad event by name: its code, the place, and that all faults are named at once.
 
-mod common;
+mod parsing;
 
-use common::parse;
+use parsing::parse;
 use ledgerstone_model::{ErrorCode, Fault, ParseContext, ValidEvent};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, TenantId};
 
@@ -73,7 +73,7 @@ fn an_event_of_257_kib() {
 #[test]
 fn the_size_limit_is_exact_and_counts_canonical_bytes() {
     let tenant = TenantId::parse("acme").unwrap();
-    let now = IngestedAt::from_micros(common::RECEIVED_AT).unwrap();
+    let now = IngestedAt::from_micros(parsing::RECEIVED_AT).unwrap();
     let context = ParseContext::new(&tenant, now, [0; 16]);
     let text = br#"{ "event_type" :   "\u0061\u0062" }"#;
     let canonical_bytes = br#"{"event_type":"ab"}"#.len();

@@ -1,9 +1,9 @@
 //! Bounded fuzzing of every reader of this crate: mutated good texts must never panic, and what is
 //! accepted must obey the laws. `LEDGERSTONE_FUZZ_ITERATIONS` makes it longer.
 
-mod common;
+mod parsing;
 
-use common::parse;
+use parsing::parse;
 use ledgerstone_model::json::Value;
 use ledgerstone_model::timestamp::EventTime;
 use ledgerstone_model::{SystemRecord, as_sent};

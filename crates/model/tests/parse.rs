@@ -1,8 +1,8 @@
 //! What a good event becomes: canonical, complete, with every note of the server's in `intake`.
 
-mod common;
+mod parsing;
 
-use common::{parse, parse_with};
+use parsing::{parse, parse_with};
 use ledgerstone_model::intake::FLAG_NUMBER_QUOTED;
 use ledgerstone_model::{ErrorCode, IntakeSource, as_sent};
 use ledgerstone_proof::canonicalize;
@@ -23,7 +23,7 @@ fn an_event_in_order_is_stored_as_it_is() {
     assert_eq!(event.id().as_str(), "e-1");
     assert_eq!(event.event_type(), "user.login");
     assert_eq!(event.tenant().as_str(), "acme");
-    assert_eq!(event.timestamp_micros(), common::RECEIVED_AT - 750_000);
+    assert_eq!(event.timestamp_micros(), parsing::RECEIVED_AT - 750_000);
 }
 
 #[test]

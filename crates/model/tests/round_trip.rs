@@ -1,9 +1,9 @@
 //! The law of intake: whatever was accepted comes back value for value, and what is stored is
 //! canonical with nothing in it twice.
 
-mod common;
+mod parsing;
 
-use common::parse;
+use parsing::parse;
 use ledgerstone_model::as_sent;
 use ledgerstone_model::schema::{self, FieldType};
 use ledgerstone_proof::canonicalize;

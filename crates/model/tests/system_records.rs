@@ -1,6 +1,6 @@
 //! The server's own records: their exact bytes, frozen, and that nothing else is read as one.
 
-mod common;
+mod parsing;
 
 use ledgerstone_model::system::{
     Anchor, Genesis, KeyChange, KeyUse, LedgerId, LogName, PublicKey, RecordSigning,
@@ -16,7 +16,7 @@ use ledgerstone_proof::{
 const FROZEN: &str = include_str!("fixtures/system_records.ndjson");
 
 fn at() -> IngestedAt {
-    IngestedAt::from_micros(common::RECEIVED_AT).expect("a good value")
+    IngestedAt::from_micros(parsing::RECEIVED_AT).expect("a good value")
 }
 
 fn key(seed: u8) -> VerifyingKey {
@@ -144,12 +144,12 @@ fn log_names_are_what_key_names_allow() {
 #[test]
 fn sealing_wraps_the_text_and_hashes_what_is_stored() {
     let salt = Salt::from_bytes([9; 16]);
-    let event = common::parse(r#"{"event_type":"a","id":"7","timestamp":"2024-05-01T12:00:00Z"}"#);
+    let event = parsing::parse(r#"{"event_type":"a","id":"7","timestamp":"2024-05-01T12:00:00Z"}"#);
     let event = event.unwrap();
     let text = event.text().to_vec();
     let sealed = seal(event, &SealingPolicy::pass_through(), &salt);
     assert_eq!((sealed.kind(), sealed.event_id().as_str()), (Kind::Event, "7"));
-    assert_eq!((sealed.event_type(), sealed.timestamp_micros()), ("a", common::RECEIVED_AT));
+    assert_eq!((sealed.event_type(), sealed.timestamp_micros()), ("a", parsing::RECEIVED_AT));
     assert_eq!(split_content(sealed.content()).unwrap(), (text.as_slice(), salt));
     assert_eq!(sealed.content_hash(), &sha256(sealed.content()));
 }

@@ -30,6 +30,8 @@ mod store;
 mod store_key;
 mod suspect;
 mod take_over;
+#[cfg(feature = "conformance")]
+pub mod testing;
 mod tree;
 mod verify;
 mod write;

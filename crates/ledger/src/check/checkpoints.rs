@@ -93,6 +93,10 @@ fn check_one(
     verdicts: &mut Verdicts,
 ) -> Result<Option<Agreeing>, Box<Finding>> {
     let stored = &kept.stored;
+    if walk.keys().genesis().is_none() {
+        // Without its first record nothing says who the ledger is.
+        return Ok(None);
+    }
     let not_ours = |reason: &str| {
         let note = "a kept checkpoint is not one of this ledger";
         let finding = Finding::new(Check::Checkpoint, note)

@@ -34,7 +34,7 @@ impl<'a> Context<'a> {
             store,
             options,
             wanted: HashMap::new(),
-            record_keys: RecordKeys::new(),
+            record_keys: RecordKeys::default(),
             progress,
             done: AtomicU64::new(0),
             total,

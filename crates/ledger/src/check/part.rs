@@ -7,15 +7,13 @@
 use std::collections::HashMap;
 
 use ledgerstone_model::SystemRecord;
-use ledgerstone_proof::{
-    Hash, HeaderFields, Kind, SequenceNumber, TenantId, leaf_hash, record_hash, sha256,
-    split_content,
-};
+use ledgerstone_proof::{Hash, Kind, TenantId, sha256, split_content};
 use ledgerstone_store::{Check, ContainerFinding, Inspector, Part, RunClaims, RunRecord};
 
 use super::context::Context;
 use super::options::Level;
 use super::report::Finding;
+use super::run::{Chain, Rebuilt, Run, Undecided, id_fits, rebuild};
 use super::signatures::SignatureQueue;
 use super::stretch::{Statement, Stretch};
 
@@ -41,64 +39,6 @@ pub(super) struct PartCheck<'a> {
     signatures: SignatureQueue,
     header: Vec<u8>,
     records: u64,
-}
-
-/// The run of records that is being read.
-struct Run {
-    place: usize,
-    stretch: Stretch,
-    chain: Chain,
-    first: u64,
-    count: u64,
-    last_hash: Hash,
-    root_after: Option<Hash>,
-    offset: u64,
-    /// The next size at which the tree is wanted.
-    next_wanted: Option<u64>,
-    /// The leaf of a doubtful record, which goes into the tree once it is clear which is the right one.
-    undecided: Option<Undecided>,
-}
-
-/// A record's leaf hash as rebuilt from its header, and as it was kept beside it.
-struct Undecided {
-    rebuilt: Hash,
-    kept: Hash,
-}
-
-impl Run {
-    /// The last record's header is the right one, or the leaf hash beside it is.
-    fn decide(&mut self, header_is_right: bool, context: &Context<'_>) {
-        if let Some(Undecided { rebuilt, kept }) = self.undecided.take() {
-            self.push(if header_is_right { rebuilt } else { kept }, context);
-        }
-    }
-
-    fn push(&mut self, leaf: Hash, context: &Context<'_>) {
-        self.stretch.tree.push(leaf);
-        let size = self.stretch.tree.to();
-        if self.next_wanted == Some(size) {
-            self.stretch.snapshots.push(self.stretch.tree.clone());
-            self.next_wanted = context.next_wanted(&self.stretch.tenant, size);
-        }
-    }
-}
-
-/// What is known of the record before.
-#[derive(Clone, Copy)]
-enum Chain {
-    /// Its record hash.
-    Known(Hash),
-    /// Its record hash as computed, though its leaf hash is another: its header was changed, or only
-    /// the leaf hash beside it. The finding that says so.
-    Doubtful(Hash, usize),
-    /// Its header was changed, so that the next cannot be rebuilt.
-    Lost(usize),
-}
-
-/// A header rebuilt from a record's fields.
-struct Rebuilt {
-    record_hash: Hash,
-    leaf: Hash,
 }
 
 impl<'a> PartCheck<'a> {
@@ -161,8 +101,7 @@ impl<'a> PartCheck<'a> {
             && (header_holds || matches!(run.chain, Chain::Lost(_)))
         {
             let note = "the content is not the one that was recorded";
-            let finding = self.about(run, record, Check::ContentHash, note);
-            self.findings.push(finding.values(record.content_hash, found));
+            self.tell(run, record, (Check::ContentHash, note), (record.content_hash, found));
         }
         if header_holds {
             self.check_rules(run, record);
@@ -194,17 +133,14 @@ impl<'a> PartCheck<'a> {
             let repaired = rebuild(&mut self.header, run, record, &right, previous);
             if repaired.leaf == record.leaf_hash {
                 let note = "the content hash was changed; the content is the one that was recorded";
-                let finding = self.about(run, record, Check::ContentHash, note);
-                self.findings.push(finding.values(right, record.content_hash));
+                self.tell(run, record, (Check::ContentHash, note), (right, record.content_hash));
                 return Chain::Known(repaired.record_hash);
             }
             let note = "content and header are not those that were recorded";
-            let finding = self.about(run, record, Check::ContentHash, note);
-            self.findings.push(finding.values(record.content_hash, right));
+            self.tell(run, record, (Check::ContentHash, note), (record.content_hash, right));
         } else {
             let note = "the header does not have the leaf hash that was kept with it";
-            let finding = self.about(run, record, Check::RecordHash, note);
-            self.findings.push(finding.values(record.leaf_hash, rebuilt.leaf));
+            self.tell(run, record, (Check::RecordHash, note), (record.leaf_hash, rebuilt.leaf));
         }
         run.undecided = Some(Undecided { rebuilt: rebuilt.leaf, kept: record.leaf_hash });
         Chain::Doubtful(rebuilt.record_hash, self.findings.len() - 1)
@@ -218,17 +154,16 @@ impl<'a> PartCheck<'a> {
         Chain::Lost(finding)
     }
 
-    fn check_rules(&mut self, run: &Run, record: &RunRecord<'_>) {
+    fn check_rules(&mut self, run: &mut Run, record: &RunRecord<'_>) {
         if !id_fits(record, run.stretch.end) {
             let note = "the event id is not one of a record of this kind and number";
-            let finding = self.about(run, record, Check::Record, note);
             let expected = format!("an id of a record of kind {}", record.kind);
-            self.findings.push(finding.values(expected, &record.event_id));
+            self.tell(run, record, (Check::Record, note), (expected, &record.event_id));
         }
         if let Some(before) = run.stretch.last_at.filter(|before| *before > record.ingested_at) {
             let note = "the time is before that of the record before";
-            let finding = self.about(run, record, Check::Record, note);
-            self.findings.push(finding.values(format!("{before} or later"), record.ingested_at));
+            let expected = format!("{before} or later");
+            self.tell(run, record, (Check::Record, note), (expected, record.ingested_at));
         }
     }
 
@@ -256,16 +191,25 @@ impl<'a> PartCheck<'a> {
                 said,
             }),
             Err(reason) => {
-                let finding = self.about(run, record, Check::Record, &reason);
-                self.findings.push(finding.values("a readable system record", "none"));
+                let values = ("a readable system record", "none");
+                self.tell(run, record, (Check::Record, &reason), values);
             }
         }
     }
 
-    fn about(&self, run: &Run, record: &RunRecord<'_>, check: Check, note: &str) -> Finding {
-        Finding::new(check, note)
+    /// A finding about the record that is being read.
+    fn tell<E: ToString, F: ToString>(
+        &mut self,
+        run: &mut Run,
+        record: &RunRecord<'_>,
+        (check, note): (Check, &str),
+        (expected, found): (E, F),
+    ) {
+        run.stretch.note_damage(run.stretch.end);
+        let finding = Finding::new(check, note)
             .at(&run.stretch.tenant, run.stretch.end)
-            .in_file(&self.file, record.offset)
+            .in_file(&self.file, record.offset);
+        self.findings.push(finding.values(expected, found));
     }
 
     /// What the run claims of itself against what was computed.
@@ -273,23 +217,20 @@ impl<'a> PartCheck<'a> {
         if let Chain::Doubtful(computed, _) = run.chain {
             run.decide(computed == run.last_hash, self.context);
         }
-        let claim = |check, note: &str| {
-            Finding::new(check, note)
-                .at(&run.stretch.tenant, run.stretch.end.saturating_sub(1).max(run.first))
-                .in_file(&self.file, run.offset)
-        };
         let seen = run.stretch.end - run.first;
-        if seen != run.count {
-            let note = "the run does not have as many records as it says";
-            self.findings.push(claim(Check::Sequence, note).values(run.count, seen));
+        if seen < run.count {
+            self.tell_unreadable(run, run.count - seen);
+            return;
         }
-        let is_damaged = !matches!(run.chain, Chain::Known(_));
+        if seen > run.count {
+            let note = "the run has more records than it says";
+            self.tell_claim(run, (Check::Sequence, note), (run.count, seen));
+        }
         run.stretch.last_hash = match run.chain {
             Chain::Known(computed) => {
                 if computed != run.last_hash {
                     let note = "the run says that its last record has another record hash";
-                    let finding = claim(Check::RecordHash, note);
-                    self.findings.push(finding.values(run.last_hash, computed));
+                    self.tell_claim(run, (Check::RecordHash, note), (run.last_hash, computed));
                 }
                 computed
             }
@@ -299,14 +240,53 @@ impl<'a> PartCheck<'a> {
             && run.stretch.tree.is_frontier()
             && run.stretch.tree.root() != claimed
         {
-            if is_damaged {
+            if !matches!(run.chain, Chain::Known(_)) {
                 run.stretch.tree_is_doubtful = true;
                 return;
             }
             let note = "the tree after the run has another root than the run says";
-            let finding = claim(Check::MerkleRoot, note);
-            self.findings.push(finding.values(claimed, run.stretch.tree.root()));
+            let root = run.stretch.tree.root();
+            self.tell_claim(run, (Check::MerkleRoot, note), (claimed, root));
         }
+    }
+
+    /// A finding about what a run says of itself.
+    fn tell_claim<E: ToString, F: ToString>(
+        &mut self,
+        run: &mut Run,
+        (check, note): (Check, &str),
+        (expected, found): (E, F),
+    ) {
+        let last = run.stretch.end.saturating_sub(1).max(run.first);
+        run.stretch.note_damage(last);
+        let finding = Finding::new(check, note).at(&run.stretch.tenant, last);
+        let finding = finding.in_file(&self.file, run.offset);
+        self.findings.push(finding.values(expected, found));
+    }
+
+    /// The store could not read a run to its end. That the records are there is believed, so that
+    /// the next run is not taken for one after a gap.
+    fn tell_unreadable(&mut self, run: &mut Run, missing: u64) {
+        let number = run.stretch.end;
+        run.stretch.note_damage(number);
+        run.stretch.tree_is_doubtful = true;
+        run.stretch.end += missing;
+        run.stretch.last_hash = run.last_hash;
+        let is_told = |last: &Finding| {
+            last.sequence_number == Some(number)
+                && last.tenant.as_ref() == Some(&run.stretch.tenant)
+        };
+        if let Some(last) = self.findings.last_mut().filter(|last| is_told(last)) {
+            last.following = last.following.max(missing - 1);
+            return;
+        }
+        let note = "the run cannot be read to its end";
+        let mut finding = Finding::new(Check::Sequence, note)
+            .at(&run.stretch.tenant, number)
+            .in_file(&self.file, run.offset)
+            .values(run.count, run.count - missing);
+        finding.following = missing - 1;
+        self.findings.push(finding);
     }
 }
 
@@ -335,10 +315,11 @@ impl Inspector for PartCheck<'_> {
             self.latest.insert(tenant.clone(), self.stretches.len() - 1);
             self.stretches.len() - 1
         });
-        let Some(stretch) = self.stretches.get_mut(place).and_then(Option::take) else {
+        let Some(mut stretch) = self.stretches.get_mut(place).and_then(Option::take) else {
             return;
         };
         if stretch.has_another_tree(claims) {
+            stretch.note_damage(first);
             let note = "the tree before the records is not the one that they say they continue";
             let finding = Finding::new(Check::MerkleRoot, note).at(tenant, first);
             let finding = finding.in_file(&self.file, claims.offset);
@@ -377,40 +358,5 @@ impl Inspector for PartCheck<'_> {
         if let Some(place) = self.stretches.get_mut(run.place) {
             *place = Some(run.stretch);
         }
-    }
-}
-
-/// Rebuilds a record's header. Afterwards the buffer holds the header's bytes.
-fn rebuild(
-    header: &mut Vec<u8>,
-    run: &Run,
-    record: &RunRecord<'_>,
-    content_hash: &Hash,
-    previous_hash: &Hash,
-) -> Rebuilt {
-    header.clear();
-    HeaderFields {
-        content_hash,
-        event_id: record.event_id.as_str(),
-        ingested_at: record.ingested_at,
-        kind: record.kind,
-        previous_hash,
-        sequence_number: SequenceNumber::new(run.stretch.end).unwrap_or(SequenceNumber::MAX),
-        tenant_id: run.stretch.tenant.as_str(),
-    }
-    .write_canonical(header);
-    Rebuilt { record_hash: record_hash(header), leaf: leaf_hash(header) }
-}
-
-/// Whether an id is one that a record of this kind can have.
-fn id_fits(record: &RunRecord<'_>, number: u64) -> bool {
-    let own = record.event_id.as_str().strip_prefix('_');
-    match (record.kind, own) {
-        (Kind::Event, own) => own.is_none(),
-        (Kind::System, Some(digits)) => {
-            SequenceNumber::parse(digits.as_bytes()).map(u64::from) == Some(number)
-        }
-        (Kind::Audit, Some(uuid)) => uuid.len() == 36,
-        (Kind::Audit | Kind::System, None) => false,
     }
 }

@@ -2,16 +2,51 @@
 
 use std::collections::HashMap;
 
+use ledgerstone_model::system::{KeyUse, PublicKey};
 use ledgerstone_proof::{KeyId, Signature, TenantId, VerifyingKey, verify_batch};
-use ledgerstone_store::Check;
+use ledgerstone_store::{Check, LedgerStore};
 
 use super::report::Finding;
+use crate::history::{SystemHistory, read_genesis};
 
 /// Signatures checked together: more gain little.
 const BATCH: usize = 1_024;
 
 /// The public record keys by their ids.
-pub(super) type RecordKeys = HashMap<KeyId, VerifyingKey>;
+#[derive(Debug, Default)]
+pub(super) struct RecordKeys {
+    keys: HashMap<KeyId, VerifyingKey>,
+    /// Whether no announced key is missing.
+    is_complete: bool,
+}
+
+impl RecordKeys {
+    /// Every record key that `_system` names.
+    pub(super) fn of(system: Option<&SystemHistory>, is_complete: bool) -> Self {
+        let mut keys = Self { keys: HashMap::new(), is_complete };
+        for period in system.map_or(&[][..], SystemHistory::keys) {
+            if period.usage == KeyUse::Record {
+                keys.add(&period.key);
+            }
+        }
+        keys
+    }
+
+    /// Adds the keys that ledgers began with, where `_system` is damaged.
+    pub(super) fn add_geneses(&mut self, store: &dyn LedgerStore, ledgers: &[TenantId]) {
+        for tenant in ledgers {
+            if let Ok(Some((genesis, _))) = read_genesis(store, tenant) {
+                self.add(genesis.record_key());
+            }
+        }
+    }
+
+    fn add(&mut self, key: &PublicKey) {
+        if let PublicKey::Ed25519(public) = key {
+            self.keys.insert(key.key_id(), *public);
+        }
+    }
+}
 
 /// Signatures that wait to be checked.
 #[derive(Debug)]
@@ -46,8 +81,11 @@ impl SignatureQueue {
         keys: &RecordKeys,
         findings: &mut Vec<Finding>,
     ) {
-        self.checked += 1;
-        let Some(key) = keys.get(key_id) else {
+        let Some(key) = keys.keys.get(key_id) else {
+            if !keys.is_complete {
+                // The announcement may be among the records that are damaged.
+                return;
+            }
             let finding =
                 Finding::new(Check::Signature, "signed by a key that was never announced");
             let finding = finding.at(tenant, number).in_file(&self.file, offset);
@@ -60,6 +98,7 @@ impl SignatureQueue {
             merge(findings, finding.values("64 bytes", signature.len()));
             return;
         };
+        self.checked += 1;
         let start = self.headers.len();
         self.headers.extend_from_slice(header);
         let header = start..self.headers.len();

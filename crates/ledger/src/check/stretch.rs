@@ -23,6 +23,8 @@ pub(super) struct Stretch {
     pub(super) last_hash: Hash,
     /// The tree: from leaf 0 where the part claims what came before, else from the first record.
     pub(super) tree: Interval,
+    /// The first record that a finding is about.
+    pub(super) damaged_at: Option<u64>,
     /// Damage, which a finding names, has left it open which leaves belong into the tree.
     pub(super) tree_is_doubtful: bool,
     /// The tree at the sizes that checkpoints and anchors speak of.
@@ -68,6 +70,7 @@ impl Stretch {
             last_hash: claims.previous_hash,
             tree: frontier_before.clone().unwrap_or_else(|| Interval::empty(first)),
             frontier_before,
+            damaged_at: None,
             tree_is_doubtful: false,
             snapshots: Vec::new(),
             first_at: None,
@@ -88,6 +91,11 @@ impl Stretch {
     /// Whether a run that continues this stretch claims another tree.
     pub(super) fn has_another_tree(&self, claims: &RunClaims<'_>) -> bool {
         claims.range_before.is_some_and(|hashes| !self.tree.hashes_equal(hashes))
+    }
+
+    /// Notes that a finding is about the record with that number.
+    pub(super) fn note_damage(&mut self, number: u64) {
+        self.damaged_at.get_or_insert(number);
     }
 
     /// Takes in the time of a record whose header holds.

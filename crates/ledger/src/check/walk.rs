@@ -36,6 +36,8 @@ pub(super) struct Walk {
     pending: BTreeMap<u64, Vec<Stretch>>,
     /// Whether the walk begins at the genesis; otherwise stretches are joined once all are there.
     is_whole: bool,
+    /// Whether records of it are damaged or missing, which findings name.
+    is_damaged: bool,
     /// Whether the walk goes on to the ledger's last record.
     reaches_end: bool,
     /// Anchors that were read and not yet checked.
@@ -48,6 +50,7 @@ impl Walk {
     pub(super) fn begin(tenant: TenantId, options: &VerifyOptions) -> Self {
         Self {
             is_whole: options.reads_whole(&tenant),
+            is_damaged: false,
             reaches_end: !matches!(options.scope, Scope::Range { .. }),
             tenant,
             next: 0,
@@ -64,6 +67,11 @@ impl Walk {
 
     pub(super) const fn tenant(&self) -> &TenantId {
         &self.tenant
+    }
+
+    /// Whether every record from the genesis on was read and is as it was written.
+    pub(super) const fn is_sound(&self) -> bool {
+        self.is_whole && !self.is_damaged
     }
 
     /// Whether the ledger ends before that size.
@@ -140,6 +148,7 @@ impl Walk {
     }
 
     fn skip_gap(&mut self, stretch: &Stretch, findings: &mut Vec<Finding>) {
+        self.is_damaged = true;
         let missing = stretch.first - self.next;
         let note = format!("{missing} records are missing");
         findings.push(
@@ -171,7 +180,8 @@ impl Walk {
             self.last_at = None;
             self.tree = None;
         }
-        if stretch.first == 0 && !starts_with_genesis(&stretch) {
+        self.is_damaged |= stretch.damaged_at.is_some();
+        if stretch.first == 0 && stretch.damaged_at != Some(0) && !starts_with_genesis(&stretch) {
             findings.push(claim(Check::Record, "the ledger does not begin with its genesis"));
         }
         if stretch.previous_hash != self.last_hash {

@@ -5,13 +5,14 @@ use std::thread;
 
 use clap::Args;
 use ledgerstone_edge::importer::{self, InputLimits};
+use ledgerstone_ledger::Receipt;
 use ledgerstone_model::ErrorCode;
 
 use super::{Command, parsed};
 use crate::arguments::{DataOption, IntoOption, JsonOption};
 use crate::data_dir::{self, IfMissing};
 use crate::failure::{Ending, Failure, InputPlace};
-use crate::ingest::{Item, Queue, Sink, Told, ingest};
+use crate::ingest::{Item, Queue, Sink, ingest};
 use crate::output::Console;
 
 pub const COMMAND: Command = Command {
@@ -88,19 +89,16 @@ struct Receipts<'c> {
 }
 
 impl Sink for Receipts<'_> {
-    fn take(&mut self, told: Told) -> Result<(), Failure> {
-        match told {
-            Told::Recorded(receipt) => {
-                self.line.clear();
-                receipt.write_json(&mut self.line);
-                self.console.line(&self.line)
-            }
-            Told::Refused(failure) => {
-                self.refused += 1;
-                self.console.failure(&failure);
-                Ok(())
-            }
-        }
+    fn recorded(&mut self, receipt: &Receipt) -> Result<(), Failure> {
+        self.line.clear();
+        receipt.write_json(&mut self.line);
+        self.console.line(&self.line)
+    }
+
+    fn refused(&mut self, failure: Failure) -> Result<(), Failure> {
+        self.refused += 1;
+        self.console.failure(&failure);
+        Ok(())
     }
 
     /// Events whose receipts nobody would read are not taken.
@@ -108,8 +106,9 @@ impl Sink for Receipts<'_> {
         self.console.flush()?;
         if self.console.reader_left() {
             let message = "nobody reads the receipts any more";
-            return Err(Failure::new(ErrorCode::StorageFailed, message)
-                .with_remedy("What was already handed over is recorded; sending it again adds nothing."));
+            return Err(Failure::new(ErrorCode::StorageFailed, message).with_remedy(
+                "What was already handed over is recorded; sending it again adds nothing.",
+            ));
         }
         Ok(())
     }

@@ -55,7 +55,11 @@ fn section(
     let name = command.get_bin_name().unwrap_or_default().to_owned();
     let help = command.render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
-    console.line(format!("\n{} `{name}`\n\n```text\n{}\n```", "#".repeat(level), lines.join("\n")))?;
+    console.line(format!(
+        "\n{} `{name}`\n\n```text\n{}\n```",
+        "#".repeat(level),
+        lines.join("\n")
+    ))?;
     let names: Vec<String> =
         command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
     for inner in names {

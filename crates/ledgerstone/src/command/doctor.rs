@@ -71,11 +71,11 @@ impl Observation {
             Weight::Note => "  ",
             Weight::Problem => "! ",
         };
-        let mut text = format!("{mark}{}: {}", self.subject, self.what);
-        if !self.remedy.is_empty() {
-            text.push_str(&format!("\n    {}", self.remedy));
-        }
-        text
+        let remedy = match self.remedy.as_str() {
+            "" => String::new(),
+            remedy => format!("\n    {remedy}"),
+        };
+        format!("{mark}{}: {}{remedy}", self.subject, self.what)
     }
 
     fn to_json(&self) -> Vec<u8> {

@@ -50,7 +50,8 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     let mut keys = Vec::new();
     for tenant in [TenantId::system(), tenant_to_write(FIRST_TENANT)?] {
         let key = made.reader.log_keys(&tenant, &history)?.pop();
-        let key = key.ok_or_else(|| Failure::new(ErrorCode::Internal, "a new ledger has no key"))?;
+        let key =
+            key.ok_or_else(|| Failure::new(ErrorCode::Internal, "a new ledger has no key"))?;
         keys.push((tenant, key.to_string()));
     }
     let shown = data_dir::shown(path).display().to_string();
@@ -66,7 +67,9 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     let mut object = ObjectWriter::open(&mut line);
     object.text("data", &shown);
     let mut vkeys = ObjectWriter::open(object.key("vkeys"));
-    keys.iter().for_each(|(tenant, key)| vkeys.text(tenant.as_str(), key));
+    for (tenant, key) in &keys {
+        vkeys.text(tenant.as_str(), key);
+    }
     vkeys.close();
     object.close();
     console.line(line)?;

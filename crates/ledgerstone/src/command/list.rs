@@ -11,7 +11,7 @@ use crate::data_dir::ForReading;
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
 use crate::record_line::{event_of, write_record};
-use crate::table::Table;
+use crate::table::{Table, terminal_width};
 
 /// Records that a terminal shows unless asked for another number.
 const TERMINAL_LIMIT: usize = 20;
@@ -48,8 +48,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     let tenant = arguments.tenant.to_read()?;
     let data = ForReading::open(&arguments.data.path, console)?;
     let order = if arguments.order == "sequence" { Order::Sequence } else { Order::NewestFirst };
-    let records =
-        data.reader.list(&tenant, order, None).map_err(|error| data.failure(error))?;
+    let records = data.reader.list(&tenant, order, None).map_err(|error| data.failure(error))?;
     let as_table = console.is_terminal() && !arguments.output.json;
     let limit = arguments.limit.unwrap_or(if as_table { TERMINAL_LIMIT } else { usize::MAX });
     let records = records.take(limit).map(|record| record.map_err(Failure::from));
@@ -85,34 +84,61 @@ fn print_table(
     records: impl Iterator<Item = Result<StoredRecord, Failure>>,
     console: &mut Console,
 ) -> Result<u64, Failure> {
-    let mut table = Table::new(&["number", "time", "type", "actor", "target", "id"]);
+    let columns = if terminal_width() < WIDE { NARROW_COLUMNS } else { WIDE_COLUMNS };
+    let headings: Vec<&str> = columns.iter().map(|column| column.heading).collect();
+    let mut table = Table::new(&headings);
     let mut shown = 0;
     for record in records {
-        table.row(row(&record?));
+        let record = record?;
+        table.row(columns.iter().map(|column| (column.cell)(&record)));
         shown += 1;
     }
-    table.keep_whole(&[0, 1, 5]);
+    table.keep_whole(&[0, 1, columns.len() - 1]);
     console.text(&table.to_string())?;
     Ok(shown)
 }
 
-fn row(record: &StoredRecord) -> [String; 6] {
-    let event = event_of(record);
-    let field = |path: &[&str]| event.and_then(|event| text_at(event, path)).unwrap_or_default();
-    let either = |group: &str| {
-        let name = field(&[group, "name"]);
-        if name.is_empty() { field(&[group, "id"]) } else { name }
-    };
-    let time = field(&["timestamp"]);
-    let time = if time.is_empty() { record.ingested_at.to_string() } else { time };
-    [
-        record.sequence_number.to_string(),
-        time,
-        field(&["event_type"]),
-        either("actor"),
-        either("target"),
-        record.event_id.as_str().to_owned(),
-    ]
+/// One column of the table.
+struct Column {
+    heading: &'static str,
+    cell: fn(&StoredRecord) -> String,
+}
+
+const NUMBER: Column =
+    Column { heading: "number", cell: |record| record.sequence_number.to_string() };
+const TIME: Column = Column { heading: "time", cell: time };
+const TYPE: Column = Column { heading: "type", cell: |record| field(record, &["event_type"]) };
+const ACTOR: Column = Column { heading: "actor", cell: |record| name_in(record, "actor") };
+const TARGET: Column = Column { heading: "target", cell: |record| name_in(record, "target") };
+const ID: Column = Column { heading: "id", cell: |record| record.event_id.as_str().to_owned() };
+
+const WIDE_COLUMNS: &[Column] = &[NUMBER, TIME, TYPE, ACTOR, TARGET, ID];
+
+/// The id is not cut, because other commands want it; so there is room for little else.
+const NARROW_COLUMNS: &[Column] = &[NUMBER, TIME, TYPE, ID];
+
+/// Terminals of so many columns show everything.
+const WIDE: u16 = 110;
+
+/// When it happened, or when it was ingested where the event does not say; to the second.
+fn time(record: &StoredRecord) -> String {
+    let said = field(record, &["timestamp"]);
+    let time = if said.is_empty() { record.ingested_at.to_string() } else { said };
+    match time.split_once('.') {
+        Some((seconds, rest)) => {
+            format!("{seconds}{}", rest.trim_start_matches(|letter: char| letter.is_ascii_digit()))
+        }
+        None => time,
+    }
+}
+
+fn name_in(record: &StoredRecord, group: &str) -> String {
+    let name = field(record, &[group, "name"]);
+    if name.is_empty() { field(record, &[group, "id"]) } else { name }
+}
+
+fn field(record: &StoredRecord, path: &[&str]) -> String {
+    event_of(record).and_then(|event| text_at(event, path)).unwrap_or_default()
 }
 
 /// The text at a path through objects.

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use ledgerstone_ledger::{KeyPeriod, SystemHistory, TenantCreation};
 use ledgerstone_model::json_write::ObjectWriter;
-use ledgerstone_model::system::{KeyChange, KeyUse};
+use ledgerstone_model::system::{KeyChange, KeyUse, SigningKeyRecord};
 use ledgerstone_proof::{TenantId, VerifierKey};
 
 use super::{Command, parsed};
@@ -89,7 +89,7 @@ fn list(
         }
     }
     if as_table {
-        table.keep_whole(&[3]);
+        table.keep_whole(&[0, 1, 2, 3, 4]);
         console.text(&table.to_string())?;
     }
     Ok(Ending::Done)
@@ -106,9 +106,8 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn new(period: &'a KeyPeriod, history: &SystemHistory, vkeys: &'a [VerifierKey]) -> Self {
         let key_id = period.key.key_id();
-        let is_it = |vkey: &&VerifierKey| {
-            ledgerstone_proof::KeyId::ed25519(vkey.verifying_key()) == key_id
-        };
+        let is_it =
+            |vkey: &&VerifierKey| ledgerstone_proof::KeyId::ed25519(vkey.verifying_key()) == key_id;
         let newest = history.newest_key(period.usage);
         Self {
             period,
@@ -139,9 +138,9 @@ impl<'a> Row<'a> {
         object.number("announced_by", self.period.announced_by.value());
         object.text("key_id", self.period.key.key_id().as_str());
         let announcement = self.period.announcement.as_ref();
-        let reason = announcement.and_then(|one| one.reason()).map(KeyChange::as_str);
+        let reason = announcement.and_then(SigningKeyRecord::reason).map(KeyChange::as_str);
         object.optional_text("reason", reason);
-        let replaces = announcement.and_then(|one| one.replaces());
+        let replaces = announcement.and_then(SigningKeyRecord::replaces);
         object.optional_text("replaces", replaces.map(ledgerstone_proof::KeyId::as_str));
         object.text("state", self.state());
         object.text("tenant_id", tenant.as_str());

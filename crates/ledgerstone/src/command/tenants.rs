@@ -74,6 +74,7 @@ fn list(data: &DataOption, json: bool, console: &mut Console) -> Result<Ending, 
         }
     }
     if console.is_terminal() && !json {
+        table.keep_whole(&[0, 1, 2, 3]);
         console.text(&table.to_string())?;
     }
     Ok(Ending::findings_if(!data.is_whole()))

@@ -64,22 +64,20 @@ impl<'a> Preparer<'a> {
         let mut random = vec![0; items.len() * RANDOM_BYTES];
         self.system.entropy.fill(&mut random);
         let (random, _) = random.as_chunks::<RANDOM_BYTES>();
-        let mut prepared = Vec::with_capacity(items.len());
+        let mut entries = Vec::with_capacity(items.len());
         let mut events = Vec::with_capacity(items.len());
         for (item, random) in items.into_iter().zip(random) {
             let Item { place, read } = item;
-            let event = read.and_then(|submission| {
-                Ok(self.event(&submission, random, scratch)?)
-            });
+            let event = read.and_then(|submission| Ok(self.event(&submission, random, scratch)?));
             match event {
                 Ok(event) => {
                     events.push(event);
-                    prepared.push(Prepared::Submitted(place));
+                    entries.push(Prepared::Submitted(place));
                 }
-                Err(failure) => prepared.push(Prepared::Refused(failure.at(place))),
+                Err(failure) => entries.push(Prepared::Refused(failure.at(place))),
             }
         }
-        (prepared, events)
+        (entries, events)
     }
 
     fn event(
@@ -112,7 +110,8 @@ fn named_tenant(
     pointer: &str,
     scratch: &mut Canonicalizer,
 ) -> Result<TenantId, Rejection> {
-    let refused = |code, reason: String| Rejection::of(Fault::new(pointer.to_owned(), code, reason));
+    let refused =
+        |code, reason: String| Rejection::of(Fault::new(pointer.to_owned(), code, reason));
     let name = peek_text(text, pointer, scratch)?.ok_or_else(|| {
         refused(ErrorCode::MissingField, "must name the tenant, and is no text here".to_owned())
     })?;

@@ -1,4 +1,4 @@
-//! Real AWS CloudTrail logs: imported twice, listed, proved, verified.
+//! Real AWS `CloudTrail` logs: imported twice, listed, proved, verified.
 
 use ledgerstone_proof::{TlogProof, VerifierKey, verify_record_proof};
 use ledgerstone_testkit::foreign_data;
@@ -8,7 +8,7 @@ use crate::program::{Program, number, text};
 use crate::proofs::assert_export;
 
 /// Of so many records one is proved, unless all are asked for.
-const SAMPLE: usize = 25;
+const SAMPLE: usize = 100;
 
 #[test]
 fn real_logs_go_in_once_and_every_record_is_proved() {

@@ -7,13 +7,30 @@ use serde_json::{Value, json};
 use crate::program::{Program, names, number, numbered, text};
 
 const RECEIPT: &[&str] = &[
-    "content_hash", "id", "ingested_at", "key_id", "previous_hash", "record_hash",
-    "sequence_number", "signature", "status", "tenant_id",
+    "content_hash",
+    "id",
+    "ingested_at",
+    "key_id",
+    "previous_hash",
+    "record_hash",
+    "sequence_number",
+    "signature",
+    "status",
+    "tenant_id",
 ];
 
 const RECORD: &[&str] = &[
-    "content_hash", "event_id", "ingested_at", "key_id", "kind", "previous_hash", "record_hash",
-    "sequence_number", "signature", "tenant_id", "version",
+    "content_hash",
+    "event_id",
+    "ingested_at",
+    "key_id",
+    "kind",
+    "previous_hash",
+    "record_hash",
+    "sequence_number",
+    "signature",
+    "tenant_id",
+    "version",
 ];
 
 /// The header of a listed record, in canonical form, as ten lines of any language make it.

@@ -2,8 +2,11 @@
 //! as they can be.
 
 use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::program::{Program, flip, numbered, offset_of, text};
 
@@ -17,10 +20,11 @@ fn a_flipped_bit_is_named_and_the_directory_is_not_written() {
     let at = offset_of(&program.data(LOG), "\"e-7\"");
     flip(&program.data(LOG), at + 2);
     let run = program.run(&["verify"]).ended(1);
-    assert!(run.text().contains(&format!("frame: ({LOG} at byte ")), "{run}");
+    assert!(run.text().contains(&format!("({LOG} at byte ")), "{run}");
     assert!(run.text().contains("DOES NOT HOLD: "), "{run}");
     let report = program.run(&["verify", "--json"]).ended(1).line();
     assert_eq!(report["holds"], json!(false));
+    assert_eq!(text(&report, "/findings/0/check"), "frame");
     assert_eq!(text(&report, "/findings/0/file"), LOG);
     let doctor = program.run(&["doctor"]).ended(1);
     assert!(doctor.text().contains(LOG) && doctor.text().contains("Way back"), "{doctor}");
@@ -102,4 +106,47 @@ fn a_lost_or_damaged_projection_is_built_again() {
     let before = fs::read(program.data("admin.sqlite")).unwrap();
     program.run(&["checkpoint"]).ok();
     assert_eq!(fs::read(program.data("admin.sqlite")).unwrap(), before);
+}
+
+/// Whether system calls can be made to fail here.
+fn can_inject() -> bool {
+    let run = Command::new("strace").args(["-e", "trace=none", "true"]).output();
+    run.is_ok_and(|run| run.status.success())
+}
+
+#[test]
+fn a_disk_that_fails_ends_the_writer_with_its_own_status() {
+    if !can_inject() {
+        eprintln!("\n*** SKIPPED: strace is absent or may not trace here\n");
+        return;
+    }
+    let program = Program::new("failing-disk");
+    program.run(&["init"]).ok();
+    let mut lost = 0;
+    for call in 1..9 {
+        let inject = format!("inject=fdatasync:error=EIO:when={call}+");
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-o", "/dev/null", "-e", &inject]);
+        strace.args([env!("CARGO_BIN_EXE_ledgerstone"), "append"]);
+        strace.current_dir(program.place().path());
+        strace.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = strace.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        for event in 0..4 {
+            let _ = writeln!(stdin, "{}", numbered(100 * call + event));
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        let status = output.status.code().unwrap();
+        assert!([0, 2, 70].contains(&status), "{status}");
+        lost += u64::from(status == 70);
+        for receipt in String::from_utf8_lossy(&output.stdout).lines() {
+            let receipt: Value = serde_json::from_str(receipt).unwrap();
+            let kept = program.run(&["get", &text(&receipt, "/id")]).ok().line();
+            assert_eq!(kept["record"]["record_hash"], receipt["record_hash"]);
+        }
+        program.run(&["verify"]).ok();
+    }
+    assert!(lost > 0, "no failure met the writing of events");
 }

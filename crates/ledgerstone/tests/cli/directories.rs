@@ -107,7 +107,11 @@ fn a_copy_without_keys_is_read_and_verified() {
 /// Makes a directory unwritable even for the superuser; answers whether that was possible.
 fn make_read_only(path: &Path) -> bool {
     let mount = |arguments: &[&str]| {
-        Command::new("mount").args(arguments).arg(path).output().is_ok_and(|run| run.status.success())
+        Command::new("mount")
+            .args(arguments)
+            .arg(path)
+            .output()
+            .is_ok_and(|run| run.status.success())
     };
     let here = path.to_str().unwrap();
     mount(&["--bind", here]) && mount(&["-o", "remount,bind,ro"])

@@ -15,7 +15,16 @@ fn keys_are_listed_and_replaced() {
     assert_eq!(keys.len(), 2);
     assert_eq!(
         names(&keys[0]),
-        ["algorithm", "announced_at", "announced_by", "key_id", "state", "tenant_id", "use", "vkey"]
+        [
+            "algorithm",
+            "announced_at",
+            "announced_by",
+            "key_id",
+            "state",
+            "tenant_id",
+            "use",
+            "vkey"
+        ]
     );
     let first = text(&keys[0], "/vkey");
     let old_proof = program.run(&["proof", "e-1"]).ok();

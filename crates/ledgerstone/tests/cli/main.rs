@@ -1,5 +1,7 @@
 //! The program as its users meet it: every command, every bad input, through the real binary.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, also in what tests share")]
+
 mod bad_input;
 mod cloudtrail;
 mod commands;

@@ -56,9 +56,9 @@ fn readers_see_what_a_living_writer_wrote_and_a_second_writer_is_refused() {
     let program = Program::new("neighbours");
     program.run(&["init"]).ok();
     let mut writer = Writer::start(&program);
-    for number in 0..3 {
+    for (number, records) in (0..3).zip(2..) {
         writer.append(number);
-        wait_for(&program, number as usize + 2);
+        wait_for(&program, records);
     }
     for run in [
         program.feed(&["append"], numbered(9)),

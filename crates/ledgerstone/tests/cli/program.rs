@@ -170,8 +170,10 @@ pub fn number(value: &Value, pointer: &str) -> u64 {
 
 /// The names of an object's members.
 pub fn names(value: &Value) -> Vec<&str> {
-    let mut names: Vec<&str> =
-        value.as_object().map(|object| object.keys().map(String::as_str).collect()).unwrap_or_default();
+    let mut names: Vec<&str> = value
+        .as_object()
+        .map(|object| object.keys().map(String::as_str).collect())
+        .unwrap_or_default();
     names.sort_unstable();
     names
 }

@@ -125,7 +125,10 @@ fn an_export_holds_the_whole_tree_and_grows() {
     assert_eq!(assert_export(&program, "out", &vkey), 301);
     program.append_numbered(300, 600);
     let second = program.run(&export).ok().line();
-    assert!(number(&second, "/tiles_written") < number(&first, "/tiles_written") + 5);
+    assert!(
+        number(&second, "/tiles_written") < number(&first, "/tiles_written") + 5,
+        "{first} {second}"
+    );
     assert_eq!(assert_export(&program, "out", &vkey), 601);
     program.place().write("mine/file", "x");
     program.run(&["tlog", "export", "mine"]).failed(2, "DATA_DIRECTORY_NOT_EMPTY");

@@ -11,7 +11,7 @@ fn the_tour_shows_everything_and_leaves_nothing() {
     std::fs::create_dir(&temporary).unwrap();
     let begin = Instant::now();
     let output = program.command(&["tour"]).env("TMPDIR", &temporary).output().unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(60));
+    assert!(begin.elapsed() < Duration::from_mins(1));
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     for shown in [
@@ -23,7 +23,8 @@ fn the_tour_shows_everything_and_leaves_nothing() {
         "$ ledgerstone proof ",
         "the proof holds",
         "$ ledgerstone verify\nholds\n",
-        "$ ledgerstone verify\nframe: (log/",
+        "$ ledgerstone verify\nframe: ",
+        "(log/000000000001.log at byte ",
         "DOES NOT HOLD: 1 finding\n",
         "$ ledgerstone doctor",
         "docs/cli.md",

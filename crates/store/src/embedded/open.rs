@@ -33,7 +33,10 @@ pub enum OpenError {
     NotEmpty { path: PathBuf },
     #[error("another process is writing to {}", path.display())]
     Locked { path: PathBuf },
-    #[error("its {container} files are of version {version}, which this program does not know")]
+    #[error(
+        "its {container} files are of version {version}, which this program does not know: use a \
+         Ledgerstone that does; docs/format.md says which, and how to move a directory"
+    )]
     UnknownVersion { container: String, version: String },
     #[error("FORMAT is damaged: {0}")]
     Format(String),

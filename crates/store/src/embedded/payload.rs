@@ -244,6 +244,9 @@ impl<'a> Payload<'a> {
 fn decode_run<'a>(reader: &mut Reader<'a>) -> Result<PayloadRun<'a>, Malformed> {
     let tenant = read_tenant(reader)?;
     let first = reader.varint()?;
+    if first > 1 << 53 {
+        return Err(reader.malformed("sequence number out of range"));
+    }
     let previous_hash = reader.hash()?;
     let last_record_hash = reader.hash()?;
     let count = reader.count(68)?;

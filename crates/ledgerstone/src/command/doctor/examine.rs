@@ -24,7 +24,7 @@ pub fn examine(path: &Path) -> Result<Vec<Observation>, Failure> {
     let mut seen = Vec::new();
     match open_store(path, Mode::Read, &System::new()) {
         Ok(store) => look_at_store(&store, &mut seen)?,
-        Err(error) => seen.push(unopened(path, error)?),
+        Err(error) => seen.push(unopened(path, &error)?),
     }
     look_at_keys(path, &mut seen);
     look_at_room(path, &mut seen);
@@ -39,8 +39,8 @@ fn problem(subject: &'static str, what: String, remedy: impl Into<String>) -> Ob
     Observation { weight: Weight::Problem, subject, what, remedy: remedy.into() }
 }
 
-fn unopened(path: &Path, error: OpenError) -> Result<Observation, Failure> {
-    let Some(file) = damaged_file(path, &error) else {
+fn unopened(path: &Path, error: &OpenError) -> Result<Observation, Failure> {
+    let Some(file) = damaged_file(path, error) else {
         return Err(in_directory(path, error));
     };
     let failure = in_directory(path, error);
@@ -86,7 +86,7 @@ fn look_at_store(store: &EmbeddedStore, seen: &mut Vec<Observation>) -> Result<(
     seen.extend(findings.iter().map(damage));
     if let Some(reason) = &report.read_only {
         let what = format!("nothing can be written: {reason}");
-        seen.push(problem("writing", what, WAYS_BACK));
+        seen.push(problem("writing", what, "Writing goes on when that is repaired."));
     }
     let heals = "It is tried again when a process writes; look for room and rights on the disk.";
     seen.extend(status.degraded.into_iter().map(|what| problem("derived", what, heals)));
@@ -94,10 +94,11 @@ fn look_at_store(store: &EmbeddedStore, seen: &mut Vec<Observation>) -> Result<(
 }
 
 fn damage(finding: &ContainerFinding) -> Observation {
-    let mut place = finding.location.file.display().to_string();
-    if finding.location.offset > 0 {
-        place.push_str(&format!(" at byte {}", finding.location.offset));
-    }
+    let file = finding.location.file.display();
+    let place = match finding.location.offset {
+        0 => file.to_string(),
+        offset => format!("{file} at byte {offset}"),
+    };
     let what = format!(
         "{} in {place}: expected {}, found {}",
         finding.check, finding.expected, finding.found
@@ -115,7 +116,8 @@ fn damage(finding: &ContainerFinding) -> Observation {
 fn look_at_keys(path: &Path, seen: &mut Vec<Observation>) {
     let keys = key_files(path);
     if !keys.exists() {
-        let what = "the private keys are not here: the directory can be read and verified, not written";
+        let what =
+            "the private keys are not here: the directory can be read and verified, not written";
         seen.push(note("keys", what));
     }
     for file in keys.exposed() {

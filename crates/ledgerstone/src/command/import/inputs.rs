@@ -84,9 +84,10 @@ impl Source {
             };
             queue.push(Item { place: place(position), read: Err(error.into()) })
         };
-        let submissions = self.open().map_err(ImportError::from).and_then(|stream| {
-            importer::read(importer, stream, InputLimits::default())
-        });
+        let submissions = self
+            .open()
+            .map_err(ImportError::from)
+            .and_then(|stream| importer::read(importer, stream, InputLimits::default()));
         let submissions = match submissions {
             Ok(submissions) => submissions,
             Err(error) => return refuse(error),

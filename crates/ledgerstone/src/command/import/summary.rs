@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use ledgerstone_ledger::ReceiptStatus;
+use ledgerstone_ledger::{Receipt, ReceiptStatus};
 use ledgerstone_model::json_write::ObjectWriter;
 
 use crate::failure::Failure;
-use crate::ingest::{Sink, Told};
+use crate::ingest::Sink;
 use crate::output::Console;
 
 /// How often the bar is drawn again.
@@ -58,25 +58,37 @@ impl<'c> Summary<'c> {
         self.console.line(text)
     }
 
+    fn draw(&mut self) {
+        if self.drawn.elapsed() < TICK {
+            return;
+        }
+        self.drawn = Instant::now();
+        self.bar.set_message(format!(
+            "{} recorded, {} duplicates, {} refused",
+            self.recorded,
+            self.duplicates,
+            self.refused_count()
+        ));
+    }
+
     fn refused_count(&self) -> u64 {
         self.refused.values().sum()
     }
 
     fn to_text(&self) -> String {
-        let mut text = format!(
+        let mut lines = vec![format!(
             "{} recorded, {} duplicates, {} refused, from {} inputs",
             self.recorded,
             self.duplicates,
             self.refused_count(),
             self.files
-        );
-        for (code, count) in &self.refused {
-            text.push_str(&format!("\n  {count} × {code}"));
-        }
+        )];
+        let by_code = self.refused.iter();
+        lines.extend(by_code.map(|(code, count)| format!("  {count} × {code}")));
         if !self.faulty_inputs.is_empty() {
-            text.push_str(&format!("\n  in {} inputs, named above", self.faulty_inputs.len()));
+            lines.push(format!("  in {} inputs, named above", self.faulty_inputs.len()));
         }
-        text
+        lines.join("\n")
     }
 
     fn to_json(&self) -> String {
@@ -88,7 +100,9 @@ impl<'c> Summary<'c> {
         object.number("inputs", self.files as u64);
         object.number("inputs_with_refusals", self.faulty_inputs.len() as u64);
         let mut codes = ObjectWriter::open(object.key("refused_by_code"));
-        self.refused.iter().for_each(|(code, count)| codes.number(code, *count));
+        for (code, count) in &self.refused {
+            codes.number(code, *count);
+        }
         codes.close();
         object.close();
         String::from_utf8_lossy(&out).into_owned()
@@ -96,28 +110,21 @@ impl<'c> Summary<'c> {
 }
 
 impl Sink for Summary<'_> {
-    fn take(&mut self, told: Told) -> Result<(), Failure> {
-        match told {
-            Told::Recorded(receipt) => match receipt.status {
-                ReceiptStatus::Created => self.recorded += 1,
-                ReceiptStatus::Duplicate => self.duplicates += 1,
-            },
-            Told::Refused(failure) => {
-                *self.refused.entry(failure.code().as_str()).or_default() += 1;
-                self.faulty_inputs.extend(failure.input().map(str::to_owned));
-                let console = &mut *self.console;
-                self.bar.suspend(|| console.failure(&failure));
-            }
+    fn recorded(&mut self, receipt: &Receipt) -> Result<(), Failure> {
+        match receipt.status {
+            ReceiptStatus::Created => self.recorded += 1,
+            ReceiptStatus::Duplicate => self.duplicates += 1,
         }
-        if self.drawn.elapsed() >= TICK {
-            self.drawn = Instant::now();
-            self.bar.set_message(format!(
-                "{} recorded, {} duplicates, {} refused",
-                self.recorded,
-                self.duplicates,
-                self.refused_count()
-            ));
-        }
+        self.draw();
+        Ok(())
+    }
+
+    fn refused(&mut self, failure: Failure) -> Result<(), Failure> {
+        *self.refused.entry(failure.code().as_str()).or_default() += 1;
+        self.faulty_inputs.extend(failure.input().map(str::to_owned));
+        let console = &mut *self.console;
+        self.bar.suspend(|| console.failure(&failure));
+        self.draw();
         Ok(())
     }
 

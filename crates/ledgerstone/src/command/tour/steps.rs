@@ -20,9 +20,8 @@ const DATA: &str = "ledgerstone-data";
 
 pub fn run(console: &mut Console) -> Result<Ending, Failure> {
     let place = tempfile::Builder::new().prefix("ledgerstone-tour-").tempdir();
-    let place = place.map_err(|error| {
-        Failure::file("making a directory in", &std::env::temp_dir(), &error)
-    })?;
+    let place = place
+        .map_err(|error| Failure::file("making a directory in", &std::env::temp_dir(), &error))?;
     let mut tour = Tour { console, place: place.path().to_owned() };
     tour.take_in()?;
     let proved = tour.prove()?;
@@ -77,7 +76,13 @@ impl Tour<'_> {
         self.say("The receiver checks it without the ledger, with the key alone:")?;
         let key = &proved.vkey;
         self.show(&[
-            "verify", "--proof", "event.proof", "--content", "event.content", "--key", key,
+            "verify",
+            "--proof",
+            "event.proof",
+            "--content",
+            "event.content",
+            "--key",
+            key,
         ])?;
         self.say("And the whole directory: every hash, chain, tree, checkpoint and signature.")?;
         self.show(&["verify"])

@@ -27,7 +27,7 @@ pub fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failu
             tell_circumstances(&store, console);
             verify_store(&store, &options)?
         }
-        Err(error) => unopened(path, error, &options)?,
+        Err(error) => unopened(path, &error, &options)?,
     };
     print(&report, arguments, console)?;
     Ok(Ending::findings_if(!report.holds()))
@@ -101,8 +101,8 @@ fn verify_store(store: &EmbeddedStore, options: &VerifyOptions) -> Result<Report
 
 /// A directory that cannot be opened because it is not what was written is a finding; one that
 /// cannot be read, or is none, could not be checked.
-fn unopened(path: &Path, error: OpenError, options: &VerifyOptions) -> Result<Report, Failure> {
-    let Some(file) = damaged_file(path, &error) else {
+fn unopened(path: &Path, error: &OpenError, options: &VerifyOptions) -> Result<Report, Failure> {
+    let Some(file) = damaged_file(path, error) else {
         return Err(in_directory(path, error));
     };
     let finding = Finding {

@@ -11,13 +11,8 @@ use crate::arguments::verifier_key;
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
 
-pub fn run(
-    path: &Path,
-    arguments: &Arguments,
-    console: &mut Console,
-) -> Result<Ending, Failure> {
-    let keys =
-        arguments.keys.iter().map(|key| verifier_key(key)).collect::<Result<Vec<_>, _>>()?;
+pub fn run(path: &Path, arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
+    let keys = arguments.keys.iter().map(|key| verifier_key(key)).collect::<Result<Vec<_>, _>>()?;
     let content = arguments.content.as_deref().map(read).transpose()?;
     let in_file = |reason: String| format!("{}: {reason}", path.display());
     let proof = TlogProof::parse(&read(path)?)
