@@ -5,6 +5,7 @@
 //! `docs/format.md` draws every byte.
 
 mod active;
+mod block_cache;
 mod codec;
 pub mod files;
 mod format_file;

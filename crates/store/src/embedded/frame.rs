@@ -139,7 +139,7 @@ fn header(rest: &[u8], nonce: Nonce) -> Result<(u64, usize), Malformed> {
 
 fn bad(file: &[u8], start: usize, nonce: Nonce, fault: Malformed) -> Found<'static> {
     let rest = file.get(start..).unwrap_or_default();
-    let Some(last) = rest.iter().rposition(|byte| *byte != 0) else {
+    let Some(last) = last_set(rest) else {
         return Found::Nothing;
     };
     let by_content = start + (last + 1).next_multiple_of(SECTOR);
@@ -170,6 +170,27 @@ pub fn payload_of_bad(file: &[u8], start: usize) -> Option<&[u8]> {
     reader.u64().ok()?;
     let len = usize::try_from(reader.u64().ok()?).ok()?;
     rest.get(HEADER_BYTES..HEADER_BYTES.checked_add(len)?)
+}
+
+/// Whether all bytes are zero. Compared in pieces, because log files are mostly zeros and whole
+/// files are looked at when a store is opened.
+pub fn is_zero(bytes: &[u8]) -> bool {
+    bytes.chunks(PIECE).all(|piece| *piece == ZEROS[..piece.len()])
+}
+
+const PIECE: usize = 4096;
+static ZEROS: [u8; PIECE] = [0; PIECE];
+
+/// Place of the last byte that is not zero.
+fn last_set(bytes: &[u8]) -> Option<usize> {
+    let pieces = bytes.len().div_ceil(PIECE);
+    let piece = (0..pieces).rev().find(|place| {
+        let from = place * PIECE;
+        !is_zero(&bytes[from..(from + PIECE).min(bytes.len())])
+    })?;
+    let from = piece * PIECE;
+    let end = (from + PIECE).min(bytes.len());
+    bytes[from..end].iter().rposition(|byte| *byte != 0).map(|at| from + at)
 }
 
 /// Looks for the next good frame at or after `from`.

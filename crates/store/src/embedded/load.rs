@@ -249,7 +249,7 @@ fn read_logs(
             }
         }
     }
-    let has_frames = |log: &LogBytes| log.bytes.iter().skip(SECTOR).any(|byte| *byte != 0);
+    let has_frames = |log: &LogBytes| !log.is_empty();
     let last_with_frames = read.iter().rposition(has_frames);
     for (place, log) in read.iter_mut().enumerate() {
         log.followed = last_with_frames.is_some_and(|last| place < last);
@@ -276,7 +276,7 @@ fn replay(
     let damaged_before = !replay.state.findings.is_empty();
     let mut damaged = false;
     for log in files {
-        let empty = !log.followed && log.bytes.iter().skip(SECTOR).all(|byte| *byte == 0);
+        let empty = !log.followed && log.is_empty();
         if empty
             && (!loaded.logs.is_empty()
                 || loaded.prepared.is_some()

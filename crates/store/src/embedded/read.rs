@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ledgerstone_proof::{EventId, Hash, SequenceNumber, TenantId, leaf_hash, sha256};
 
 use super::active::{ActiveRecord, SealedRun, signature_crc};
+use super::block_cache::RunPlace;
 use super::codec::Reader;
 use super::files::DataFile;
 use super::ids::{IdHash, RunFault};
@@ -58,7 +59,8 @@ pub fn read(
             Source::End => break,
             Source::Segment(segment, run) => {
                 let wanted = limit - records.len();
-                segment_page(&segment, run, next, wanted, with_contents)
+                let wish = Wish { from: next, limit: wanted, with_contents };
+                segment_page(shared, &segment, run, wish)
                     .map_err(|fault| of_segment(tenant, next, fault))
             }
             Source::Active { file, record, previous_hash } => {
@@ -101,25 +103,53 @@ fn source(shared: &Shared, tenant: &TenantId, number: u64) -> Source {
     }
 }
 
-fn segment_page(
-    segment: &Segment,
-    run: SealedRun,
+/// Which records of a segment's run are wanted.
+#[derive(Clone, Copy)]
+struct Wish {
     from: u64,
     limit: usize,
     with_contents: bool,
+}
+
+impl Wish {
+    /// What a block that begins with `first` has of it.
+    fn take(self, first: u64, mut records: Vec<StoredRecord>) -> Vec<StoredRecord> {
+        records.drain(..((self.from - first) as usize).min(records.len()));
+        records.truncate(self.limit);
+        records
+    }
+
+    fn copy(self, records: &[StoredRecord]) -> Vec<StoredRecord> {
+        let first = records.first().map_or(self.from, |record| record.sequence_number.value());
+        records.iter().skip((self.from - first) as usize).take(self.limit).cloned().collect()
+    }
+}
+
+fn segment_page(
+    shared: &Shared,
+    segment: &Segment,
+    run: SealedRun,
+    wish: Wish,
 ) -> Result<Vec<StoredRecord>, SegmentFault> {
+    let place = RunPlace { segment: run.segment, entry: run.entry };
+    if let Some(records) = shared.blocks.get(place, wish.from) {
+        return Ok(wish.copy(&records));
+    }
     let entry = segment.entry(run.entry)?;
     let mut before = entry.first;
-    for (place, block) in entry.blocks.iter().enumerate() {
-        if from < before + block.records {
-            let mut records = segment.block_records(&entry, place, with_contents)?;
-            records.drain(..((from - before) as usize).min(records.len()));
-            records.truncate(limit);
-            return Ok(records);
+    for (number, block) in entry.blocks.iter().enumerate() {
+        if wish.from < before + block.records {
+            let records = segment.block_records(&entry, number, wish.with_contents)?;
+            if !wish.with_contents {
+                return Ok(wish.take(before, records));
+            }
+            let records = Arc::new(records);
+            shared.blocks.put(place, &records);
+            return Ok(wish.copy(&records));
         }
         before += block.records;
     }
-    Err(SegmentFault::Record { number: from, check: "directory" })
+    Err(SegmentFault::Record { number: wish.from, check: "directory" })
 }
 
 fn of_segment(tenant: &TenantId, number: u64, fault: SegmentFault) -> ReadError {

@@ -6,7 +6,7 @@ use ledgerstone_proof::{SequenceNumber, TenantId, leaf_hash, sha256};
 
 use super::active::{ActiveRecord, Ledger, signature_crc};
 use super::files::DataFile;
-use super::frame::{BadFrame, Frame, PAYLOAD_OFFSET};
+use super::frame::{self, BadFrame, Frame, PAYLOAD_OFFSET, SECTOR};
 use super::head_file::{FramePlace, HeadState};
 use super::log_file::{End, Frames, LogHeader};
 use super::payload::{Payload, PayloadRun};
@@ -43,6 +43,13 @@ pub struct LogBytes {
     pub bytes: Vec<u8>,
     /// A later log file holds frames.
     pub followed: bool,
+}
+
+impl LogBytes {
+    /// Nothing but zeros stands behind the header.
+    pub fn is_empty(&self) -> bool {
+        frame::is_zero(self.bytes.get(SECTOR..).unwrap_or_default())
+    }
 }
 
 impl Replay<'_> {

@@ -13,6 +13,7 @@ use ledgerstone_proof::{Hash, SigningKey, TenantId};
 
 use super::StoreId;
 use super::active::Ledger;
+use super::block_cache::BlockCache;
 use super::files::{DataFile, Files};
 use super::head_file::FramePlace;
 use super::head_keeper::HeadKeeper;
@@ -73,6 +74,7 @@ pub struct Shared {
     pub writer: Mutex<Option<Writer>>,
     pub head: Mutex<HeadKeeper>,
     pub signals: Signals,
+    pub blocks: BlockCache,
 }
 
 /// What the background threads are told.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ledgerstone_model::{Clock, Entropy, ErrorCode};
 use ledgerstone_proof::{EventId, Hash, NodeAddress, SequenceNumber, SigningKey, TenantId};
 
+use super::block_cache::BlockCache;
 use super::files::Files;
 use super::format_file::FormatFile;
 use super::head_file::{BLOCK_BYTES, HeadFile};
@@ -289,6 +290,7 @@ fn shared(
         writer: Mutex::new(None),
         head: Mutex::new(HeadKeeper { file: None, counter: 0, clean: false }),
         signals: Signals::default(),
+        blocks: BlockCache::default(),
     })
 }
 

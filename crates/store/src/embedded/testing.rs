@@ -59,8 +59,7 @@ impl Contents {
     pub fn read(directory: &Path) -> io::Result<Self> {
         let layout = Layout::new(directory);
         let store = read_format(&layout).map_err(io::Error::other)?.store;
-        let mut contents =
-            Self { layout, store, containers: Vec::new(), changed: BTreeSet::new() };
+        let mut contents = Self { layout, store, containers: Vec::new(), changed: BTreeSet::new() };
         let mut chains = HashMap::new();
         let mut segments = list(&contents.layout.segments()).map_err(io::Error::other)?;
         segments.retain(|path| segment_name(path).is_some());
@@ -91,13 +90,13 @@ impl Contents {
 
     /// Where the record of that number stands now; the number is its place in its ledger.
     pub fn find(&self, tenant: &TenantId, number: u64) -> Option<RecordPlace> {
-        let mut left = number;
+        let mut left = usize::try_from(number).ok()?;
         for (container, found) in self.containers.iter().enumerate() {
             for (batch, one) in found.batches.iter().enumerate() {
                 for (run, append) in one.ledgers.iter().enumerate() {
-                    let count = append.records.len() as u64;
+                    let count = append.records.len();
                     if append.tenant == *tenant && left < count {
-                        return Some(RecordPlace { container, batch, run, record: left as usize });
+                        return Some(RecordPlace { container, batch, run, record: left });
                     }
                     left -= if append.tenant == *tenant { count } else { 0 };
                 }
@@ -146,7 +145,9 @@ impl Contents {
                     Form::Segment(header) => {
                         self.write_segment(container, header, ordinal, &known)?;
                     }
-                    Form::Log { header, len } => self.write_log(container, *header, *len, ordinal)?,
+                    Form::Log { header, len } => {
+                        self.write_log(container, *header, *len, ordinal)?;
+                    }
                 }
             }
             ordinal += container.batches.iter().map(Batch::record_count).sum::<usize>() as u64;
@@ -173,7 +174,9 @@ impl Contents {
             log_number: header.log_number,
             last_frame: header.last_frame,
             key_generation: header.key_generation,
-            runs: runs.map(|(append, rows)| (append.tenant.clone(), rows.iter().collect())).collect(),
+            runs: runs
+                .map(|(append, rows)| (append.tenant.clone(), rows.iter().collect()))
+                .collect(),
             positions: batches().flat_map(|batch| batch.positions.iter().map(next_of)).collect(),
             checkpoints: batches()
                 .flat_map(|batch| batch.checkpoints.iter().map(stored_of))

@@ -32,7 +32,9 @@ impl Forged {
         for (tenant, leaves) in self.leaves.drain() {
             let hashes = self.hashes.get(&tenant);
             let start = self.starts.entry(tenant).or_insert_with(ledger_start);
-            leaves.into_iter().for_each(|leaf| start.range.push(leaf));
+            for leaf in leaves {
+                start.range.push(leaf);
+            }
             start.record_hash = hashes.and_then(|all| all.last()).copied().unwrap_or(Hash::ZERO);
         }
     }

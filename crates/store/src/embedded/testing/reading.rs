@@ -71,7 +71,8 @@ fn segment_batch(segment: &Segment, chains: &mut Chains) -> Result<Batch, Segmen
     let mut batch = batch_of(segment.header().key_generation);
     for (place, count) in segment.commit_order()? {
         if let Some((tenant, records)) = ledgers.get_mut(place) {
-            let records = records.by_ref().take(count as usize).collect();
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            let records = records.by_ref().take(count).collect();
             batch.ledgers.push(append_of(tenant.clone(), chains, records));
         }
     }
