@@ -5,11 +5,11 @@ mod parsing;
 
 use std::path::{Path, PathBuf};
 
-use parsing::parse;
 use ledgerstone_edge::importer::cloudtrail::{CloudTrail, map, rebuild};
 use ledgerstone_edge::importer::{Importer, InputLimits, Submission, read};
 use ledgerstone_model::{ErrorCode, ParseContext, ValidEvent, as_sent};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, TenantId, canonicalize_quoting};
+use parsing::parse;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 

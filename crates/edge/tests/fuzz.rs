@@ -5,12 +5,12 @@ mod parsing;
 
 use std::io::Write;
 
-use parsing::parse;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ledgerstone_edge::importer::cloudtrail::{map, rebuild};
 use ledgerstone_edge::importer::{IMPORTERS, ImportError, InputLimits, read};
 use ledgerstone_proof::canonicalize_quoting;
+use parsing::parse;
 
 const FILE: &[u8] = include_bytes!("fixtures/cloudtrail.json");
 const EVENTS: &str = include_str!("fixtures/cloudtrail_events.ndjson");

@@ -82,11 +82,7 @@ impl Workload {
         out.extend_from_slice(b"\",\"timestamp\":\"");
         push_timestamp(out, millis);
         out.extend_from_slice(b"\",\"severity\":\"");
-        out.extend_from_slice(if failed {
-            b"medium"
-        } else {
-            subject.severity.as_bytes()
-        });
+        out.extend_from_slice(if failed { b"medium" } else { subject.severity.as_bytes() });
         out.extend_from_slice(b"\",\"actor\":{");
         self.push_actor(out, tenant, &mut random);
         push_target(out, subject, &mut random);
@@ -268,10 +264,7 @@ mod tests {
             bytes += text.len() as u64;
             let event: Value = serde_json::from_slice(&text).unwrap();
             assert_eq!(field(&event, "/context/tenant_id"), workload.tenant_of(i));
-            assert!(
-                ids.insert(field(&event, "/id").to_owned()),
-                "id twice at {i}"
-            );
+            assert!(ids.insert(field(&event, "/id").to_owned()), "id twice at {i}");
             types.insert(field(&event, "/event_type").to_owned());
             let timestamp = field(&event, "/timestamp").to_owned();
             assert!(timestamp > last, "{timestamp} after {last}");
@@ -320,9 +313,7 @@ mod tests {
         let actors = |tenant: u64| -> HashSet<String> {
             let numbers = (0..2_000).map(|turn| tenant + turn * 50);
             let events = numbers.map(|i| serde_json::from_slice::<Value>(&text(&few, i)).unwrap());
-            events
-                .map(|event| field(&event, "/actor/id").to_owned())
-                .collect()
+            events.map(|event| field(&event, "/actor/id").to_owned()).collect()
         };
         let (one, other) = (actors(1), actors(2));
         assert!(one.len() > 50 && one.is_disjoint(&other));

@@ -2,9 +2,9 @@
 
 mod parsing;
 
-use parsing::parse;
 use ledgerstone_model::{ErrorCode, Fault, ParseContext, ValidEvent};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, TenantId};
+use parsing::parse;
 
 #[track_caller]
 fn refused(text: impl AsRef<[u8]>, code: ErrorCode, pointer: &str) {

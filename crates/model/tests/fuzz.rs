@@ -3,11 +3,11 @@
 
 mod parsing;
 
-use parsing::parse;
 use ledgerstone_model::json::Value;
 use ledgerstone_model::timestamp::EventTime;
 use ledgerstone_model::{SystemRecord, as_sent};
 use ledgerstone_proof::canonicalize;
+use parsing::parse;
 
 const EVENTS: &[&str] = &[
     include_str!("fixtures/every_field.json"),

@@ -2,10 +2,10 @@
 
 mod parsing;
 
-use parsing::{parse, parse_with};
 use ledgerstone_model::intake::FLAG_NUMBER_QUOTED;
 use ledgerstone_model::{ErrorCode, IntakeSource, as_sent};
 use ledgerstone_proof::canonicalize;
+use parsing::{parse, parse_with};
 
 #[track_caller]
 fn becomes(sent: &str, stored: &str) {

@@ -3,10 +3,10 @@
 
 mod parsing;
 
-use parsing::parse;
 use ledgerstone_model::as_sent;
 use ledgerstone_model::schema::{self, FieldType};
 use ledgerstone_proof::canonicalize;
+use parsing::parse;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 

@@ -62,7 +62,8 @@ impl AppendBench {
         let (directory, opening_ms) = scratch.reopen_after_crash()?;
         drop(directory);
         let rate = self.events as f64 / seconds;
-        let per_event = |bytes: u64| (bytes as f64 / sizes.records.max(1) as f64 * 10.0).round() / 10.0;
+        let per_event =
+            |bytes: u64| (bytes as f64 / sizes.records.max(1) as f64 * 10.0).round() / 10.0;
         let kept: serde_json::Map<String, Value> = sizes
             .parts
             .iter()

@@ -122,7 +122,12 @@ impl Prepared {
         }
     }
 
-    fn event(&mut self, workload: &Workload, i: u64, key: Option<&SigningKey>) -> anyhow::Result<()> {
+    fn event(
+        &mut self,
+        workload: &Workload,
+        i: u64,
+        key: Option<&SigningKey>,
+    ) -> anyhow::Result<()> {
         self.text.clear();
         workload.event(i, &mut self.text);
         let start = self.frame.len();

@@ -25,8 +25,13 @@ impl Scratch {
         let path = directory.path().join("data");
         let System { clock, entropy } = System::new();
         let files = Files::new();
-        let store =
-            EmbeddedStore::create(&path, Options::default(), files, clock.clone(), entropy.clone())?;
+        let store = EmbeddedStore::create(
+            &path,
+            Options::default(),
+            files,
+            clock.clone(),
+            entropy.clone(),
+        )?;
         let store = Arc::new(store);
         let keys = KeyFiles::in_directory(store.layout().keys());
         keys.create(&*entropy)?;

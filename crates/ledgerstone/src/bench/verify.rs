@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::ensure;
-use ledgerstone_model::system::SigningMode;
 use ledgerstone_ledger::check::{Level, VerifyOptions, verify};
+use ledgerstone_model::system::SigningMode;
 use ledgerstone_proof::sha256;
 use serde_json::{Value, json};
 
@@ -41,7 +41,8 @@ impl VerifyBench {
         bench.fill(&scratch.ledger)?;
         scratch.store.wait_until_sealed();
         let begun = Instant::now();
-        let report = verify(&*scratch.store, &VerifyOptions::new(self.level, self.threads), &|_| {})?;
+        let report =
+            verify(&*scratch.store, &VerifyOptions::new(self.level, self.threads), &|_| {})?;
         let seconds = begun.elapsed().as_secs_f64();
         ensure!(report.holds(), "the bench's own store does not verify: {:?}", report.findings);
         let floor = hash_floor(&bench, self.events.min(200_000));

@@ -92,8 +92,9 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
         What::Append(append) => (append.measure(), &append.common),
         What::Verify(verify) => (verify.measure(), &verify.common),
     };
-    let figures = figures
-        .map_err(|error| Failure::new(ErrorCode::StorageFailed, format!("the bench failed: {error:#}")))?;
+    let figures = figures.map_err(|error| {
+        Failure::new(ErrorCode::StorageFailed, format!("the bench failed: {error:#}"))
+    })?;
     show(&figures, common.json, console)?;
     Ok(Ending::Done)
 }

@@ -24,10 +24,7 @@ struct Day {
 /// About 2,000 events of one day as lines of JSON, in order of time. The same seed gives the same
 /// day.
 pub fn audit_day(seed: u64) -> Vec<String> {
-    let mut day = Day {
-        random: Random::for_event(seed, 0),
-        events: Vec::new(),
-    };
+    let mut day = Day { random: Random::for_event(seed, 0), events: Vec::new() };
     day.nightly_jobs();
     day.break_in_attempt();
     day.compliance_checks();
@@ -119,15 +116,11 @@ mod tests {
 
     #[test]
     fn every_part_of_the_story_is_there() {
-        let events: Vec<Value> = audit_day(7)
-            .iter()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let events: Vec<Value> =
+            audit_day(7).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for event in &events {
-            *counts
-                .entry(text(event, "/event_type").unwrap())
-                .or_default() += 1;
+            *counts.entry(text(event, "/event_type").unwrap()).or_default() += 1;
         }
         for (event_type, least) in [
             ("user.login", 54),
@@ -141,18 +134,12 @@ mod tests {
             let count = counts.get(event_type).copied().unwrap_or_default();
             assert!(count >= least, "{event_type}: {count}");
         }
-        let ids: HashSet<&str> = events
-            .iter()
-            .filter_map(|event| text(event, "/id"))
-            .collect();
-        let parents = events
-            .iter()
-            .filter_map(|event| text(event, "/context/parent_audit_id"));
+        let ids: HashSet<&str> = events.iter().filter_map(|event| text(event, "/id")).collect();
+        let parents = events.iter().filter_map(|event| text(event, "/context/parent_audit_id"));
         let (known, unknown): (Vec<&str>, Vec<&str>) = parents.partition(|id| ids.contains(id));
         assert!(known.len() > 100 && unknown.is_empty());
-        let scores = events
-            .iter()
-            .filter_map(|event| event.pointer("/ai_specific/confidence_score"));
+        let scores =
+            events.iter().filter_map(|event| event.pointer("/ai_specific/confidence_score"));
         assert!(scores.clone().count() == 135 && scores.clone().all(Value::is_f64));
     }
 }

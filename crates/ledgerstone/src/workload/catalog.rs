@@ -205,6 +205,4 @@ pub const SURNAMES: &[&str] = &[
     "Zhang",
 ];
 
-pub const STATUSES: &[&str] = &[
-    "draft", "open", "approved", "sent", "paid", "on_hold", "closed",
-];
+pub const STATUSES: &[&str] = &["draft", "open", "approved", "sent", "paid", "on_hold", "closed"];

@@ -20,9 +20,7 @@ pub const fn mix(number: u64) -> u64 {
 impl Random {
     /// The stream that belongs to one event of a seed.
     pub const fn for_event(seed: u64, number: u64) -> Self {
-        Self {
-            state: mix(seed ^ mix(number)),
-        }
+        Self { state: mix(seed ^ mix(number)) }
     }
 
     pub const fn next(&mut self) -> u64 {
@@ -162,11 +160,7 @@ const fn civil(days: u64) -> (u64, u64, u64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
     (year, month, day)
 }
@@ -185,29 +179,21 @@ mod tests {
 
     #[test]
     fn numbers() {
-        for (number, width, text) in [
-            (0, 1, "0"),
-            (7, 3, "007"),
-            (1234, 2, "1234"),
-            (u64::MAX, 1, "18446744073709551615"),
-        ] {
+        for (number, width, text) in
+            [(0, 1, "0"), (7, 3, "007"), (1234, 2, "1234"), (u64::MAX, 1, "18446744073709551615")]
+        {
             assert_eq!(written(|out| push_decimal(out, number, width)), text);
         }
         assert_eq!(written(|out| push_number(out, 100)), "100");
-        assert_eq!(
-            written(|out| push_hex(out, 0xdead_beef, 16)),
-            "00000000deadbeef"
-        );
+        assert_eq!(written(|out| push_hex(out, 0xdead_beef, 16)), "00000000deadbeef");
         assert_eq!(written(|out| push_hex(out, 0xdead_beef, 4)), "beef");
     }
 
     #[test]
     fn base64_digits() {
-        for (number, text) in [
-            (0, "AAAAAAAAAAA"),
-            (u64::MAX, "__________8"),
-            (0x0123_4567_89ab_cdef, "ASNFZ4mrze8"),
-        ] {
+        for (number, text) in
+            [(0, "AAAAAAAAAAA"), (u64::MAX, "__________8"), (0x0123_4567_89ab_cdef, "ASNFZ4mrze8")]
+        {
             assert_eq!(written(|out| push_base64(out, number)), text);
         }
     }
@@ -218,9 +204,8 @@ mod tests {
         assert_eq!(random, "ffffffff-ffff-4fff-bfff-ffffffffffff");
         let timed = written(|out| push_uuid_v7(out, 0x0123_4567_89ab, 0, 0));
         assert_eq!(timed, "01234567-89ab-7000-8000-000000000000");
-        let ids: std::collections::HashSet<String> = (0..4)
-            .map(|top| written(|out| push_uuid_v7(out, 1, 0, top << 62)))
-            .collect();
+        let ids: std::collections::HashSet<String> =
+            (0..4).map(|top| written(|out| push_uuid_v7(out, 1, 0, top << 62))).collect();
         assert_eq!(ids.len(), 4);
     }
 

@@ -29,7 +29,8 @@ impl Moment {
             return Self::After(Duration::from_micros(entropy.below(60_000)));
         }
         let later = Duration::from_micros(entropy.below(3_000));
-        Self::AtReceipt(1 + entropy.below(300) as usize, later)
+        let receipts = usize::try_from(entropy.below(300)).unwrap();
+        Self::AtReceipt(1 + receipts, later)
     }
 }
 

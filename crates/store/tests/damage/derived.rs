@@ -24,7 +24,7 @@ fn assert_not_believed(place: &mut Place, what: &str) {
     let reader = place.open(Mode::Read).unwrap();
     assert_holds(&reader, &place.chain);
     drop(reader);
-    assert!(Observed::of(&place).is_clean(), "{what}: derived files are not truth");
+    assert!(Observed::of(place).is_clean(), "{what}: derived files are not truth");
     let store = place.open(Mode::Write).unwrap();
     assert_holds(&store, &place.chain);
     place.write(&store, 1);

@@ -2,10 +2,12 @@
 //! found, named and survived, or cut and said. Power loss and a full disk belong to it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::cast_possible_truncation, reason = "offsets and counts in these tests are small")]
 
 mod clock;
 mod cut_log;
 mod derived;
+mod documented;
 mod fixture;
 mod flips;
 mod full_disk;

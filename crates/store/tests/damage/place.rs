@@ -188,8 +188,8 @@ pub fn next_batch(chain: &mut ChainBuilder) -> Batch {
     let round = chain.record_count();
     let (acme, other) = (tenant("acme"), tenant("other"));
     let batch = chain.batch().events(&acme, 1 + (round % 3) as usize);
-    let batch = if round % 2 == 0 { batch.audit(&other) } else { batch };
-    let batch = if round % 5 == 0 {
+    let batch = if round.is_multiple_of(2) { batch.audit(&other) } else { batch };
+    let batch = if round.is_multiple_of(5) {
         let anchor = batch.chain().head(&TenantId::system()).size();
         batch.system(&TenantId::system()).anchored(anchor)
     } else {

@@ -214,19 +214,19 @@ fn mix(durable: &[u8], now: &[u8], arrives: Arrives, random: &mut Random) -> Vec
         Arrives::Some => {}
     }
     let len = if random.one_in(2) { now.len() } else { durable.len() };
-    let mut mixed = durable.to_vec();
-    mixed.resize(len, 0);
+    let mut image = durable.to_vec();
+    image.resize(len, 0);
     // A third of the images have a beginning of the write, the others any of its sectors.
     let until = random.one_in(3).then(|| random.below(now.len() as u64 + 1) as usize);
     for (place, sector) in now.chunks(SECTOR).enumerate() {
         let at = place * SECTOR;
-        let arrived = until.map_or_else(|| random.one_in(2), |until| at < until);
-        let end = (at + sector.len()).min(mixed.len());
-        if arrived && at < end {
-            mixed[at..end].copy_from_slice(&sector[..end - at]);
+        let is_there = until.map_or_else(|| random.one_in(2), |until| at < until);
+        let end = (at + sector.len()).min(image.len());
+        if is_there && at < end {
+            image[at..end].copy_from_slice(&sector[..end - at]);
         }
     }
-    mixed
+    image
 }
 
 impl FileFault for VolatileDisk {

@@ -6,58 +6,18 @@ use super::{Day, HOUR, MINUTE, SECOND, done, service, thing};
 
 /// Event type, verb, description, time.
 const JOBS: &[(&str, &str, &str, u64)] = &[
-    (
-        "backup.completed",
-        "backup",
-        "Nightly backup of all databases",
-        HOUR,
-    ),
-    (
-        "backup.verified",
-        "verify",
-        "Backup restored into a test system and compared",
-        2 * HOUR,
-    ),
-    (
-        "key.rotated",
-        "rotate",
-        "Encryption key of the document store rotated",
-        3 * HOUR,
-    ),
-    (
-        "retention.run",
-        "delete",
-        "Drafts older than 90 days removed",
-        4 * HOUR,
-    ),
-    (
-        "certificate.renewed",
-        "renew",
-        "TLS certificate of the customer portal renewed",
-        5 * HOUR,
-    ),
+    ("backup.completed", "backup", "Nightly backup of all databases", HOUR),
+    ("backup.verified", "verify", "Backup restored into a test system and compared", 2 * HOUR),
+    ("key.rotated", "rotate", "Encryption key of the document store rotated", 3 * HOUR),
+    ("retention.run", "delete", "Drafts older than 90 days removed", 4 * HOUR),
+    ("certificate.renewed", "renew", "TLS certificate of the customer portal renewed", 5 * HOUR),
 ];
 
 /// What security did about the break-in attempt; likewise.
 const REVIEW: &[(&str, &str, &str, u64)] = &[
-    (
-        "incident.opened",
-        "open",
-        "Failed logins from 198.51.100.23 taken up",
-        8 * HOUR,
-    ),
-    (
-        "firewall.rule_added",
-        "create",
-        "Network 198.51.100.0/24 blocked",
-        8 * HOUR + 12 * MINUTE,
-    ),
-    (
-        "user.unlocked",
-        "unlock",
-        "Account given back after a call to its owner",
-        9 * HOUR,
-    ),
+    ("incident.opened", "open", "Failed logins from 198.51.100.23 taken up", 8 * HOUR),
+    ("firewall.rule_added", "create", "Network 198.51.100.0/24 blocked", 8 * HOUR + 12 * MINUTE),
+    ("user.unlocked", "unlock", "Account given back after a call to its owner", 9 * HOUR),
     (
         "incident.closed",
         "close",

@@ -13,11 +13,7 @@ struct Person {
 }
 
 const fn person(id: &'static str, name: &'static str, department: &'static str) -> Person {
-    Person {
-        id,
-        name,
-        department,
-    }
+    Person { id, name, department }
 }
 
 const STAFF: &[Person] = &[
@@ -101,12 +97,7 @@ impl Day {
         let number = 1 + self.random.skewed(900);
         let (id, name) = (format!("cus-{number:05}"), format!("Customer {number}"));
         let data = json!({"metadata": {"fields": ["name", "email"], "reason": "customer request"}});
-        (
-            "customer.viewed",
-            "read",
-            thing("customer_record", &id, &name),
-            data,
-        )
+        ("customer.viewed", "read", thing("customer_record", &id, &name), data)
     }
 
     fn invoice_change(&mut self) -> DeskWork {
@@ -118,24 +109,14 @@ impl Day {
             "after": {"status": "approved", "amount_cents": corrected},
             "changes": ["status", "amount_cents"],
         });
-        (
-            "invoice.updated",
-            "update",
-            thing("invoice", &id, &name),
-            data,
-        )
+        ("invoice.updated", "update", thing("invoice", &id, &name), data)
     }
 
     fn document_download(&mut self) -> DeskWork {
         let number = 1 + self.random.skewed(900);
         let (id, name) = (format!("doc-{number:05}"), format!("Contract {number}"));
         let data = json!({"metadata": {"bytes": self.between(20_000, 4_000_000), "format": "pdf"}});
-        (
-            "document.downloaded",
-            "download",
-            thing("document", &id, &name),
-            data,
-        )
+        ("document.downloaded", "download", thing("document", &id, &name), data)
     }
 
     pub(super) fn role_changes(&mut self) {
@@ -184,11 +165,8 @@ impl Day {
             let (person, rows) = (self.somebody(), self.between(50, 90_000));
             let session = self.session();
             let personal = self.random.below(2) == 0;
-            let (class, severity) = if personal {
-                ("confidential", "high")
-            } else {
-                ("internal", "low")
-            };
+            let (class, severity) =
+                if personal { ("confidential", "high") } else { ("internal", "low") };
             let (id, name) = (format!("exp-{number:03}"), format!("Export {number}"));
             let event = json!({
                 "event_type": "data.exported", "severity": severity,
@@ -272,11 +250,7 @@ const AGENT_STEPS: &[AgentStep] = &[
         &["knowledge_base"],
         "The return policy covers this case; the answer cites section 4.",
     ),
-    (
-        "agent.reviewed",
-        &[],
-        "No personal data of third parties stands in the draft.",
-    ),
+    ("agent.reviewed", &[], "No personal data of third parties stands in the draft."),
 ];
 
 fn actor(person: &Person, session: &str) -> Value {
@@ -292,6 +266,5 @@ fn actor(person: &Person, session: &str) -> Value {
 /// `87` as the number 0.87, written with two digits and read back, so that it is exactly that.
 fn hundredths(number: u64) -> Value {
     let text = format!("{}.{:02}", number / 100, number % 100);
-    text.parse::<f64>()
-        .map_or(Value::Null, |number| json!(number))
+    text.parse::<f64>().map_or(Value::Null, |number| json!(number))
 }

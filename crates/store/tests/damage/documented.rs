@@ -1,0 +1,76 @@
+//! The examples in `docs/format.md` are bytes of the fixtures, and hash to what the page says.
+
+use std::path::{Path, PathBuf};
+
+use ledgerstone_proof::{Header, leaf_hash, record_hash, sha256};
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn page() -> String {
+    std::fs::read_to_string(project().join("docs/format.md")).unwrap()
+}
+
+/// The fenced blocks of the page: what stands behind the fence, and the lines within.
+fn blocks(page: &str) -> Vec<(String, Vec<String>)> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(String, Vec<String>)> = None;
+    for line in page.lines() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(word)) => open = Some((word.to_owned(), Vec::new())),
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some((_, lines)), None) => lines.push(line.to_owned()),
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+fn block(page: &str, word: &str) -> String {
+    let found = blocks(page).into_iter().find(|(found, _)| found == word);
+    found.unwrap_or_else(|| panic!("no block `{word}`")).1.join("\n")
+}
+
+#[test]
+fn hexadecimal_examples_are_bytes_of_the_fixtures() {
+    let mut examples = 0;
+    for (word, lines) in blocks(&page()) {
+        let Some(place) = word.strip_prefix("hex ") else { continue };
+        let (file, offset) = place.split_once('@').unwrap();
+        let offset: usize = offset.parse().unwrap();
+        let digits = lines.iter().flat_map(|line| line.split(';').next().unwrap().split(' '));
+        let shown: Vec<u8> = digits
+            .filter(|digits| !digits.is_empty())
+            .map(|digits| u8::from_str_radix(digits, 16).unwrap())
+            .collect();
+        let bytes = std::fs::read(project().join("fixtures").join(file)).unwrap();
+        assert_eq!(shown, bytes[offset..offset + shown.len()], "{place}");
+        examples += 1;
+    }
+    assert_eq!(examples, 4);
+}
+
+#[test]
+fn the_record_on_the_page_is_what_the_page_says() {
+    let page = page();
+    let (content, header) = (block(&page, "text content"), block(&page, "json header"));
+    let told = |what: String| assert!(page.contains(&what), "{what} is not on the page");
+    told(format!("`{}`", sha256(content.as_bytes()).to_hex()));
+    told(format!("`record_hash`: `{}`", record_hash(header.as_bytes()).to_hex()));
+    told(format!("`{}`", leaf_hash(header.as_bytes()).to_hex()));
+    let parsed = Header::parse(header.as_bytes()).unwrap();
+    assert_eq!(parsed.content_hash(), &sha256(content.as_bytes()));
+    let ledger = std::fs::read_to_string(project().join("fixtures/proof/ledger.json")).unwrap();
+    assert!(ledger.contains(&record_hash(header.as_bytes()).to_hex()));
+    let proof = std::fs::read_to_string(project().join("fixtures/proof/proofs/1.tlog-proof"));
+    assert_eq!(block(&page, "text proof"), proof.unwrap().trim_end());
+}
+
+#[test]
+fn the_format_file_on_the_page_is_that_of_the_fixture() {
+    let file = "fixtures/embedded-v1/data/FORMAT";
+    let shown = block(&page(), &format!("text {file}"));
+    let found = std::fs::read_to_string(project().join(file)).unwrap();
+    assert_eq!(shown, found.trim_end());
+}
