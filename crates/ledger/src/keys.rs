@@ -173,6 +173,12 @@ impl RecordSigner {
     }
 }
 
+impl fmt::Debug for RecordSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordSigner({})", self.key_id)
+    }
+}
+
 pub(crate) fn new_key(entropy: &dyn Entropy) -> SigningKey {
     let mut seed = [0; 32];
     entropy.fill(&mut seed);

@@ -4,108 +4,23 @@
 //! are placed on tips in the order of their arrival; when a commit fails, what was placed upon it is
 //! placed again on the heads that hold.
 
-use std::collections::HashMap;
+mod closed;
+mod tips;
+
 use std::sync::Arc;
 
-use ledgerstone_model::{ErrorCode, SealedEvent};
+use ledgerstone_model::SealedEvent;
 use ledgerstone_proof::{
-    EventId, Hash, HeaderFields, IngestedAt, Kind, SequenceNumber, Signature, TenantId, leaf_hash,
-    record_hash,
+    EventId, Hash, HeaderFields, IngestedAt, Kind, SequenceNumber, TenantId, leaf_hash, record_hash,
 };
 use ledgerstone_store::{
-    AnchoredRound, Batch, ExpectedHead, Head, LedgerAppend, NewCheckpoint, NewRecord,
-    RecordSignature,
+    AnchoredRound, ExpectedHead, Head, LedgerAppend, NewCheckpoint, NewRecord,
 };
-use rayon::prelude::*;
 
 use crate::keys::RecordSigner;
 
-/// Fewer signatures than this are not worth a second thread.
-const SIGNATURES_IN_PLACE: usize = 8;
-/// Headers that one task of the thread pool signs.
-const SIGNATURES_PER_TASK: usize = 32;
-
-/// A loaded ledger's place in [`Tips`]; it stays the same while the process runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct TipId(u32);
-
-/// The end of a ledger, records that are not yet durable included.
-#[derive(Debug)]
-pub(crate) struct Tip {
-    pub(crate) tenant: TenantId,
-    pub(crate) head: Head,
-    /// While the record key is being replaced: whether this ledger has announced the new one.
-    pub(crate) announced: bool,
-    /// The ledger's entry in the batch of that number.
-    seat: Option<(u64, usize)>,
-}
-
-impl Tip {
-    pub(crate) const fn new(tenant: TenantId, head: Head, announced: bool) -> Self {
-        Self { tenant, head, announced, seat: None }
-    }
-
-    /// The number of the next record.
-    pub(crate) fn next_number(&self) -> SequenceNumber {
-        SequenceNumber::new(self.head.size()).unwrap_or(SequenceNumber::MAX)
-    }
-
-    /// The time the next record gets when the clock shows `now`.
-    pub(crate) fn next_time(&self, now: IngestedAt) -> IngestedAt {
-        self.head.ingested_at.map_or(now, |last| last.max(now))
-    }
-}
-
-/// The tips of all ledgers that were written to since the heads were last in doubt.
-#[derive(Debug, Default)]
-pub(crate) struct Tips {
-    ids: HashMap<TenantId, TipId>,
-    loaded: Vec<Option<Tip>>,
-    /// Counts how often the tips were dropped, so that a head read before is not taken for one read
-    /// after.
-    epoch: u64,
-}
-
-impl Tips {
-    pub(crate) fn find(&self, tenant: &TenantId) -> Option<TipId> {
-        let id = *self.ids.get(tenant)?;
-        self.get(id).map(|_| id)
-    }
-
-    pub(crate) fn get(&self, id: TipId) -> Option<&Tip> {
-        self.loaded.get(id.0 as usize)?.as_ref()
-    }
-
-    pub(crate) fn get_mut(&mut self, id: TipId) -> Option<&mut Tip> {
-        self.loaded.get_mut(id.0 as usize)?.as_mut()
-    }
-
-    /// Adds a tip; one that is there already is newer and stays.
-    pub(crate) fn insert(&mut self, tip: Tip) -> TipId {
-        let next = TipId(u32::try_from(self.loaded.len()).unwrap_or(u32::MAX));
-        let id = *self.ids.entry(tip.tenant.clone()).or_insert(next);
-        if id == next {
-            self.loaded.push(Some(tip));
-        } else if let Some(place @ None) = self.loaded.get_mut(id.0 as usize) {
-            *place = Some(tip);
-        }
-        id
-    }
-
-    pub(crate) fn each(&mut self, change: impl FnMut(&mut Tip)) {
-        self.loaded.iter_mut().flatten().for_each(change);
-    }
-
-    /// Forgets every head. Ids keep their meaning.
-    pub(crate) fn drop_all(&mut self) {
-        self.loaded.iter_mut().for_each(|tip| *tip = None);
-        self.epoch += 1;
-    }
-
-    pub(crate) const fn epoch(&self) -> u64 {
-        self.epoch
-    }
-}
+pub(crate) use closed::{ClosedBatch, Completed, Failure};
+pub(crate) use tips::{Tip, TipId, Tips};
 
 /// Where a record of the batch came to stand.
 #[derive(Clone, Debug)]
@@ -153,12 +68,6 @@ struct SigningJob {
     record: usize,
     header: std::ops::Range<usize>,
     signer: Arc<RecordSigner>,
-}
-
-impl std::fmt::Debug for RecordSigner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "RecordSigner({})", self.key_id())
-    }
 }
 
 /// Records and whatever else waits for the next commit.
@@ -381,107 +290,5 @@ impl OpenBatch {
             }
         }
         ClosedBatch { open: self, signatures: Vec::new() }
-    }
-}
-
-/// A batch that takes no more records.
-#[derive(Debug)]
-pub(crate) struct ClosedBatch {
-    open: OpenBatch,
-    signatures: Vec<Signature>,
-}
-
-impl ClosedBatch {
-    pub(crate) const fn number(&self) -> u64 {
-        self.open.number
-    }
-
-    /// Signs every header that is to be signed, on all cores where that pays.
-    pub(crate) fn sign(&mut self) {
-        let OpenBatch { jobs, headers, appends, .. } = &mut self.open;
-        let sign =
-            |job: &SigningJob| job.signer.sign(headers.get(job.header.clone()).unwrap_or_default());
-        self.signatures = if jobs.len() < SIGNATURES_IN_PLACE {
-            jobs.iter().map(sign).collect()
-        } else {
-            jobs.par_iter().with_min_len(SIGNATURES_PER_TASK).map(sign).collect()
-        };
-        for (job, signature) in jobs.iter().zip(&self.signatures) {
-            let entry = appends.get_mut(job.append);
-            if let Some(record) = entry.and_then(|entry| entry.records.get_mut(job.record)) {
-                record.signature = Some(RecordSignature {
-                    key_id: job.signer.key_id().clone(),
-                    bytes: signature.as_bytes().to_vec(),
-                });
-            }
-        }
-    }
-
-    /// What the store is to write; the rest stays here for the receipts.
-    pub(crate) fn take_batch(&mut self) -> Batch {
-        Batch {
-            ledgers: std::mem::take(&mut self.open.appends),
-            checkpoints: std::mem::take(&mut self.open.checkpoints),
-            anchored: std::mem::take(&mut self.open.anchored),
-            ..Batch::default()
-        }
-    }
-
-    /// The batch as it was before [`take_batch`](Self::take_batch), from a copy of what was taken.
-    pub(crate) fn reopen(mut self, copy: Batch) -> OpenBatch {
-        self.open.appends = copy.ledgers;
-        self.open.checkpoints = copy.checkpoints;
-        self.open.anchored = copy.anchored;
-        self.open
-    }
-
-    /// Everything that receipts or refusals need, now that the end is known.
-    pub(crate) fn into_completed(self, verdict: Result<(), Failure>) -> Completed {
-        let signers = self.open.jobs.into_iter().map(|job| job.signer);
-        let signatures = self.signatures.into_iter().zip(signers).collect();
-        Completed { placed: self.open.placed, signatures, verdict }
-    }
-
-    /// The places of its records.
-    pub(crate) fn placed(&self) -> &[Placed] {
-        &self.open.placed
-    }
-
-    pub(crate) const fn can_be_placed_again(&self) -> bool {
-        self.open.can_be_placed_again()
-    }
-}
-
-/// Why a commit failed, for everybody who waits for it.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    pub(crate) code: ErrorCode,
-    pub(crate) message: String,
-}
-
-/// A batch whose end is known, as far as its senders need it.
-#[derive(Debug)]
-pub(crate) struct Completed {
-    placed: Vec<Placed>,
-    signatures: Vec<(Signature, Arc<RecordSigner>)>,
-    verdict: Result<(), Failure>,
-}
-
-impl Completed {
-    pub(crate) fn placed(&self) -> &[Placed] {
-        &self.placed
-    }
-
-    /// The place of one record; whether it holds, [`verdict`](Self::verdict) says.
-    pub(crate) fn get(&self, index: usize) -> Option<&Placed> {
-        self.placed.get(index)
-    }
-
-    pub(crate) const fn verdict(&self) -> &Result<(), Failure> {
-        &self.verdict
-    }
-
-    pub(crate) fn signature(&self, placed: &Placed) -> Option<&(Signature, Arc<RecordSigner>)> {
-        self.signatures.get(placed.signature?)
     }
 }

@@ -3,6 +3,13 @@
 //! A rate alone says little, because disks and processors differ; so every run measures a floor
 //! beside it, the least that any such system must do, and prints the ratio.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "figures for people: counts far below 2^52, and shares between 0 and 1"
+)]
+
 mod append;
 mod floor;
 mod scratch;

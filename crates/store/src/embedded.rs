@@ -4,6 +4,14 @@
 //! made from it; `HEAD` says how far both go. Everything else in the directory is derived.
 //! `docs/format.md` draws every byte.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "offsets and counts of files are bounded by the limits of a log file, and `usize` has \
+              64 bits, which the assertion below makes sure of; zigzag numbers wrap on purpose"
+)]
+
 mod active;
 mod block_cache;
 mod codec;
@@ -39,6 +47,9 @@ mod write;
 mod writer_lock;
 
 use std::fmt;
+
+/// Files are addressed with `usize`.
+const _: () = assert!(usize::BITS == 64);
 
 pub use layout::Layout;
 pub use open::{Mode, OpenError, OpeningReport, TornTail};

@@ -240,8 +240,9 @@ impl<'a> PartCheck<'a> {
             && run.stretch.tree.is_frontier()
             && run.stretch.tree.root() != claimed
         {
+            // Whatever is wrong, the next run begins again with what it claims.
+            run.stretch.tree_is_doubtful = true;
             if !matches!(run.chain, Chain::Known(_)) {
-                run.stretch.tree_is_doubtful = true;
                 return;
             }
             let note = "the tree after the run has another root than the run says";
@@ -315,16 +316,9 @@ impl Inspector for PartCheck<'_> {
             self.latest.insert(tenant.clone(), self.stretches.len() - 1);
             self.stretches.len() - 1
         });
-        let Some(mut stretch) = self.stretches.get_mut(place).and_then(Option::take) else {
+        let Some(stretch) = self.stretches.get_mut(place).and_then(Option::take) else {
             return;
         };
-        if stretch.has_another_tree(claims) {
-            stretch.note_damage(first);
-            let note = "the tree before the records is not the one that they say they continue";
-            let finding = Finding::new(Check::MerkleRoot, note).at(tenant, first);
-            let finding = finding.in_file(&self.file, claims.offset);
-            self.findings.push(finding.values("another frontier", stretch.tree.root()));
-        }
         self.run = Some(Run {
             place,
             chain: Chain::Known(claims.previous_hash),

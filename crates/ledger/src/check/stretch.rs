@@ -85,12 +85,9 @@ impl Stretch {
         !self.tree_is_doubtful
             && self.end == claims.first.value()
             && self.last_hash == claims.previous_hash
-            && (self.tree.is_frontier() || claims.range_before.is_none())
-    }
-
-    /// Whether a run that continues this stretch claims another tree.
-    pub(super) fn has_another_tree(&self, claims: &RunClaims<'_>) -> bool {
-        claims.range_before.is_some_and(|hashes| !self.tree.hashes_equal(hashes))
+            && claims
+                .range_before
+                .is_none_or(|hashes| self.tree.is_frontier() && self.tree.hashes_equal(hashes))
     }
 
     /// Notes that a finding is about the record with that number.

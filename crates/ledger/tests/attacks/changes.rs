@@ -166,7 +166,7 @@ pub const ATTACKS: &[Attack] = &[
         Level::Tree,
         |scene| {
             scene.for_each_run(|run| {
-                run.records.iter_mut().for_each(|record| record.signature = None)
+                run.records.iter_mut().for_each(|record| record.signature = None);
             });
         },
         Check::Signature,

@@ -76,7 +76,7 @@ impl Deployment {
         let (data, files) = (self.data(), Files::new());
         let store = EmbeddedStore::create(&data, options, files, clock.clone(), entropy.clone());
         let store = Arc::new(store.unwrap());
-        let keys = Arc::new(KeyFiles::in_directory(&data.join("keys")));
+        let keys = Arc::new(KeyFiles::in_directory(data.join("keys")));
         keys.create(&*entropy).unwrap();
         let settings = Settings::new(LogName::parse("test.example").unwrap());
         let ledger = Ledger::create(store.clone(), keys, settings, clock, entropy.clone()).unwrap();
@@ -112,7 +112,7 @@ impl Deployment {
             entropy.clone(),
         );
         let store = Arc::new(store.unwrap());
-        let keys = Arc::new(KeyFiles::in_directory(&data.join("keys")));
+        let keys = Arc::new(KeyFiles::in_directory(data.join("keys")));
         let settings = Settings::new(LogName::parse("test.example").unwrap());
         let ledger = Ledger::open(store.clone(), keys, settings, clock, entropy.clone()).unwrap();
         ledger.append(events(&entropy, "acme", "more", 1)).unwrap();

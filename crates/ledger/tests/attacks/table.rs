@@ -138,7 +138,9 @@ const FILE_ATTACKS: &[FileAttack] = &[
     FileAttack {
         name: "all log files deleted, derived files too",
         change: |data| {
-            files(data, "log", "log").iter().for_each(|log| std::fs::remove_file(log).unwrap());
+            for log in files(data, "log", "log") {
+                std::fs::remove_file(log).unwrap();
+            }
             remove_derived(data);
         },
         check: Check::Truncated,

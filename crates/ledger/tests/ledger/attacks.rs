@@ -4,6 +4,7 @@
 //! store computes from them is computed again. Findings are few, and the first cause is among them.
 
 use ledgerstone_ledger::check::{Level, Report, VerifyOptions};
+use ledgerstone_model::system::SigningMode;
 use ledgerstone_proof::{
     CompactRange, EventId, Hash, HeaderFields, IngestedAt, KeyId, Kind, SequenceNumber, SigningKey,
     TenantId, leaf_hash, record_hash, sha256,
@@ -249,6 +250,11 @@ const ATTACKS: &[Attack] = &[
         Named(Check::PreviousHash, "acme", Some(8)),
     ),
     attack(
+        "the record hash that a run says its last record has",
+        |scene| other_hash(&mut scene.run_of("acme", 9).head.record_hash),
+        Named(Check::RecordHash, "acme", Some(13)),
+    ),
+    attack(
         "the tree that a run says it continues",
         |scene| other_hash(&mut scene.run_of("acme", 9).range_before[0]),
         Named(Check::MerkleRoot, "acme", Some(8)),
@@ -489,4 +495,68 @@ fn findings_are_told_to_people_and_to_programs() {
     assert_eq!(json["findings"][0]["check"], "content_hash");
     assert_eq!(json["findings"][0]["sequence_number"], 10);
     assert_eq!(json["ledgers"][1]["tenant"], "acme");
+}
+
+/// A deployment whose one busy ledger lies in several parts of the store, as many sealed files do.
+fn many_parts() -> Rig {
+    let mut rig = Rig::new();
+    rig.settings.signing = SigningMode::Checkpoint;
+    let ledger = rig.create(&["acme"]);
+    for n in 0..2_100 {
+        ledger.append(rig.events("acme", &format!("n{n}-"), 1)).unwrap();
+    }
+    ledger.close().unwrap();
+    rig.assert_sound();
+    rig
+}
+
+#[test]
+fn attacks_at_the_borders_of_parts_are_found() {
+    type Change = fn(&mut Scene<'_>);
+    // The genesis of _system, the tenant, its genesis: the record 998 lies in the thousandth commit.
+    let first_of_part = 998;
+    let changes: [(Change, Check, u64); 4] = [
+        (
+            |scene| other_hash(&mut scene.run_of("acme", 998).previous_hash),
+            Check::PreviousHash,
+            first_of_part,
+        ),
+        (
+            |scene| other_hash(&mut scene.run_of("acme", 998).range_before[0]),
+            Check::MerkleRoot,
+            first_of_part,
+        ),
+        (
+            |scene| {
+                scene.commits.retain(|commit| {
+                    commit.runs.iter().all(|run| run.tenant != tenant("acme") || run.first != 998)
+                });
+            },
+            Check::Sequence,
+            first_of_part,
+        ),
+        (
+            |scene| {
+                let copy = scene.commits[900].clone();
+                scene.commits.push(copy);
+            },
+            Check::Sequence,
+            898,
+        ),
+    ];
+    let rig = many_parts();
+    let mut original = Vec::new();
+    rig.store.tamper(|commits| original.clone_from(commits));
+    for (change, check, number) in changes {
+        rig.store.tamper(|commits| {
+            commits.clone_from(&original);
+            change(&mut Scene { commits });
+        });
+        for threads in [1, 4] {
+            let report = report_of(&*rig.store, &VerifyOptions::new(Level::Tree, threads));
+            let named = Named(check, "acme", Some(number));
+            assert!(is_named(&report, &named), "{check} {number}:\n{}", lines(&report));
+            assert!(report.findings.len() <= FEW, "{}", lines(&report));
+        }
+    }
 }

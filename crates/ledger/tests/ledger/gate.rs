@@ -20,6 +20,9 @@ pub struct Gate<S> {
 struct State {
     is_shut: bool,
     waiting: usize,
+    /// The next lookup of this id waits after it has looked.
+    held_id: Option<EventId>,
+    is_held: bool,
 }
 
 impl<S> Gate<S> {
@@ -45,6 +48,23 @@ impl<S> Gate<S> {
     /// Lets appends go.
     pub fn open(&self) {
         self.state.lock().unwrap().is_shut = false;
+        self.moved.notify_all();
+    }
+
+    /// Holds back the answer to the next lookup of an id.
+    pub fn hold_lookup(&self, id: &EventId) {
+        self.state.lock().unwrap().held_id = Some(id.clone());
+    }
+
+    /// Waits until a lookup is held back.
+    pub fn wait_for_lookup(&self) {
+        let state = self.state.lock().unwrap();
+        drop(self.moved.wait_while(state, |state| !state.is_held).unwrap());
+    }
+
+    /// Lets the lookup answer what it saw.
+    pub fn release_lookup(&self) {
+        self.state.lock().unwrap().is_held = false;
         self.moved.notify_all();
     }
 
@@ -76,7 +96,15 @@ impl<S: LedgerStore> LedgerStore for Gate<S> {
         tenant: &TenantId,
         event_id: &EventId,
     ) -> Result<Option<SequenceNumber>, ReadError> {
-        self.inner.find(tenant, event_id)
+        let found = self.inner.find(tenant, event_id);
+        let mut state = self.state.lock().unwrap();
+        if state.held_id.as_ref() == Some(event_id) {
+            state.held_id = None;
+            state.is_held = true;
+            self.moved.notify_all();
+            drop(self.moved.wait_while(state, |state| state.is_held).unwrap());
+        }
+        found
     }
 
     fn read(

@@ -186,3 +186,25 @@ fn the_queue_says_when_it_is_full() {
     assert!(scene.ledger.reader().size(&TenantId::system()).unwrap() >= 3);
     scene.rig.assert_sound();
 }
+
+#[test]
+fn a_lookup_that_has_grown_old_is_made_again() {
+    let scene = Scene::new(|_| {});
+    let late = scene.rig.event("acme", "twice", "x");
+    scene.gate.hold_lookup(late.event_id());
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| scene.ledger.append(vec![late]).unwrap());
+        scene.gate.wait_for_lookup();
+        // It has looked and found nothing. Now the same event is recorded, and so many commits follow
+        // that nobody but the store remembers it.
+        let first = scene.rig.event("acme", "twice", "x");
+        assert_eq!(receipts(scene.ledger.append(vec![first]).unwrap())[0].status, Created);
+        for n in 0..30 {
+            receipts(scene.ledger.append(scene.rig.events("acme", &format!("n{n}-"), 1)).unwrap());
+        }
+        scene.gate.release_lookup();
+        assert_eq!(receipts(sender.join().unwrap())[0].status, Duplicate);
+    });
+    assert_eq!(scene.ledger.reader().size(&tenant("acme")).unwrap(), 32);
+    scene.rig.assert_sound();
+}

@@ -33,6 +33,12 @@ fn every_record_is_proved_and_nothing_else() {
     let other = ledger.verifier_key(&tenant("beta")).unwrap();
     let proof = ledger.record_proof(&tenant("acme"), &receipts[0].id).unwrap();
     assert!(verify_record_proof(&proof, &[other], None).is_err());
+    let beyond = ledger.reader().inclusion_proof(
+        &tenant("beta"),
+        receipts[2].sequence_number,
+        TreeSize::new(3),
+    );
+    assert!(matches!(beyond, Err(LedgerError::NotCovered { .. })));
     let missing = ledger.record_proof(&tenant("acme"), &EventId::parse("nothing").unwrap());
     assert_eq!(missing.unwrap_err().code(), ErrorCode::EventNotFound);
     rig.assert_sound();

@@ -3,14 +3,18 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ledgerstone_ledger::check::{Level, TrustedKeys, VerifyOptions};
+use ledgerstone_ledger::check::{Finding, Level, TrustedKeys, VerifyOptions};
 use ledgerstone_ledger::{
     KeyHome, KeyHomeError, KeyRing, Ledger, LedgerError, MemoryKeys, Retirement,
 };
-use ledgerstone_model::system::{KeyChange, KeyUse, SigningMode};
-use ledgerstone_proof::{Note, TenantId, VerifierKey};
-use ledgerstone_store::LedgerStore;
+use ledgerstone_model::system::{KeyChange, KeyUse, PublicKey, SigningKeyRecord, SigningMode};
+use ledgerstone_model::{SealedEvent, SystemRecord};
+use ledgerstone_proof::{
+    Checkpoint, KeyId, KeyName, Note, Salt, SequenceNumber, Signer, SigningKey, TenantId, TreeSize,
+    VerifierKey,
+};
 use ledgerstone_store::conformance::{AppendFault, FaultyStore};
+use ledgerstone_store::{Check, LedgerStore};
 
 use crate::rig::{Rig, lines, receipts, report_of, tenant};
 
@@ -276,4 +280,71 @@ fn the_way_of_signing_may_change_between_openings() {
     let again = rig.open();
     assert_eq!(again.reader().size(&TenantId::system()).unwrap(), size, "said once");
     rig.assert_sound();
+}
+
+/// Changes the last checkpoint of a ledger that is kept.
+fn sign_anew(rig: &Rig, name: &str, key: &SigningKey, size: u64) {
+    let name = tenant(name);
+    let root = rig.open().reader().root(&name, TreeSize::new(size)).unwrap();
+    let origin = rig.open().reader().genesis(&name).unwrap().origin();
+    let body = Checkpoint::new(&origin, TreeSize::new(size), root).unwrap();
+    let note = body.sign(&Signer::new(KeyName::parse(&origin).unwrap(), key.clone()));
+    rig.store.tamper(|commits| {
+        let mut kept = commits.iter_mut().rev().flat_map(|commit| &mut commit.checkpoints);
+        let last = kept.find(|kept| kept.tenant == name).unwrap();
+        last.size = size;
+        last.note = note;
+    });
+}
+
+#[test]
+fn a_key_does_not_speak_for_a_tree_that_does_not_announce_it() {
+    let rig = Rig::new();
+    let ledger = rig.create(&["acme"]);
+    ledger.append(rig.events("acme", "a", 4)).unwrap();
+    ledger.rotate_key(KeyUse::Log, KeyChange::Compromise).unwrap();
+    ledger.append(rig.events("acme", "b", 4)).unwrap();
+    ledger.checkpoint(&tenant("acme")).unwrap();
+    ledger.close().unwrap();
+    rig.assert_sound();
+    // Records 0 to 4, the announcement, 6 to 9.
+    let new = ring(&rig).log.current;
+    sign_anew(&rig, "acme", &new, 7);
+    rig.assert_sound();
+    sign_anew(&rig, "acme", &new, 5);
+    let report = report_of(&*rig.store, &VerifyOptions::new(Level::Tree, 1));
+    assert_eq!(report.findings.len(), 1, "{}", lines(&report));
+    assert_eq!(report.findings[0].check, Check::Checkpoint);
+}
+
+#[test]
+fn an_announcement_names_the_key_that_it_replaces() {
+    let rig = Rig::new();
+    let ledger = rig.create(&["acme"]);
+    ledger.rotate_key(KeyUse::Log, KeyChange::Rotation).unwrap();
+    drop(ledger);
+    rig.assert_sound();
+    let acme = tenant("acme");
+    rig.store.tamper(|commits| {
+        let mut runs = commits.iter_mut().flat_map(|commit| &mut commit.runs);
+        let run = runs.find(|run| run.tenant == acme && run.first == 1).unwrap();
+        let stranger = SigningKey::from_seed([3; 32]).verifying_key();
+        let key = PublicKey::Ed25519(SigningKey::from_seed([4; 32]).verifying_key());
+        let record = SigningKeyRecord::new(key, KeyUse::Log, run.records[0].ingested_at)
+            .replacing(KeyId::ed25519(&stranger), KeyChange::Rotation);
+        let sealed = SealedEvent::system(
+            &SystemRecord::SigningKey(record),
+            &acme,
+            SequenceNumber::GENESIS.next(),
+            run.records[0].ingested_at,
+            &Salt::from_bytes([0; 16]),
+        );
+        run.records[0].content_hash = *sealed.content_hash();
+        run.records[0].content = Some(sealed.into_content());
+    });
+    let report = report_of(&*rig.store, &VerifyOptions::new(Level::Tree, 1));
+    let named = |finding: &&Finding| {
+        finding.check == Check::Record && finding.expected.starts_with("a key that replaces")
+    };
+    assert!(report.findings.iter().any(|finding| named(&finding)), "{}", lines(&report));
 }

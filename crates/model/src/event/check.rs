@@ -123,7 +123,7 @@ impl<'a, 'c> Walk<'a, 'c> {
             FieldType::Tenant => self.tenant(group, value),
             FieldType::Timestamp => self.timestamp(value),
             FieldType::TextList { max_items, max_bytes } => {
-                self.list(group, field.name(), value, max_items, max_bytes)?
+                self.list(group, field.name(), value, max_items, max_bytes)?;
             }
             _ => {}
         }

@@ -137,7 +137,7 @@ impl DataFile {
         &self.path
     }
 
-    pub fn len(&self) -> io::Result<u64> {
+    pub fn byte_len(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
 

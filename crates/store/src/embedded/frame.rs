@@ -96,7 +96,7 @@ pub struct BadFrame {
 pub fn read(file: &[u8], start: usize, nonce: Nonce) -> Found<'_> {
     match good(file, start, nonce) {
         Ok(frame) => Found::Frame(frame),
-        Err(fault) => bad(file, start, nonce, fault),
+        Err(fault) => bad(file, start, nonce, fault.what),
     }
 }
 
@@ -137,7 +137,7 @@ fn header(rest: &[u8], nonce: Nonce) -> Result<(u64, usize), Malformed> {
     }
 }
 
-fn bad(file: &[u8], start: usize, nonce: Nonce, fault: Malformed) -> Found<'static> {
+fn bad(file: &[u8], start: usize, nonce: Nonce, reason: &'static str) -> Found<'static> {
     let rest = file.get(start..).unwrap_or_default();
     let Some(last) = last_set(rest) else {
         return Found::Nothing;
@@ -154,7 +154,7 @@ fn bad(file: &[u8], start: usize, nonce: Nonce, fault: Malformed) -> Found<'stat
     Found::Bad(BadFrame {
         start,
         end: end.min(file.len()),
-        reason: fault.what,
+        reason,
         zero_sector,
         cut_by_the_end,
         good_behind: find_good(file, start + SECTOR, nonce),

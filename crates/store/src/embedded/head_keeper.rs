@@ -58,11 +58,10 @@ pub fn run(shared: &Shared) {
         let signals = shared.signals();
         let wait =
             if signals.head_behind { interval.saturating_sub(last.elapsed()) } else { interval };
-        if !wait.is_zero() {
-            let woken = shared.signals.changed.wait_timeout(signals, wait);
-            drop(woken);
-        } else {
+        if wait.is_zero() {
             drop(signals);
+        } else {
+            drop(shared.signals.changed.wait_timeout(signals, wait));
         }
         if shared.stopping() || last.elapsed() < interval || !shared.signals().head_behind {
             continue;

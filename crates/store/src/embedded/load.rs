@@ -81,7 +81,7 @@ pub fn load(
         unfinished,
     };
     let files = read_logs(shared, &mut state, sealed_log, logs)?;
-    replay(shared, &mut state, &mut loaded, files)?;
+    replay(shared, &mut state, &mut loaded, files);
     judge(&mut state, &mut loaded);
     Ok((state, loaded))
 }
@@ -135,7 +135,6 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>, OpenError> {
 
 /// Opens the segments and compares their list with `HEAD`. A segment whose log file is still
 /// there may be newer than `HEAD`; it is then made again from the log.
-#[expect(clippy::type_complexity, reason = "two lists, named where they are taken")]
 fn accept_segments(
     shared: &Shared,
     state: &mut State,
@@ -229,7 +228,7 @@ fn read_logs(
         };
         let file = Arc::new(file.map_err(failed)?);
         // Through the handle: a living writer may remove the name at any moment.
-        let len = file.len().map_err(failed)?;
+        let len = file.byte_len().map_err(failed)?;
         let bytes = file.read_at(0, len as usize).map_err(failed)?;
         match LogHeader::decode(&bytes, &shared.store) {
             Ok(header) if header.number == number => {
@@ -258,12 +257,7 @@ fn read_logs(
 }
 
 /// Replays the logs and sorts out how the last one ended.
-fn replay(
-    shared: &Shared,
-    state: &mut State,
-    loaded: &mut Loaded,
-    files: Vec<LogBytes>,
-) -> Result<(), OpenError> {
+fn replay(shared: &Shared, state: &mut State, loaded: &mut Loaded, files: Vec<LogBytes>) {
     let head = loaded.head.clone();
     let head_met = head.as_ref().is_some_and(|head| head.last_frame.frame == state.frame.frame);
     let mut replay = Replay {
@@ -272,6 +266,7 @@ fn replay(
         head: head.as_ref(),
         stop_at_head: loaded.report.living_writer,
         head_met,
+        bad_before: false,
     };
     let damaged_before = !replay.state.findings.is_empty();
     let mut damaged = false;
@@ -317,7 +312,6 @@ fn replay(
             found,
         });
     }
-    Ok(())
 }
 
 fn prepared(log: LogBytes) -> Option<PreparedLog> {
@@ -341,6 +335,6 @@ fn judge(state: &mut State, loaded: &mut Loaded) {
     } else if loaded.head.is_none() {
         state.read_only = Some("neither block of HEAD can be read".to_owned());
     }
-    report.findings = state.findings.clone();
-    report.read_only = state.read_only.clone();
+    report.findings.clone_from(&state.findings);
+    report.read_only.clone_from(&state.read_only);
 }

@@ -34,6 +34,9 @@ pub struct Replay<'a> {
     pub stop_at_head: bool,
     /// The frame of `HEAD` was met.
     pub head_met: bool,
+    /// Behind the last good frame of the file before stood something bad. If the next file begins
+    /// with the next frame, no frame was lost by it.
+    pub bad_before: bool,
 }
 
 /// A log file read into memory.
@@ -58,6 +61,9 @@ impl Replay<'_> {
         let number = log.header.number;
         self.state.logs.push_back(Log::new(number, log.file.clone(), self.state.records));
         let mut frames = Frames::new(&log.bytes, log.header.nonce);
+        if std::mem::take(&mut self.bad_before) && !self.goes_on(log) {
+            return Ended::Damaged;
+        }
         loop {
             if self.stop_at_head && self.head_met {
                 return Ended::Clean;
@@ -75,6 +81,11 @@ impl Replay<'_> {
         }
     }
 
+    fn goes_on(&self, log: &LogBytes) -> bool {
+        let first = Frames::new(&log.bytes, log.header.nonce).next_frame();
+        first.is_ok_and(|frame| frame.number == self.state.frame.frame + 1)
+    }
+
     fn bad(&mut self, log: &LogBytes, bad: BadFrame) -> Ended {
         let place = FramePlace { file: log.header.number, frame: 0, end: bad.start as u64 };
         let after_head = self.head.is_some_and(|head| {
@@ -89,7 +100,8 @@ impl Replay<'_> {
         let mut finding = self.finding(log, check, bad.start as u64, expected, found);
         (finding.tenant, finding.sequence_number) = first_changed_record(&log.bytes, &bad).unzip();
         self.state.findings.push(finding);
-        Ended::Damaged
+        self.bad_before = log.followed && bad.good_behind.is_none();
+        if self.bad_before { Ended::Clean } else { Ended::Damaged }
     }
 
     fn frame(&mut self, log: &LogBytes, frame: &Frame<'_>) -> Result<(), ContainerFinding> {

@@ -225,7 +225,7 @@ fn index(shared: &Shared, segment: &Segment, from: u64) -> Result<MemoryRun, Sea
         Ok(()) => shared.set_degraded("index", None),
         // The index is derived: what is in memory serves, and the next opening writes it.
         Err(error) => {
-            shared.set_degraded("index", Some(format!("writing an index failed: {error}")))
+            shared.set_degraded("index", Some(format!("writing an index failed: {error}")));
         }
     }
     Ok(index.id_run(from))

@@ -49,7 +49,7 @@ impl Default for Options {
         Self {
             segment_records: 65_536,
             segment_content_bytes: 64 << 20,
-            segment_age: Duration::from_secs(24 * 3600),
+            segment_age: Duration::from_hours(24),
             log_bytes_first: 4 << 20,
             log_bytes_max: 72 << 20,
             unsealed_logs_max: 8,

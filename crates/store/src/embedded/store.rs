@@ -62,8 +62,7 @@ impl EmbeddedStore {
         let key = store_key::create(&files, &layout, &*entropy).map_err(made("writing a key"))?;
         let head = files.create(&layout.head()).map_err(made("making HEAD"))?;
         head.fill_with_zeros(0, 2 * BLOCK_BYTES as u64).map_err(made("making HEAD"))?;
-        let shared =
-            shared(layout, store, Some(key.clone()), options, files.clone(), clock, entropy);
+        let shared = shared(layout, store, Some(key.clone()), options, files, clock, entropy);
         lock(&shared.head).file = Some(head);
         let lock_file = writer_lock::take_lock(&shared.layout)?;
         let first = prepare::prepare(&shared, 1, 0).map_err(made("making the first log"))?;
@@ -82,10 +81,11 @@ impl EmbeddedStore {
         }
         // FORMAT comes last: a directory without it is not a data directory yet.
         let format = open::format_of(store, key.verifying_key()).encode();
-        files
+        shared
+            .files
             .replace(&shared.layout.format(), format.as_bytes(), 0o444)
             .map_err(made("writing FORMAT"))?;
-        open::sync_parent(&files, path).map_err(made("syncing the directory above"))?;
+        open::sync_parent(&shared.files, path).map_err(made("syncing the directory above"))?;
         Self::start(shared, loaded.report, Some(lock_file))
     }
 
@@ -257,8 +257,11 @@ impl Drop for EmbeddedStore {
     }
 }
 
+/// Name of a background thread, and what it does until the store stops.
+type Background = (&'static str, fn(&Shared));
+
 /// The background threads of a store that may be written.
-const THREADS: &[(&str, fn(&Shared))] =
+const THREADS: &[Background] =
     &[("head", head_keeper::run), ("next-log", prepare::run), ("sealer", run_sealer)];
 
 /// Completes derived files first: their absence must not delay the opening.
@@ -377,7 +380,7 @@ impl LedgerStore for EmbeddedStore {
     }
 
     fn parts(&self) -> Result<(Vec<Part>, Vec<crate::record::ContainerFinding>), ReadError> {
-        verify::parts(&self.shared)
+        Ok(verify::parts(&self.shared))
     }
 
     fn inspect(&self, part: &Part, inspector: &mut dyn Inspector) -> Result<(), ReadError> {

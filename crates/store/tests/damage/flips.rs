@@ -5,14 +5,17 @@
 //! and a bit that appears there is cut off as a torn write or named as damage, which a test of its
 //! own shows.
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ledgerstone_store::LedgerStore;
 use ledgerstone_store::conformance::builder::{source, tenant};
 use ledgerstone_store::embedded::Mode;
+use ledgerstone_store::embedded::files::{FileFault, FileOp, Files};
 
 use crate::observed::Observed;
-use crate::place::{Place, frame_borders};
+use crate::place::{Place, frame_borders, options};
 
 /// Set to anything, every byte of every file is flipped instead of a fixed sample of the larger.
 const LONG: &str = "LEDGERSTONE_LONG";
@@ -130,11 +133,42 @@ fn assert_reads_are_true(store: &dyn LedgerStore, place: &Place) {
     }
 }
 
+/// Nothing can be sealed.
+struct NoSegments;
+
+impl FileFault for NoSegments {
+    fn before(&self, op: FileOp, path: &Path) -> io::Result<()> {
+        let is_segment = path.extension().is_some_and(|extension| extension == "tmp")
+            && path.parent().is_some_and(|folder| folder.ends_with("segments"));
+        if op == FileOp::Create && is_segment {
+            return Err(io::Error::other("no segments in this test"));
+        }
+        Ok(())
+    }
+
+    fn after(&self, _: FileOp, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A crashed directory with several log files that hold frames, and no segment.
+fn unsealed(name: &str) -> Place {
+    let mut place = Place::new(name, 7);
+    let store = place.create_with(options(), Files::with_fault(Arc::new(NoSegments)));
+    while store.status().unsealed_logs < 3 {
+        place.write(&store, 1);
+    }
+    drop(store);
+    place
+}
+
 /// A bit that appears in the zeros behind the last frame costs no record: it is cut as a torn
 /// write, or named.
 #[test]
 fn a_flip_behind_the_last_frame_costs_no_record() {
-    for original in [small("behind-crashed"), stopped("behind-stopped")] {
+    let unsealed = unsealed("behind-unsealed");
+    assert!(unsealed.files("log", "log").len() > 3);
+    for original in [small("behind-crashed"), stopped("behind-stopped"), unsealed] {
         for log in original.files("log", "log") {
             let good = original.read_file(&log);
             let end = *frame_borders(&good).last().unwrap();

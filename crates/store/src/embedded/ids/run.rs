@@ -100,7 +100,7 @@ impl RunFile {
             return Err(reader.malformed("header does not match its SHA-256").into());
         }
         let filter_at = PAGE_BYTES as u64 * (1 + entries.div_ceil(PAGE_ENTRIES as u64));
-        if file.len()? != filter_at.saturating_add(filter_len) {
+        if file.byte_len()? != filter_at.saturating_add(filter_len) {
             return Err(reader.malformed("wrong length").into());
         }
         let bytes = file.read_at(filter_at, filter_len as usize)?;

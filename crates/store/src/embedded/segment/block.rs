@@ -180,12 +180,15 @@ pub fn encode_signatures(signatures: &[Option<(u64, &[u8])>], out: &mut Vec<u8>)
     put_crc(out, start);
 }
 
+/// The key that signed a record, and the signature.
+pub type BlockSignature<'a> = (&'a KeyId, &'a [u8]);
+
 /// Reads the signatures of a block of `count` records.
 pub fn decode_signatures<'a>(
     bytes: &'a [u8],
     count: usize,
     keys: &'a [KeyId],
-) -> Result<Vec<Option<(&'a KeyId, &'a [u8])>>, Malformed> {
+) -> Result<Vec<Option<BlockSignature<'a>>>, Malformed> {
     if bytes.is_empty() {
         return Ok(vec![None; count]);
     }

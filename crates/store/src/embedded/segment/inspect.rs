@@ -251,7 +251,7 @@ fn take_block<'a>(
 }
 
 fn slice(section: &[u8], span: Span) -> Result<&[u8], Malformed> {
-    let end = span.offset.checked_add(span.len).unwrap_or(u64::MAX);
+    let end = span.offset.saturating_add(span.len);
     let range = usize::try_from(span.offset).ok().zip(usize::try_from(end).ok());
     range
         .and_then(|(from, to)| section.get(from..to))

@@ -49,7 +49,7 @@ impl Segment {
     /// Opens a segment and reads its header; sections are read when they are needed.
     pub fn open(files: &Files, path: &Path, store: &StoreId) -> Result<Self, SegmentFault> {
         let file = files.open_for_reading(path)?;
-        let found = file.len()?;
+        let found = file.byte_len()?;
         let expected = SegmentHeader::BYTES as u64;
         if found < expected {
             return Err(SegmentFault::Length { expected, found });

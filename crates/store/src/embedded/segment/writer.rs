@@ -207,10 +207,8 @@ impl Builder<'_> {
     fn signatures(&mut self, rows: &[&Row<'_>]) -> Span {
         let mut signatures = Vec::with_capacity(rows.len());
         for row in rows {
-            signatures.push(match &row.signature {
-                Some((key, bytes)) => Some((self.key_place(key), *bytes)),
-                None => None,
-            });
+            let signed = row.signature.as_ref();
+            signatures.push(signed.map(|(key, bytes)| (self.key_place(key), *bytes)));
         }
         let mut out = Vec::new();
         block::encode_signatures(&signatures, &mut out);

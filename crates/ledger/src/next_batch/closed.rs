@@ -1,0 +1,118 @@
+//! A batch on its way into the store: signed, handed over, and what its senders are told.
+
+use std::sync::Arc;
+
+use ledgerstone_model::ErrorCode;
+use ledgerstone_proof::Signature;
+use ledgerstone_store::{Batch, RecordSignature};
+use rayon::prelude::*;
+
+use super::{OpenBatch, Placed, SigningJob};
+use crate::keys::RecordSigner;
+
+/// Fewer signatures than this are not worth a second thread.
+const SIGNATURES_IN_PLACE: usize = 8;
+/// Headers that one task of the thread pool signs.
+const SIGNATURES_PER_TASK: usize = 32;
+
+/// A batch that takes no more records.
+#[derive(Debug)]
+pub(crate) struct ClosedBatch {
+    pub(super) open: OpenBatch,
+    pub(super) signatures: Vec<Signature>,
+}
+
+impl ClosedBatch {
+    pub(crate) const fn number(&self) -> u64 {
+        self.open.number
+    }
+
+    /// Signs every header that is to be signed, on all cores where that pays.
+    pub(crate) fn sign(&mut self) {
+        let OpenBatch { jobs, headers, appends, .. } = &mut self.open;
+        let sign =
+            |job: &SigningJob| job.signer.sign(headers.get(job.header.clone()).unwrap_or_default());
+        self.signatures = if jobs.len() < SIGNATURES_IN_PLACE {
+            jobs.iter().map(sign).collect()
+        } else {
+            jobs.par_iter().with_min_len(SIGNATURES_PER_TASK).map(sign).collect()
+        };
+        for (job, signature) in jobs.iter().zip(&self.signatures) {
+            let entry = appends.get_mut(job.append);
+            if let Some(record) = entry.and_then(|entry| entry.records.get_mut(job.record)) {
+                record.signature = Some(RecordSignature {
+                    key_id: job.signer.key_id().clone(),
+                    bytes: signature.as_bytes().to_vec(),
+                });
+            }
+        }
+    }
+
+    /// What the store is to write; the rest stays here for the receipts.
+    pub(crate) fn take_batch(&mut self) -> Batch {
+        Batch {
+            ledgers: std::mem::take(&mut self.open.appends),
+            checkpoints: std::mem::take(&mut self.open.checkpoints),
+            anchored: std::mem::take(&mut self.open.anchored),
+            ..Batch::default()
+        }
+    }
+
+    /// The batch as it was before [`take_batch`](Self::take_batch), from a copy of what was taken.
+    pub(crate) fn reopen(mut self, copy: Batch) -> OpenBatch {
+        self.open.appends = copy.ledgers;
+        self.open.checkpoints = copy.checkpoints;
+        self.open.anchored = copy.anchored;
+        self.open
+    }
+
+    /// Everything that receipts or refusals need, now that the end is known.
+    pub(crate) fn into_completed(self, verdict: Result<(), Failure>) -> Completed {
+        let signers = self.open.jobs.into_iter().map(|job| job.signer);
+        let signatures = self.signatures.into_iter().zip(signers).collect();
+        Completed { placed: self.open.placed, signatures, verdict }
+    }
+
+    /// The places of its records.
+    pub(crate) fn placed(&self) -> &[Placed] {
+        &self.open.placed
+    }
+
+    pub(crate) const fn can_be_placed_again(&self) -> bool {
+        self.open.can_be_placed_again()
+    }
+}
+
+/// Why a commit failed, for everybody who waits for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+}
+
+/// A batch whose end is known, as far as its senders need it.
+#[derive(Debug)]
+pub(crate) struct Completed {
+    placed: Vec<Placed>,
+    signatures: Vec<(Signature, Arc<RecordSigner>)>,
+    verdict: Result<(), Failure>,
+}
+
+impl Completed {
+    pub(crate) fn placed(&self) -> &[Placed] {
+        &self.placed
+    }
+
+    /// The place of one record; whether it holds, [`verdict`](Self::verdict) says.
+    pub(crate) fn get(&self, index: usize) -> Option<&Placed> {
+        self.placed.get(index)
+    }
+
+    pub(crate) const fn verdict(&self) -> &Result<(), Failure> {
+        &self.verdict
+    }
+
+    pub(crate) fn signature(&self, placed: &Placed) -> Option<&(Signature, Arc<RecordSigner>)> {
+        self.signatures.get(placed.signature?)
+    }
+}
