@@ -215,7 +215,7 @@ pub fn find(
         }
     };
     for number in hints {
-        let found = read(shared, tenant, number, 1, false)?;
+        let found = read(shared, tenant, number, 1, true)?;
         if found.first().is_some_and(|record| record.event_id == *event_id) {
             return Ok(SequenceNumber::new(number).ok());
         }
