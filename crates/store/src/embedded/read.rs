@@ -48,7 +48,6 @@ pub fn read(
     tenant: &TenantId,
     from: u64,
     limit: usize,
-    with_contents: bool,
 ) -> Result<Vec<StoredRecord>, ReadError> {
     let mut records: Vec<StoredRecord> = Vec::new();
     let mut bytes = 0;
@@ -59,7 +58,7 @@ pub fn read(
             Source::End => break,
             Source::Segment(segment, run) => {
                 let wanted = limit - records.len();
-                let wish = Wish { from: next, limit: wanted, with_contents };
+                let wish = Wish { from: next, limit: wanted };
                 segment_page(shared, &segment, run, wish)
                     .map_err(|fault| of_segment(tenant, next, fault))
             }
@@ -108,17 +107,10 @@ fn source(shared: &Shared, tenant: &TenantId, number: u64) -> Source {
 struct Wish {
     from: u64,
     limit: usize,
-    with_contents: bool,
 }
 
 impl Wish {
-    /// What a block that begins with `first` has of it.
-    fn take(self, first: u64, mut records: Vec<StoredRecord>) -> Vec<StoredRecord> {
-        records.drain(..((self.from - first) as usize).min(records.len()));
-        records.truncate(self.limit);
-        records
-    }
-
+    /// What a block has of it.
     fn copy(self, records: &[StoredRecord]) -> Vec<StoredRecord> {
         let first = records.first().map_or(self.from, |record| record.sequence_number.value());
         records.iter().skip((self.from - first) as usize).take(self.limit).cloned().collect()
@@ -139,11 +131,7 @@ fn segment_page(
     let mut before = entry.first;
     for (number, block) in entry.blocks.iter().enumerate() {
         if wish.from < before + block.records {
-            let records = segment.block_records(&entry, number, wish.with_contents)?;
-            if !wish.with_contents {
-                return Ok(wish.take(before, records));
-            }
-            let records = Arc::new(records);
+            let records = Arc::new(segment.block_records(&entry, number)?);
             shared.blocks.put(place, &records);
             return Ok(wish.copy(&records));
         }
@@ -215,7 +203,7 @@ pub fn find(
         }
     };
     for number in hints {
-        let found = read(shared, tenant, number, 1, true)?;
+        let found = read(shared, tenant, number, 1)?;
         if found.first().is_some_and(|record| record.event_id == *event_id) {
             return Ok(SequenceNumber::new(number).ok());
         }
@@ -270,7 +258,7 @@ fn read_exactly(
     let mut records = Vec::with_capacity((to - from) as usize);
     while from + (records.len() as u64) < to {
         let next = from + records.len() as u64;
-        let page = read(shared, tenant, next, (to - next) as usize, true)?;
+        let page = read(shared, tenant, next, (to - next) as usize)?;
         if page.is_empty() {
             return Err(damaged(tenant, Some(next), "it is missing"));
         }

@@ -346,7 +346,7 @@ impl LedgerStore for EmbeddedStore {
         from: SequenceNumber,
         limit: usize,
     ) -> Result<Vec<StoredRecord>, ReadError> {
-        read::read(&self.shared, tenant, from.value(), limit, true)
+        read::read(&self.shared, tenant, from.value(), limit)
     }
 
     fn node(&self, tenant: &TenantId, node: NodeAddress) -> Result<Hash, ReadError> {

@@ -166,14 +166,13 @@ impl Segment {
         &self,
         entry: &DirectoryEntry,
         block: usize,
-        with_contents: bool,
     ) -> Result<Vec<StoredRecord>, SegmentFault> {
         let before: u64 = entry.blocks.iter().take(block).map(|block| block.records).sum();
         let Some(place) = entry.blocks.get(block) else {
             return Ok(Vec::new());
         };
         let columns = self.columns(place)?;
-        let contents = if with_contents { Some(self.contents(place, &columns)?) } else { None };
+        let contents = self.contents(place, &columns)?;
         let local = entry.first_local + before;
         let content_hashes = self.hashes(SectionKind::ContentHashes, local, place.records)?;
         let leaf_hashes = self.leaf_hashes(local, place.records)?;
@@ -184,7 +183,7 @@ impl Segment {
             tenant: &entry.tenant,
             number: entry.first + before,
             previous_hash: place.previous_hash,
-            contents: contents.as_deref(),
+            contents: &contents,
             at: 0,
         };
         let mut records = Vec::with_capacity(columns.len());
@@ -314,7 +313,7 @@ struct BlockChain<'a> {
     tenant: &'a TenantId,
     number: u64,
     previous_hash: Hash,
-    contents: Option<&'a [u8]>,
+    contents: &'a [u8],
     at: usize,
 }
 
@@ -355,9 +354,8 @@ impl BlockChain<'_> {
     }
 
     fn content(&mut self, columns: &Columns) -> Option<Vec<u8>> {
-        let contents = self.contents?;
         let len = columns.content_len? as usize;
-        let content = contents.get(self.at..self.at + len)?.to_vec();
+        let content = self.contents.get(self.at..self.at + len)?.to_vec();
         self.at += len;
         Some(content)
     }

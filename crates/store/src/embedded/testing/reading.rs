@@ -50,7 +50,7 @@ fn segment_batch(segment: &Segment, chains: &mut Chains) -> Result<Batch, Segmen
         let mut records = Vec::new();
         let leaves = segment.leaf_hashes(entry.first_local, entry.records)?;
         for block in 0..entry.blocks.len() {
-            records.extend(segment.block_records(&entry, block, true)?);
+            records.extend(segment.block_records(&entry, block)?);
         }
         let records: Vec<NewRecord> = records
             .into_iter()
