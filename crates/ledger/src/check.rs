@@ -6,6 +6,7 @@
 //! are compared with checkpoints and anchors at the end. It believes nothing that the store derives.
 
 mod anchors;
+mod announcements;
 mod checkpoints;
 mod context;
 mod interval;
@@ -28,6 +29,7 @@ use ledgerstone_proof::{Checkpoint, Note, TenantId};
 use ledgerstone_store::{Check, LedgerStore, Part, ReadError};
 
 use anchors::Anchors;
+use announcements::check_announcements;
 use checkpoints::{Kept, Known, check_kept, check_known};
 use context::Context;
 use part::{PartCheck, PartResult};
@@ -81,6 +83,9 @@ pub fn verify(
     for walk in walks.values_mut() {
         walk.finish(&context, system.as_ref(), &mut findings);
         walk.compare_since(&context, &mut findings);
+    }
+    if let Some(system) = system.as_ref().filter(|_| is_whole) {
+        check_announcements(&walks, system, &mut findings);
     }
     evidence.check_anchors(&mut walks, &context, &mut findings);
     evidence.conclude(&walks, &context, &mut report, &mut findings);
@@ -305,7 +310,7 @@ fn check_tenants(walks: &HashMap<TenantId, Walk>, scope: &Scope, findings: &mut 
         return;
     };
     for tenant in walks.keys().filter(|tenant| !tenant.is_system()) {
-        if !system.tenants.contains(tenant) {
+        if !system.tenants.contains_key(tenant) {
             let note = "a ledger of a tenant that _system does not name";
             findings.push(Finding::new(Check::Record, note).at(tenant, 0));
         }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use ledgerstone_model::system::{
-    Genesis, KeyUse, PublicKey, SigningKeyRecord, SigningMode, SystemRecord, TenantState,
+    Announcement, Genesis, KeyUse, LedgerId, PublicKey, SigningKeyRecord, SigningMode,
+    SystemRecord, TenantState,
 };
-use ledgerstone_proof::{IngestedAt, Kind, SequenceNumber, TenantId, split_content};
+use ledgerstone_proof::{IngestedAt, Kind, SequenceNumber, TenantId, record_hash, split_content};
 use ledgerstone_store::{LedgerStore, StoredRecord};
 
 use crate::error::LedgerError;
@@ -32,8 +33,10 @@ pub struct KeyPeriod {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantEntry {
     pub state: TenantState,
+    /// The id of its ledger, which a crash may have kept from beginning.
+    pub ledger_id: LedgerId,
     /// The `system.tenant` record that created it.
-    pub created_by: SequenceNumber,
+    pub created_by: Announcement,
     pub created_at: IngestedAt,
 }
 
@@ -126,12 +129,17 @@ impl SystemHistory {
             }),
             SystemRecord::RecordSigning(signing) => self.signing = signing.mode(),
             SystemRecord::Tenant(tenant) => {
-                let fresh = TenantEntry {
+                let entry = || TenantEntry {
                     state: tenant.state(),
-                    created_by: record.sequence_number,
+                    ledger_id: tenant.ledger_id(),
+                    created_by: Announcement::new(
+                        record.sequence_number,
+                        record_hash(&record.header_bytes()),
+                    ),
                     created_at: at,
                 };
-                self.tenants.entry(tenant.tenant().clone()).or_insert(fresh).state = tenant.state();
+                let entry = self.tenants.entry(tenant.tenant().clone()).or_insert_with(entry);
+                entry.state = tenant.state();
             }
             SystemRecord::Genesis(_) | SystemRecord::Anchor(_) | SystemRecord::TailCut(_) => {}
         }

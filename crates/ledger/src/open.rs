@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledgerstone_model::system::{KeyUse, SystemRecord};
+use ledgerstone_model::system::{KeyUse, LedgerOwner, SystemRecord};
 use ledgerstone_model::{Clock, Entropy};
 use ledgerstone_proof::{SigningKey, TenantId};
 use ledgerstone_store::LedgerStore;
@@ -13,7 +13,7 @@ use crate::keys::{KeyHome, KeyRing, KeySlots, RecordSigner, Retirement, key_id};
 use crate::ledger::Ledger;
 use crate::sequencer::{HeaderSigning, Sequencer, SignedAs};
 use crate::settings::Settings;
-use crate::tenants::new_genesis;
+use crate::tenants::{new_genesis, new_ledger_id};
 
 /// What a ledger works with.
 pub(crate) struct Parts {
@@ -55,11 +55,11 @@ impl Ledger {
         let ring = parts.key_home.load()?;
         let system = TenantId::system();
         let genesis = new_genesis(
-            &system,
+            new_ledger_id(&*parts.entropy),
+            LedgerOwner::System,
             &parts.settings.log_name,
             &ring,
             parts.settings.signing,
-            &*parts.entropy,
         )?;
         let sequencer = parts.sequencer(&ring, None);
         sequencer.administer(std::slice::from_ref(&system), |round| {

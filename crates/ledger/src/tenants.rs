@@ -1,22 +1,24 @@
-//! Tenants come to be: first a `system.tenant` record in `_system`, then the genesis of their ledger.
+//! Tenants come to be: first a `system.tenant` record in `_system`, which draws the id of their ledger,
+//! then the genesis of that ledger, which names the record.
 //!
-//! A crash between the two leaves a tenant without a ledger, which the next opening completes.
+//! A crash between the two leaves a tenant without a ledger. The next opening begins it as it was
+//! announced.
 
 use std::sync::PoisonError;
 
+use ledgerstone_model::Entropy;
 use ledgerstone_model::system::{
-    Genesis, LedgerId, LogName, SigningMode, SystemRecord, TenantRecord, TenantState,
+    Announcement, Genesis, LedgerId, LedgerOwner, LogName, PublicKey, SigningMode, SystemRecord,
+    TenantRecord, TenantState,
 };
-use ledgerstone_proof::{SequenceNumber, TenantId};
+use ledgerstone_proof::TenantId;
 
 use crate::error::LedgerError;
 use crate::history::TenantEntry;
 use crate::keys::KeyRing;
 use crate::ledger::{Ledger, hold};
-use crate::sequencer::SignedAs;
+use crate::sequencer::{Round, SignedAs};
 use crate::settings::LEDGERS_PER_ROUND;
-use ledgerstone_model::Entropy;
-use ledgerstone_model::system::PublicKey;
 
 impl Ledger {
     /// Creates a tenant.
@@ -64,17 +66,13 @@ impl Ledger {
     /// Writes `system.tenant` records for those that `_system` does not know.
     fn announce_tenants(&self, tenants: &[TenantId]) -> Result<(), LedgerError> {
         let history = self.history();
-        let new = || tenants.iter().filter(|tenant| !history.tenants().contains_key(tenant));
+        let new = tenants.iter().filter(|tenant| !history.tenants().contains_key(tenant));
         let entries = self.sequencer.administer(&[TenantId::system()], |round| {
             let announce = |tenant: &TenantId| {
-                let mut at = None;
-                let number = round.push(0, SignedAs::Usual, |_, now| {
-                    at = Some(now);
-                    SystemRecord::Tenant(TenantRecord::new(tenant.clone(), TenantState::Active))
-                });
-                entry(number, at).map(|entry| (tenant.clone(), entry))
+                let entry = announce(round, tenant, new_ledger_id(&*self.entropy))?;
+                Some((tenant.clone(), entry))
             };
-            new().filter_map(announce).collect::<Vec<_>>()
+            new.filter_map(announce).collect::<Vec<_>>()
         })?;
         let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);
         for (tenant, entry) in entries {
@@ -83,12 +81,16 @@ impl Ledger {
         Ok(())
     }
 
-    /// Writes the genesis of each of these ledgers, unless it has begun already.
+    /// Writes the genesis of each of these ledgers as it was announced, unless it has begun already.
     fn begin_ledgers(&self, tenants: &[TenantId]) -> Result<(), LedgerError> {
         let log_name = self.log_name();
         let ring = hold(&self.ring).clone();
+        let history = self.history();
         let genesis = |tenant: &TenantId| {
-            new_genesis(tenant, &log_name, &ring, self.settings.signing, &*self.entropy)
+            let unknown = || LedgerError::UnknownTenant(tenant.clone());
+            let entry = history.tenants().get(tenant).ok_or_else(unknown)?;
+            let owner = LedgerOwner::Tenant(tenant.clone(), entry.created_by);
+            new_genesis(entry.ledger_id, owner, &log_name, &ring, self.settings.signing)
         };
         let prepared = tenants.iter().map(genesis).collect::<Result<Vec<Genesis>, _>>()?;
         self.sequencer.administer(tenants, |round| {
@@ -103,27 +105,37 @@ impl Ledger {
     }
 }
 
-fn entry(
-    number: Option<SequenceNumber>,
-    at: Option<ledgerstone_proof::IngestedAt>,
-) -> Option<TenantEntry> {
-    Some(TenantEntry { state: TenantState::Active, created_by: number?, created_at: at? })
+/// Writes the `system.tenant` record that creates a tenant.
+fn announce(round: &mut Round<'_>, tenant: &TenantId, ledger_id: LedgerId) -> Option<TenantEntry> {
+    let state = TenantState::Active;
+    let mut at = None;
+    let number = round.push(0, SignedAs::Usual, |_, now| {
+        at = Some(now);
+        SystemRecord::Tenant(TenantRecord::new(tenant.clone(), ledger_id, state))
+    })?;
+    let created_by = Announcement::new(number, round.last_hash(0)?);
+    Some(TenantEntry { state, ledger_id, created_by, created_at: at? })
+}
+
+/// Draws the id of a ledger.
+pub(crate) fn new_ledger_id(entropy: &dyn Entropy) -> LedgerId {
+    let mut id = [0; 16];
+    entropy.fill(&mut id);
+    LedgerId::from_bytes(id)
 }
 
 /// What a ledger that begins now says of itself.
 pub(crate) fn new_genesis(
-    tenant: &TenantId,
+    ledger_id: LedgerId,
+    owner: LedgerOwner,
     log_name: &LogName,
     ring: &KeyRing,
     signing: SigningMode,
-    entropy: &dyn Entropy,
 ) -> Result<Genesis, LedgerError> {
-    let mut id = [0; 16];
-    entropy.fill(&mut id);
     Genesis::new(
-        LedgerId::from_bytes(id),
+        ledger_id,
         log_name.clone(),
-        tenant.clone(),
+        owner,
         &ring.log.current.verifying_key(),
         PublicKey::Ed25519(ring.record.current.verifying_key()),
         signing,

@@ -21,7 +21,9 @@ use crate::json::{NotCanonical, Value};
 use crate::json_write::ObjectWriter;
 
 pub use anchor::{ANCHOR_CHECKPOINTS_MAX, Anchor, AnchorError};
-pub use genesis::{FORMAT_VERSION, Genesis, LedgerId, LogName, LogNameError};
+pub use genesis::{
+    Announcement, FORMAT_VERSION, Genesis, LedgerId, LedgerOwner, LogName, LogNameError,
+};
 pub use signing::{KeyChange, KeyUse, PublicKey, RecordSigning, SigningKeyRecord, SigningMode};
 pub use tail_cut::TailCut;
 pub use tenant::{TenantRecord, TenantState};

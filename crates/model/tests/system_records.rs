@@ -3,9 +3,9 @@
 mod parsing;
 
 use ledgerstone_model::system::{
-    Anchor, Genesis, KeyChange, KeyUse, LedgerId, LogName, PublicKey, RecordSigning,
-    SigningKeyRecord, SigningMode, SystemRecord, SystemRecordError, TailCut, TenantRecord,
-    TenantState,
+    Anchor, Announcement, Genesis, KeyChange, KeyUse, LedgerId, LedgerOwner, LogName, PublicKey,
+    RecordSigning, SigningKeyRecord, SigningMode, SystemRecord, SystemRecordError, TailCut,
+    TenantRecord, TenantState,
 };
 use ledgerstone_model::{ErrorCode, SealedEvent, SealingPolicy, seal};
 use ledgerstone_proof::{
@@ -27,27 +27,38 @@ fn tenant() -> TenantId {
     TenantId::parse("acme").expect("a good value")
 }
 
-fn records() -> Vec<SystemRecord> {
-    let record_key = PublicKey::Ed25519(key(2));
+fn ledger_id() -> LedgerId {
+    LedgerId::from_bytes(std::array::from_fn(|index| u8::try_from(index).unwrap_or_default()))
+}
+
+fn genesis(owner: LedgerOwner) -> SystemRecord {
     let genesis = Genesis::new(
-        LedgerId::from_bytes(std::array::from_fn(|index| u8::try_from(index).unwrap_or_default())),
+        ledger_id(),
         LogName::parse("ledgerstone").expect("a good value"),
-        tenant(),
+        owner,
         &key(1),
-        record_key.clone(),
+        PublicKey::Ed25519(key(2)),
         SigningMode::Record,
     );
+    SystemRecord::Genesis(Box::new(genesis.expect("a good value")))
+}
+
+fn records() -> Vec<SystemRecord> {
+    let record_key = PublicKey::Ed25519(key(2));
+    let announced_by =
+        Announcement::new(SequenceNumber::new(3).expect("a good value"), sha256(b"three"));
     let rotated = SigningKeyRecord::new(PublicKey::Ed25519(key(3)), KeyUse::Record, at())
         .replacing(record_key.key_id(), KeyChange::Rotation);
     let first_log_key = SigningKeyRecord::new(PublicKey::Ed25519(key(4)), KeyUse::Log, at());
     let from = SequenceNumber::new(42).expect("a good value");
     let anchored = vec![sha256(b"one"), sha256(b"two"), sha256(b"three")];
     vec![
-        SystemRecord::Genesis(Box::new(genesis.expect("a good value"))),
+        genesis(LedgerOwner::Tenant(tenant(), announced_by)),
+        genesis(LedgerOwner::System),
         SystemRecord::SigningKey(rotated),
         SystemRecord::SigningKey(first_log_key),
         SystemRecord::RecordSigning(RecordSigning::new(from, SigningMode::Checkpoint)),
-        SystemRecord::Tenant(TenantRecord::new(tenant(), TenantState::Active)),
+        SystemRecord::Tenant(TenantRecord::new(tenant(), ledger_id(), TenantState::Active)),
         SystemRecord::Anchor(Anchor::new(anchored).expect("a good value")),
         SystemRecord::TailCut(TailCut::new("log/7", 4096, 512, Hash::ZERO).expect("a good value")),
     ]
@@ -90,13 +101,16 @@ fn any_changed_byte_is_refused_or_says_something_else() {
 #[test]
 fn a_record_spelt_otherwise_is_refused_with_its_reason() {
     use SystemRecordError::{Field, OtherSpelling};
-    let tenant = r#"{"event_type":"system.tenant","tenant":{"state":"active","tenant_id":"acme"},"timestamp":"2024-05-01T12:00:00.000000Z"}"#;
+    let tenant = r#"{"event_type":"system.tenant","tenant":{"ledger_id":"000102030405060708090a0b0c0d0e0f","state":"active","tenant_id":"acme"},"timestamp":"2024-05-01T12:00:00.000000Z"}"#;
     assert!(SystemRecord::parse(tenant.as_bytes()).is_ok());
     for (from, to, error) in [
         ("\"state\":\"active\"", "\"extra\":1,\"state\":\"active\"", OtherSpelling),
         ("\"tenant\":{", "\"tag\":0,\"tenant\":{", OtherSpelling),
         ("12:00:00.000000Z", "12:00:00Z", Field("timestamp")),
         ("active", "dreaming", Field("state")),
+        ("0e0f\"", "0e\"", Field("ledger_id")),
+        ("0e0f\"", "0E0F\"", Field("ledger_id")),
+        ("\"ledger_id\":\"000102030405060708090a0b0c0d0e0f\",", "", Field("ledger_id")),
         ("\"acme\"", "\"Acme\"", Field("tenant_id")),
         ("\"tenant\":{", "\"tenants\":{", Field("tenant")),
         ("system.tenant", "system.pardon", SystemRecordError::UnknownType("system.pardon".into())),
@@ -120,6 +134,30 @@ fn a_genesis_names_one_ledger_only() {
     let other = line.replacen("\"format_version\":1", "\"format_version\":2", 1);
     let found = SystemRecord::parse(other.as_bytes());
     assert_eq!(found, Err(SystemRecordError::Field("format_version")));
+}
+
+#[test]
+fn a_genesis_names_what_announced_it_unless_it_is_that_of_system() {
+    let mut lines = FROZEN.lines();
+    let [tenant, system] = [lines.next().unwrap(), lines.next().unwrap()];
+    let announcement = r#""announced_by":{"record_hash":"8b5b9db0c13db24256c829aa364aa90c6d2eba318b9232a4ab9313b954d3555f","sequence_number":3},"#;
+    let changed = |line: &str, from: &str, to: &str| {
+        assert!(line.contains(from), "{line}");
+        SystemRecord::parse(line.replacen(from, to, 1).as_bytes()).unwrap_err()
+    };
+    for (line, from, to, field) in [
+        (tenant, announcement, "", "announced_by"),
+        (tenant, "\"tenant_id\":\"acme\"", "\"tenant_id\":\"_system\"", "announced_by"),
+        (system, "\"tenant_id\":\"_system\"", "\"tenant_id\":\"acme\"", "announced_by"),
+        (tenant, "\"record_hash\":\"8b", "\"record_hash\":\"8B", "record_hash"),
+        (tenant, "\"sequence_number\":3", "\"sequence_number\":-3", "sequence_number"),
+        (tenant, ",\"sequence_number\":3}", "}", "sequence_number"),
+        (tenant, announcement, "\"announced_by\":null,", "sequence_number"),
+    ] {
+        assert_eq!(changed(line, from, to), SystemRecordError::Field(field), "{from} to {to}");
+    }
+    let more = changed(tenant, "\"sequence_number\":3}", "\"sequence_number\":3,\"x\":1}");
+    assert_eq!(more, SystemRecordError::OtherSpelling);
 }
 
 #[test]

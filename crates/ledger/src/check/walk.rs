@@ -1,9 +1,9 @@
 //! One ledger from end to end: stretches from all parts, joined in order.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use ledgerstone_model::SystemRecord;
-use ledgerstone_model::system::Anchor;
+use ledgerstone_model::system::{Anchor, LedgerId};
 use ledgerstone_proof::{
     Hash, IngestedAt, SequenceNumber, TenantId, leaf_hash, record_hash, verify_inclusion,
 };
@@ -42,8 +42,10 @@ pub(super) struct Walk {
     reaches_end: bool,
     /// Anchors that were read and not yet checked.
     pub(super) anchors: Vec<(u64, Anchor)>,
-    /// Tenants that `system.tenant` records name.
-    pub(super) tenants: HashSet<TenantId>,
+    /// Tenants that `system.tenant` records name, with the ledger that the first one announces.
+    pub(super) tenants: HashMap<TenantId, LedgerId>,
+    /// Where the genesis stands.
+    genesis_place: (String, u64),
 }
 
 impl Walk {
@@ -61,7 +63,8 @@ impl Walk {
             keys: KeyHistory::default(),
             pending: BTreeMap::new(),
             anchors: Vec::new(),
-            tenants: HashSet::new(),
+            tenants: HashMap::new(),
+            genesis_place: (String::new(), 0),
         }
     }
 
@@ -99,6 +102,11 @@ impl Walk {
 
     pub(super) const fn keys(&self) -> &KeyHistory {
         &self.keys
+    }
+
+    /// File and offset of the genesis; empty where it was not among what was read.
+    pub(super) fn genesis_place(&self) -> (&str, u64) {
+        (&self.genesis_place.0, self.genesis_place.1)
     }
 
     /// Takes in a stretch, and joins what can be joined.
@@ -231,17 +239,29 @@ impl Walk {
 
     fn take_statements(&mut self, stretch: Stretch, findings: &mut Vec<Finding>) {
         for statement in stretch.statements {
+            let finding = |note: &str| {
+                Finding::new(Check::Record, note)
+                    .at(&self.tenant, statement.number)
+                    .in_file(&stretch.file, statement.offset)
+            };
             if !statement.is_about_keys() && !self.tenant.is_system() {
                 let note = "a record that only the ledger _system may hold";
-                let finding = Finding::new(Check::Record, note)
-                    .at(&self.tenant, statement.number)
-                    .in_file(&stretch.file, statement.offset);
-                findings.push(finding.values("another", statement.said.event_type()));
+                findings.push(finding(note).values("another", statement.said.event_type()));
                 continue;
             }
             match statement.said {
                 SystemRecord::Anchor(anchor) => self.anchors.push((statement.number, anchor)),
-                SystemRecord::Tenant(tenant) => drop(self.tenants.insert(tenant.tenant().clone())),
+                SystemRecord::Tenant(tenant) => {
+                    let id = tenant.ledger_id();
+                    let first = *self.tenants.entry(tenant.tenant().clone()).or_insert(id);
+                    if first != id {
+                        let note = "a tenant with another ledger than the one announced for it";
+                        findings.push(finding(note).values(first, id));
+                    }
+                }
+                SystemRecord::Genesis(_) if statement.number == 0 => {
+                    self.genesis_place = (stretch.file.clone(), statement.offset);
+                }
                 _ => {}
             }
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 
 use ledgerstone_model::system::SystemRecord;
 use ledgerstone_model::{ErrorCode, SealedEvent};
-use ledgerstone_proof::{IngestedAt, Salt, SequenceNumber, TenantId};
+use ledgerstone_proof::{Hash, IngestedAt, Salt, SequenceNumber, TenantId};
 use ledgerstone_store::{AnchoredRound, Head, NewCheckpoint, ReadError};
 use thiserror::Error;
 
@@ -51,6 +51,12 @@ impl Round<'_> {
     /// The size a ledger has before this round; the index is that of the round's ledgers.
     pub(crate) fn size(&self, ledger: usize) -> u64 {
         self.tip(ledger).map_or(0, |(_, tip)| tip.head.size())
+    }
+
+    /// The record hash of the last record that a ledger has with this round. A commit that holds
+    /// `system` records is never placed elsewhere, so it stays that once the round is written.
+    pub(crate) fn last_hash(&self, ledger: usize) -> Option<Hash> {
+        self.tip(ledger).map(|(_, tip)| tip.head.record_hash)
     }
 
     fn tip(&self, ledger: usize) -> Option<(TipId, &Tip)> {

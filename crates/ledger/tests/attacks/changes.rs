@@ -172,6 +172,15 @@ pub const ATTACKS: &[Attack] = &[
         Check::Signature,
     ),
     ledger(
+        "a genesis that names another announcement",
+        Level::Tree,
+        |scene| {
+            let named = "\"sequence_number\":1}";
+            rewrite_first(scene, named, "\"sequence_number\":2}");
+        },
+        Check::Record,
+    ),
+    ledger(
         "a checkpoint forged with another key",
         Level::Tree,
         forge_checkpoint,
@@ -203,6 +212,17 @@ fn rewrite(scene: &mut Scene) {
         br#"{"event":{"event_type":"user.login","id":"other"},"salt":"AAAAAAAAAAAAAAAAAAAAAA"}"#;
     scene.record().content = content.to_vec();
     scene.contents.rehash(&tenant("acme"), None);
+}
+
+/// Changes the text of the ledger's genesis, and computes all hashes again.
+fn rewrite_first(scene: &mut Scene, from: &str, to: &str) {
+    let acme = tenant("acme");
+    let place = scene.contents.find(&acme, 0).unwrap();
+    let genesis = &mut scene.contents.run(place).unwrap().records[place.record];
+    let text = String::from_utf8(genesis.content.clone()).unwrap();
+    assert!(text.contains(from), "{text}");
+    genesis.content = text.replacen(from, to, 1).into_bytes();
+    scene.contents.rehash(&acme, None);
 }
 
 /// Replaces the signature of every checkpoint of the ledger that the container of the attacked

@@ -3,6 +3,8 @@
 //! Each attack changes the records of a closed deployment, as a clever attacker would: whatever the
 //! store computes from them is computed again. Findings are few, and the first cause is among them.
 
+mod announcements;
+
 use ledgerstone_ledger::check::{Level, Report, VerifyOptions};
 use ledgerstone_model::system::SigningMode;
 use ledgerstone_proof::{
@@ -417,6 +419,10 @@ const ATTACKS: &[Attack] = &[
     ),
 ];
 
+fn all_attacks() -> impl Iterator<Item = &'static Attack> {
+    ATTACKS.iter().chain(announcements::ATTACKS)
+}
+
 fn verified(rig: &Rig, level: Level) -> Report {
     report_of(&*rig.store, &VerifyOptions::new(level, 2))
 }
@@ -431,7 +437,7 @@ fn is_named(report: &Report, Named(check, name, number): &Named) -> bool {
 
 #[test]
 fn every_attack_is_found_and_named() {
-    for attack in ATTACKS {
+    for attack in all_attacks() {
         let rig = deployment();
         rig.store.tamper(|commits| (attack.change)(&mut Scene { commits }));
         let report = verified(&rig, attack.level);
@@ -444,7 +450,7 @@ fn every_attack_is_found_and_named() {
 
 #[test]
 fn what_is_found_at_level_tree_is_found_at_level_full() {
-    for attack in ATTACKS.iter().filter(|attack| attack.level == Level::Tree) {
+    for attack in all_attacks().filter(|attack| attack.level == Level::Tree) {
         let rig = deployment();
         rig.store.tamper(|commits| (attack.change)(&mut Scene { commits }));
         let report = verified(&rig, Level::Full);

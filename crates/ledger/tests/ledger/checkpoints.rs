@@ -8,6 +8,7 @@ use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{Checkpoint, TenantId, verify_consistency};
 use ledgerstone_store::memory::{Commit, MemoryStore};
 use ledgerstone_store::{Check, LedgerStore};
+use ledgerstone_testkit::SeededEntropy;
 
 use crate::rig::{Rig, receipts, report_of, tenant};
 
@@ -138,7 +139,8 @@ fn a_ledger_that_contradicts_its_own_checkpoint_is_not_signed() {
 fn only_checkpoints_of_this_deployment_bind_it() {
     let rig = Rig::new();
     let ledger = rig.create(&["acme"]);
-    let stranger = Rig { store: Arc::new(MemoryStore::new()), ..Rig::new() };
+    let entropy = Arc::new(SeededEntropy::new(2));
+    let stranger = Rig { store: Arc::new(MemoryStore::new()), entropy, ..Rig::new() };
     stranger.clock.set(0);
     let other = stranger.create(&["acme", "more"]);
     let foreign = other.checkpoint(&tenant("acme")).unwrap();

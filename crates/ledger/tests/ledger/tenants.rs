@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use ledgerstone_ledger::{LedgerError, TenantCreation};
+use ledgerstone_ledger::{Ledger, LedgerError, TenantCreation};
 use ledgerstone_model::ErrorCode;
-use ledgerstone_proof::TenantId;
+use ledgerstone_model::system::{LedgerId, SystemRecord, TenantRecord, TenantState};
+use ledgerstone_proof::{TenantId, record_hash, split_content};
 use ledgerstone_store::LedgerStore;
 use ledgerstone_store::conformance::{AppendFault, FaultyStore};
 
@@ -54,21 +55,81 @@ fn a_tenant_is_created_once() {
     rig.assert_sound();
 }
 
+/// What `_system` says of a tenant, and that its genesis says the same.
+fn assert_announced(ledger: &Ledger, name: &str) -> LedgerId {
+    let entry = ledger.history().tenants()[&tenant(name)].clone();
+    let genesis = ledger.reader().genesis(&tenant(name)).unwrap();
+    assert_eq!(genesis.ledger_id(), entry.ledger_id);
+    assert_eq!(genesis.announced_by(), Some(&entry.created_by));
+    let number = entry.created_by.sequence_number();
+    let stored = ledger.store().read(&TenantId::system(), number, 1).unwrap().remove(0);
+    assert_eq!(record_hash(&stored.header_bytes()), *entry.created_by.record_hash());
+    let (event, _) = split_content(stored.content.as_deref().unwrap()).unwrap();
+    let record = TenantRecord::new(tenant(name), entry.ledger_id, TenantState::Active);
+    assert_eq!(SystemRecord::parse(event).unwrap().0, SystemRecord::Tenant(record));
+    entry.ledger_id
+}
+
+#[test]
+fn a_genesis_names_the_record_that_announced_its_tenant() {
+    for creation in [TenantCreation::Explicit, TenantCreation::OnFirstEvent] {
+        let mut rig = Rig::new();
+        rig.settings.tenant_creation = creation;
+        let explicit = creation == TenantCreation::Explicit;
+        let ledger = rig.create(if explicit { &["acme", "beta"] } else { &[] });
+        for name in ["acme", "beta"] {
+            receipts(ledger.append(rig.events(name, "e", 1)).unwrap());
+        }
+        let made = ["acme", "beta"].map(|name| assert_announced(&ledger, name));
+        assert_ne!(made[0], made[1]);
+        assert_eq!(ledger.reader().genesis(&TenantId::system()).unwrap().announced_by(), None);
+        drop(ledger);
+        let ledger = rig.open();
+        assert_eq!(["acme", "beta"].map(|name| assert_announced(&ledger, name)), made);
+        rig.assert_sound();
+    }
+}
+
 #[test]
 fn opening_begins_the_ledger_that_a_crash_prevented() {
+    for creation in [TenantCreation::Explicit, TenantCreation::OnFirstEvent] {
+        let mut rig = Rig::new();
+        rig.settings.tenant_creation = creation;
+        let store = Arc::new(FaultyStore::new(rig.store.reopen()));
+        let ledger = rig.create_on(Arc::clone(&store) as Arc<dyn LedgerStore>, &[]);
+        // Appends so far: the genesis of _system. Next: system.tenant, then the tenant's genesis.
+        store.fail_append(store.appends() + 1, AppendFault::UnknownNotApplied);
+        let code = if creation == TenantCreation::Explicit {
+            ledger.create_tenant(&tenant("acme")).unwrap_err().code()
+        } else {
+            ledger.append(rig.events("acme", "e", 3)).unwrap_err().code()
+        };
+        assert_eq!(code, ErrorCode::OutcomeUnknown);
+        let announced = ledger.history().tenants()[&tenant("acme")].ledger_id;
+        drop(ledger);
+        assert!(rig.store.head(&tenant("acme")).unwrap().is_none());
+        assert_sound(&*rig.store);
+        let ledger = rig.open();
+        assert_eq!(ledger.reader().size(&tenant("acme")).unwrap(), 1);
+        assert_eq!(assert_announced(&ledger, "acme"), announced);
+        ledger.append(rig.events("acme", "e", 3)).unwrap();
+        assert_eq!(ledger.history().tenants().len(), 1, "it is announced once");
+        assert_sound(&*rig.store);
+    }
+}
+
+#[test]
+fn a_creation_that_failed_half_way_goes_on_in_the_same_process() {
     let rig = Rig::new();
     let store = Arc::new(FaultyStore::new(rig.store.reopen()));
     let ledger = rig.create_on(Arc::clone(&store) as Arc<dyn LedgerStore>, &[]);
-    // Appends so far: the genesis of _system. Next: system.tenant, then the tenant's genesis.
-    store.fail_append(store.appends() + 1, AppendFault::UnknownNotApplied);
+    store.fail_append(store.appends() + 1, AppendFault::Unavailable);
     let error = ledger.create_tenant(&tenant("acme")).unwrap_err();
-    assert_eq!(error.code(), ErrorCode::OutcomeUnknown);
-    drop(ledger);
-    assert!(rig.store.head(&tenant("acme")).unwrap().is_none());
-    let ledger = rig.open();
-    assert_eq!(ledger.reader().size(&tenant("acme")).unwrap(), 1);
-    ledger.append(rig.events("acme", "e", 3)).unwrap();
-    assert_eq!(ledger.history().tenants().len(), 1, "it is announced once");
+    assert_eq!(error.code(), ErrorCode::StorageFailed);
+    let announced = ledger.history().tenants()[&tenant("acme")].ledger_id;
+    ledger.create_tenant(&tenant("acme")).unwrap();
+    assert_eq!(assert_announced(&ledger, "acme"), announced);
+    assert_eq!(ledger.reader().size(&TenantId::system()).unwrap(), 2, "it is announced once");
     assert_sound(&*rig.store);
 }
 

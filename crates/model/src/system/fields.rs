@@ -21,6 +21,14 @@ impl<'a> Fields<'a> {
         Ok(Self::new(self.value(name)?))
     }
 
+    /// The same for a member that may be missing.
+    pub(super) fn optional_object(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<Self>, SystemRecordError> {
+        Ok(self.object.member(name)?.map(Self::new))
+    }
+
     pub(super) fn text(&self, name: &'static str) -> Result<String, SystemRecordError> {
         let text = self.value(name)?.text();
         Ok(text.ok_or(SystemRecordError::Field(name))?.into_owned())

@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use ledgerstone_proof::{KeyName, TenantId, VerifierKey, VerifyingKey, VkeyError};
+use ledgerstone_proof::{
+    Hash, KeyName, SequenceNumber, TenantId, VerifierKey, VerifyingKey, VkeyError,
+};
 use thiserror::Error;
 
 use super::SystemRecordError;
@@ -91,9 +93,64 @@ impl LogName {
     }
 }
 
+/// The `system.tenant` record in `_system` that a ledger was begun for: what `_system` says first, the
+/// tenant's ledger names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    sequence_number: SequenceNumber,
+    record_hash: Hash,
+}
+
+impl Announcement {
+    /// The record of `_system` with that number and hash.
+    pub const fn new(sequence_number: SequenceNumber, record_hash: Hash) -> Self {
+        Self { sequence_number, record_hash }
+    }
+
+    pub const fn sequence_number(&self) -> SequenceNumber {
+        self.sequence_number
+    }
+
+    pub const fn record_hash(&self) -> &Hash {
+        &self.record_hash
+    }
+
+    fn write(&self, object: &mut ObjectWriter<'_>) {
+        object.text("record_hash", &self.record_hash.to_hex());
+        object.number("sequence_number", self.sequence_number.value());
+    }
+
+    fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
+        Ok(Self {
+            sequence_number: SequenceNumber::new(fields.number("sequence_number")?)
+                .map_err(|_| SystemRecordError::Field("sequence_number"))?,
+            record_hash: fields.parsed("record_hash", Hash::from_hex)?,
+        })
+    }
+}
+
+/// Whose ledger begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LedgerOwner {
+    /// The deployment itself: nothing precedes its ledger `_system`.
+    System,
+    /// A tenant, announced in `_system`.
+    Tenant(TenantId, Announcement),
+}
+
+impl LedgerOwner {
+    fn into_parts(self) -> (TenantId, Option<Announcement>) {
+        match self {
+            Self::System => (TenantId::system(), None),
+            Self::Tenant(tenant, announced_by) => (tenant, Some(announced_by)),
+        }
+    }
+}
+
 /// The payload of `system.genesis`. The ledger was created at the record's timestamp.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Genesis {
+    announced_by: Option<Announcement>,
     ledger_id: LedgerId,
     log_name: LogName,
     tenant: TenantId,
@@ -103,17 +160,19 @@ pub struct Genesis {
 }
 
 impl Genesis {
-    /// A ledger of `tenant`. Fails only if a log name were no key name, which its grammar excludes.
+    /// The ledger of `owner`. Fails only if a log name were no key name, which its grammar excludes.
     pub fn new(
         ledger_id: LedgerId,
         log_name: LogName,
-        tenant: TenantId,
+        owner: LedgerOwner,
         log_key: &VerifyingKey,
         record_key: PublicKey,
         record_signing: SigningMode,
     ) -> Result<Self, VkeyError> {
         let name = KeyName::parse(&log_name.origin(ledger_id))?;
+        let (tenant, announced_by) = owner.into_parts();
         Ok(Self {
+            announced_by,
             ledger_id,
             log_name,
             tenant,
@@ -121,6 +180,11 @@ impl Genesis {
             record_key,
             record_signing,
         })
+    }
+
+    /// The record of `_system` that announced the tenant; none in the genesis of `_system` alone.
+    pub const fn announced_by(&self) -> Option<&Announcement> {
+        self.announced_by.as_ref()
     }
 
     pub const fn ledger_id(&self) -> LedgerId {
@@ -156,6 +220,11 @@ impl Genesis {
     }
 
     pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
+        if let Some(announced_by) = &self.announced_by {
+            let mut announcement = ObjectWriter::open(object.key("announced_by"));
+            announced_by.write(&mut announcement);
+            announcement.close();
+        }
         object.number("format_version", FORMAT_VERSION);
         object.text("ledger_id", &self.ledger_id.to_string());
         object.text("log_key", &self.log_key.to_string());
@@ -171,7 +240,9 @@ impl Genesis {
         if fields.number("format_version")? != FORMAT_VERSION {
             return Err(SystemRecordError::Field("format_version"));
         }
+        let announced_by = fields.optional_object("announced_by")?;
         let genesis = Self {
+            announced_by: announced_by.as_ref().map(Announcement::parse).transpose()?,
             ledger_id: fields.parsed("ledger_id", |text| LedgerId::parse(text).ok_or(()))?,
             log_name: fields.parsed("log_name", LogName::parse)?,
             tenant: fields.parsed("tenant_id", TenantId::parse_stored)?,
@@ -182,6 +253,9 @@ impl Genesis {
         };
         if genesis.log_key.name().as_str() != genesis.origin() {
             return Err(SystemRecordError::Field("log_key"));
+        }
+        if genesis.tenant.is_system() == genesis.announced_by.is_some() {
+            return Err(SystemRecordError::Field("announced_by"));
         }
         Ok(genesis)
     }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::SystemRecord;
 use ledgerstone_model::system::{
-    Anchor, Genesis, KeyChange, KeyUse, LedgerId, LogName, PublicKey, RecordSigning,
-    SigningKeyRecord, SigningMode, TenantRecord, TenantState,
+    Anchor, Announcement, Genesis, KeyChange, KeyUse, LedgerId, LedgerOwner, LogName, PublicKey,
+    RecordSigning, SigningKeyRecord, SigningMode, TenantRecord, TenantState,
 };
 use ledgerstone_proof::{Hash, IngestedAt, SequenceNumber, SigningKey, TenantId, VerifyingKey};
 use rusqlite::Connection;
@@ -51,19 +51,19 @@ fn record(ledger: &TenantId, at: u64, record: SystemRecord) -> ProjectedRecord {
 
 fn genesis(ledger: &TenantId, id: u8, mode: SigningMode) -> ProjectedRecord {
     let log_name = LogName::parse("test").unwrap();
-    let genesis = Genesis::new(
-        LedgerId::from_bytes([id; 16]),
-        log_name,
-        ledger.clone(),
-        &key(1),
-        public(2),
-        mode,
-    );
+    let owner = if ledger.is_system() {
+        LedgerOwner::System
+    } else {
+        LedgerOwner::Tenant(ledger.clone(), Announcement::new(number(1), Hash::ZERO))
+    };
+    let genesis =
+        Genesis::new(LedgerId::from_bytes([id; 16]), log_name, owner, &key(1), public(2), mode);
     record(ledger, 0, SystemRecord::Genesis(Box::new(genesis.unwrap())))
 }
 
 fn created(name: &TenantId, at: u64) -> ProjectedRecord {
-    let tenant = TenantRecord::new(name.clone(), TenantState::Active);
+    let tenant =
+        TenantRecord::new(name.clone(), LedgerId::from_bytes([9; 16]), TenantState::Active);
     record(&TenantId::system(), at, SystemRecord::Tenant(tenant))
 }
 
