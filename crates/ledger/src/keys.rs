@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ledgerstone_model::system::KeyUse;
 use ledgerstone_model::{Entropy, ErrorCode};
 use ledgerstone_proof::{KeyId, Signature, SigningKey, VerifyingKey};
+use ledgerstone_store::key_file::{self, KeyFileError};
 use thiserror::Error;
 
 /// How far the replacement of a key has come.
@@ -46,7 +47,7 @@ impl KeySlots {
 
     /// A fresh key.
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        Self::of(new_key(entropy))
+        Self::of(key_file::draw(entropy))
     }
 
     /// The incoming key takes its place; the current one is on its way out.
@@ -109,23 +110,16 @@ pub trait KeyHome: Send + Sync {
 
 /// Keys could not be loaded or kept.
 #[derive(Debug, Error)]
-pub enum KeyHomeError {
-    #[error("{place}: {reason}")]
-    Invalid { place: String, reason: &'static str },
-    #[error("{place}: {source}")]
-    Io {
-        place: String,
-        #[source]
-        source: std::io::Error,
-    },
+#[error("{place}: {source}")]
+pub struct KeyHomeError {
+    pub place: String,
+    #[source]
+    pub source: KeyFileError,
 }
 
 impl KeyHomeError {
     pub const fn code(&self) -> ErrorCode {
-        match self {
-            Self::Invalid { .. } => ErrorCode::InvalidKey,
-            Self::Io { .. } => ErrorCode::StorageFailed,
-        }
+        self.source.code()
     }
 }
 
@@ -177,12 +171,6 @@ impl fmt::Debug for RecordSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RecordSigner({})", self.key_id)
     }
-}
-
-pub(crate) fn new_key(entropy: &dyn Entropy) -> SigningKey {
-    let mut seed = [0; 32];
-    entropy.fill(&mut seed);
-    SigningKey::from_seed(seed)
 }
 
 pub(crate) fn key_id(key: &SigningKey) -> KeyId {

@@ -19,11 +19,12 @@ use std::time::Duration;
 
 use ledgerstone_model::system::{KeyChange, KeyUse, PublicKey, SigningKeyRecord, SystemRecord};
 use ledgerstone_proof::{KeyId, Kind, Note, SequenceNumber, SigningKey, TenantId};
+use ledgerstone_store::key_file;
 
 use crate::checkpoint::Signing;
 use crate::error::LedgerError;
 use crate::history::{KeyPeriod, parse_system};
-use crate::keys::{KeySlots, OutgoingKey, RecordSigner, Retirement, is_public_of, key_id, new_key};
+use crate::keys::{KeySlots, OutgoingKey, RecordSigner, Retirement, is_public_of, key_id};
 use crate::ledger::{Ledger, hold};
 use crate::reader::Order;
 use crate::sequencer::SignedAs;
@@ -51,7 +52,7 @@ impl Ledger {
         let _creating = hold(&self.creating);
         self.finish_changes()?;
         self.anchor()?;
-        let new = new_key(&*self.entropy);
+        let new = key_file::draw(&*self.entropy);
         let old = hold(&self.ring).slots(usage).current.clone();
         let (old_id, new_id) = (key_id(&old), key_id(&new));
         self.change_keys(usage, |slots| {

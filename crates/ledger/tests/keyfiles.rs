@@ -54,9 +54,8 @@ fn fresh_keys_are_two_private_files_of_one_line() {
     assert_eq!(again.log.current.seed(), made.log.current.seed(), "keys that are there stay");
 }
 
-#[cfg(unix)]
 #[test]
-fn keys_that_others_may_read_are_told() {
+fn keys_that_others_may_read_are_told_and_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = TestDirectory::new("exposed-keys");
     let home = files(&directory);
@@ -66,6 +65,10 @@ fn keys_that_others_may_read_are_told() {
     assert_eq!(home.exposed(), Vec::<PathBuf>::new());
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
     assert_eq!(home.exposed(), [file]);
+    let error = home.load().unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidKey);
+    let told = error.to_string();
+    assert!(told.contains("log.key") && told.contains("0640") && told.contains("chmod 600"));
 }
 
 /// The states that a log key goes through.
@@ -104,6 +107,12 @@ fn every_state_of_a_key_comes_back_and_old_keys_go() {
     assert_eq!(seen[4], ["log.key", "record.key"]);
 }
 
+fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 /// All files of a directory with their contents.
 fn contents(directory: &Path) -> Vec<(String, String)> {
     let read = |name: String| (name.clone(), fs::read_to_string(directory.join(name)).unwrap());
@@ -134,10 +143,10 @@ fn a_save_cut_short_leaves_the_state_before_or_after() {
                 fs::remove_file(directory.join(&name)).unwrap();
             }
             for (name, text) in &old {
-                fs::write(directory.join(name), text).unwrap();
+                write_private(&directory.join(name), text);
             }
             for (name, text) in &writes[..done] {
-                fs::write(directory.join(name), text).unwrap();
+                write_private(&directory.join(name), text);
             }
             let loaded = stages(&home.load().unwrap().log);
             let (current, incoming, outgoing) = loaded;

@@ -1,48 +1,291 @@
-//! The text of a private key file: one line that says what the key is for.
+//! A private key as a file: one line of text that says what the key is for, readable by its owner
+//! alone. All private keys of a data directory are kept so.
+//!
+//! A file is written beside its place, synced and renamed, so that a crash leaves the old key or the
+//! new one. The texts that hold a seed are overwritten in memory once they have served.
 
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ledgerstone_model::system::KeyUse;
+use ledgerstone_model::{Entropy, ErrorCode};
 use ledgerstone_proof::SigningKey;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
-const MAGIC: &str = "ledgerstone-key-v1";
+use crate::embedded::files::Files;
 
-/// A key file that cannot be used.
+/// The first word of a key file.
+const FORMAT: &str = "ledgerstone-key-v1";
+
+/// No key file is longer.
+const LONGEST_BYTES: usize = 256;
+
+/// Rights of a key file.
+const PRIVATE: u32 = 0o600;
+
+/// What a private key is for; the second word of its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrivateKeyUse {
+    /// Signs checkpoints.
+    Log,
+    /// Signs headers.
+    Record,
+    /// Signs `HEAD` of a data directory.
+    Store,
+}
+
+impl PrivateKeyUse {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Log => KeyUse::Log.as_str(),
+            Self::Record => KeyUse::Record.as_str(),
+            Self::Store => "store",
+        }
+    }
+}
+
+impl From<KeyUse> for PrivateKeyUse {
+    fn from(usage: KeyUse) -> Self {
+        match usage {
+            KeyUse::Log => Self::Log,
+            KeyUse::Record => Self::Record,
+        }
+    }
+}
+
+/// Why a key file cannot be used.
 #[derive(Debug, Error)]
 pub enum KeyFileError {
-    #[error("it is not one line «{MAGIC} {expected} ed25519 <64 hexadecimal digits>»")]
-    Malformed { expected: String },
-    #[error("reading it failed: {0}")]
-    Io(#[from] std::io::Error),
+    #[error("it {0}")]
+    Malformed(&'static str),
+    #[error(
+        "others than its owner may read or write it (mode {mode:04o}); run `chmod 600` on it, and \
+         replace the key if somebody may have read it"
+    )]
+    Exposed { mode: u32 },
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
-/// The text of the file of a key for this use (`log`, `record`, `store`).
-pub fn encode(usage: &str, key: &SigningKey) -> String {
-    let seed = ledgerstone_proof::Hash::from_bytes(*key.seed());
-    format!("{MAGIC} {usage} ed25519 {}\n", seed.to_hex())
+impl KeyFileError {
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Malformed(_) | Self::Exposed { .. } => ErrorCode::InvalidKey,
+            Self::Io(_) => ErrorCode::StorageFailed,
+        }
+    }
 }
 
-/// Reads the text of a key file made for this use.
-pub fn decode(usage: &str, text: &str) -> Result<SigningKey, KeyFileError> {
-    let malformed = || KeyFileError::Malformed { expected: usage.to_owned() };
-    let seed = text
-        .strip_prefix(MAGIC)
-        .and_then(|rest| rest.strip_prefix(' ')?.strip_prefix(usage))
-        .and_then(|rest| rest.strip_prefix(" ed25519 ")?.strip_suffix('\n'))
-        .ok_or_else(malformed)?;
-    let seed = ledgerstone_proof::Hash::from_hex(seed).map_err(|_| malformed())?;
-    Ok(SigningKey::from_seed(*seed.as_bytes()))
+/// Draws a fresh key.
+pub fn draw(entropy: &dyn Entropy) -> SigningKey {
+    let mut seed = Zeroizing::new([0; 32]);
+    entropy.fill(&mut *seed);
+    SigningKey::from_seed(*seed)
+}
+
+/// Reads the key for a use; `None` when there is no such file. A file that others than its owner may
+/// read or write is refused: what it holds may be no secret any more, or not the owner's key.
+pub fn read(path: &Path, usage: PrivateKeyUse) -> Result<Option<SigningKey>, KeyFileError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mode = mode_of(&file.metadata()?);
+    if is_wide(mode) {
+        return Err(KeyFileError::Exposed { mode });
+    }
+    // Room for more than is read, so that no copy of the key stays behind when it grows.
+    let mut text = Zeroizing::new(Vec::with_capacity(2 * LONGEST_BYTES));
+    file.take(LONGEST_BYTES as u64).read_to_end(&mut text)?;
+    decode(&text, usage).map(Some).map_err(KeyFileError::Malformed)
+}
+
+/// Writes a key file, or puts a new one in the place of the old.
+pub fn write(files: &Files, path: &Path, usage: PrivateKeyUse, key: &SigningKey) -> io::Result<()> {
+    files.replace(path, encode(usage, key).as_bytes(), PRIVATE)
+}
+
+/// Overwrites a key file and removes it; one that is not there is none the worse. A file system that
+/// writes elsewhere than in place may keep the old blocks for a while; `docs/trust.md` says so.
+pub fn destroy(files: &Files, path: &Path) -> io::Result<()> {
+    let file = match files.open_for_writing(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let length = usize::try_from(file.byte_len()?).unwrap_or(LONGEST_BYTES).min(LONGEST_BYTES);
+    file.write_all_at(&vec![0; length], 0)?;
+    file.sync_all()?;
+    files.unlink(path)
+}
+
+/// Whether others than the owner may read or write a file that is there.
+pub fn is_exposed(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| is_wide(mode_of(&metadata)))
+}
+
+fn mode_of(metadata: &std::fs::Metadata) -> u32 {
+    metadata.permissions().mode() & 0o7777
+}
+
+const fn is_wide(mode: u32) -> bool {
+    mode & 0o077 != 0
+}
+
+/// `ledgerstone-key-v1 <use> ed25519 <seed in base64>` and a newline.
+fn encode(usage: PrivateKeyUse, key: &SigningKey) -> Zeroizing<String> {
+    // Room for all of it, so that no copy of the key stays behind when it grows.
+    let mut line = Zeroizing::new(String::with_capacity(LONGEST_BYTES));
+    for word in [FORMAT, usage.as_str(), "ed25519"] {
+        line.push_str(word);
+        line.push(' ');
+    }
+    STANDARD.encode_string(key.seed(), &mut line);
+    line.push('\n');
+    line
+}
+
+fn decode(text: &[u8], usage: PrivateKeyUse) -> Result<SigningKey, &'static str> {
+    let text = std::str::from_utf8(text).map_err(|_| "is no key file: it is not text")?;
+    let line = text.strip_suffix('\n').ok_or("is no key file: it does not end with a newline")?;
+    let mut words = line.split(' ');
+    let four = [words.next(), words.next(), words.next(), words.next()];
+    let ([Some(format), Some(used_for), Some(algorithm), Some(seed)], None) = (four, words.next())
+    else {
+        return Err("is no key file: it does not have four words");
+    };
+    if format != FORMAT {
+        return Err("is not a key file of version 1; use the version of Ledgerstone that wrote it");
+    }
+    if used_for != usage.as_str() {
+        return Err("holds a key for another use; put the right file back");
+    }
+    if algorithm != "ed25519" {
+        return Err("holds a key of an algorithm that this version does not know");
+    }
+    let mut bytes = Zeroizing::new([0; 33]);
+    match (STANDARD.decode_slice(seed, &mut bytes[..]), bytes.first_chunk::<32>()) {
+        (Ok(32), Some(seed)) => Ok(SigningKey::from_seed(*seed)),
+        _ => Err("holds a key that is not 32 bytes in base64"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{Permissions, set_permissions};
+    use std::sync::Arc;
+
     use super::*;
+    use crate::embedded::files::{FileFault, FileOp};
+
+    const USES: [PrivateKeyUse; 3] =
+        [PrivateKeyUse::Log, PrivateKeyUse::Record, PrivateKeyUse::Store];
+
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_seed([seed; 32])
+    }
+
+    fn seed(found: Option<SigningKey>) -> u8 {
+        found.unwrap().seed()[0]
+    }
+
+    #[test]
+    fn the_text_is_one_line_in_one_way() {
+        let line = encode(PrivateKeyUse::Store, &key(7));
+        let base64 = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+        assert_eq!(*line, format!("ledgerstone-key-v1 store ed25519 {base64}\n"));
+        let hexadecimal = format!("ledgerstone-key-v1 store ed25519 {}\n", "07".repeat(32));
+        assert!(decode(hexadecimal.as_bytes(), PrivateKeyUse::Store).is_err());
+        let unpadded = line.replace('=', "");
+        assert!(decode(unpadded.as_bytes(), PrivateKeyUse::Store).is_err());
+        assert!(decode(&[0xff, b'\n'], PrivateKeyUse::Store).is_err());
+    }
 
     #[test]
     fn a_key_comes_back_for_its_use_only() {
-        let key = SigningKey::from_seed([7; 32]);
-        let text = encode("log", &key);
-        assert_eq!(decode("log", &text).unwrap().seed(), key.seed());
-        assert!(decode("record", &text).is_err());
-        assert!(decode("log", text.trim_end()).is_err());
-        assert!(decode("log", "").is_err());
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("one.key");
+        for usage in USES {
+            assert!(read(&directory.path().join("none"), usage).unwrap().is_none());
+            write(&Files::new(), &path, usage, &key(7)).unwrap();
+            for other in USES {
+                let found = read(&path, other);
+                assert_eq!(found.is_ok(), other == usage, "{usage:?} as {other:?}");
+            }
+            assert_eq!(seed(read(&path, usage).unwrap()), 7);
+        }
+    }
+
+    #[test]
+    fn only_a_file_of_its_owner_alone_is_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("one.key");
+        write(&Files::new(), &path, PrivateKeyUse::Store, &key(7)).unwrap();
+        assert_eq!(mode_of(&std::fs::metadata(&path).unwrap()), 0o600);
+        for (mode, is_refused) in
+            [(0o400, false), (0o640, true), (0o604, true), (0o620, true), (0o602, true)]
+        {
+            set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_exposed(&path), is_refused, "{mode:o}");
+            match read(&path, PrivateKeyUse::Store) {
+                Ok(found) => assert!(!is_refused && seed(found) == 7, "{mode:o}"),
+                Err(error) => {
+                    assert!(is_refused, "{mode:o}: {error}");
+                    assert_eq!(error.code(), ErrorCode::InvalidKey);
+                    let told = error.to_string();
+                    assert!(told.contains(&format!("{mode:04o}")) && told.contains("chmod 600"));
+                }
+            }
+        }
+    }
+
+    struct FailAt(std::sync::atomic::AtomicUsize);
+
+    impl FileFault for FailAt {
+        fn before(&self, _: FileOp, _: &Path) -> io::Result<()> {
+            let left = self.0.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            if left == 0 { Err(io::Error::other("stopped here")) } else { Ok(()) }
+        }
+
+        fn after(&self, _: FileOp, _: &Path) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_write_that_stops_anywhere_leaves_the_old_key_or_the_new_one() {
+        let mut seen = Vec::new();
+        for step in 0.. {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("one.key");
+            write(&Files::new(), &path, PrivateKeyUse::Log, &key(1)).unwrap();
+            let files = Files::with_fault(Arc::new(FailAt(step.into())));
+            let result = write(&files, &path, PrivateKeyUse::Log, &key(2));
+            seen.push(seed(read(&path, PrivateKeyUse::Log).unwrap()));
+            if result.is_ok() {
+                break;
+            }
+        }
+        assert!(seen.is_sorted() && seen.first() == Some(&1) && seen.last() == Some(&2));
+        assert!(seen.len() > 4, "{seen:?}");
+    }
+
+    #[test]
+    fn a_destroyed_key_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("one.key");
+        write(&Files::new(), &path, PrivateKeyUse::Log, &key(1)).unwrap();
+        let same_bytes = directory.path().join("link");
+        std::fs::hard_link(&path, &same_bytes).unwrap();
+        destroy(&Files::new(), &path).unwrap();
+        destroy(&Files::new(), &path).unwrap();
+        assert!(!path.exists());
+        assert!(std::fs::read(same_bytes).unwrap().iter().all(|byte| *byte == 0));
     }
 }

@@ -1,5 +1,7 @@
 //! A small deployment in a data directory: two tenants, several segments, checkpoints and anchors.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,10 +47,14 @@ impl Deployment {
         deployment
     }
 
-    /// A deployment whose data directory is a copy of another.
+    /// A deployment whose data directory is a copy of another. Its keys become private again: a
+    /// checkout does not keep that.
     pub fn of_copy(data: &Path) -> Self {
         let deployment = Self { directory: TestDirectory::new("copy") };
         copy_tree(data, &deployment.data());
+        for key in std::fs::read_dir(deployment.data().join("keys")).unwrap() {
+            std::fs::set_permissions(key.unwrap().path(), Permissions::from_mode(0o600)).unwrap();
+        }
         deployment
     }
 

@@ -132,7 +132,7 @@ impl KeyHome for FailingKeys {
         let mut left = self.saves_left.lock().unwrap();
         if *left == 0 {
             let source = std::io::Error::other("a planned fault");
-            return Err(KeyHomeError::Io { place: "keys".to_owned(), source });
+            return Err(KeyHomeError { place: "keys".to_owned(), source: source.into() });
         }
         *left -= 1;
         self.keys.save(keys)

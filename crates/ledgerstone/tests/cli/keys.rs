@@ -65,10 +65,17 @@ fn keys_that_others_may_read_are_a_problem() {
     program.run(&["init"]).ok();
     let mode = |file: &str| fs::metadata(program.data(file)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("keys"), 0o700);
-    assert_eq!((mode("keys/log.key"), mode("keys/record.key")), (0o600, 0o600));
-    let open = fs::Permissions::from_mode(0o644);
-    fs::set_permissions(program.data("keys/log.key"), open).unwrap();
-    let seen = program.run(&["doctor"]).ended(1).lines();
-    let problem = seen.iter().find(|one| one["problem"] == json!(true)).unwrap();
-    assert!(text(problem, "/remedy").contains("chmod 600"), "{problem}");
+    for file in ["keys/log.key", "keys/record.key", "keys/store.key"] {
+        assert_eq!(mode(file), 0o600, "{file}");
+        let set = |mode| fs::set_permissions(program.data(file), fs::Permissions::from_mode(mode));
+        set(0o644).unwrap();
+        let seen = program.run(&["doctor"]).ended(1).lines();
+        let problem = seen.iter().find(|one| one["problem"] == json!(true)).unwrap();
+        assert!(text(problem, "/what").contains(file), "{problem}");
+        assert!(text(problem, "/remedy").contains("chmod 600"), "{problem}");
+        let refused = program.feed(&["append"], numbered(1)).failed(2, "INVALID_KEY");
+        assert!(refused.errors().contains(file), "{refused}");
+        set(0o600).unwrap();
+    }
+    program.feed(&["append"], numbered(1)).ok();
 }

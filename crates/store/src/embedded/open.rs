@@ -66,7 +66,8 @@ impl OpenError {
             Self::Locked { .. } => ErrorCode::StoreLocked,
             Self::UnknownVersion { .. } => ErrorCode::UnsupportedFormatVersion,
             Self::Format(_) | Self::KeyMismatch => ErrorCode::StoreDamaged,
-            Self::Key(_) | Self::KeyMissing => ErrorCode::InvalidKey,
+            Self::Key(error) => error.code(),
+            Self::KeyMissing => ErrorCode::InvalidKey,
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorCode::DiskFull,
                 io::ErrorKind::ReadOnlyFilesystem => ErrorCode::ReadOnlyStorage,

@@ -1,6 +1,8 @@
 //! Data directories to damage: small segments, small logs, several ledgers, and a memory of what
 //! was acknowledged in them.
 
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -75,9 +77,12 @@ impl Place {
         Self { directory, chain: self.chain.clone(), seed: self.seed }
     }
 
-    /// The directory as it was copied at some moment, with what was acknowledged then.
+    /// The directory as it was copied at some moment, with what was acknowledged then. Its key
+    /// becomes private again, which a copy may not have kept.
     pub fn of_copy(directory: TestDirectory, chain: ChainBuilder) -> Self {
-        Self { directory, chain, seed: 7 }
+        let place = Self { directory, chain, seed: 7 };
+        drop(set_permissions(place.path("keys/store.key"), Permissions::from_mode(0o600)));
+        place
     }
 
     pub fn create(&self) -> EmbeddedStore {
@@ -149,11 +154,12 @@ impl Place {
         std::fs::read(self.path(relative)).unwrap()
     }
 
-    /// Writes a file of the directory, read-only ones included.
+    /// Writes a file of the directory, read-only ones included, for its owner alone.
     pub fn write_file(&self, relative: impl AsRef<Path>, bytes: &[u8]) {
         let path = self.path(relative);
         drop(std::fs::remove_file(&path));
-        std::fs::write(path, bytes).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        set_permissions(path, Permissions::from_mode(0o600)).unwrap();
     }
 
     /// Changes the bytes of one file.

@@ -1,9 +1,13 @@
 //! A directory of a format that this program does not know is refused, and the container named.
 
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt as _;
+
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::sha256;
 use ledgerstone_store::Check;
 use ledgerstone_store::embedded::{Mode, OpenError};
+use ledgerstone_store::key_file::KeyFileError;
 
 use crate::observed::Observed;
 use crate::place::Place;
@@ -90,9 +94,12 @@ fn only_a_writer_needs_the_store_key() {
     let place = Place::stopped("keys");
     let other = Place::new("other-keys", 8);
     drop(other.create());
-    let broken: [Option<Vec<u8>>; 3] =
-        [None, Some(b"no key".to_vec()), Some(other.read_file("keys/store.key"))];
-    for key in broken {
+    let broken: [(Option<Vec<u8>>, ErrorCode); 3] = [
+        (None, ErrorCode::InvalidKey),
+        (Some(b"no key".to_vec()), ErrorCode::InvalidKey),
+        (Some(other.read_file("keys/store.key")), ErrorCode::StoreDamaged),
+    ];
+    for (key, expected) in broken {
         match &key {
             None => std::fs::remove_file(place.path("keys/store.key")).unwrap(),
             Some(bytes) => place.write_file("keys/store.key", bytes),
@@ -100,5 +107,15 @@ fn only_a_writer_needs_the_store_key() {
         assert!(Observed::of(&place).is_clean(), "{key:?}");
         let error = place.open(Mode::Write).err().unwrap();
         assert!(error.to_string().contains("keys/store.key"), "{error}");
+        let exposed = matches!(&error, OpenError::Key(KeyFileError::Exposed { .. }));
+        assert!(!exposed && error.code() == expected, "{error}");
     }
+    drop(place);
+    let place = Place::stopped("exposed-key");
+    set_permissions(place.path("keys/store.key"), Permissions::from_mode(0o644)).unwrap();
+    assert!(Observed::of(&place).is_clean());
+    let error = place.open(Mode::Write).err().unwrap();
+    assert_eq!(error.code(), ErrorCode::InvalidKey);
+    let told = error.to_string();
+    assert!(told.contains("keys/store.key") && told.contains("chmod 600"), "{told}");
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use ledgerstone_store::embedded::{EmbeddedStore, Mode, OpenError};
-use ledgerstone_store::{Check, ContainerFinding, LedgerStore as _};
+use ledgerstone_store::embedded::{EmbeddedStore, Layout, Mode, OpenError};
+use ledgerstone_store::{Check, ContainerFinding, LedgerStore as _, key_file};
 
 use super::{Observation, Weight};
 use crate::data_dir::{damaged_file, in_directory, key_files, open_store};
@@ -120,11 +120,16 @@ fn look_at_keys(path: &Path, seen: &mut Vec<Observation>) {
             "the private keys are not here: the directory can be read and verified, not written";
         seen.push(note("keys", what));
     }
-    for file in keys.exposed() {
-        let what = format!("others than the owner may read or write {}", file.display());
+    let store_key = Layout::new(path).store_key();
+    let exposed_store_key = key_file::is_exposed(&store_key).then_some(store_key);
+    for file in keys.exposed().into_iter().chain(exposed_store_key) {
+        let what = format!(
+            "others than the owner may read or write {}; nothing can be written until they may not",
+            file.display()
+        );
         let remedy = format!(
-            "Run `chmod 600 {}`. If somebody may have read it, replace the key: `ledgerstone \
-             signing-keys rotate --use log|record --reason compromise`.",
+            "Run `chmod 600 {}`. If somebody may have read a log or record key, replace it: \
+             `ledgerstone signing-keys rotate --use log|record --reason compromise`.",
             file.display()
         );
         seen.push(problem("keys", what, remedy));
