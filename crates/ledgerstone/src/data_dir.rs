@@ -2,6 +2,8 @@
 //! with everything that opening and closing owe to the ledger.
 
 mod place;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +13,6 @@ use ledgerstone_model::ErrorCode;
 use ledgerstone_model::system::{LogName, SigningMode, TailCut};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::LedgerStore as _;
-use ledgerstone_store::embedded::files::Files;
 use ledgerstone_store::embedded::{EmbeddedStore, Mode, OpenError, OpeningReport, Options};
 
 use crate::failure::{Failure, io_code};
@@ -93,7 +94,7 @@ impl ForReading {
 /// Opens the store in a directory.
 pub fn open_store(path: &Path, mode: Mode, system: &System) -> Result<EmbeddedStore, OpenError> {
     let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
-    EmbeddedStore::open(path, mode, Options::default(), Files::new(), clock, entropy)
+    EmbeddedStore::open(path, mode, Options::default(), system.files.clone(), clock, entropy)
 }
 
 /// The failure to open a directory, with its path in the message.
@@ -152,18 +153,26 @@ pub fn write<T>(
 
 /// Makes a new data directory; one whose making was interrupted is completed.
 pub fn create(path: &Path, birth: &Birth, console: &mut Console) -> Result<(), Failure> {
-    let system = System::new();
+    create_with(&System::new(), path, birth, console)
+}
+
+fn create_with(
+    system: &System,
+    path: &Path,
+    birth: &Birth,
+    console: &mut Console,
+) -> Result<(), Failure> {
     let data = match look_at(path)? {
-        Place::Free => ForWriting::begin(path, birth, &system, console)?,
+        Place::Free => ForWriting::begin(path, birth, system, console)?,
         Place::Foreign => return Err(not_empty(path, "already holds something else")),
         Place::DataDirectory => {
-            let store = open_store(path, Mode::Write, &system);
+            let store = open_store(path, Mode::Write, system);
             let store = store.map_err(|error| in_directory(path, &error))?;
             refuse_damaged(path, store.report())?;
             if store.head(&TenantId::system())?.is_some() {
                 return Err(not_empty(path, "is a data directory already"));
             }
-            ForWriting::complete(path, Arc::new(store), birth, &system, console)?
+            ForWriting::complete(path, Arc::new(store), birth, system, console)?
         }
     };
     data.close(console)
@@ -207,18 +216,18 @@ impl ForWriting {
         Self::resume(path, store, tenants, &system, console)
     }
 
-    /// Makes a store, then keys, then the ledger in it.
+    /// Makes a store, then keys, then the ledger in it. The store begins again what an earlier process
+    /// left half made.
     fn begin(
         path: &Path,
         birth: &Birth,
         system: &System,
         console: &mut Console,
     ) -> Result<Self, Failure> {
-        place::clear(path)?;
         let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
-        let store = EmbeddedStore::create(path, Options::default(), Files::new(), clock, entropy);
+        let files = system.files.clone();
+        let store = EmbeddedStore::create(path, Options::default(), files, clock, entropy);
         let store = Arc::new(store.map_err(|error| in_directory(path, &error))?);
-        place::hide_keys(path)?;
         Self::complete(path, store, birth, system, console)
     }
 
@@ -230,7 +239,8 @@ impl ForWriting {
         system: &System,
         console: &mut Console,
     ) -> Result<Self, Failure> {
-        let keys = key_files(path);
+        place::hide_keys(path)?;
+        let keys = key_files(path, system);
         keys.create(&*system.entropy).map_err(ledgerstone_ledger::LedgerError::from)?;
         let mut settings = Settings::new(birth.log_name.clone());
         settings.signing = birth.signing;
@@ -255,7 +265,7 @@ impl ForWriting {
         let mut settings = Settings::new(history.genesis().log_name().clone());
         settings.signing = history.signing();
         settings.tenant_creation = tenants;
-        let keys = Arc::new(key_files(path));
+        let keys = Arc::new(key_files(path, system));
         let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
         let ledger = Ledger::open(store.clone(), keys, settings, clock, entropy)?;
         let data = Self { store, ledger, projection };
@@ -309,8 +319,9 @@ fn refuse_damaged(path: &Path, report: &OpeningReport) -> Result<(), Failure> {
 }
 
 /// The keys of the ledger in a directory.
-pub fn key_files(path: &Path) -> KeyFiles {
-    KeyFiles::in_directory(ledgerstone_store::embedded::Layout::new(path).keys())
+pub fn key_files(path: &Path, system: &System) -> KeyFiles {
+    let keys = ledgerstone_store::embedded::Layout::new(path).keys();
+    KeyFiles::through(system.files.clone(), keys)
 }
 
 /// Where a path leads, for messages.

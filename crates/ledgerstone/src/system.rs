@@ -1,21 +1,23 @@
-//! The machine's clock and randomness: the one place where they are read.
+//! The machine's clock, randomness and file layer: the one place where they are chosen.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ledgerstone_model::{Clock, Entropy};
 use ledgerstone_proof::IngestedAt;
+use ledgerstone_store::embedded::files::Files;
 
 /// What only the machine can give.
 #[derive(Clone)]
 pub struct System {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    pub files: Files,
 }
 
 impl System {
     pub fn new() -> Self {
-        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy), files: Files::new() }
     }
 }
 

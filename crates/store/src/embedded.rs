@@ -42,6 +42,7 @@ mod take_over;
 #[cfg(feature = "conformance")]
 pub mod testing;
 mod tree;
+mod unfinished;
 mod verify;
 mod write;
 mod writer_lock;
@@ -56,6 +57,7 @@ pub use open::{Mode, OpenError, OpeningReport, TornTail};
 pub use shared::Options;
 pub use sizes::SealedSizes;
 pub use store::EmbeddedStore;
+pub use unfinished::may_begin;
 
 /// Identity of a store: 128 random bits, drawn when it is created.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -138,14 +138,21 @@ const fn is_wide(mode: u32) -> bool {
     mode & 0o077 != 0
 }
 
+/// Whether a text is that of a key file for a use.
+pub(crate) fn is_text_of(text: &[u8], usage: PrivateKeyUse) -> bool {
+    decode(text, usage).is_ok()
+}
+
+/// What the text of every key file for a use begins with.
+pub(crate) fn beginning(usage: PrivateKeyUse) -> String {
+    format!("{FORMAT} {} ed25519 ", usage.as_str())
+}
+
 /// `ledgerstone-key-v1 <use> ed25519 <seed in base64>` and a newline.
 fn encode(usage: PrivateKeyUse, key: &SigningKey) -> Zeroizing<String> {
     // Room for all of it, so that no copy of the key stays behind when it grows.
     let mut line = Zeroizing::new(String::with_capacity(LONGEST_BYTES));
-    for word in [FORMAT, usage.as_str(), "ed25519"] {
-        line.push_str(word);
-        line.push(' ');
-    }
+    line.push_str(&beginning(usage));
     STANDARD.encode_string(key.seed(), &mut line);
     line.push('\n');
     line

@@ -202,7 +202,7 @@ impl<'a> Sender<'a> {
             .tenants
             .get((i % self.bench.tenants) as usize)
             .context("the workload names a tenant that was not created")?;
-        let System { clock, entropy } = &self.system;
+        let System { clock, entropy, .. } = &self.system;
         let mut random = [0; 16 + SALT_BYTES];
         entropy.fill(&mut random);
         let (id, salt) = random.split_at(16);

@@ -23,7 +23,7 @@ impl Scratch {
     pub fn new(parent: &Path, signing: SigningMode) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("ledgerstone-bench").tempdir_in(parent)?;
         let path = directory.path().join("data");
-        let System { clock, entropy } = System::new();
+        let System { clock, entropy, .. } = System::new();
         let files = Files::new();
         let store = EmbeddedStore::create(
             &path,
@@ -49,7 +49,7 @@ impl Scratch {
         drop(Arc::into_inner(store).context("the store is still in use")?);
         let path = directory.path().join("data");
         let begun = std::time::Instant::now();
-        let System { clock, entropy } = System::new();
+        let System { clock, entropy, .. } = System::new();
         let options = Options::default();
         let opened =
             EmbeddedStore::open(&path, Mode::Write, options, Files::new(), clock, entropy)?;

@@ -15,8 +15,8 @@ use ledgerstone_model::ErrorCode;
 pub const COMMAND: Command = Command {
     name: "init",
     about: "Make a data directory: its keys, its own ledger and the tenant `default`",
-    details: "The directory must not exist or be empty. Keep a copy of the printed keys somewhere \
-              else: they are what a verifier needs, and a key from the directory itself says little \
+    details: "The directory must not exist, or be empty, or hold what an `init` left that was \
+              stopped half-way. Keep a copy of the printed keys somewhere else: they are what a verifier needs, and a key from the directory itself says little \
               about the directory.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),

@@ -2,15 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ledgerstone_model::ErrorCode;
-use ledgerstone_store::embedded::Layout;
+use ledgerstone_store::embedded::{Layout, may_begin};
 
 use crate::failure::Failure;
-
-/// The first bytes of a log file that hold its own header and no record.
-const LOG_HEADER_BYTES: usize = 512;
 
 /// What stands at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,90 +22,42 @@ pub enum Place {
 
 /// Looks at what stands at a path.
 pub fn look_at(path: &Path) -> Result<Place, Failure> {
-    let failed = |error: io::Error| Failure::file("opening", path, &error);
-    let entries = match fs::read_dir(path) {
-        Ok(entries) => entries.collect::<io::Result<Vec<_>>>().map_err(failed)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Place::Free),
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            let message = format!("{} is not a directory", path.display());
-            return Err(Failure::new(ErrorCode::NotADataDirectory, message));
-        }
-        Err(error) => return Err(failed(error)),
-    };
     let layout = Layout::new(path);
     if layout.format().exists() {
         return Ok(Place::DataDirectory);
     }
-    let is_projection = |path: &Path| {
-        let (name, admin) = (path.as_os_str(), layout.admin());
-        name.as_encoded_bytes().starts_with(admin.as_os_str().as_encoded_bytes())
+    match may_begin(path) {
+        Ok(true) => Ok(Place::Free),
+        Ok(false) if lost_its_format(&layout) => Ok(Place::DataDirectory),
+        Ok(false) => Ok(Place::Foreign),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            let message = format!("{} is not a directory", path.display());
+            Err(Failure::new(ErrorCode::NotADataDirectory, message))
+        }
+        Err(error) => Err(Failure::file("opening", path, &error)),
+    }
+}
+
+/// Whether a directory without `FORMAT` was more than begun: files stand in it that no other
+/// program writes there.
+fn lost_its_format(layout: &Layout) -> bool {
+    layout.store_key().exists()
+        || layout.admin().exists()
+        || holds(&layout.logs(), "log")
+        || holds(&layout.segments(), "seg")
+}
+
+/// Whether a directory holds a file that is named by a number, as logs and segments are.
+fn holds(directory: &Path, extension: &str) -> bool {
+    let is_numbered = |name: &str| {
+        let stem = name.strip_suffix(extension).and_then(|name| name.strip_suffix('.'));
+        let number = stem.and_then(|stem| stem.split('.').next());
+        number.is_some_and(|number| {
+            number.len() >= 12 && number.bytes().all(|byte| byte.is_ascii_digit())
+        })
     };
-    let ours = own_names(&layout);
-    if !entries.iter().all(|entry| ours.contains(&entry.path()) || is_projection(&entry.path())) {
-        return Ok(Place::Foreign);
-    }
-    if layout.admin().exists() {
-        return Ok(Place::DataDirectory);
-    }
-    Ok(if holds_records(&layout).map_err(failed)? { Place::DataDirectory } else { Place::Free })
-}
-
-/// Everything that stands in a data directory before `FORMAT`, which comes last.
-fn own_names(layout: &Layout) -> Vec<PathBuf> {
-    let mut names = layout.directories().to_vec();
-    names.extend([layout.head(), layout.lock()]);
-    // `FORMAT` is written beside its place and renamed.
-    names.push(layout.format().with_extension("tmp"));
-    names
-}
-
-/// Whether a directory without `FORMAT` was more than begun: then it lost `FORMAT`.
-fn holds_records(layout: &Layout) -> io::Result<bool> {
-    let [logs, keys] = [layout.logs(), layout.keys()];
-    for directory in layout.directories() {
-        for file in files_in(&directory)? {
-            let harmless = match &directory {
-                keys_directory if *keys_directory == keys => file.starts_with(layout.store_key()),
-                log_directory if *log_directory == logs => is_empty_log(&file)?,
-                _ => false,
-            };
-            let half_written = file.extension().is_some_and(|ending| ending == "tmp");
-            if !harmless && !half_written {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
-}
-
-fn files_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    match fs::read_dir(directory) {
-        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
-}
-
-fn is_empty_log(path: &Path) -> io::Result<bool> {
-    Ok(fs::read(path)?.iter().skip(LOG_HEADER_BYTES).all(|byte| *byte == 0))
-}
-
-/// Removes what an interrupted making left at a free place.
-pub fn clear(path: &Path) -> Result<(), Failure> {
-    for leftover in own_names(&Layout::new(path)) {
-        let removed = if leftover.is_dir() {
-            fs::remove_dir_all(&leftover)
-        } else {
-            fs::remove_file(&leftover)
-        };
-        match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Failure::file("removing", &leftover, &error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).any(|name| name.to_str().is_some_and(is_numbered))
 }
 
 /// Leaves the directory of the keys to its owner.
@@ -123,35 +72,23 @@ pub fn hide_keys(path: &Path) -> Result<(), Failure> {
 mod tests {
     use ledgerstone_testkit::TestDirectory;
 
-    use super::{Place, clear, look_at};
+    use super::{Place, look_at};
 
     #[test]
     fn what_stands_there_is_told_apart() {
         let directory = TestDirectory::new("place");
         assert_eq!(look_at(&directory.join("none")).unwrap(), Place::Free);
         assert_eq!(look_at(directory.path()).unwrap(), Place::Free);
-        let file = directory.write("file", "x");
-        assert!(look_at(&file).is_err());
-        assert_eq!(look_at(directory.path()).unwrap(), Place::Foreign);
-    }
-
-    #[test]
-    fn an_interrupted_making_is_cleared_and_records_never_are() {
-        let directory = TestDirectory::new("place");
-        directory.write("keys/store.key", "x");
-        directory.write("HEAD", vec![0; 8192]);
         directory.write("LOCK", "");
-        let log = directory.write("log/000000000001.log", vec![0; 4096]);
+        directory.write("HEAD", vec![0; 8192]);
         assert_eq!(look_at(directory.path()).unwrap(), Place::Free);
-        let mut bytes = vec![0; 4096];
-        bytes[600] = 1;
-        std::fs::write(&log, bytes).unwrap();
-        assert_eq!(look_at(directory.path()).unwrap(), Place::DataDirectory);
-        std::fs::write(&log, vec![0; 4096]).unwrap();
-        directory.write("keys/log.key", "x");
-        assert_eq!(look_at(directory.path()).unwrap(), Place::DataDirectory);
-        std::fs::remove_file(directory.join("keys/log.key")).unwrap();
-        clear(directory.path()).unwrap();
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+        let foreign = directory.write("log/server.log", "mine");
+        assert_eq!(look_at(directory.path()).unwrap(), Place::Foreign);
+        assert!(look_at(&foreign).is_err(), "a file is no directory");
+        for ours in ["log/000000000007.log", "segments/0000000000000007.1.seg", "keys/store.key"] {
+            let file = directory.write(ours, "x");
+            assert_eq!(look_at(directory.path()).unwrap(), Place::DataDirectory, "{ours}");
+            std::fs::remove_file(file).unwrap();
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ledgerstone_store::embedded::files::Files;
 use ledgerstone_store::embedded::{EmbeddedStore, Options};
@@ -29,14 +30,41 @@ fn what_is_no_data_directory_stays_as_it_is() {
     assert!(!program.place().join("none").exists());
 }
 
+/// Kills `init` a little later each time, from its start to beyond its end.
 #[test]
-fn a_half_made_directory_is_completed() {
-    let program = Program::new("half");
-    for leftover in ["keys/store.key", "HEAD", "LOCK", "log/000000000001.log", "FORMAT.tmp"] {
-        program.place().write(&format!("ledgerstone-data/{leftover}"), vec![0; 600]);
+fn an_init_killed_at_any_moment_is_completed() {
+    const KILLS: u32 = 24;
+    let whole = Program::new("whole-init");
+    let begun = Instant::now();
+    whole.run(&["init"]).ok();
+    let lasts = begun.elapsed();
+    let mut half_made = 0;
+    for kill in 0..KILLS {
+        let program = Program::new("killed-init");
+        let mut child = program.start(&["init"]);
+        std::thread::sleep(lasts * kill / KILLS);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let is_begun = program.data("LOCK").exists();
+        half_made += u32::from(is_begun && !program.data("FORMAT").exists());
+        program.append_numbered(0, 2);
+        program.run(&["verify"]).ok();
+        program.run(&["init"]).failed(2, "DATA_DIRECTORY_NOT_EMPTY");
     }
+    eprintln!("{half_made} of {KILLS} kills left a directory without FORMAT");
+}
+
+#[test]
+fn a_half_made_directory_with_a_foreign_file_is_left_alone() {
+    let program = Program::new("half-foreign");
+    program.place().write("ledgerstone-data/LOCK", "");
+    program.place().write("ledgerstone-data/HEAD", vec![0; 8192]);
+    program.place().write("ledgerstone-data/log/notes.txt", "mine");
+    program.run(&["init"]).failed(2, "DATA_DIRECTORY_NOT_EMPTY");
+    program.feed(&["append"], numbered(1)).failed(2, "NOT_A_DATA_DIRECTORY");
+    assert_eq!(fs::read(program.data("log/notes.txt")).unwrap(), b"mine");
+    fs::remove_file(program.data("log/notes.txt")).unwrap();
     program.append_numbered(0, 2);
-    program.run(&["verify"]).ok();
 }
 
 #[test]

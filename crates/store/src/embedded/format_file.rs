@@ -13,7 +13,8 @@ pub const VERSIONS: &[(&str, u32)] = &[
     ("ids", ids::VERSION),
 ];
 
-const TITLE: &str = "ledgerstone data directory";
+/// The first line.
+pub const TITLE: &str = "ledgerstone data directory";
 
 /// What `FORMAT` says.
 #[derive(Clone, Debug, PartialEq)]

@@ -115,6 +115,21 @@ impl HeadState {
     }
 }
 
+/// Whether these bytes are what a store writes to `HEAD` before it has any record: zeros, perhaps
+/// cut short, or blocks that speak of none. No signature is checked.
+pub fn is_of_new_store(bytes: &[u8]) -> bool {
+    let speaks_of_none = |block: &[u8]| {
+        let mut reader = Reader::new(block);
+        let is_head = reader.array::<8>().is_ok_and(|magic| magic == *MAGIC)
+            && reader.u32().is_ok_and(|version| version == VERSION)
+            && reader.array::<16>().is_ok();
+        let state = HeadState::decode_fields(&mut reader);
+        is_head && state.is_ok_and(|state| state.records == 0 && state.last_frame.frame == 0)
+    };
+    let is_new = |block: &[u8]| block.iter().all(|byte| *byte == 0) || speaks_of_none(block);
+    bytes.len() <= 2 * BLOCK_BYTES && bytes.chunks(BLOCK_BYTES).all(is_new)
+}
+
 /// Both blocks as read.
 #[derive(Debug)]
 pub struct HeadFile {

@@ -7,7 +7,8 @@ use super::codec::{Malformed, Reader, put_u32, put_u64};
 use super::files::{DataFile, Files};
 use super::frame::{self, BadFrame, Found, Frame, Nonce, SECTOR};
 
-const MAGIC: &[u8; 8] = b"LSLOG\r\n\0";
+/// The first bytes of a log file.
+pub const MAGIC: &[u8; 8] = b"LSLOG\r\n\0";
 /// Version of the container.
 pub const VERSION: u32 = 1;
 

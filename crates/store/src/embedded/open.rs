@@ -1,5 +1,6 @@
 //! Opening a data directory: for what, why it may be refused, and what is told of it.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use super::files::Files;
 use super::format_file::{FormatFault, FormatFile};
 use super::layout::Layout;
 use super::shared::Shared;
+use super::{unfinished, writer_lock};
 use crate::key_file::KeyFileError;
 use crate::record::ContainerFinding;
 
@@ -143,15 +145,21 @@ pub fn sync_parent(files: &Files, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Checks that a directory may be made into a data directory: it does not exist or is empty.
-pub fn must_be_empty(files: &Files, path: &Path) -> Result<(), OpenError> {
-    let _ = files;
-    match std::fs::read_dir(path) {
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(OpenError::NotEmpty { path: path.to_owned() }),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(OpenError::io(format!("opening {} failed", path.display()), error)),
+/// Makes a place ready for a new data directory, and takes the writer's lock there: nothing may stand
+/// there but what a creation left that was stopped before its end, and that is removed.
+pub fn prepare_place(files: &Files, layout: &Layout) -> Result<File, OpenError> {
+    let path = layout.root();
+    let failed = |error| OpenError::io(format!("opening {} failed", path.display()), error);
+    let not_empty = || OpenError::NotEmpty { path: path.to_owned() };
+    if !unfinished::may_begin(path).map_err(failed)? {
+        return Err(not_empty());
     }
+    let made = |error| OpenError::io(format!("making {} failed", path.display()), error);
+    std::fs::create_dir_all(path).map_err(made)?;
+    let lock = writer_lock::take_lock(layout)?;
+    // Looked at again under the lock: another process may have been making it.
+    let cleared = unfinished::clear(files, layout).map_err(|error| {
+        OpenError::io(format!("removing what is half made in {} failed", path.display()), error)
+    })?;
+    if cleared { Ok(lock) } else { Err(not_empty()) }
 }

@@ -39,7 +39,8 @@ pub struct EmbeddedStore {
 }
 
 impl EmbeddedStore {
-    /// Makes a new data directory: format, store key, first log file, `HEAD`.
+    /// Makes a new data directory: format, store key, first log file, `HEAD`. Where a creation was
+    /// stopped before its end, it begins again.
     pub fn create(
         path: &Path,
         options: Options,
@@ -47,8 +48,8 @@ impl EmbeddedStore {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
-        open::must_be_empty(&files, path)?;
         let layout = Layout::new(path);
+        let lock_file = open::prepare_place(&files, &layout)?;
         let made = |what: &str| {
             let what = format!("{what} in {} failed", path.display());
             move |error| OpenError::io(what, error)
@@ -64,7 +65,6 @@ impl EmbeddedStore {
         head.fill_with_zeros(0, 2 * BLOCK_BYTES as u64).map_err(made("making HEAD"))?;
         let shared = shared(layout, store, Some(key.clone()), options, files, clock, entropy);
         lock(&shared.head).file = Some(head);
-        let lock_file = writer_lock::take_lock(&shared.layout)?;
         let first = prepare::prepare(&shared, 1, 0).map_err(made("making the first log"))?;
         let nothing = Loaded {
             report: OpeningReport::default(),

@@ -114,7 +114,7 @@ fn damage(finding: &ContainerFinding) -> Observation {
 }
 
 fn look_at_keys(path: &Path, seen: &mut Vec<Observation>) {
-    let keys = key_files(path);
+    let keys = key_files(path, &System::new());
     if !keys.exists() {
         let what =
             "the private keys are not here: the directory can be read and verified, not written";
