@@ -60,7 +60,8 @@ const ABOUT: &str =
     "An audit log whose records anybody can verify, and nobody can change unnoticed";
 
 const EXIT_STATUS: &str = "Exit status: 0 done, or holds; 1 something was found or refused, and has been named; \
-                           2 could not; 70 the disk failed while writing, and what is on it is not known.";
+                           2 could not; 70 the disk failed while writing, and what is on it is not known; \
+                           130 or 143 ended in order by SIGINT or SIGTERM.";
 
 /// The whole command line.
 pub fn command_line() -> clap::Command {

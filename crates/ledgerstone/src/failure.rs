@@ -9,6 +9,8 @@ use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::{ErrorCode, Fault, Rejection};
 use ledgerstone_store::ReadError;
 
+use crate::interruption::Interruption;
+
 /// A command that came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -16,6 +18,8 @@ pub enum Ending {
     Done,
     /// Something was found, or some items were refused; it has been named.
     Findings,
+    /// A signal asked for the end, and what was under way was finished.
+    Interrupted(Interruption),
 }
 
 impl Ending {
@@ -28,6 +32,7 @@ impl Ending {
         match self {
             Self::Done => ExitCode::SUCCESS,
             Self::Findings => ExitCode::from(1),
+            Self::Interrupted(signal) => ExitCode::from(signal.exit_status()),
         }
     }
 }

@@ -19,7 +19,9 @@ use ledgerstone_ledger::{Ledger, Outcome, Receipt, Ticket};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{Canonicalizer, TenantId};
 
-use crate::failure::{Failure, InputPlace};
+use crate::failure::{Ending, Failure, InputPlace};
+use crate::interruption;
+use crate::output::Console;
 use crate::system::System;
 
 pub use prepare::TenantChoice;
@@ -54,6 +56,26 @@ pub trait Sink {
 struct Submitted {
     entries: Vec<Prepared>,
     ticket: Result<Ticket, Failure>,
+}
+
+/// A queue that takes nothing more once a signal has asked for the end. Until the process ends, a
+/// second signal kills it.
+pub fn interruptible_queue() -> Result<Arc<Queue>, Failure> {
+    let queue = Arc::new(Queue::default());
+    let stopped = Arc::clone(&queue);
+    interruption::watch(move |signal| stopped.interrupt(signal))?;
+    Ok(queue)
+}
+
+/// How a command ends that moved everything it was given, or was asked to end before.
+pub fn ending(queue: &Queue, any_refused: bool, console: &mut Console) -> Ending {
+    let Some(signal) = queue.interruption() else { return Ending::findings_if(any_refused) };
+    console.note(format!(
+        "stopped by {}: what was acknowledged is recorded, and nothing else was taken; sending all \
+         of it again adds only what is missing",
+        signal.name()
+    ));
+    Ending::Interrupted(signal)
 }
 
 /// Moves everything from the queue into the ledger, and signs a checkpoint of every ledger that

@@ -9,6 +9,7 @@ mod data_dir;
 mod failure;
 mod indent;
 mod ingest;
+mod interruption;
 mod output;
 mod projection;
 mod record_line;

@@ -12,7 +12,7 @@ use super::{Command, parsed};
 use crate::arguments::{DataOption, IntoOption, JsonOption};
 use crate::data_dir::{self, IfMissing};
 use crate::failure::{Ending, Failure, InputPlace};
-use crate::ingest::{Item, Queue, Sink, ingest};
+use crate::ingest::{Item, Queue, Sink, ending, ingest, interruptible_queue};
 use crate::output::Console;
 
 pub const COMMAND: Command = Command {
@@ -22,7 +22,8 @@ pub const COMMAND: Command = Command {
               soon as the event is durable. Receipts come in the order of the events. An event that \
               is refused is named on standard error with everything that is wrong with it, and the \
               others go on. Sending an event again under the same id adds nothing and gives the \
-              first receipt again, with status `duplicate`.",
+              first receipt again, with status `duplicate`. SIGINT and SIGTERM end it in order: what \
+              is being written is finished and its receipts are printed; a second one kills.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
     is_hidden: false,
@@ -42,13 +43,14 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     let tenants = arguments.into.choice()?;
     let path = &arguments.data.path;
     let creation = arguments.into.creation();
+    let queue = interruptible_queue()?;
     data_dir::write(path, IfMissing::Create, creation, console, |ledger, console| {
         arguments.into.refuse_unknown(&tenants, ledger)?;
-        let queue = Arc::new(Queue::default());
         read_standard_input(Arc::clone(&queue));
         let mut receipts = Receipts { console, refused: 0, line: Vec::new() };
         ingest(ledger, &tenants, &queue, &mut receipts)?;
-        Ok(Ending::findings_if(receipts.refused > 0))
+        let any_refused = receipts.refused > 0;
+        Ok(ending(&queue, any_refused, console))
     })
 }
 

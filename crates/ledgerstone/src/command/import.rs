@@ -14,7 +14,7 @@ use super::{Command, parsed};
 use crate::arguments::{DataOption, IntoOption, JsonOption};
 use crate::data_dir::{self, IfMissing};
 use crate::failure::{Ending, Failure};
-use crate::ingest::{Queue, ingest};
+use crate::ingest::{Queue, ending, ingest, interruptible_queue};
 use crate::output::Console;
 use inputs::Inputs;
 use summary::Summary;
@@ -25,7 +25,8 @@ pub const COMMAND: Command = Command {
     details: "A directory is searched with everything below it for files of the format. Importing \
               the same files again adds nothing. What cannot be taken is named on standard error \
               with file, place and everything that is wrong with it; all else is imported. A file \
-              that was cut short is taken up to there.",
+              that was cut short is taken up to there. SIGINT and SIGTERM end it in order: what is \
+              being written is finished and counted; a second one kills.",
     arguments: |command| format_names(Arguments::augment_args(command)),
     run: |matches, console| run(&parsed(matches)?, console),
     is_hidden: false,
@@ -63,14 +64,15 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     let path = &arguments.data.path;
     let creation = arguments.into.creation();
     let as_json = arguments.output.json || !console.is_terminal();
+    let queue = interruptible_queue()?;
     data_dir::write(path, IfMissing::Create, creation, console, |ledger, console| {
         arguments.into.refuse_unknown(&tenants, ledger)?;
         let mut summary = Summary::begin(console, inputs.len());
-        let queue = Arc::new(Queue::default());
         read(inputs, importer, Arc::clone(&queue));
         let outcome = ingest(ledger, &tenants, &queue, &mut summary);
         summary.finish(as_json)?;
-        outcome.map(|()| Ending::findings_if(summary.has_refusals()))
+        let any_refused = summary.has_refusals();
+        outcome.map(|()| ending(&queue, any_refused, console))
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Item;
+use crate::interruption::Interruption;
 
 /// Items that may wait.
 const ITEMS_MAX: usize = 8_192;
@@ -40,6 +41,8 @@ struct State {
     is_closed: bool,
     /// Nothing more is wanted.
     is_stopped: bool,
+    /// The signal that asked for the end.
+    interruption: Option<Interruption>,
 }
 
 impl Queue {
@@ -73,6 +76,17 @@ impl Queue {
         self.lock().is_stopped = true;
         self.changed.notify_all();
         self.has_room.notify_all();
+    }
+
+    /// Somebody asked for the end: what is taken is finished, and nothing more is taken.
+    pub fn interrupt(&self, interruption: Interruption) {
+        self.lock().interruption.get_or_insert(interruption);
+        self.stop();
+    }
+
+    /// What asked for the end, where something did.
+    pub fn interruption(&self) -> Option<Interruption> {
+        self.lock().interruption
     }
 
     /// The next batch and its number, counted from 0; none at the end.
@@ -135,6 +149,7 @@ mod tests {
 
     use super::{BATCH_ITEMS, ENOUGH_ITEMS, Item, Queue};
     use crate::failure::{Failure, InputPlace};
+    use crate::interruption::Interruption;
 
     fn item(name: usize) -> Item {
         let place = InputPlace { input: name.to_string(), position: None };
@@ -176,5 +191,17 @@ mod tests {
         assert!(queue.take().is_some() && queue.take().is_none());
         queue.stop();
         assert!(!queue.push(item(1)));
+        assert_eq!(queue.interruption(), None);
+    }
+
+    #[test]
+    fn an_interruption_ends_the_taking_and_is_remembered() {
+        let queue = Queue::default();
+        assert!(queue.push(item(0)) && queue.push(item(1)));
+        let [first, second] = [Interruption::Interrupt, Interruption::Terminate];
+        queue.interrupt(first);
+        queue.interrupt(second);
+        assert!(queue.take().is_none() && !queue.push(item(2)));
+        assert_eq!(queue.interruption(), Some(first));
     }
 }

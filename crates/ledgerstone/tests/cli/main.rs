@@ -11,4 +11,5 @@ mod keys;
 mod neighbours;
 mod program;
 mod proofs;
+mod signals;
 mod tour;
