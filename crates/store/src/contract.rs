@@ -148,6 +148,11 @@ pub struct PartContents {
 pub trait Inspector {
     /// Whether runs of this ledger are wanted; lets a store skip the reading of others.
     fn wants(&self, tenant: &TenantId) -> bool;
+    /// Whether contents and signatures are wanted; a store may leave them out where they are not, and
+    /// leave unread what holds them.
+    fn wants_contents(&self) -> bool {
+        true
+    }
     /// A container that is not what was written.
     fn finding(&mut self, finding: ContainerFinding);
     fn begin_run(&mut self, claims: &RunClaims<'_>);

@@ -21,6 +21,7 @@ pub mod counted_fault;
 pub mod fault_table;
 pub mod faulty_store;
 pub mod following;
+pub mod gate;
 pub mod inspecting;
 pub mod memory_harness;
 pub mod oracle;
