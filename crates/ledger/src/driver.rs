@@ -139,7 +139,7 @@ pub fn catch_up(
     };
     let saved = at.clone();
     for round in 1_usize.. {
-        let changes = store.changes(&at, RECORDS_PER_ROUND)?;
+        let changes = store.changes(&at, RECORDS_PER_ROUND, follower.wants())?;
         if changes.next == at {
             break;
         }

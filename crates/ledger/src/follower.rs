@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledgerstone_model::ErrorCode;
-use ledgerstone_store::{Changes, Cursor, LedgerStore, ReadError};
+use ledgerstone_store::{Changes, Cursor, LedgerStore, ReadError, Wanted};
 use thiserror::Error;
 
 /// How many of a follower run.
@@ -51,6 +51,9 @@ pub trait Follower: Send {
 
     /// How long it rests once it has caught up.
     fn pause(&self) -> Duration;
+
+    /// What it wants of the records.
+    fn wants(&self) -> Wanted;
 
     /// Where it stands: the empty cursor if it has nothing yet, or if what it has is damaged.
     fn load(&mut self) -> Result<Cursor, FollowerError>;

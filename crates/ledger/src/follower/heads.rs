@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledgerstone_proof::{CompactRange, Hash, IngestedAt, TenantId};
-use ledgerstone_store::{Changes, Cursor, Head, LedgerStore};
+use ledgerstone_store::{Changes, Cursor, Head, LedgerStore, Wanted};
 
 use super::snapshot;
 use super::{Follower, FollowerContext, FollowerError};
@@ -147,6 +147,10 @@ impl Follower for HeadsWriter {
 
     fn pause(&self) -> Duration {
         PAUSE
+    }
+
+    fn wants(&self) -> Wanted {
+        Wanted::Headers
     }
 
     fn load(&mut self) -> Result<Cursor, FollowerError> {

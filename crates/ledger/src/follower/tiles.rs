@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ledgerstone_proof::tiles::{TILE_HEIGHT, TILE_WIDTH, encode_hash_tile};
 use ledgerstone_proof::{Hash, NodeAddress, TenantId, TileKind, TilePath};
-use ledgerstone_store::{Changes, Cursor, LedgerStore, ReadError};
+use ledgerstone_store::{Changes, Cursor, LedgerStore, ReadError, Wanted};
 
 use super::snapshot;
 use super::{Follower, FollowerContext, FollowerError};
@@ -103,6 +103,10 @@ impl Follower for TilesWriter {
 
     fn pause(&self) -> Duration {
         PAUSE
+    }
+
+    fn wants(&self) -> Wanted {
+        Wanted::Headers
     }
 
     /// Looks at every tile there should be: there are few, and this is how damage is noticed.

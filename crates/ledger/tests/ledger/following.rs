@@ -9,7 +9,7 @@ use ledgerstone_ledger::follower::heads::{HeadsSnapshot, HeadsWriter};
 use ledgerstone_ledger::follower::tiles::{TilesWriter, stored_tile, tile_file};
 use ledgerstone_ledger::{Driver, FOLLOWERS, Follower, FollowerContext, Ledger};
 use ledgerstone_proof::{TenantId, TilePath, TreeSize};
-use ledgerstone_store::LedgerStore;
+use ledgerstone_store::{LedgerStore, Wanted};
 use ledgerstone_testkit::TestDirectory;
 
 use crate::rig::{Rig, tenant};
@@ -29,7 +29,7 @@ fn assert_heads(rig: &Rig, directory: &TestDirectory) {
     for (tenant, head) in &snapshot.heads {
         assert_eq!(Some(head), rig.store.head(tenant).unwrap().as_ref(), "{tenant}");
     }
-    let rest = rig.store.changes(&snapshot.cursor, 10).unwrap();
+    let rest = rig.store.changes(&snapshot.cursor, 10, Wanted::Headers).unwrap();
     assert!(rest.records.is_empty(), "the cursor is at the end");
 }
 

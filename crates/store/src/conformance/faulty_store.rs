@@ -8,7 +8,7 @@ use ledgerstone_proof::{EventId, Hash, NodeAddress, SequenceNumber, TenantId};
 
 use super::gate::Gate;
 use crate::batch::{Batch, SourceName, SourcePosition};
-use crate::contract::{Changes, Cursor, Inspector, LedgerStore, Part, StoreStatus};
+use crate::contract::{Changes, Cursor, Inspector, LedgerStore, Part, StoreStatus, Wanted};
 use crate::error::{AppendError, Moved, ReadError};
 use crate::record::{ContainerFinding, Head, StoredCheckpoint, StoredRecord};
 
@@ -175,8 +175,8 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
         self.inner.node(tenant, node)
     }
 
-    fn changes(&self, cursor: &Cursor, limit: usize) -> Result<Changes, ReadError> {
-        self.inner.changes(cursor, limit)
+    fn changes(&self, cursor: &Cursor, limit: usize, wanted: Wanted) -> Result<Changes, ReadError> {
+        self.inner.changes(cursor, limit, wanted)
     }
 
     fn checkpoints(&self, tenant: &TenantId) -> Result<Vec<StoredCheckpoint>, ReadError> {

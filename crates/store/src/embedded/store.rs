@@ -27,7 +27,7 @@ use super::{
     write, writer_lock,
 };
 use crate::batch::{Batch, SourceName, SourcePosition};
-use crate::contract::{Changes, Cursor, Inspector, LedgerStore, Part, StoreStatus};
+use crate::contract::{Changes, Cursor, Inspector, LedgerStore, Part, StoreStatus, Wanted};
 use crate::error::{AppendError, ReadError};
 use crate::record::{Head, StoredCheckpoint, StoredRecord};
 
@@ -358,8 +358,8 @@ impl LedgerStore for EmbeddedStore {
         tree::node(&self.shared, tenant, node)
     }
 
-    fn changes(&self, cursor: &Cursor, limit: usize) -> Result<Changes, ReadError> {
-        read::changes(&self.shared, cursor, limit)
+    fn changes(&self, cursor: &Cursor, limit: usize, wanted: Wanted) -> Result<Changes, ReadError> {
+        read::changes(&self.shared, cursor, limit, wanted)
     }
 
     fn checkpoints(&self, tenant: &TenantId) -> Result<Vec<StoredCheckpoint>, ReadError> {

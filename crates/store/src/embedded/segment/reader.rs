@@ -12,6 +12,7 @@ use super::block::{self, Columns, RAW_MAX};
 use super::directory::{BlockEntry, DirectoryEntry, Span};
 use super::header::{Section, SectionKind, SegmentHeader};
 use crate::batch::{AnchoredRound, SourceName, SourcePosition};
+use crate::contract::Wanted;
 use crate::embedded::StoreId;
 use crate::embedded::codec::{Malformed, Reader};
 use crate::embedded::files::{DataFile, Files};
@@ -167,16 +168,31 @@ impl Segment {
         entry: &DirectoryEntry,
         block: usize,
     ) -> Result<Vec<StoredRecord>, SegmentFault> {
+        self.block_as(entry, block, Wanted::Everything)
+    }
+
+    /// What is wanted of the records of one block, each checked against its hashes. Contents that are
+    /// not wanted stay unread.
+    pub fn block_as(
+        &self,
+        entry: &DirectoryEntry,
+        block: usize,
+        wanted: Wanted,
+    ) -> Result<Vec<StoredRecord>, SegmentFault> {
         let before: u64 = entry.blocks.iter().take(block).map(|block| block.records).sum();
         let Some(place) = entry.blocks.get(block) else {
             return Ok(Vec::new());
         };
         let columns = self.columns(place)?;
-        let contents = self.contents(place, &columns)?;
+        if !columns.iter().any(|columns| wanted.has(columns.kind)) {
+            return Ok(Vec::new());
+        }
+        let is_whole = wanted != Wanted::Headers;
+        let contents = if is_whole { self.contents(place, &columns)? } else { Vec::new() };
         let local = entry.first_local + before;
         let content_hashes = self.hashes(SectionKind::ContentHashes, local, place.records)?;
         let leaf_hashes = self.leaf_hashes(local, place.records)?;
-        let signature_bytes = self.signature_bytes(place)?;
+        let signature_bytes = if is_whole { self.signature_bytes(place)? } else { Vec::new() };
         let keys = &self.signing_keys()?.0;
         let signatures = block::decode_signatures(&signature_bytes, columns.len(), keys)?;
         let mut chain = BlockChain {
@@ -189,7 +205,7 @@ impl Segment {
         let mut records = Vec::with_capacity(columns.len());
         for (index, columns) in columns.into_iter().enumerate() {
             let hashes = (content_hashes[index], leaf_hashes[index]);
-            records.push(chain.next(columns, hashes, signatures[index])?);
+            records.extend(wanted.of(chain.next(columns, hashes, signatures[index])?));
         }
         Ok(records)
     }
