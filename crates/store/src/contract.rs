@@ -104,8 +104,6 @@ pub struct Cursor(pub Vec<u8>);
 pub enum Wanted {
     /// Every record.
     Everything,
-    /// Every record without its content and its signature.
-    Headers,
     /// The records of one kind.
     Kind(Kind),
 }
@@ -114,18 +112,9 @@ impl Wanted {
     /// Whether a record of that kind is wanted.
     pub fn has(self, kind: Kind) -> bool {
         match self {
-            Self::Everything | Self::Headers => true,
+            Self::Everything => true,
             Self::Kind(wanted) => wanted == kind,
         }
-    }
-
-    /// The record as it is wanted, if it is.
-    pub fn of(self, mut record: StoredRecord) -> Option<StoredRecord> {
-        if self == Self::Headers {
-            record.content = None;
-            record.signature = None;
-        }
-        self.has(record.kind).then_some(record)
     }
 }
 

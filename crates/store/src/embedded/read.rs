@@ -281,7 +281,7 @@ fn read_exactly(
     Ok(records)
 }
 
-/// What is wanted of a ledger's records in a range, which must be there.
+/// The wanted ones of a ledger's records in a range, which must be there.
 fn read_wanted(
     shared: &Shared,
     tenant: &TenantId,
@@ -298,15 +298,16 @@ fn read_wanted(
                 .map_err(|fault| of_segment(tenant, next, fault)),
             Source::Active { file, record, previous_hash } => {
                 active_record(tenant, next, &file, &record, previous_hash)
-                    .map(|record| (wanted.of(record).into_iter().collect(), next + 1))
+                    .map(|record| (vec![record], next + 1))
             }
         };
         match page {
             Ok((page, end)) => {
-                let in_range = |record: &StoredRecord| {
-                    (next..range.end).contains(&record.sequence_number.value())
+                let is_wanted = |record: &StoredRecord| {
+                    let number = record.sequence_number.value();
+                    wanted.has(record.kind) && (next..range.end).contains(&number)
                 };
-                records.extend(page.into_iter().filter(in_range));
+                records.extend(page.into_iter().filter(is_wanted));
                 next = end;
             }
             Err(_) if failures + 1 < ATTEMPTS => failures += 1,
@@ -316,7 +317,7 @@ fn read_wanted(
     Ok(records)
 }
 
-/// What is wanted of the block that holds a record, and the number after its last record.
+/// The wanted ones of the block that holds a record, and the number after its last record.
 fn wanted_block(
     segment: &Segment,
     run: SealedRun,

@@ -263,7 +263,7 @@ fn read_run(
     };
     for (record, number) in run.records.iter().zip(run.first..) {
         if wanted.has(record.kind) {
-            out.extend(wanted.of(checked_record(medium, &run.tenant, ledger, number)?));
+            out.push(checked_record(medium, &run.tenant, ledger, number)?);
         }
     }
     Ok(())

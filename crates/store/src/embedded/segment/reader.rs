@@ -171,8 +171,8 @@ impl Segment {
         self.block_as(entry, block, Wanted::Everything)
     }
 
-    /// What is wanted of the records of one block, each checked against its hashes. Contents that are
-    /// not wanted stay unread.
+    /// The records of one block that are wanted, each checked against its hashes. A block without any
+    /// stays packed.
     pub fn block_as(
         &self,
         entry: &DirectoryEntry,
@@ -187,12 +187,11 @@ impl Segment {
         if !columns.iter().any(|columns| wanted.has(columns.kind)) {
             return Ok(Vec::new());
         }
-        let is_whole = wanted != Wanted::Headers;
-        let contents = if is_whole { self.contents(place, &columns)? } else { Vec::new() };
+        let contents = self.contents(place, &columns)?;
         let local = entry.first_local + before;
         let content_hashes = self.hashes(SectionKind::ContentHashes, local, place.records)?;
         let leaf_hashes = self.leaf_hashes(local, place.records)?;
-        let signature_bytes = if is_whole { self.signature_bytes(place)? } else { Vec::new() };
+        let signature_bytes = self.signature_bytes(place)?;
         let keys = &self.signing_keys()?.0;
         let signatures = block::decode_signatures(&signature_bytes, columns.len(), keys)?;
         let mut chain = BlockChain {
@@ -205,7 +204,8 @@ impl Segment {
         let mut records = Vec::with_capacity(columns.len());
         for (index, columns) in columns.into_iter().enumerate() {
             let hashes = (content_hashes[index], leaf_hashes[index]);
-            records.extend(wanted.of(chain.next(columns, hashes, signatures[index])?));
+            let record = chain.next(columns, hashes, signatures[index])?;
+            records.extend(Some(record).filter(|record| wanted.has(record.kind)));
         }
         Ok(records)
     }
