@@ -46,10 +46,11 @@ impl<'a> Mutator<'a> {
 /// When that variable holds no number.
 pub fn fuzz_iterations(usual: usize) -> usize {
     let set = std::env::var("LEDGERSTONE_FUZZ_ITERATIONS").ok();
-    set.map_or(usual, |text| match text.parse() {
+    let number = |text: String| match text.parse() {
         Ok(iterations) => iterations,
-        Err(_) => panic!("LEDGERSTONE_FUZZ_ITERATIONS is not a number: {text}"),
-    })
+        Err(error) => panic!("LEDGERSTONE_FUZZ_ITERATIONS={text}: {error}"),
+    };
+    set.map_or(usual, number)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::binding::Unbound;
 use super::ids::{Covers, RunFault, named_runs};
 use super::idx;
 use super::segment::Segment;
@@ -15,7 +16,9 @@ use crate::record::{Check, ContainerFinding, Location};
 pub fn forged_headers(shared: &Shared) -> Vec<ContainerFinding> {
     let segments = shared.read().segments.clone();
     let binding = shared.binding(segments);
-    let indexes = binding.segments.iter().filter(|segment| idx::is_forged(segment, &binding));
+    let is_forged =
+        |segment: &&Arc<Segment>| idx::check_header(segment, &binding) == Err(Unbound::Forged);
+    let indexes = binding.segments.iter().filter(is_forged);
     let mut findings: Vec<ContainerFinding> =
         indexes.map(|segment| finding(shared, &idx::path_of(segment.path()))).collect();
     for (path, run) in named_runs(&shared.files, &shared.layout.ids(), &binding, |_| true) {
@@ -33,17 +36,17 @@ pub fn forged_pages(shared: &Shared, segment: &Arc<Segment>) -> Vec<ContainerFin
     let mut findings = Vec::new();
     let begins = |covers: Covers| covers.from == from;
     for (path, run) in named_runs(&shared.files, &shared.layout.ids(), &binding, begins) {
-        if run.is_ok_and(|run| matches!(run.check(), Err(RunFault::Forged))) {
+        if run.is_ok_and(|run| matches!(run.check(|| true), Err(RunFault::Forged))) {
             findings.push(finding(shared, &path));
         }
     }
     findings
 }
 
-/// Whether every run of ids that is in use is as it was written.
+/// Whether every run of ids that is in use is as it was written, as far as there is time to look.
 pub fn runs_are_sound(shared: &Shared) -> bool {
     let tiers = shared.read().ids.clone();
-    tiers.check().is_ok()
+    tiers.check(|| !shared.stopping()).is_ok()
 }
 
 fn finding(shared: &Shared, path: &Path) -> ContainerFinding {

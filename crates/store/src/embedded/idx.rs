@@ -224,15 +224,15 @@ fn decode_header(
     Ok(table)
 }
 
-/// Whether a segment's index is what somebody wrote who had not the store key.
-pub fn is_forged(segment: &Segment, binding: &Binding) -> bool {
+/// What the header of a segment's index says for itself; the sections stay unread.
+pub fn check_header(segment: &Segment, binding: &Binding) -> Result<(), Unbound> {
     let mut header = Vec::new();
-    let read = std::fs::File::open(path_of(segment.path()))
-        .and_then(|file| file.take(HEADER_MAX).read_to_end(&mut header));
-    let mut reader = Reader::new(&header);
-    read.is_ok()
-        && decode_header(&header, &mut reader, binding, &identity(segment))
-            .is_err_and(|unbound| unbound == Unbound::Forged)
+    let mut reader = Reader::new(&[]);
+    std::fs::File::open(path_of(segment.path()))
+        .and_then(|file| file.take(HEADER_MAX).read_to_end(&mut header))
+        .map_err(|_| reader.malformed("there is no index that can be read"))?;
+    reader = Reader::new(&header);
+    decode_header(&header, &mut reader, binding, &identity(segment)).map(drop)
 }
 
 fn identity(segment: &Segment) -> Hash {

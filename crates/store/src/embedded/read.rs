@@ -241,7 +241,7 @@ pub fn changes(
     for (tenant, (from, to)) in &ranges {
         let records = match wanted {
             Wanted::Everything => read_exactly(shared, tenant, *from, *to)?,
-            _ => read_wanted(shared, tenant, *from..*to, wanted)?,
+            Wanted::Kind(_) => read_wanted(shared, tenant, *from..*to, wanted)?,
         };
         read_back.insert(tenant, records.into_iter().peekable());
     }

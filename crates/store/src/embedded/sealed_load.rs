@@ -8,7 +8,7 @@ use ledgerstone_proof::{CompactRange, TenantId};
 use super::active::{Ledger, SealedRun};
 use super::forgery::runs_are_sound;
 use super::ids::IdTiers;
-use super::idx::SegmentIndex;
+use super::idx::{SegmentIndex, check_header};
 use super::segment::{DirectoryEntry, LedgerStart, Segment, SegmentFault, list_digest};
 use super::shared::{Shared, State};
 use crate::record::{Check, ContainerFinding, Head, Location};
@@ -190,7 +190,10 @@ pub fn rebuild_ids(shared: &Shared) -> Result<(), SegmentFault> {
 /// Writes the indexes that are missing or forged, and gives up merged runs that are damaged; called once a store is open for writing.
 pub fn complete_indexes(shared: &Shared) {
     let segments = shared.read().segments.clone();
-    for segment in &segments {
+    let binding = shared.binding(Vec::new());
+    // One whose header is right and whose sections are damaged is made again when it is needed.
+    let lacking = segments.iter().filter(|one| check_header(one, &binding).is_err());
+    for segment in lacking {
         if let Err(fault) = index_of(shared, segment, true) {
             return shared.set_degraded("index", Some(fault.to_string()));
         }

@@ -109,8 +109,8 @@ fn damage(finding: &ContainerFinding) -> Observation {
              both are damaged, put HEAD back from a copy."
         }
         _ if is_derived(&finding.location.file) => {
-            "Somebody has written this file who had not the store key. It is not believed, and the \
-             next process that writes makes it again. Run `ledgerstone verify`."
+            "Somebody has written this file who had not the store key. It is not believed, and a \
+             process that writes makes it again. Run `ledgerstone verify`."
         }
         _ => WAYS_BACK,
     };

@@ -115,11 +115,11 @@ impl IdTiers {
         Ok(Vec::new())
     }
 
-    /// Reads every page of every file.
-    pub fn check(&self) -> Result<(), RunFault> {
+    /// Reads every page of every file, as long as there is time.
+    pub fn check(&self, has_time: impl Fn() -> bool) -> Result<(), RunFault> {
         self.sources.iter().try_for_each(|source| match source {
             Source::Memory(_) => Ok(()),
-            Source::File { run, .. } => run.check(),
+            Source::File { run, .. } => run.check(&has_time),
         })
     }
 

@@ -19,14 +19,13 @@ pub fn inspect(
 ) -> Result<(), SegmentFault> {
     check_small_sections(segment, location, inspector)?;
     let whole = inspector.wants_contents();
-    let mut of_contents = |kind| match whole {
-        true => checked(segment, kind, location, inspector),
-        false => Ok(Vec::new()),
+    let of_contents = |kind, inspector: &mut dyn Inspector| {
+        if whole { checked(segment, kind, location, inspector) } else { Ok(Vec::new()) }
     };
     let sections = Sections {
-        contents: of_contents(SectionKind::Contents)?,
-        signatures: of_contents(SectionKind::Signatures)?,
         headers: checked(segment, SectionKind::Headers, location, inspector)?,
+        contents: of_contents(SectionKind::Contents, inspector)?,
+        signatures: of_contents(SectionKind::Signatures, inspector)?,
         content_hashes: checked(segment, SectionKind::ContentHashes, location, inspector)?,
         leaf_hashes: checked(segment, SectionKind::LeafHashes, location, inspector)?,
         contents_offset: segment.header().section(SectionKind::Contents).offset,
