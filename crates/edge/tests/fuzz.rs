@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 use ledgerstone_edge::importer::cloudtrail::{map, rebuild};
 use ledgerstone_edge::importer::{IMPORTERS, ImportError, InputLimits, read};
 use ledgerstone_proof::canonicalize_quoting;
+use ledgerstone_testkit::{Mutator, fuzz_iterations};
 use parsing::parse;
 
 const FILE: &[u8] = include_bytes!("fixtures/cloudtrail.json");
@@ -39,61 +40,25 @@ const PIECES: &[&str] = &[
     "\u{feff}",
 ];
 
-/// A xorshift generator: the same seed finds the same failure again.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 32).unwrap_or_default() % bound.max(1)
-    }
-
-    fn mutate(&mut self, text: &mut Vec<u8>) {
-        for _ in 0..=self.below(3) {
-            let at = self.below(text.len() + 1);
-            let end = (at + self.below(9)).min(text.len());
-            match self.below(4) {
-                0 if at < text.len() => text[at] ^= 1 << self.below(8),
-                1 => drop(text.drain(at..end)),
-                2 => {
-                    let copy = text[at..end].to_vec();
-                    text.splice(at..at, copy);
-                }
-                _ => {
-                    let piece = PIECES[self.below(PIECES.len())];
-                    text.splice(at..at, piece.bytes());
-                }
-            }
-        }
-    }
-}
-
-fn iterations() -> usize {
-    let set = std::env::var("LEDGERSTONE_FUZZ_ITERATIONS").ok();
-    set.map_or(2_000, |text| text.parse().expect("a number of iterations"))
-}
-
 #[test]
 fn importers_never_panic_and_lose_nothing() {
-    let mut random = Random(0x5eed_1ed6_e125_7031);
+    let mutator = Mutator::new(0x5eed_1ed6_e125_7031, PIECES);
     let records: Vec<serde_json::Value> = records();
     let (mut taken, mut mapped) = (0, 0);
-    for round in 0..iterations() {
+    for round in 0..fuzz_iterations(2_000) {
         let mut file = if round % 2 == 0 { FILE } else { EVENTS.as_bytes() }.to_vec();
-        random.mutate(&mut file);
+        mutator.mutate(&mut file);
         if round % 3 == 0 {
             file = gzip(&file);
-            random.mutate(&mut file);
+            mutator.mutate(&mut file);
         }
         taken += read_all(&file);
         let mut record =
             serde_json::to_vec(&records[round % records.len()]).expect("a value is text");
-        random.mutate(&mut record);
+        mutator.mutate(&mut record);
         mapped += usize::from(check_record(&record));
         let mut event = EVENTS.lines().nth(round % 3).unwrap_or_default().as_bytes().to_vec();
-        random.mutate(&mut event);
+        mutator.mutate(&mut event);
         let _ = rebuild(&event);
     }
     // A fuzzer that never gets past the front door proves nothing.

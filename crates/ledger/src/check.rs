@@ -9,6 +9,8 @@ mod anchors;
 mod announcements;
 mod checkpoints;
 mod context;
+mod event_ids;
+mod in_order;
 mod interval;
 mod key_history;
 mod options;
@@ -20,9 +22,7 @@ mod stretch;
 mod verdicts;
 mod walk;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::collections::HashMap;
 
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{Checkpoint, Note, TenantId};
@@ -32,6 +32,8 @@ use anchors::Anchors;
 use announcements::check_announcements;
 use checkpoints::{Kept, Known, check_kept, check_known};
 use context::Context;
+use event_ids::Kept as KeptIds;
+use in_order::in_order;
 use part::{PartCheck, PartResult};
 use signatures::RecordKeys;
 use walk::Walk;
@@ -66,7 +68,10 @@ pub fn verify(
     }
     context.set_record_keys(record_keys);
     let mut walks = begin_walks(ledgers, &context);
-    read_parts(&context, &parts, |result| {
+    let mut ids = KeptIds::new();
+    let read = |part: &Part| read_part(&context, part);
+    in_order(options.threads, &parts, read, |result| {
+        ids.add(&result.ids);
         report.records_checked += result.records;
         report.signatures_checked += result.signatures;
         let mut findings = result.findings;
@@ -79,7 +84,7 @@ pub fn verify(
         evidence.check_anchors(&mut walks, &context, &mut findings);
         report.add_all(findings);
     });
-    let mut findings = Vec::new();
+    let mut findings = event_ids::check(&context, &parts, ids);
     for walk in walks.values_mut() {
         walk.finish(&context, system.as_ref(), &mut findings);
         walk.compare_since(&context, &mut findings);
@@ -100,37 +105,6 @@ pub fn verify(
 fn begin_walks(ledgers: Vec<TenantId>, context: &Context<'_>) -> HashMap<TenantId, Walk> {
     let wanted = ledgers.into_iter().filter(|tenant| context.wants(tenant));
     wanted.map(|tenant| (tenant.clone(), Walk::begin(tenant, context.options()))).collect()
-}
-
-/// Reads the parts on several threads and hands the results over in the order of the parts.
-fn read_parts(context: &Context<'_>, parts: &[Part], mut take: impl FnMut(PartResult)) {
-    let next = AtomicUsize::new(0);
-    let (sender, receiver) = mpsc::channel();
-    std::thread::scope(|scope| {
-        for _ in 0..context.options().threads.clamp(1, parts.len().max(1)) {
-            let sender = sender.clone();
-            let next = &next;
-            scope.spawn(move || {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(part) = parts.get(at) else { return };
-                    if sender.send((at, read_part(context, part))).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(sender);
-        let mut early = BTreeMap::new();
-        let mut wanted = 0;
-        for (at, result) in receiver {
-            early.insert(at, result);
-            while let Some(result) = early.remove(&wanted) {
-                take(result);
-                wanted += 1;
-            }
-        }
-    });
 }
 
 fn read_part(context: &Context<'_>, part: &Part) -> PartResult {

@@ -9,14 +9,14 @@ use std::time::Duration;
 use ledgerstone_store::{Cursor, LedgerStore};
 
 use crate::error::LedgerError;
-use crate::follower::{Follower, FollowerError};
+use crate::follower::{FOLLOWERS, Follower, FollowerContext, FollowerEntry, FollowerError};
 use crate::ledger::{Ledger, hold};
 
 /// Records that a follower is given at a time.
-const RECORDS_PER_ROUND: usize = 1_024;
+const RECORDS_PER_ROUND: usize = 8_192;
 
 /// Rounds after which a follower that is far behind saves how far it has come.
-const ROUNDS_PER_SAVE: usize = 256;
+const ROUNDS_PER_SAVE: usize = 32;
 
 /// The name under which the anchoring thread reports trouble.
 const ANCHORS: &str = "anchors";
@@ -126,6 +126,17 @@ fn follow(mut follower: Box<dyn Follower>, store: &dyn LedgerStore, shared: &Sha
     }
 }
 
+/// Lets every follower of the table catch up, in the caller's thread: what a process does that is too
+/// short-lived for a [`Driver`]. Answers what did not work, by name; it is tried again next time.
+pub fn catch_up_all(context: &FollowerContext) -> BTreeMap<&'static str, FollowerError> {
+    let follow = |entry: &FollowerEntry| {
+        let mut follower = (entry.make)(context);
+        let result = catch_up(&mut *follower, &*context.store, &mut None);
+        result.err().map(|problem| (entry.name, problem))
+    };
+    FOLLOWERS.iter().filter_map(follow).collect()
+}
+
 /// Lets a follower take in everything that is committed. A follower that fails begins again at the
 /// cursor that it saved.
 pub fn catch_up(
@@ -139,7 +150,7 @@ pub fn catch_up(
     };
     let saved = at.clone();
     for round in 1_usize.. {
-        let changes = store.changes(&at, RECORDS_PER_ROUND)?;
+        let changes = store.changes(&at, RECORDS_PER_ROUND, follower.wants())?;
         if changes.next == at {
             break;
         }

@@ -1,7 +1,6 @@
 //! Followers: whatever is derived from the ledgers tails the stream of commits from a cursor of its
 //! own, so that it never sees what is not committed and never misses what is.
 
-pub mod heads;
 mod snapshot;
 pub mod tiles;
 
@@ -10,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledgerstone_model::ErrorCode;
-use ledgerstone_store::{Changes, Cursor, LedgerStore, ReadError};
+use ledgerstone_store::{Changes, Cursor, LedgerStore, ReadError, Wanted};
 use thiserror::Error;
+
+use crate::error::LedgerError;
 
 /// How many of a follower run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,14 @@ pub enum FollowerError {
     },
     #[error(transparent)]
     Read(#[from] ReadError),
+    #[error(transparent)]
+    Ledger(Box<LedgerError>),
+}
+
+impl From<LedgerError> for FollowerError {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(Box::new(error))
+    }
 }
 
 impl FollowerError {
@@ -40,6 +49,7 @@ impl FollowerError {
         match self {
             Self::Io { .. } => ErrorCode::StorageFailed,
             Self::Read(error) => error.code(),
+            Self::Ledger(error) => error.code(),
         }
     }
 }
@@ -51,6 +61,9 @@ pub trait Follower: Send {
 
     /// How long it rests once it has caught up.
     fn pause(&self) -> Duration;
+
+    /// What it wants of the records.
+    fn wants(&self) -> Wanted;
 
     /// Where it stands: the empty cursor if it has nothing yet, or if what it has is damaged.
     fn load(&mut self) -> Result<Cursor, FollowerError>;
@@ -79,7 +92,5 @@ pub struct FollowerEntry {
 }
 
 /// Every follower there is.
-pub const FOLLOWERS: &[FollowerEntry] = &[
-    FollowerEntry { name: heads::NAME, mode: Mode::Each, make: heads::HeadsWriter::boxed },
-    FollowerEntry { name: tiles::NAME, mode: Mode::Each, make: tiles::TilesWriter::boxed },
-];
+pub const FOLLOWERS: &[FollowerEntry] =
+    &[FollowerEntry { name: tiles::NAME, mode: Mode::Each, make: tiles::TilesWriter::boxed }];

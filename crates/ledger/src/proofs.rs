@@ -1,15 +1,19 @@
 //! Proofs for those who hold nothing but a public key.
 
 use ledgerstone_proof::{
-    EventId, Hash, SequenceNumber, TenantId, TlogProof, TreeSize, VerifierKey, verify_record_proof,
+    EventId, Hash, NodeAddress, SequenceNumber, TenantId, TlogProof, TreeSize, VerifierKey,
+    verify_consistency, verify_inclusion, verify_record_proof,
 };
-use ledgerstone_store::StoredRecord;
+use ledgerstone_store::{ReadError, StoredRecord};
 
 use crate::checkpoint::SignedCheckpoint;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::reader::Reader;
 use crate::trees;
+
+/// Hash of a node, or why it cannot be read.
+type NodeResult = Result<Hash, ReadError>;
 
 impl Reader {
     /// Proof that the record with a number is in the tree of the first `size` records.
@@ -23,7 +27,17 @@ impl Reader {
         if number.value() >= size.value() {
             return Err(LedgerError::NotCovered { tenant: tenant.clone(), number });
         }
-        Ok(trees::inclusion(self.store(), tenant, number.value(), size.value())?)
+        let (index, size) = (number.value(), size.value());
+        let by_tiles = self.by_tiles(tenant, |node| {
+            let proof = trees::inclusion_from(tenant, index, size, node)?;
+            let leaf = self.store().node(tenant, NodeAddress { level: 0, index })?;
+            let root = trees::root_at(self.store(), tenant, size)?;
+            Ok(verify_inclusion(index, size, &leaf, &proof, &root).is_ok().then_some(proof))
+        })?;
+        match by_tiles {
+            Some(proof) => Ok(proof),
+            None => Ok(trees::inclusion(self.store(), tenant, index, size)?),
+        }
     }
 
     /// Proof that the tree of the first `old` records is the beginning of that of the first `new`.
@@ -40,7 +54,38 @@ impl Reader {
                 reason: format!("{old} to {new} is not a growth"),
             });
         }
-        Ok(trees::consistency(self.store(), tenant, old.value(), new.value())?)
+        let (old, new) = (old.value(), new.value());
+        let by_tiles = self.by_tiles(tenant, |node| {
+            let proof = trees::consistency_from(tenant, old, new, node)?;
+            let old_root = trees::root_at(self.store(), tenant, old)?;
+            let new_root = trees::root_at(self.store(), tenant, new)?;
+            let verified = verify_consistency(old, new, &old_root, &new_root, &proof);
+            Ok(verified.is_ok().then_some(proof))
+        })?;
+        let computed = |node| self.store().node(tenant, node);
+        match by_tiles {
+            Some(proof) => Ok(proof),
+            None => Ok(trees::consistency_from(tenant, old, new, computed)?),
+        }
+    }
+
+    /// A proof made with the help of stored tiles, which `prove` verifies against the roots that the
+    /// store computes: tiles are derived, and never believed. `None` without tiles, and when what
+    /// they say does not hold.
+    fn by_tiles(
+        &self,
+        tenant: &TenantId,
+        prove: impl FnOnce(&dyn Fn(NodeAddress) -> NodeResult) -> Result<Option<Vec<Hash>>, ReadError>,
+    ) -> Result<Option<Vec<Hash>>, LedgerError> {
+        let Some(tiles) = self.stored_tiles() else {
+            return Ok(None);
+        };
+        let origin = self.genesis(tenant)?.origin();
+        Ok(prove(&|node| match tiles.node(tenant, &origin, node) {
+            Ok(Some(hash)) => Ok(hash),
+            // Missing, damaged, or not to be read: computed.
+            Ok(None) | Err(_) => self.store().node(tenant, node),
+        })?)
     }
 
     /// The root over a ledger's first `size` records.

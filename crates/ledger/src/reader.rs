@@ -8,6 +8,7 @@ use ledgerstone_proof::{EventId, KeyName, SequenceNumber, TenantId, VerifierKey}
 use ledgerstone_store::{LedgerStore, ReadError, StoredCheckpoint, StoredRecord};
 
 use crate::error::LedgerError;
+use crate::follower::tiles::StoredTiles;
 use crate::history::{SystemHistory, read_genesis};
 
 /// Records that a walk reads at first, for those who stop early.
@@ -29,11 +30,22 @@ pub enum Order {
 pub struct Reader {
     store: Arc<dyn LedgerStore>,
     geneses: Arc<RwLock<HashMap<TenantId, Arc<Genesis>>>>,
+    tiles: Option<StoredTiles>,
 }
 
 impl Reader {
     pub fn new(store: Arc<dyn LedgerStore>) -> Self {
-        Self { store, geneses: Arc::default() }
+        Self { store, geneses: Arc::default(), tiles: None }
+    }
+
+    /// Takes what tiles hold from there, where they are: proofs and tiles of large trees.
+    #[must_use]
+    pub fn with_tiles(self, tiles: StoredTiles) -> Self {
+        Self { tiles: Some(tiles), ..self }
+    }
+
+    pub(crate) const fn stored_tiles(&self) -> Option<&StoredTiles> {
+        self.tiles.as_ref()
     }
 
     pub fn store(&self) -> &dyn LedgerStore {

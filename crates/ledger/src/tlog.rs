@@ -1,4 +1,5 @@
-//! A ledger as a C2SP tlog-tiles log: tiles and entry bundles, computed when asked for.
+//! A ledger as a C2SP tlog-tiles log: tiles and entry bundles, computed when asked for where they are
+//! not stored.
 //!
 //! An entry is a record's header, so that a foreign tool which recomputes the tree from the bundles
 //! checks exactly what the checkpoint signs, and sees no content.
@@ -40,12 +41,30 @@ impl Reader {
         path: &TilePath,
         tile_level: u8,
     ) -> Result<Vec<u8>, LedgerError> {
+        if let Some(stored) = self.stored_tile(tenant, path, tile_level)? {
+            return Ok(stored);
+        }
         let level = tile_level.saturating_mul(TILE_HEIGHT);
         let first = path.index() * u64::from(TILE_WIDTH);
         let hashes = (first..first + u64::from(path.width()))
             .map(|index| self.store().node(tenant, NodeAddress { level, index }))
             .collect::<Result<Vec<Hash>, ReadError>>()?;
         Ok(encode_hash_tile(&hashes))
+    }
+
+    /// A tile that is stored; one that cannot be read is computed like one that is not there.
+    fn stored_tile(
+        &self,
+        tenant: &TenantId,
+        path: &TilePath,
+        tile_level: u8,
+    ) -> Result<Option<Vec<u8>>, LedgerError> {
+        let is_stored = tile_level > 0 && path.width() == TILE_WIDTH;
+        let Some(tiles) = self.stored_tiles().filter(|_| is_stored) else {
+            return Ok(None);
+        };
+        let origin = self.genesis(tenant)?.origin();
+        Ok(tiles.tile(tenant, &origin, path).ok().flatten())
     }
 
     fn entry_bundle(&self, tenant: &TenantId, path: &TilePath) -> Result<Vec<u8>, LedgerError> {

@@ -52,19 +52,27 @@ pub(crate) fn inclusion(
     index: u64,
     size: u64,
 ) -> Result<Vec<Hash>, ReadError> {
-    inclusion_proof(index, size, |node| store.node(tenant, node))
-        .map_err(|error| read_error(tenant, error))
+    inclusion_from(tenant, index, size, |node| store.node(tenant, node))
+}
+
+/// The same, from nodes that come from elsewhere.
+pub(crate) fn inclusion_from(
+    tenant: &TenantId,
+    index: u64,
+    size: u64,
+    node: impl FnMut(NodeAddress) -> Result<Hash, ReadError>,
+) -> Result<Vec<Hash>, ReadError> {
+    inclusion_proof(index, size, node).map_err(|error| read_error(tenant, error))
 }
 
 /// Proof that the tree of the first `old` records is the beginning of that of the first `new`.
-pub(crate) fn consistency(
-    store: &dyn LedgerStore,
+pub(crate) fn consistency_from(
     tenant: &TenantId,
     old: u64,
     new: u64,
+    node: impl FnMut(NodeAddress) -> Result<Hash, ReadError>,
 ) -> Result<Vec<Hash>, ReadError> {
-    consistency_proof(old, new, |node| store.node(tenant, node))
-        .map_err(|error| read_error(tenant, error))
+    consistency_proof(old, new, node).map_err(|error| read_error(tenant, error))
 }
 
 fn read_error(tenant: &TenantId, error: ProofError<ReadError>) -> ReadError {

@@ -79,6 +79,45 @@ pub struct JsonOption {
     pub json: bool,
 }
 
+/// What every command about a data directory has.
+#[derive(Args, Debug)]
+pub struct CommonOptions {
+    #[command(flatten)]
+    pub data: DataOption,
+    #[command(flatten)]
+    pub output: JsonOption,
+}
+
+/// The same for a command about one ledger.
+#[derive(Args, Debug)]
+pub struct LedgerOptions {
+    #[command(flatten)]
+    pub data: DataOption,
+    #[command(flatten)]
+    pub tenant: TenantOption,
+    #[command(flatten)]
+    pub output: JsonOption,
+}
+
+/// The same for a command about one record.
+#[derive(Args, Debug)]
+pub struct RecordOptions {
+    /// The event's id
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
+    id: String,
+    #[command(flatten)]
+    pub ledger: LedgerOptions,
+}
+
+impl RecordOptions {
+    /// The id of the record; the server's own ids are fine.
+    pub fn id(&self) -> Result<EventId, Failure> {
+        EventId::parse_stored(&self.id).map_err(|error| {
+            Failure::new(ErrorCode::InvalidId, format!("id {:?}: {error}", self.id))
+        })
+    }
+}
+
 /// A tenant whose ledger events go into.
 pub fn tenant_to_write(name: &str) -> Result<TenantId, Failure> {
     TenantId::parse(name).map_err(|error| bad_tenant(name, error))
@@ -96,12 +135,6 @@ fn bad_tenant(name: &str, error: NameError) -> Failure {
         ),
         _ => failure,
     }
-}
-
-/// The id of a record that is looked for; the server's own ids are fine.
-pub fn event_id(text: &str) -> Result<EventId, Failure> {
-    EventId::parse_stored(text)
-        .map_err(|error| Failure::new(ErrorCode::InvalidId, format!("id {text:?}: {error}")))
 }
 
 /// The public key that a verifier was given.

@@ -8,7 +8,9 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ledgerstone_ledger::{KeyFiles, Ledger, Reader, Settings, TenantCreation};
+use ledgerstone_ledger::driver::catch_up_all;
+use ledgerstone_ledger::follower::tiles::StoredTiles;
+use ledgerstone_ledger::{FollowerContext, KeyFiles, Ledger, Reader, Settings, TenantCreation};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::system::{LogName, SigningMode, TailCut};
 use ledgerstone_proof::TenantId;
@@ -69,7 +71,8 @@ impl ForReading {
                 path.display()
             ));
         }
-        Ok(Self { reader: Reader::new(Arc::new(store)), damage })
+        let reader = Reader::new(Arc::new(store)).with_tiles(StoredTiles::of(path));
+        Ok(Self { reader, damage })
     }
 
     /// Whether all that was recorded can be seen.
@@ -299,6 +302,11 @@ impl ForWriting {
     fn close(self, console: &mut Console) -> Result<(), Failure> {
         self.ledger.close()?;
         self.projection.catch_up(&self.store, console);
+        let data = self.store.layout().root().to_owned();
+        let context = FollowerContext { store: self.store.clone(), data };
+        for (name, problem) in catch_up_all(&context) {
+            console.note(format!("{name} is not up to date: {problem}"));
+        }
         self.store.close().map_err(|error| {
             let path = self.store.layout().root();
             let message = format!("closing {} failed: {error}", path.display());

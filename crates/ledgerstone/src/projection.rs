@@ -11,17 +11,13 @@ use ledgerstone_store::admin::{
     refuse_rolled_back,
 };
 use ledgerstone_store::embedded::EmbeddedStore;
-use ledgerstone_store::{LedgerStore as _, ReadError, StoredRecord};
+use ledgerstone_store::{LedgerStore as _, ReadError, StoredRecord, Wanted};
 
 use crate::failure::Failure;
 use crate::output::Console;
 
-/// Records read at a time.
-const PAGE: usize = 4_096;
-
-/// Records that one command takes in, so that none is slow because others wrote much. What is left
-/// is taken in by those that follow.
-const RECORDS_PER_COMMAND: usize = 16_384;
+/// Records looked at at a time.
+const PAGE: usize = 16_384;
 
 /// The projection of an open directory; without a database when that cannot be used now.
 pub struct Projection {
@@ -72,34 +68,27 @@ impl Projection {
     }
 }
 
-/// Goes on from where the projection stands, and remembers the tree of `_system` as it is now: that
-/// is what a rollback is noticed by, also while the rows are behind.
+/// Goes on from where the projection stands to the end, and remembers the tree of `_system` as it is
+/// now: that is what a rollback is noticed by.
 fn follow(admin: &SqliteAdmin, store: &EmbeddedStore) -> Result<(), AdminError> {
     let mut point = admin.point()?;
-    let mut gathered = Vec::new();
-    let mut taken = 0;
-    while taken < RECORDS_PER_COMMAND {
-        let changes = store.changes(&point.cursor, PAGE)?;
-        if changes.next == point.cursor {
-            break;
-        }
-        taken += changes.records.len();
-        for record in &changes.records {
-            gathered.extend(system_record(record)?);
-        }
-        point.cursor = changes.next;
-    }
     let system = store.head(&TenantId::system())?;
     point.system_tree =
         system.map(|head| SystemTree { size: head.size(), root: head.range.root() });
-    admin.apply(&gathered, &point)
+    loop {
+        let changes = store.changes(&point.cursor, PAGE, Wanted::Kind(Kind::System))?;
+        let is_end = changes.next == point.cursor;
+        let said = changes.records.iter().map(system_record);
+        point.cursor = changes.next;
+        admin.apply(&said.collect::<Result<Vec<_>, _>>()?, &point)?;
+        if is_end {
+            return Ok(());
+        }
+    }
 }
 
-/// The record, if it is one of the server's own about keys, tenants or signing.
-fn system_record(record: &StoredRecord) -> Result<Option<ProjectedRecord>, ReadError> {
-    if record.kind != Kind::System {
-        return Ok(None);
-    }
+/// What one of the server's own records says.
+fn system_record(record: &StoredRecord) -> Result<ProjectedRecord, ReadError> {
     let damaged = |reason: String| ReadError::Damaged {
         tenant: record.tenant.clone(),
         sequence_number: Some(record.sequence_number),
@@ -108,10 +97,10 @@ fn system_record(record: &StoredRecord) -> Result<Option<ProjectedRecord>, ReadE
     let content = record.content.as_deref().unwrap_or_default();
     let (event, _) = split_content(content).map_err(|error| damaged(error.to_string()))?;
     let (said, _) = SystemRecord::parse(event).map_err(|error| damaged(error.to_string()))?;
-    Ok(Some(ProjectedRecord {
+    Ok(ProjectedRecord {
         ledger: record.tenant.clone(),
         sequence_number: record.sequence_number,
         ingested_at: record.ingested_at,
         record: said,
-    }))
+    })
 }

@@ -7,6 +7,7 @@ use ledgerstone_model::json::Value;
 use ledgerstone_model::timestamp::EventTime;
 use ledgerstone_model::{SystemRecord, as_sent};
 use ledgerstone_proof::canonicalize;
+use ledgerstone_testkit::{Mutator, fuzz_iterations};
 use parsing::parse;
 
 const EVENTS: &[&str] = &[
@@ -46,49 +47,13 @@ const PIECES: &[&str] = &[
     "~1",
 ];
 
-/// A xorshift generator: the same seed finds the same failure again.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 32).unwrap_or_default() % bound.max(1)
-    }
-
-    fn mutate(&mut self, text: &mut Vec<u8>) {
-        for _ in 0..=self.below(3) {
-            let at = self.below(text.len() + 1);
-            let end = (at + self.below(9)).min(text.len());
-            match self.below(4) {
-                0 if at < text.len() => text[at] ^= 1 << self.below(8),
-                1 => drop(text.drain(at..end)),
-                2 => {
-                    let copy = text[at..end].to_vec();
-                    text.splice(at..at, copy);
-                }
-                _ => {
-                    let piece = PIECES[self.below(PIECES.len())];
-                    text.splice(at..at, piece.bytes());
-                }
-            }
-        }
-    }
-}
-
-fn iterations() -> usize {
-    let set = std::env::var("LEDGERSTONE_FUZZ_ITERATIONS").ok();
-    set.map_or(20_000, |text| text.parse().expect("a number of iterations"))
-}
-
 #[test]
 fn readers_never_panic_and_keep_their_laws() {
-    let mut random = Random(0x5eed_1ed6_e125_7031);
+    let mutator = Mutator::new(0x5eed_1ed6_e125_7031, PIECES);
     let (mut accepted, mut records, mut times) = (0, 0, 0);
-    for round in 0..iterations() {
+    for round in 0..fuzz_iterations(20_000) {
         let mut text = EVENTS[round % EVENTS.len()].as_bytes().to_vec();
-        random.mutate(&mut text);
+        mutator.mutate(&mut text);
         accepted += usize::from(check_event(&text));
         records += usize::from(check_record(&text));
         times += usize::from(check_time(&text));

@@ -71,9 +71,10 @@ pub trait LedgerStore: Send + Sync {
     /// Hash of a complete subtree of a ledger's tree. The subtree must lie within the ledger.
     fn node(&self, tenant: &TenantId, node: NodeAddress) -> Result<Hash, ReadError>;
 
-    /// Records committed after the cursor, at most about `limit`. Per ledger in order, no gap,
-    /// nothing twice, only committed ones. A follower saves `Changes::next` and continues there.
-    fn changes(&self, cursor: &Cursor, limit: usize) -> Result<Changes, ReadError>;
+    /// What is wanted of the records committed after the cursor, of which about `limit` are looked
+    /// at. Per ledger in order, none left out, nothing twice, only committed ones. A follower saves
+    /// `Changes::next` and continues there; at the end, that is the cursor it gave.
+    fn changes(&self, cursor: &Cursor, limit: usize, wanted: Wanted) -> Result<Changes, ReadError>;
 
     /// The checkpoints kept for a ledger, by size: the newest, and those kept for good.
     fn checkpoints(&self, tenant: &TenantId) -> Result<Vec<StoredCheckpoint>, ReadError>;
@@ -96,6 +97,26 @@ pub trait LedgerStore: Send + Sync {
 /// A place in the stream of commits; opaque to followers. The empty cursor is the beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cursor(pub Vec<u8>);
+
+/// What a follower wants of the records after a cursor. What it does not want may stay unread, and is
+/// not checked then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Every record.
+    Everything,
+    /// The records of one kind.
+    Kind(Kind),
+}
+
+impl Wanted {
+    /// Whether a record of that kind is wanted.
+    pub fn has(self, kind: Kind) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Kind(wanted) => wanted == kind,
+        }
+    }
+}
 
 /// Records after a cursor.
 #[derive(Clone, Debug, Default)]
@@ -148,6 +169,11 @@ pub struct PartContents {
 pub trait Inspector {
     /// Whether runs of this ledger are wanted; lets a store skip the reading of others.
     fn wants(&self, tenant: &TenantId) -> bool;
+    /// Whether contents and signatures are wanted; a store may leave them out where they are not, and
+    /// leave unread what holds them.
+    fn wants_contents(&self) -> bool {
+        true
+    }
     /// A container that is not what was written.
     fn finding(&mut self, finding: ContainerFinding);
     fn begin_run(&mut self, claims: &RunClaims<'_>);

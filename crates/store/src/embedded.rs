@@ -13,9 +13,11 @@
 )]
 
 mod active;
+mod binding;
 mod block_cache;
 mod codec;
 pub mod files;
+mod forgery;
 mod format_file;
 mod frame;
 mod head_file;

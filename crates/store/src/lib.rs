@@ -22,6 +22,7 @@ pub use batch::{
 };
 pub use contract::{
     Changes, Cursor, Inspector, LedgerStore, Part, PartContents, RunClaims, RunRecord, StoreStatus,
+    Wanted,
 };
 pub use error::{AppendError, ReadError};
 pub use record::{

@@ -115,6 +115,8 @@ pub enum Check {
     Section,
     /// A rule of the record itself: grammar, kind, order of times, a `system` content that is gone.
     Record,
+    /// An event id that stands in its ledger twice.
+    EventId,
     /// A format file that cannot be read.
     Format,
 }
@@ -134,6 +136,7 @@ impl Check {
             Self::Truncated => "truncated",
             Self::Section => "section",
             Self::Record => "record",
+            Self::EventId => "event_id",
             Self::Format => "format",
         }
     }

@@ -1,5 +1,5 @@
-//! What tests of several crates share: a clock that is set, entropy that repeats, events, test
-//! directories, and the place of foreign test data.
+//! What tests of several crates share: a clock that is set, entropy that repeats, events,
+//! mutated texts, test directories, and the place of foreign test data.
 //!
 //! Only a development dependency; nothing here is fit for production.
 
@@ -10,9 +10,11 @@ mod directory;
 mod entropy;
 mod event;
 mod foreign;
+mod mutator;
 
 pub use clock::MockClock;
 pub use directory::TestDirectory;
 pub use entropy::SeededEntropy;
 pub use event::TestEvent;
 pub use foreign::foreign_data;
+pub use mutator::{Mutator, fuzz_iterations};

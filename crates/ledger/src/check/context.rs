@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::LedgerStore;
 
+use super::event_ids::IdHashes;
 use super::options::{Level, Progress, VerifyOptions};
 use super::signatures::RecordKeys;
 
@@ -18,6 +19,7 @@ pub(super) struct Context<'a> {
     options: &'a VerifyOptions,
     wanted: HashMap<TenantId, Vec<u64>>,
     record_keys: RecordKeys,
+    id_hashes: IdHashes,
     progress: &'a (dyn Fn(Progress) + Sync),
     done: AtomicU64,
     total: u64,
@@ -35,6 +37,7 @@ impl<'a> Context<'a> {
             options,
             wanted: HashMap::new(),
             record_keys: RecordKeys::default(),
+            id_hashes: IdHashes::new(store, total, options.ids_at_once),
             progress,
             done: AtomicU64::new(0),
             total,
@@ -72,6 +75,15 @@ impl<'a> Context<'a> {
 
     pub(super) const fn record_keys(&self) -> &RecordKeys {
         &self.record_keys
+    }
+
+    pub(super) const fn id_hashes(&self) -> &IdHashes {
+        &self.id_hashes
+    }
+
+    /// Whether the ids of a ledger are compared with one another: all of them are read.
+    pub(super) fn wants_ids(&self, tenant: &TenantId) -> bool {
+        self.wants(tenant) && self.options.reads_whole(tenant)
     }
 
     pub(super) fn wants(&self, tenant: &TenantId) -> bool {

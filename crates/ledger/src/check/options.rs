@@ -33,6 +33,9 @@ pub enum Scope {
     Range { tenant: TenantId, from: u64, to: u64 },
 }
 
+/// Event ids that are compared at a time unless something else is asked for: 256 MiB of hashes.
+const IDS_AT_ONCE: u64 = 1 << 25;
+
 /// Which log keys are trusted to begin with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrustedKeys {
@@ -64,6 +67,9 @@ pub struct VerifyOptions {
     pub known: Vec<String>,
     /// Threads that work, at least 1.
     pub threads: usize,
+    /// Event ids that are compared at a time, in 8 bytes each. For what a store has beyond, its ids
+    /// are read again.
+    pub ids_at_once: u64,
 }
 
 impl VerifyOptions {
@@ -76,6 +82,7 @@ impl VerifyOptions {
             since: Vec::new(),
             known: Vec::new(),
             threads,
+            ids_at_once: IDS_AT_ONCE,
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct PartResult {
     pub(super) findings: Vec<Finding>,
     pub(super) records: u64,
     pub(super) signatures: u64,
+    /// Hashes of event ids, to be compared with those of the other parts.
+    pub(super) ids: Vec<u64>,
 }
 
 /// Receives a part's records.
@@ -39,6 +41,7 @@ pub(super) struct PartCheck<'a> {
     signatures: SignatureQueue,
     header: Vec<u8>,
     records: u64,
+    ids: Vec<u64>,
 }
 
 impl<'a> PartCheck<'a> {
@@ -54,6 +57,7 @@ impl<'a> PartCheck<'a> {
             findings: Vec::new(),
             header: Vec::with_capacity(512),
             records: 0,
+            ids: Vec::new(),
         }
     }
 
@@ -69,6 +73,7 @@ impl<'a> PartCheck<'a> {
             findings: self.findings,
             records: self.records,
             signatures: self.signatures.checked,
+            ids: self.ids,
         }
     }
 
@@ -106,6 +111,10 @@ impl<'a> PartCheck<'a> {
         if header_holds {
             self.check_rules(run, record);
             self.check_signature(run, record);
+            if run.ids_wanted {
+                let hashes = self.context.id_hashes();
+                self.ids.extend(hashes.first_round(&run.stretch.tenant, &record.event_id));
+            }
             run.stretch.note_time(record.ingested_at);
         }
         if record.kind == Kind::System && wrong_content.is_none() {
@@ -328,6 +337,7 @@ impl Inspector for PartCheck<'_> {
             root_after: claims.root_after,
             offset: claims.offset,
             next_wanted: self.context.next_wanted(tenant, first),
+            ids_wanted: self.context.wants_ids(tenant),
             undecided: None,
             stretch,
         });

@@ -18,6 +18,8 @@ pub(super) struct Run {
     pub(super) offset: u64,
     /// The next size at which the tree is wanted.
     pub(super) next_wanted: Option<u64>,
+    /// Whether the event ids are to be compared with those of the whole ledger.
+    pub(super) ids_wanted: bool,
     /// The leaf of a doubtful record, which goes into the tree once it is clear which is the right one.
     pub(super) undecided: Option<Undecided>,
 }

@@ -131,6 +131,17 @@ pub const ATTACKS: &[Attack] = &[
         Check::Record,
         0,
     ),
+    record(
+        "a record under an id that is known, all hashes computed again",
+        |scene| {
+            let known = scene.contents.find(&tenant("acme"), 1).unwrap();
+            let known = scene.contents.run(known).unwrap().records[1].event_id.clone();
+            scene.record().event_id = known;
+            scene.contents.rehash(&tenant("acme"), None);
+        },
+        Check::EventId,
+        0,
+    ),
     Attack {
         level: Level::Full,
         ..record("rewritten to the end, all hashes computed again", rewrite, Check::Signature, 0)

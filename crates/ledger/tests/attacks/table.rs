@@ -104,7 +104,7 @@ fn replace(from: &Path, to: &Path) {
 }
 
 fn remove_derived(data: &Path) {
-    for folder in ["ids", "heads", "tiles"] {
+    for folder in ["ids", "tiles"] {
         drop(std::fs::remove_dir_all(data.join(folder)));
     }
     drop(std::fs::remove_file(data.join("admin.sqlite")));

@@ -364,6 +364,15 @@ const ATTACKS: &[Attack] = &[
         Named(Check::Record, "acme", Some(9)),
     ),
     attack(
+        "a record under an id that is known, all hashes computed again",
+        |scene| {
+            let known = scene.record("acme", 3).event_id.clone();
+            scene.record("acme", 26).event_id = known;
+            scene.recompute("acme", None);
+        },
+        Named(Check::EventId, "acme", Some(26)),
+    ),
+    attack(
         "another ledger's genesis",
         |scene| {
             let theirs = scene.record("beta", 0).clone();

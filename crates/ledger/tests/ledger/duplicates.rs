@@ -3,9 +3,13 @@
 use std::sync::{Arc, Barrier};
 
 use ledgerstone_ledger::ReceiptStatus;
+use ledgerstone_ledger::check::{Level, Scope, VerifyOptions};
 use ledgerstone_model::ErrorCode;
+use ledgerstone_proof::EventId;
+use ledgerstone_store::conformance::FaultyStore;
+use ledgerstone_store::{Check, LedgerStore};
 
-use crate::rig::{Rig, receipts, tenant};
+use crate::rig::{Rig, assert_sound, lines, receipts, report_of, tenant};
 
 #[test]
 fn a_repeated_event_gets_the_first_receipt() {
@@ -91,4 +95,44 @@ fn of_many_senders_of_one_event_one_creates_it() {
     assert_eq!(created, rounds);
     assert_eq!(ledger.reader().size(&tenant("acme")).unwrap(), rounds as u64 + 1);
     rig.assert_sound();
+}
+
+/// A store that has forgotten an id lets it in again: every hash, signature and checkpoint is genuine,
+/// and only the comparison of all ids with one another tells.
+#[test]
+fn an_id_that_stands_twice_is_found() {
+    let rig = Rig::new();
+    let store = Arc::new(FaultyStore::new(rig.store.reopen()));
+    let ledger = rig.create_on(Arc::clone(&store) as Arc<dyn LedgerStore>, &["acme", "beta"]);
+    for round in 0..4 {
+        for name in ["acme", "beta"] {
+            ledger.append(rig.events(name, &format!("r{round}-"), 20)).unwrap();
+        }
+    }
+    ledger.close().unwrap();
+    assert_sound(&*rig.store);
+    store.gate().forget(&EventId::parse("r1-4").unwrap());
+    for _ in 0..2 {
+        // The sequencer remembers for a while what it has written itself.
+        let ledger = rig.open_on(Arc::clone(&store) as Arc<dyn LedgerStore>).unwrap();
+        let again = receipts(ledger.append(vec![rig.event("acme", "r1-4", "b")]).unwrap());
+        assert_eq!(again[0].status, ReceiptStatus::Created);
+        ledger.close().unwrap();
+    }
+    for (threads, ids_at_once) in [(1, 1 << 20), (2, 100), (3, 7)] {
+        let mut options = VerifyOptions::new(Level::Tree, threads);
+        options.ids_at_once = ids_at_once;
+        for scope in [Scope::All, Scope::Tenant(tenant("acme"))] {
+            options.scope = scope;
+            let report = report_of(&*rig.store, &options);
+            let found = lines(&report);
+            assert_eq!(report.findings.len(), 1, "{found}");
+            let finding = &report.findings[0];
+            assert_eq!((finding.check, finding.sequence_number), (Check::EventId, Some(81)));
+            assert_eq!(finding.tenant, Some(tenant("acme")));
+            assert!(found.contains("r1-4, as in record 25"), "{found}");
+        }
+        options.scope = Scope::Tenant(tenant("beta"));
+        assert!(report_of(&*rig.store, &options).holds(), "the same ids in another ledger");
+    }
 }

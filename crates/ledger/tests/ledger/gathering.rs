@@ -10,12 +10,11 @@ use ledgerstone_store::LedgerStore;
 use ledgerstone_store::conformance::{AppendFault, FaultyStore};
 use ledgerstone_store::memory::MemoryStore;
 
-use crate::gate::Gate;
 use crate::rig::{Rig, receipts, tenant};
 
 struct Scene {
     rig: Rig,
-    gate: Arc<Gate<FaultyStore<MemoryStore>>>,
+    store: Arc<FaultyStore<MemoryStore>>,
     ledger: Ledger,
 }
 
@@ -23,9 +22,9 @@ impl Scene {
     fn new(change: impl FnOnce(&mut Rig)) -> Self {
         let mut rig = Rig::new();
         change(&mut rig);
-        let gate = Gate::new(FaultyStore::new(rig.store.reopen()));
-        let ledger = rig.create_on(Arc::clone(&gate) as Arc<dyn LedgerStore>, &["acme", "beta"]);
-        Self { rig, gate, ledger }
+        let store = Arc::new(FaultyStore::new(rig.store.reopen()));
+        let ledger = rig.create_on(Arc::clone(&store) as Arc<dyn LedgerStore>, &["acme", "beta"]);
+        Self { rig, store, ledger }
     }
 
     fn submit(&self, ids: &[(&str, &str)]) -> Ticket {
@@ -35,16 +34,16 @@ impl Scene {
 
     /// One batch that is being written, and everything of `ids` gathered behind it.
     fn gather(&self, first: &[(&str, &str)], then: &[(&str, &str)]) -> (Ticket, Ticket) {
-        self.gate.shut();
+        self.store.gate().shut();
         let first = self.submit(first);
-        self.gate.wait_for_append();
+        self.store.gate().wait_for_append();
         (first, self.submit(then))
     }
 
     fn appends_for(&self, work: impl FnOnce()) -> u64 {
-        let before = self.gate.inner().appends();
+        let before = self.store.appends();
         work();
-        self.gate.inner().appends() - before
+        self.store.appends() - before
     }
 }
 
@@ -55,7 +54,7 @@ fn what_comes_during_a_commit_is_one_commit() {
         let (first, second) = scene.gather(&[("acme", "a")], &[("acme", "b"), ("beta", "b")]);
         let third = scene.submit(&[("acme", "c")]);
         assert!(!first.is_done() && !second.is_done());
-        scene.gate.open();
+        scene.store.gate().open();
         let numbers = |ticket: Ticket| {
             let receipts = receipts(ticket.wait());
             receipts.iter().map(|receipt| receipt.sequence_number.value()).collect::<Vec<_>>()
@@ -75,8 +74,8 @@ fn what_stood_upon_an_unwritten_batch_is_placed_again() {
         &[("acme", "a1"), ("beta", "a2")],
         &[("acme", "b1"), ("acme", "a1"), ("beta", "b2"), ("acme", "b3")],
     );
-    scene.gate.inner().fail_next(AppendFault::Unavailable);
-    scene.gate.open();
+    scene.store.fail_next(AppendFault::Unavailable);
+    scene.store.gate().open();
     for outcome in first.wait() {
         assert_eq!(outcome.refused(), Some(ErrorCode::StorageFailed));
     }
@@ -106,7 +105,7 @@ fn both_batches_are_placed_again_behind_another_writer() {
     let theirs = [("acme", "theirs"), ("beta", "both"), ("beta", "b2")];
     let theirs = theirs.map(|(name, id)| scene.rig.event(name, id, "x"));
     receipts(other.append(theirs.into()).unwrap());
-    scene.gate.open();
+    scene.store.gate().open();
     let first = receipts(first.wait());
     let second = receipts(second.wait());
     let facts = |receipts: &[ledgerstone_ledger::Receipt]| -> Vec<(u64, ReceiptStatus)> {
@@ -121,8 +120,8 @@ fn both_batches_are_placed_again_behind_another_writer() {
 fn a_conflict_without_a_copy_is_told() {
     let scene = Scene::new(|_| {});
     let (first, second) = scene.gather(&[("acme", "a")], &[("acme", "b")]);
-    scene.gate.inner().fail_next(AppendFault::Conflict);
-    scene.gate.open();
+    scene.store.fail_next(AppendFault::Conflict);
+    scene.store.gate().open();
     assert_eq!(first.wait()[0].refused(), Some(ErrorCode::Conflict));
     assert_eq!(receipts(second.wait())[0].sequence_number.value(), 1);
     scene.rig.assert_sound();
@@ -132,8 +131,8 @@ fn a_conflict_without_a_copy_is_told() {
 fn an_unknown_outcome_is_everybodys() {
     let scene = Scene::new(|_| {});
     let (first, second) = scene.gather(&[("acme", "a")], &[("acme", "b"), ("acme", "a")]);
-    scene.gate.inner().fail_next(AppendFault::UnknownApplied);
-    scene.gate.open();
+    scene.store.fail_next(AppendFault::UnknownApplied);
+    scene.store.gate().open();
     for outcome in first.wait().into_iter().chain(second.wait()) {
         assert_eq!(outcome.refused(), Some(ErrorCode::OutcomeUnknown));
     }
@@ -157,7 +156,7 @@ fn an_administrative_round_takes_what_waits_along() {
     std::thread::scope(|scope| {
         let (first, second) = scene.gather(&[("acme", "a")], &[("acme", "b")]);
         let anchoring = scope.spawn(|| scene.ledger.anchor().unwrap());
-        scene.gate.open();
+        scene.store.gate().open();
         receipts(first.wait());
         receipts(second.wait());
         assert_eq!(anchoring.join().unwrap().ledgers, 2);
@@ -175,7 +174,7 @@ fn the_queue_says_when_it_is_full() {
     std::thread::scope(|scope| {
         let waiting =
             scope.spawn(|| scene.ledger.submit(scene.rig.events("acme", "f", 3)).unwrap());
-        scene.gate.open();
+        scene.store.gate().open();
         receipts(waiting.join().unwrap().wait());
     });
     for ticket in [first, second, one_more] {
@@ -191,10 +190,10 @@ fn the_queue_says_when_it_is_full() {
 fn a_lookup_that_has_grown_old_is_made_again() {
     let scene = Scene::new(|_| {});
     let late = scene.rig.event("acme", "twice", "x");
-    scene.gate.hold_lookup(late.event_id());
+    scene.store.gate().hold_lookup(late.event_id());
     std::thread::scope(|scope| {
         let sender = scope.spawn(|| scene.ledger.append(vec![late]).unwrap());
-        scene.gate.wait_for_lookup();
+        scene.store.gate().wait_for_lookup();
         // It has looked and found nothing. Now the same event is recorded, and so many commits follow
         // that nobody but the store remembers it.
         let first = scene.rig.event("acme", "twice", "x");
@@ -202,7 +201,7 @@ fn a_lookup_that_has_grown_old_is_made_again() {
         for n in 0..30 {
             receipts(scene.ledger.append(scene.rig.events("acme", &format!("n{n}-"), 1)).unwrap());
         }
-        scene.gate.release_lookup();
+        scene.store.gate().release_lookup();
         assert_eq!(receipts(sender.join().unwrap())[0].status, Duplicate);
     });
     assert_eq!(scene.ledger.reader().size(&tenant("acme")).unwrap(), 32);

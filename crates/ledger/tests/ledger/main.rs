@@ -9,7 +9,6 @@ mod checkpoints;
 mod duplicates;
 mod faults;
 mod following;
-mod gate;
 mod gathering;
 mod proofs;
 mod rig;

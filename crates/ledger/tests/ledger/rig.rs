@@ -23,7 +23,12 @@ pub struct Rig {
 
 impl Rig {
     pub fn new() -> Self {
-        let entropy = Arc::new(SeededEntropy::new(1));
+        Self::seeded(1)
+    }
+
+    /// One whose keys and ids are others with each seed.
+    pub fn seeded(seed: u64) -> Self {
+        let entropy = Arc::new(SeededEntropy::new(seed));
         let step = Duration::from_micros(7);
         Self {
             store: Arc::new(MemoryStore::new()),

@@ -5,7 +5,7 @@ use ledgerstone_ledger::{Ledger, SignedCheckpoint, TenantCreation};
 use ledgerstone_model::json_write::ObjectWriter;
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, JsonOption, TenantOption};
+use crate::arguments::LedgerOptions;
 use crate::data_dir::{self, IfMissing};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
@@ -24,16 +24,12 @@ pub const COMMAND: Command = Command {
 #[derive(Args, Debug)]
 struct Arguments {
     #[command(flatten)]
-    data: DataOption,
-    #[command(flatten)]
-    tenant: TenantOption,
-    #[command(flatten)]
-    output: JsonOption,
+    ledger: LedgerOptions,
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
-    let tenant = arguments.tenant.to_read()?;
-    let path = &arguments.data.path;
+    let tenant = arguments.ledger.tenant.to_read()?;
+    let path = &arguments.ledger.data.path;
     let creation = TenantCreation::Explicit;
     let text = data_dir::write(path, IfMissing::Refuse, creation, console, |ledger, _| {
         let checkpoint = if tenant.is_system() {
@@ -41,7 +37,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
         } else {
             ledger.checkpoint(&tenant)?
         };
-        if arguments.output.json { json(ledger, &checkpoint) } else { Ok(checkpoint.note) }
+        if arguments.ledger.output.json { json(ledger, &checkpoint) } else { Ok(checkpoint.note) }
     })?;
     console.text(&text)?;
     Ok(Ending::Done)

@@ -6,7 +6,7 @@ use clap::Args;
 use ledgerstone_model::json_write::ObjectWriter;
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, JsonOption};
+use crate::arguments::CommonOptions;
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
 
@@ -24,9 +24,7 @@ pub const COMMAND: Command = Command {
 #[derive(Args, Debug)]
 struct Arguments {
     #[command(flatten)]
-    data: DataOption,
-    #[command(flatten)]
-    output: JsonOption,
+    common: CommonOptions,
 }
 
 /// How much something matters.
@@ -49,9 +47,9 @@ struct Observation {
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
-    let seen = examine::examine(&arguments.data.path)?;
+    let seen = examine::examine(&arguments.common.data.path)?;
     let problems = seen.iter().filter(|one| one.weight == Weight::Problem).count();
-    let as_text = console.is_terminal() && !arguments.output.json;
+    let as_text = console.is_terminal() && !arguments.common.output.json;
     for one in &seen {
         if as_text {
             console.line(one.to_text())?;

@@ -4,7 +4,7 @@ use clap::Args;
 use ledgerstone_model::ErrorCode;
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, JsonOption, TenantOption, event_id};
+use crate::arguments::RecordOptions;
 use crate::data_dir::ForReading;
 use crate::failure::{Ending, Failure};
 use crate::indent::indent;
@@ -23,24 +23,17 @@ pub const COMMAND: Command = Command {
 
 #[derive(Args, Debug)]
 struct Arguments {
-    /// The event's id
-    #[arg(value_name = "ID", allow_hyphen_values = true)]
-    id: String,
     #[command(flatten)]
-    data: DataOption,
-    #[command(flatten)]
-    tenant: TenantOption,
+    record: RecordOptions,
     /// Print the content's exact bytes and nothing else
     #[arg(long)]
     content: bool,
-    #[command(flatten)]
-    output: JsonOption,
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
-    let tenant = arguments.tenant.to_read()?;
-    let id = event_id(&arguments.id)?;
-    let data = ForReading::open(&arguments.data.path, console)?;
+    let tenant = arguments.record.ledger.tenant.to_read()?;
+    let id = arguments.record.id()?;
+    let data = ForReading::open(&arguments.record.ledger.data.path, console)?;
     let record = data.reader.get(&tenant, &id).map_err(|error| data.failure(error))?;
     if arguments.content {
         let content = record.content.as_deref().ok_or_else(|| {
@@ -56,7 +49,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     }
     let mut line = Vec::with_capacity(4096);
     write_record(&record, &mut line);
-    if console.is_terminal() && !arguments.output.json {
+    if console.is_terminal() && !arguments.record.ledger.output.json {
         line = indent(&line);
     }
     console.line(line)?;

@@ -6,7 +6,7 @@ use ledgerstone_model::json::Value;
 use ledgerstone_store::StoredRecord;
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, JsonOption, TenantOption};
+use crate::arguments::LedgerOptions;
 use crate::data_dir::ForReading;
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
@@ -31,25 +31,21 @@ pub const COMMAND: Command = Command {
 #[derive(Args, Debug)]
 struct Arguments {
     #[command(flatten)]
-    data: DataOption,
-    #[command(flatten)]
-    tenant: TenantOption,
+    ledger: LedgerOptions,
     /// Which record comes first
     #[arg(long, value_name = "ORDER", value_parser = ["newest", "sequence"], default_value = "newest")]
     order: String,
     /// At most so many records; by default all of them in a pipe and 20 on a terminal
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    #[command(flatten)]
-    output: JsonOption,
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
-    let tenant = arguments.tenant.to_read()?;
-    let data = ForReading::open(&arguments.data.path, console)?;
+    let tenant = arguments.ledger.tenant.to_read()?;
+    let data = ForReading::open(&arguments.ledger.data.path, console)?;
     let order = if arguments.order == "sequence" { Order::Sequence } else { Order::NewestFirst };
     let records = data.reader.list(&tenant, order, None).map_err(|error| data.failure(error))?;
-    let as_table = console.is_terminal() && !arguments.output.json;
+    let as_table = console.is_terminal() && !arguments.ledger.output.json;
     let limit = arguments.limit.unwrap_or(if as_table { TERMINAL_LIMIT } else { usize::MAX });
     let records = records.take(limit).map(|record| record.map_err(Failure::from));
     if as_table {

@@ -2,10 +2,10 @@
 
 use clap::Args;
 use ledgerstone_ledger::{LedgerError, TenantCreation};
-use ledgerstone_proof::TlogProof;
+use ledgerstone_proof::{EventId, TlogProof};
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, JsonOption, TenantOption, event_id};
+use crate::arguments::RecordOptions;
 use crate::data_dir::{self, ForReading, IfMissing};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
@@ -24,15 +24,8 @@ pub const COMMAND: Command = Command {
 
 #[derive(Args, Debug)]
 struct Arguments {
-    /// The event's id
-    #[arg(value_name = "ID", allow_hyphen_values = true)]
-    id: String,
     #[command(flatten)]
-    data: DataOption,
-    #[command(flatten)]
-    tenant: TenantOption,
-    #[command(flatten)]
-    output: JsonOption,
+    record: RecordOptions,
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
@@ -42,9 +35,9 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
 }
 
 fn prove(arguments: &Arguments, console: &mut Console) -> Result<TlogProof, Failure> {
-    let tenant = arguments.tenant.to_read()?;
-    let id = event_id(&arguments.id)?;
-    let path = &arguments.data.path;
+    let tenant = arguments.record.ledger.tenant.to_read()?;
+    let id = arguments.record.id()?;
+    let path = &arguments.record.ledger.data.path;
     let data = ForReading::open(path, console)?;
     match data.reader.record_proof(&tenant, &id) {
         Err(LedgerError::NotCovered { .. }) => {}
@@ -54,11 +47,11 @@ fn prove(arguments: &Arguments, console: &mut Console) -> Result<TlogProof, Fail
     data_dir::write(path, IfMissing::Refuse, TenantCreation::Explicit, console, |ledger, _| {
         Ok(ledger.record_proof(&tenant, &id)?)
     })
-    .map_err(|failure| not_covered(&arguments.id, &failure))
+    .map_err(|failure| not_covered(&id, &failure))
 }
 
 /// Why the checkpoint that the proof needs could not be signed.
-fn not_covered(id: &str, failure: &Failure) -> Failure {
+fn not_covered(id: &EventId, failure: &Failure) -> Failure {
     let message = format!(
         "no checkpoint covers event {id} yet, and none can be signed now: {}",
         failure.message()

@@ -7,7 +7,7 @@ use ledgerstone_model::system::{KeyChange, KeyUse, SigningKeyRecord};
 use ledgerstone_proof::{TenantId, VerifierKey};
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, JsonOption, TenantOption};
+use crate::arguments::{CommonOptions, LedgerOptions};
 use crate::data_dir::{self, ForReading, IfMissing};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
@@ -35,11 +35,7 @@ enum Action {
     /// List every key that was ever in use, the oldest first, with the verifier keys of a ledger
     List {
         #[command(flatten)]
-        data: DataOption,
-        #[command(flatten)]
-        tenant: TenantOption,
-        #[command(flatten)]
-        output: JsonOption,
+        ledger: LedgerOptions,
     },
     /// Replace a key by a fresh one
     Rotate {
@@ -50,35 +46,27 @@ enum Action {
         #[arg(long, value_name = "WHY", value_parser = ["rotation", "compromise"], default_value = "rotation")]
         reason: String,
         #[command(flatten)]
-        data: DataOption,
-        #[command(flatten)]
-        output: JsonOption,
+        common: CommonOptions,
     },
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     match &arguments.action {
-        Action::List { data, tenant, output } => {
-            list(data, &tenant.to_read()?, output.json, console)
-        }
-        Action::Rotate { usage, reason, data, output } => {
+        Action::List { ledger } => list(ledger, console),
+        Action::Rotate { usage, reason, common } => {
             let usage = KeyUse::parse(usage).unwrap_or(KeyUse::Record);
             let reason = KeyChange::parse(reason).unwrap_or(KeyChange::Rotation);
-            rotate(usage, reason, data, output.json, console)
+            rotate(usage, reason, common, console)
         }
     }
 }
 
-fn list(
-    data: &DataOption,
-    tenant: &TenantId,
-    json: bool,
-    console: &mut Console,
-) -> Result<Ending, Failure> {
-    let data = ForReading::open(&data.path, console)?;
+fn list(ledger: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure> {
+    let tenant = &ledger.tenant.to_read()?;
+    let data = ForReading::open(&ledger.data.path, console)?;
     let history = data.reader.history()?;
     let vkeys = data.reader.log_keys(tenant, &history)?;
-    let as_table = console.is_terminal() && !json;
+    let as_table = console.is_terminal() && !ledger.output.json;
     let mut table = Table::new(&["use", "state", "since", "key id", "verifier key"]);
     for period in history.keys() {
         let row = Row::new(period, &history, &vkeys);
@@ -154,12 +142,11 @@ impl<'a> Row<'a> {
 fn rotate(
     usage: KeyUse,
     reason: KeyChange,
-    data: &DataOption,
-    json: bool,
+    common: &CommonOptions,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
-    let as_text = console.is_terminal() && !json;
-    let (path, creation) = (&data.path, TenantCreation::Explicit);
+    let as_text = console.is_terminal() && !common.output.json;
+    let (path, creation) = (&common.data.path, TenantCreation::Explicit);
     let report = data_dir::write(path, IfMissing::Refuse, creation, console, |ledger, _| {
         Ok(ledger.rotate_key(usage, reason)?)
     })?;

@@ -6,7 +6,7 @@ use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::TenantId;
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, JsonOption, tenant_to_write};
+use crate::arguments::{CommonOptions, tenant_to_write};
 use crate::data_dir::{self, ForReading, IfMissing};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
@@ -32,9 +32,7 @@ enum Action {
     /// List the tenants, the deployment's own ledger `_system` first
     List {
         #[command(flatten)]
-        data: DataOption,
-        #[command(flatten)]
-        output: JsonOption,
+        common: CommonOptions,
     },
     /// Create tenants
     Create {
@@ -42,21 +40,20 @@ enum Action {
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
         #[command(flatten)]
-        data: DataOption,
-        #[command(flatten)]
-        output: JsonOption,
+        common: CommonOptions,
     },
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     match &arguments.action {
-        Action::List { data, output } => list(data, output.json, console),
-        Action::Create { names, data, output } => create(names, data, output.json, console),
+        Action::List { common } => list(common, console),
+        Action::Create { names, common } => create(names, common, console),
     }
 }
 
-fn list(data: &DataOption, json: bool, console: &mut Console) -> Result<Ending, Failure> {
-    let data = ForReading::open(&data.path, console)?;
+fn list(common: &CommonOptions, console: &mut Console) -> Result<Ending, Failure> {
+    let as_table = console.is_terminal() && !common.output.json;
+    let data = ForReading::open(&common.data.path, console)?;
     let history = data.reader.history()?;
     let mut table = Table::new(&["tenant", "records", "created", "ledger"]);
     for tenant in data.reader.tenants()? {
@@ -67,13 +64,13 @@ fn list(data: &DataOption, json: bool, console: &mut Console) -> Result<Ending, 
             entry: history.tenants().get(&tenant),
             tenant: &tenant,
         };
-        if console.is_terminal() && !json {
+        if as_table {
             table.row(line.cells());
         } else {
             console.line(line.json())?;
         }
     }
-    if console.is_terminal() && !json {
+    if as_table {
         table.keep_whole(&[0, 1, 2, 3]);
         console.text(&table.to_string())?;
     }
@@ -112,14 +109,13 @@ impl Row<'_> {
 
 fn create(
     names: &[String],
-    data: &DataOption,
-    json: bool,
+    common: &CommonOptions,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
     let tenants = names.iter().map(|name| tenant_to_write(name)).collect::<Result<Vec<_>, _>>()?;
-    let as_text = console.is_terminal() && !json;
+    let as_text = console.is_terminal() && !common.output.json;
     let creation = TenantCreation::Explicit;
-    data_dir::write(&data.path, IfMissing::Create, creation, console, |ledger, console| {
+    data_dir::write(&common.data.path, IfMissing::Create, creation, console, |ledger, console| {
         for tenant in &tenants {
             ledger.create_tenant(tenant)?;
             let key = ledger.verifier_key(tenant)?.to_string();

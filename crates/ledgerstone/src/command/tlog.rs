@@ -12,7 +12,7 @@ use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::{Checkpoint, TenantId};
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, JsonOption, TenantOption};
+use crate::arguments::LedgerOptions;
 use crate::data_dir::{self, ForReading, IfMissing};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
@@ -45,19 +45,15 @@ enum Action {
         #[arg(value_name = "DIR")]
         to: PathBuf,
         #[command(flatten)]
-        data: DataOption,
-        #[command(flatten)]
-        tenant: TenantOption,
-        #[command(flatten)]
-        output: JsonOption,
+        ledger: LedgerOptions,
     },
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
-    let Action::Export { to, data, tenant, output } = &arguments.action;
-    let tenant = tenant.to_read()?;
-    sign_if_possible(&data.path, &tenant, console)?;
-    let data = ForReading::open(&data.path, console)?;
+    let Action::Export { to, ledger } = &arguments.action;
+    let tenant = ledger.tenant.to_read()?;
+    sign_if_possible(&ledger.data.path, &tenant, console)?;
+    let data = ForReading::open(&ledger.data.path, console)?;
     let kept = data.reader.newest_checkpoint(&tenant)?.ok_or_else(|| {
         let message =
             format!("no checkpoint of ledger {tenant} is kept, and none can be signed now");
@@ -72,7 +68,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     let vkey = data.reader.log_keys(&tenant, &data.reader.history()?)?.pop();
     let vkey = vkey.map(|key| key.to_string()).unwrap_or_default();
     let (size, origin) = (checkpoint.size(), checkpoint.origin());
-    if console.is_terminal() && !output.json {
+    if console.is_terminal() && !ledger.output.json {
         let to = to.display();
         console.line(format!("{size} records of {origin} under {to}, {tiles} tiles written"))?;
         console.line(format!("verifier key: {vkey}"))?;

@@ -10,7 +10,7 @@ use super::Harness;
 use super::builder::{ChainBuilder, source, stored_id, tenant};
 use super::oracle::{assert_holds, assert_same, read_all};
 use crate::batch::Batch;
-use crate::contract::{Cursor, LedgerStore};
+use crate::contract::{Cursor, LedgerStore, Wanted};
 use crate::error::AppendError;
 
 /// One ledger, some batches: every read gives what was appended.
@@ -103,7 +103,7 @@ pub fn a_ledger_nobody_wrote_to_is_empty(harness: &dyn Harness) {
         assert_holds(&*store, &chain);
         store.append(chain.batch().events(&tenant("acme"), 1 + round).build()).unwrap();
     }
-    let fresh = store.changes(&Cursor::default(), 1).unwrap();
+    let fresh = store.changes(&Cursor::default(), 1, Wanted::Everything).unwrap();
     assert!(!fresh.records.is_empty(), "changes after the first record");
     harness.stop(store);
 }

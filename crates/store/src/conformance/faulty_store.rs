@@ -1,4 +1,4 @@
-//! A store whose appends fail when a test says so, in every way the contract allows.
+//! A store whose appends fail or wait when a test says so, in every way the contract allows.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,8 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{EventId, Hash, NodeAddress, SequenceNumber, TenantId};
 
+use super::gate::Gate;
 use crate::batch::{Batch, SourceName, SourcePosition};
-use crate::contract::{Changes, Cursor, Inspector, LedgerStore, Part, StoreStatus};
+use crate::contract::{Changes, Cursor, Inspector, LedgerStore, Part, StoreStatus, Wanted};
 use crate::error::{AppendError, Moved, ReadError};
 use crate::record::{ContainerFinding, Head, StoredCheckpoint, StoredRecord};
 
@@ -38,10 +39,12 @@ impl AppendFault {
     }
 }
 
-/// Wraps a store and lets chosen appends fail. Reading is passed through.
+/// Wraps a store and lets chosen appends fail. Reading is passed through, but for what the gate holds
+/// back.
 #[derive(Debug)]
 pub struct FaultyStore<S> {
     inner: S,
+    gate: Gate,
     plan: Mutex<Plan>,
 }
 
@@ -58,7 +61,7 @@ struct Plan {
 impl<S: LedgerStore> FaultyStore<S> {
     /// No append fails yet.
     pub fn new(inner: S) -> Self {
-        Self { inner, plan: Mutex::default() }
+        Self { inner, gate: Gate::default(), plan: Mutex::default() }
     }
 
     /// Lets the append of that number fail; the first append has number 0.
@@ -83,6 +86,11 @@ impl<S: LedgerStore> FaultyStore<S> {
         self.plan().fired
     }
 
+    /// Where appends and look-ups can be made to wait.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// The wrapped store.
     pub fn inner(&self) -> &S {
         &self.inner
@@ -105,6 +113,7 @@ impl Plan {
 
 impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
     fn append(&self, batch: Batch) -> Result<(), AppendError> {
+        self.gate.pass();
         // Held to the end: a fault closes the store before the next append looks.
         let mut plan = self.plan();
         if plan.closed {
@@ -150,7 +159,7 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
         tenant: &TenantId,
         event_id: &EventId,
     ) -> Result<Option<SequenceNumber>, ReadError> {
-        self.inner.find(tenant, event_id)
+        Ok(self.gate.answer(event_id, self.inner.find(tenant, event_id)?))
     }
 
     fn read(
@@ -166,8 +175,8 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
         self.inner.node(tenant, node)
     }
 
-    fn changes(&self, cursor: &Cursor, limit: usize) -> Result<Changes, ReadError> {
-        self.inner.changes(cursor, limit)
+    fn changes(&self, cursor: &Cursor, limit: usize, wanted: Wanted) -> Result<Changes, ReadError> {
+        self.inner.changes(cursor, limit, wanted)
     }
 
     fn checkpoints(&self, tenant: &TenantId) -> Result<Vec<StoredCheckpoint>, ReadError> {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::thread;
 
-use ledgerstone_proof::TenantId;
+use ledgerstone_proof::{Kind, TenantId};
 
 use super::Harness;
 use super::builder::{ChainBuilder, tenant};
-use super::oracle::{assert_gapless, assert_holds, follow};
-use crate::contract::{Cursor, LedgerStore};
+use super::oracle::{assert_gapless, assert_holds, follow, follow_wanted};
+use crate::contract::{Cursor, LedgerStore, Wanted};
 
 /// Whatever the limit, the changes are every record once, per ledger in order.
 pub fn changes_give_every_record_once(harness: &dyn Harness) {
@@ -23,7 +23,8 @@ pub fn changes_give_every_record_once(harness: &dyn Harness) {
     for limit in [1, 2, 5, 13, 1_000, usize::MAX] {
         let (seen, _) = follow(&*store, &Cursor::default(), limit);
         assert_gapless(&seen, &chain);
-        let first = store.changes(&Cursor::default(), limit).unwrap().records.len();
+        let first =
+            store.changes(&Cursor::default(), limit, Wanted::Everything).unwrap().records.len();
         assert!(
             first < limit.saturating_add(LARGEST),
             "{first} records though the limit is {limit}"
@@ -46,6 +47,30 @@ pub fn a_saved_cursor_goes_on_where_it_stood(harness: &dyn Harness) {
     }
     assert_gapless(&seen, &chain);
     assert_holds(&*store, &chain);
+    harness.stop(store);
+}
+
+/// Whatever a follower does not want is left out, and nothing else, at any limit.
+pub fn changes_leave_out_what_is_not_wanted(harness: &dyn Harness) {
+    let (store, mut chain) = (harness.open(), ChainBuilder::new());
+    let tenants = [tenant("a"), tenant("b"), TenantId::system()];
+    for round in 0..30 {
+        let batch = chain.batch().events(&tenants[round % 2], 1 + round % 9);
+        let batch = if round % 4 == 0 { batch.system(&tenants[round % 3]) } else { batch };
+        let batch = if round % 5 == 0 { batch.audit(&tenants[1]) } else { batch };
+        store.append(batch.build()).unwrap();
+    }
+    let (all, end) = follow(&*store, &Cursor::default(), 1_000);
+    for limit in [1, 7, 1_000] {
+        let wishes = [Kind::Event, Kind::Audit, Kind::System].map(Wanted::Kind);
+        for wanted in wishes.into_iter().chain([Wanted::Everything]) {
+            let expected: Vec<_> = all.iter().filter(|one| wanted.has(one.kind)).cloned().collect();
+            assert!(!expected.is_empty());
+            let (seen, at) = follow_wanted(&*store, &Cursor::default(), limit, wanted);
+            assert_eq!(seen, expected, "{wanted:?}, limit {limit}");
+            assert_eq!(at, end, "{wanted:?} ends where everything ends");
+        }
+    }
     harness.stop(store);
 }
 
@@ -101,7 +126,7 @@ fn tail(store: &dyn LedgerStore, until: usize) -> Vec<crate::record::StoredRecor
     let mut cursor = Cursor::default();
     let mut seen = Vec::new();
     while seen.len() < until {
-        let changes = store.changes(&cursor, 16).unwrap();
+        let changes = store.changes(&cursor, 16, Wanted::Everything).unwrap();
         if changes.next == cursor {
             assert!(changes.records.is_empty(), "records though the cursor stands still");
             thread::yield_now();

@@ -21,6 +21,7 @@ pub mod counted_fault;
 pub mod fault_table;
 pub mod faulty_store;
 pub mod following;
+pub mod gate;
 pub mod inspecting;
 pub mod memory_harness;
 pub mod oracle;
@@ -88,6 +89,7 @@ macro_rules! conformance_suite {
             comparing::of_many_writers_one_wins_each_time,
             following::changes_give_every_record_once,
             following::a_saved_cursor_goes_on_where_it_stood,
+            following::changes_leave_out_what_is_not_wanted,
             following::a_tailing_reader_misses_nothing,
             checkpoints::a_batch_may_hold_only_a_checkpoint,
             checkpoints::newer_checkpoints_replace_older_ones,

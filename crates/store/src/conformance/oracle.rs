@@ -7,7 +7,7 @@ use ledgerstone_proof::{NodeAddress, SequenceNumber, TenantId};
 use super::builder::{ChainBuilder, next_number, stored_id};
 use super::collector::Collector;
 use crate::batch::AnchoredRound;
-use crate::contract::{Changes, Cursor, LedgerStore};
+use crate::contract::{Changes, Cursor, LedgerStore, Wanted};
 use crate::record::{Head, StoredCheckpoint, StoredRecord};
 
 /// Panics unless the store holds exactly what the chain says.
@@ -94,10 +94,20 @@ pub fn read_all(store: &dyn LedgerStore, tenant: &TenantId, page: usize) -> Vec<
 
 /// Follows the changes from a cursor until nothing is new.
 pub fn follow(store: &dyn LedgerStore, from: &Cursor, limit: usize) -> (Vec<StoredRecord>, Cursor) {
+    follow_wanted(store, from, limit, Wanted::Everything)
+}
+
+/// The same, with what is wanted of them.
+pub fn follow_wanted(
+    store: &dyn LedgerStore,
+    from: &Cursor,
+    limit: usize,
+    wanted: Wanted,
+) -> (Vec<StoredRecord>, Cursor) {
     let mut cursor = from.clone();
     let mut seen = Vec::new();
     loop {
-        let Changes { records, next } = store.changes(&cursor, limit).unwrap();
+        let Changes { records, next } = store.changes(&cursor, limit, wanted).unwrap();
         seen.extend(records);
         if next == cursor {
             return (seen, cursor);
@@ -109,7 +119,7 @@ pub fn follow(store: &dyn LedgerStore, from: &Cursor, limit: usize) -> (Vec<Stor
 fn assert_changes(store: &dyn LedgerStore, chain: &ChainBuilder) {
     let (seen, end) = follow(store, &Cursor::default(), 1_000);
     assert_gapless(&seen, chain);
-    let after = store.changes(&end, 1_000).unwrap();
+    let after = store.changes(&end, 1_000, Wanted::Everything).unwrap();
     assert!(after.records.is_empty(), "changes after the last");
     assert_eq!(after.next, end, "the cursor moves though nothing is new");
 }

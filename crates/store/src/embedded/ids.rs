@@ -9,8 +9,10 @@ mod merge;
 mod run;
 mod tiers;
 
-pub use run::RunFault;
-pub use tiers::{IdTiers, MemoryRun};
+pub use run::{Covers, RunFault};
+#[cfg(feature = "conformance")]
+pub use run::{RunFile, forge_page};
+pub use tiers::{IdTiers, MemoryRun, named_runs};
 
 use std::hash::{BuildHasherDefault, Hasher};
 

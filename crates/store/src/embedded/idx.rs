@@ -1,15 +1,15 @@
 //! `.idx`: the derived index of one segment: ids, ledgers and times, and room for more.
 //!
-//! It is bound to the segment's bytes by a digest, checked section by section, and built again
-//! from the segment whenever it is missing or does not fit.
+//! It is bound to the segment's bytes by a digest and the store key's signature, checked section by
+//! section, and built again from the segment whenever it is missing or does not fit.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use ledgerstone_proof::{Hash, sha256};
 use zstd::bulk::Decompressor;
 
-use super::StoreId;
+use super::binding::{Binding, Unbound};
 use super::codec::{Malformed, Reader, put_bytes, put_hash, put_u32, put_u64, put_varint};
 use super::files::Files;
 use super::ids::{IdHash, IdHasher, MemoryRun};
@@ -29,6 +29,9 @@ pub enum IndexSection {
     /// `ingested_at` in microseconds per place, 8 bytes each.
     Time = 3,
 }
+
+/// Bytes that a header has at most.
+const HEADER_MAX: u64 = 4096;
 
 const SECTIONS: [IndexSection; 3] = [IndexSection::Ids, IndexSection::Sequence, IndexSection::Time];
 
@@ -104,12 +107,12 @@ impl SegmentIndex {
         MemoryRun::new(from, from + self.ids.len() as u64, entries)
     }
 
-    fn encode(&self, store: &StoreId, segment: &Hash) -> Vec<u8> {
+    fn encode(&self, binding: &Binding, segment: &Hash) -> io::Result<Vec<u8>> {
         let sections = [self.encode_ids(), self.encode_ledgers(), self.encode_times()];
         let mut header = Vec::new();
         header.extend_from_slice(MAGIC);
         put_u32(&mut header, VERSION);
-        header.extend_from_slice(store.as_bytes());
+        header.extend_from_slice(binding.store.as_bytes());
         put_hash(&mut header, segment);
         put_u32(&mut header, sections.len() as u32);
         for (kind, bytes) in SECTIONS.iter().zip(&sections) {
@@ -117,10 +120,9 @@ impl SegmentIndex {
             put_u64(&mut header, bytes.len() as u64);
             put_hash(&mut header, &sha256(bytes));
         }
-        let digest = sha256(&header);
-        put_hash(&mut header, &digest);
+        binding.seal(&mut header)?;
         header.extend(sections.into_iter().flatten());
-        header
+        Ok(header)
     }
 
     fn encode_ids(&self) -> Vec<u8> {
@@ -147,28 +149,14 @@ impl SegmentIndex {
         self.times.iter().flat_map(|micros| micros.to_le_bytes()).collect()
     }
 
-    fn decode(bytes: &[u8], store: &StoreId, segment: &Hash) -> Result<Self, Malformed> {
+    fn decode(bytes: &[u8], binding: &Binding, segment: &Hash) -> Result<Self, Unbound> {
         let mut reader = Reader::new(bytes);
-        if reader.array::<8>()? != *MAGIC || reader.u32()? != VERSION {
-            return Err(reader.malformed("not an index of this version"));
-        }
-        if reader.array::<16>()? != *store.as_bytes() || reader.hash()? != *segment {
-            return Err(reader.malformed("index of another segment"));
-        }
-        let count = reader.u32()?;
-        let mut table = Vec::new();
-        for _ in 0..count {
-            table.push((reader.u32()?, reader.u64()?, reader.hash()?));
-        }
-        let covered = bytes.get(..reader.offset()).unwrap_or_default();
-        if reader.hash()? != sha256(covered) {
-            return Err(reader.malformed("index header does not match its SHA-256"));
-        }
+        let table = decode_header(bytes, &mut reader, binding, segment)?;
         let mut index = Self { ids: Vec::new(), ledgers: Vec::new(), times: Vec::new() };
         for (kind, len, digest) in table {
             let section = reader.take(usize::try_from(len).unwrap_or(usize::MAX))?;
             if sha256(section) != digest {
-                return Err(reader.malformed("index section does not match its SHA-256"));
+                return Err(reader.malformed("index section does not match its SHA-256").into());
             }
             index.decode_section(kind, section)?;
         }
@@ -200,16 +188,51 @@ impl SegmentIndex {
     }
 
     /// Writes the index beside its segment, replacing what is there.
-    pub fn save(&self, files: &Files, segment: &Segment, store: &StoreId) -> io::Result<()> {
-        let bytes = self.encode(store, &identity(segment));
+    pub fn save(&self, files: &Files, segment: &Segment, binding: &Binding) -> io::Result<()> {
+        let bytes = self.encode(binding, &identity(segment))?;
         files.replace(&path_of(segment.path()), &bytes, 0o640)
     }
 
-    /// Reads the index of a segment; `None` when it is missing or is not this segment's.
-    pub fn load(segment: &Segment, store: &StoreId) -> Option<Self> {
-        let bytes = std::fs::read(path_of(segment.path())).ok()?;
-        Self::decode(&bytes, store, &identity(segment)).ok()
+    /// Reads the index of a segment; `None` when there is none that can be read.
+    pub fn load(segment: &Segment, binding: &Binding) -> Result<Option<Self>, Unbound> {
+        match std::fs::read(path_of(segment.path())) {
+            Ok(bytes) => Self::decode(&bytes, binding, &identity(segment)).map(Some),
+            Err(_) => Ok(None),
+        }
     }
+}
+
+/// What the header says of each section: kind, length, digest.
+fn decode_header(
+    bytes: &[u8],
+    reader: &mut Reader<'_>,
+    binding: &Binding,
+    segment: &Hash,
+) -> Result<Vec<(u32, u64, Hash)>, Unbound> {
+    if reader.array::<8>()? != *MAGIC || reader.u32()? != VERSION {
+        return Err(reader.malformed("not an index of this version").into());
+    }
+    if reader.array::<16>()? != *binding.store.as_bytes() || reader.hash()? != *segment {
+        return Err(reader.malformed("index of another segment").into());
+    }
+    let count = reader.u32()?;
+    let mut table = Vec::new();
+    for _ in 0..count {
+        table.push((reader.u32()?, reader.u64()?, reader.hash()?));
+    }
+    binding.check(bytes, reader)?;
+    Ok(table)
+}
+
+/// What the header of a segment's index says for itself; the sections stay unread.
+pub fn check_header(segment: &Segment, binding: &Binding) -> Result<(), Unbound> {
+    let mut header = Vec::new();
+    let mut reader = Reader::new(&[]);
+    std::fs::File::open(path_of(segment.path()))
+        .and_then(|file| file.take(HEADER_MAX).read_to_end(&mut header))
+        .map_err(|_| reader.malformed("there is no index that can be read"))?;
+    reader = Reader::new(&header);
+    decode_header(&header, &mut reader, binding, &identity(segment)).map(drop)
 }
 
 fn identity(segment: &Segment) -> Hash {

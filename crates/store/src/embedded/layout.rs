@@ -18,16 +18,8 @@ impl Layout {
     }
 
     /// Directories that exist from the beginning.
-    pub fn directories(&self) -> [PathBuf; 7] {
-        [
-            self.logs(),
-            self.segments(),
-            self.ids(),
-            self.heads(),
-            self.tiles(),
-            self.cut(),
-            self.keys(),
-        ]
+    pub fn directories(&self) -> [PathBuf; 6] {
+        [self.logs(), self.segments(), self.ids(), self.tiles(), self.cut(), self.keys()]
     }
 
     pub fn format(&self) -> PathBuf {
@@ -60,10 +52,6 @@ impl Layout {
 
     pub fn ids(&self) -> PathBuf {
         self.root.join("ids")
-    }
-
-    pub fn heads(&self) -> PathBuf {
-        self.root.join("heads")
     }
 
     pub fn tiles(&self) -> PathBuf {

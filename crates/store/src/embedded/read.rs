@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::iter::Peekable;
+use std::ops::Range;
 use std::sync::Arc;
 
 use ledgerstone_proof::{EventId, Hash, SequenceNumber, TenantId, leaf_hash, sha256};
@@ -14,7 +16,7 @@ use super::ids::{IdHash, RunFault};
 use super::payload::decode_row;
 use super::segment::{Segment, SegmentFault};
 use super::shared::Shared;
-use crate::contract::{Changes, Cursor};
+use crate::contract::{Changes, Cursor, Wanted};
 use crate::error::ReadError;
 use crate::record::{RecordSignature, StoredRecord};
 
@@ -221,25 +223,37 @@ fn hints(shared: &Shared, hash: IdHash) -> Result<Vec<u64>, RunFault> {
 }
 
 /// Records after a commit ordinal, in commit order, from one segment or log.
-pub fn changes(shared: &Shared, cursor: &Cursor, limit: usize) -> Result<Changes, ReadError> {
+pub fn changes(
+    shared: &Shared,
+    cursor: &Cursor,
+    limit: usize,
+    wanted: Wanted,
+) -> Result<Changes, ReadError> {
     let ordinal = cursor_ordinal(cursor);
     let runs = runs_after(shared, ordinal, limit)?;
-    let mut wanted: BTreeMap<&TenantId, (u64, u64)> = BTreeMap::new();
+    let mut ranges: BTreeMap<&TenantId, (u64, u64)> = BTreeMap::new();
     for (tenant, first, count) in &runs {
-        let range = wanted.entry(tenant).or_insert((*first, *first));
+        let range = ranges.entry(tenant).or_insert((*first, *first));
         range.1 = first + count;
     }
-    let mut read_back: BTreeMap<&TenantId, std::vec::IntoIter<StoredRecord>> = BTreeMap::new();
-    for (tenant, (from, to)) in &wanted {
-        read_back.insert(tenant, read_exactly(shared, tenant, *from, *to)?.into_iter());
+    let mut read_back: BTreeMap<&TenantId, Peekable<std::vec::IntoIter<StoredRecord>>> =
+        BTreeMap::new();
+    for (tenant, (from, to)) in &ranges {
+        let records = match wanted {
+            Wanted::Everything => read_exactly(shared, tenant, *from, *to)?,
+            Wanted::Kind(_) => read_wanted(shared, tenant, *from..*to, wanted)?,
+        };
+        read_back.insert(tenant, records.into_iter().peekable());
     }
     let mut records = Vec::new();
-    for (tenant, _, count) in &runs {
+    let mut next = ordinal;
+    for (tenant, first, count) in &runs {
+        next += count;
         if let Some(iter) = read_back.get_mut(tenant) {
-            records.extend(iter.by_ref().take(*count as usize));
+            let is_of_run = |record: &StoredRecord| record.sequence_number.value() < first + count;
+            records.extend(std::iter::from_fn(|| iter.next_if(is_of_run)));
         }
     }
-    let next = ordinal + records.len() as u64;
     Ok(Changes { records, next: Cursor(next.to_be_bytes().to_vec()) })
 }
 
@@ -265,6 +279,60 @@ fn read_exactly(
         records.extend(page);
     }
     Ok(records)
+}
+
+/// The wanted ones of a ledger's records in a range, which must be there.
+fn read_wanted(
+    shared: &Shared,
+    tenant: &TenantId,
+    range: Range<u64>,
+    wanted: Wanted,
+) -> Result<Vec<StoredRecord>, ReadError> {
+    let mut records = Vec::new();
+    let mut next = range.start;
+    let mut failures = 0;
+    while next < range.end {
+        let page = match source(shared, tenant, next) {
+            Source::End => return Err(damaged(tenant, Some(next), "it is missing")),
+            Source::Segment(segment, run) => wanted_block(&segment, run, next, wanted)
+                .map_err(|fault| of_segment(tenant, next, fault)),
+            Source::Active { file, record, previous_hash } => {
+                active_record(tenant, next, &file, &record, previous_hash)
+                    .map(|record| (vec![record], next + 1))
+            }
+        };
+        match page {
+            Ok((page, end)) => {
+                let is_wanted = |record: &StoredRecord| {
+                    let number = record.sequence_number.value();
+                    wanted.has(record.kind) && (next..range.end).contains(&number)
+                };
+                records.extend(page.into_iter().filter(is_wanted));
+                next = end;
+            }
+            Err(_) if failures + 1 < ATTEMPTS => failures += 1,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(records)
+}
+
+/// The wanted ones of the block that holds a record, and the number after its last record.
+fn wanted_block(
+    segment: &Segment,
+    run: SealedRun,
+    number: u64,
+    wanted: Wanted,
+) -> Result<(Vec<StoredRecord>, u64), SegmentFault> {
+    let entry = segment.entry(run.entry)?;
+    let mut end = entry.first;
+    for (place, block) in entry.blocks.iter().enumerate() {
+        end += block.records;
+        if number < end {
+            return Ok((segment.block_as(&entry, place, wanted)?, end));
+        }
+    }
+    Err(SegmentFault::Record { number, check: "directory" })
 }
 
 type OwnedRun = (TenantId, u64, u64);

@@ -221,7 +221,7 @@ fn worth_keeping(checkpoints: Vec<StoredCheckpoint>) -> Vec<StoredCheckpoint> {
 
 fn index(shared: &Shared, segment: &Segment, from: u64) -> Result<MemoryRun, SealError> {
     let index = SegmentIndex::build(segment, &shared.hasher)?;
-    match index.save(&shared.files, segment, &shared.store) {
+    match index.save(&shared.files, segment, &shared.binding(Vec::new())) {
         Ok(()) => shared.set_degraded("index", None),
         // The index is derived: what is in memory serves, and the next opening writes it.
         Err(error) => {
@@ -269,8 +269,11 @@ fn drop_log(shared: &Shared, path: &Path) -> Result<(), SealError> {
 pub fn merge_ids(shared: &Shared) {
     let directory = shared.layout.ids();
     loop {
-        let tiers = shared.read().ids.clone();
-        match tiers.merge_once(&shared.files, &directory, &shared.store) {
+        let (tiers, segments) = {
+            let state = shared.read();
+            (state.ids.clone(), state.segments.clone())
+        };
+        match tiers.merge_once(&shared.files, &directory, &shared.binding(segments)) {
             Ok(Some(merged)) => {
                 let unused = merged.unused(&directory);
                 shared.write().ids = merged;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use ledgerstone_proof::{CompactRange, TenantId};
 
 use super::active::{Ledger, SealedRun};
+use super::forgery::runs_are_sound;
 use super::ids::IdTiers;
-use super::idx::SegmentIndex;
+use super::idx::{SegmentIndex, check_header};
 use super::segment::{DirectoryEntry, LedgerStart, Segment, SegmentFault, list_digest};
 use super::shared::{Shared, State};
 use crate::record::{Check, ContainerFinding, Head, Location};
@@ -132,7 +133,12 @@ fn load_ids(shared: &Shared, state: &mut State, may_write: bool) -> Result<(), S
     let sealed_to =
         state.segments.last().map_or(0, |s| s.header().first_ordinal + s.header().records);
     let directory = shared.layout.ids();
-    let mut tiers = IdTiers::load(&shared.files, &directory, &shared.store, sealed_to);
+    let mut tiers = IdTiers::load(
+        &shared.files,
+        &directory,
+        &shared.binding(state.segments.clone()),
+        sealed_to,
+    );
     for segment in &state.segments {
         let first = segment.header().first_ordinal;
         if first < tiers.covered() {
@@ -158,11 +164,12 @@ fn index_of(
     may_write: bool,
 ) -> Result<SegmentIndex, SegmentFault> {
     let fits = |index: &SegmentIndex| index.ids.len() as u64 == segment.header().records;
-    if let Some(index) = SegmentIndex::load(segment, &shared.store).filter(fits) {
+    let binding = shared.binding(Vec::new());
+    if let Some(index) = SegmentIndex::load(segment, &binding).ok().flatten().filter(fits) {
         return Ok(index);
     }
     let index = SegmentIndex::build(segment, &shared.hasher)?;
-    if may_write && let Err(error) = index.save(&shared.files, segment, &shared.store) {
+    if may_write && let Err(error) = index.save(&shared.files, segment, &binding) {
         // Derived: what is in memory serves; said in the status, written at the next opening.
         drop(error);
     }
@@ -180,12 +187,20 @@ pub fn rebuild_ids(shared: &Shared) -> Result<(), SegmentFault> {
     Ok(())
 }
 
-/// Writes the indexes that are missing; called once a store is open for writing.
+/// Writes the indexes that are missing or forged, and gives up merged runs that are damaged; called once a store is open for writing.
 pub fn complete_indexes(shared: &Shared) {
     let segments = shared.read().segments.clone();
-    for segment in &segments {
+    let binding = shared.binding(Vec::new());
+    // One whose header is right and whose sections are damaged is made again when it is needed.
+    let lacking = segments.iter().filter(|one| check_header(one, &binding).is_err());
+    for segment in lacking {
         if let Err(fault) = index_of(shared, segment, true) {
             return shared.set_degraded("index", Some(fault.to_string()));
         }
+    }
+    if !runs_are_sound(shared)
+        && let Err(fault) = rebuild_ids(shared)
+    {
+        shared.set_degraded("ids", Some(fault.to_string()));
     }
 }

@@ -9,10 +9,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLock
 use std::time::Duration;
 
 use ledgerstone_model::{Clock, Entropy};
-use ledgerstone_proof::{Hash, SigningKey, TenantId};
+use ledgerstone_proof::{Hash, SigningKey, TenantId, VerifyingKey};
 
 use super::StoreId;
 use super::active::Ledger;
+use super::binding::Binding;
 use super::block_cache::BlockCache;
 use super::files::{DataFile, Files};
 use super::head_file::FramePlace;
@@ -67,8 +68,10 @@ pub struct Shared {
     pub hasher: IdHasher,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    /// Signs `HEAD`; a reader has none.
+    /// Signs `HEAD` and what is derived from segments; a reader has none.
     pub key: Option<SigningKey>,
+    /// Verifies what the store key signed, as `FORMAT` names it.
+    pub verifier: VerifyingKey,
     pub state: RwLock<State>,
     /// `None` when the store was opened for reading.
     pub writer: Mutex<Option<Writer>>,
@@ -201,6 +204,12 @@ impl Shared {
 
     pub fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// What binds derived files to these segments.
+    pub fn binding(&self, segments: Vec<Arc<Segment>>) -> Binding {
+        let (store, verifier, signer) = (self.store, self.verifier, self.key.clone());
+        Binding { store, verifier, signer, segments }
     }
 
     pub fn signals(&self) -> MutexGuard<'_, SignalState> {

@@ -7,7 +7,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ledgerstone_model::{Clock, Entropy, ErrorCode};
-use ledgerstone_proof::{EventId, Hash, NodeAddress, SequenceNumber, SigningKey, TenantId};
+use ledgerstone_proof::{
+    EventId, Hash, NodeAddress, SequenceNumber, SigningKey, TenantId, VerifyingKey,
+};
 
 use super::block_cache::BlockCache;
 use super::files::Files;
@@ -25,7 +27,7 @@ use super::{
     write, writer_lock,
 };
 use crate::batch::{Batch, SourceName, SourcePosition};
-use crate::contract::{Changes, Cursor, Inspector, LedgerStore, Part, StoreStatus};
+use crate::contract::{Changes, Cursor, Inspector, LedgerStore, Part, StoreStatus, Wanted};
 use crate::error::{AppendError, ReadError};
 use crate::record::{Head, StoredCheckpoint, StoredRecord};
 
@@ -63,7 +65,8 @@ impl EmbeddedStore {
         let key = store_key::create(&files, &layout, &*entropy).map_err(made("writing a key"))?;
         let head = files.create(&layout.head()).map_err(made("making HEAD"))?;
         head.fill_with_zeros(0, 2 * BLOCK_BYTES as u64).map_err(made("making HEAD"))?;
-        let shared = shared(layout, store, Some(key.clone()), options, files, clock, entropy);
+        let keys = (Some(key.clone()), key.verifying_key());
+        let shared = shared(layout, store, keys, options, files, clock, entropy);
         lock(&shared.head).file = Some(head);
         let first = prepare::prepare(&shared, 1, 0).map_err(made("making the first log"))?;
         let nothing = Loaded {
@@ -108,7 +111,8 @@ impl EmbeddedStore {
         if key.as_ref().is_some_and(|key| key.verifying_key() != format.store_key) {
             return Err(OpenError::KeyMismatch);
         }
-        let shared = shared(layout, format.store, key, options, files, clock, entropy);
+        let keys = (key, format.store_key);
+        let shared = shared(layout, format.store, keys, options, files, clock, entropy);
         match mode {
             Mode::Write => Self::open_for_writing(shared, &format),
             Mode::Read => Self::open_for_reading(shared, &format),
@@ -274,7 +278,7 @@ fn run_sealer(shared: &Shared) {
 fn shared(
     layout: Layout,
     store: StoreId,
-    key: Option<SigningKey>,
+    (key, verifier): (Option<SigningKey>, VerifyingKey),
     options: Options,
     files: Files,
     clock: Arc<dyn Clock>,
@@ -289,6 +293,7 @@ fn shared(
         clock,
         entropy,
         key,
+        verifier,
         state: RwLock::new(State::empty()),
         writer: Mutex::new(None),
         head: Mutex::new(HeadKeeper { file: None, counter: 0, clean: false }),
@@ -353,8 +358,8 @@ impl LedgerStore for EmbeddedStore {
         tree::node(&self.shared, tenant, node)
     }
 
-    fn changes(&self, cursor: &Cursor, limit: usize) -> Result<Changes, ReadError> {
-        read::changes(&self.shared, cursor, limit)
+    fn changes(&self, cursor: &Cursor, limit: usize, wanted: Wanted) -> Result<Changes, ReadError> {
+        read::changes(&self.shared, cursor, limit, wanted)
     }
 
     fn checkpoints(&self, tenant: &TenantId) -> Result<Vec<StoredCheckpoint>, ReadError> {

@@ -1,6 +1,7 @@
 //! Takes a data directory apart and puts it together again with every checksum repaired: what
 //! somebody can do who knows the format and can write the files. For tests of verification.
 
+mod derived;
 mod forged;
 mod reading;
 mod rehash;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use ledgerstone_proof::{CompactRange, Hash, SigningKey, TenantId, empty_root};
 
+pub use derived::{forge_index, forge_page_of_run, forge_run};
 use forged::{Forged, next_of, row_of, stored_of};
 use reading::{read_log, read_segment};
 use rehash::rehash_record;
@@ -61,10 +63,7 @@ impl Contents {
         let store = read_format(&layout).map_err(io::Error::other)?.store;
         let mut contents = Self { layout, store, containers: Vec::new(), changed: BTreeSet::new() };
         let mut chains = HashMap::new();
-        let mut segments = list(&contents.layout.segments()).map_err(io::Error::other)?;
-        segments.retain(|path| segment_name(path).is_some());
-        segments.sort();
-        for path in segments {
+        for path in segment_paths(&contents.layout)? {
             let container = read_segment(path, &store, &mut chains)?;
             contents.containers.push(container);
         }
@@ -261,6 +260,19 @@ pub fn sign_head_of_files(directory: &Path) -> io::Result<()> {
     sign_head(&Layout::new(directory), |head| head)
 }
 
+/// The segments of a directory, oldest first.
+fn open_segments(layout: &Layout, store: &StoreId) -> io::Result<Vec<Segment>> {
+    let open = |path: &PathBuf| Segment::open(&Files::new(), path, store).map_err(io::Error::other);
+    segment_paths(layout)?.iter().map(open).collect()
+}
+
+fn segment_paths(layout: &Layout) -> io::Result<Vec<PathBuf>> {
+    let mut segments = list(&layout.segments()).map_err(io::Error::other)?;
+    segments.retain(|path| segment_name(path).is_some());
+    segments.sort();
+    Ok(segments)
+}
+
 fn sign_head(layout: &Layout, change: impl FnOnce(HeadState) -> HeadState) -> io::Result<()> {
     let format = read_format(layout).map_err(io::Error::other)?;
     let key = store_key::load(layout).map_err(io::Error::other)?;
@@ -268,12 +280,7 @@ fn sign_head(layout: &Layout, change: impl FnOnce(HeadState) -> HeadState) -> io
     let bytes = std::fs::read(layout.head())?;
     let head = HeadFile::decode(&bytes, &format.store, &format.store_key).state;
     let head = change(head.ok_or_else(|| io::Error::other("HEAD cannot be read"))?);
-    let mut segments = list(&layout.segments()).map_err(io::Error::other)?;
-    segments.retain(|path| segment_name(path).is_some());
-    segments.sort();
-    let open = |path: &PathBuf| Segment::open(&Files::new(), path, &format.store);
-    let opened = segments.iter().map(open).collect::<Result<Vec<_>, _>>();
-    let opened = opened.map_err(io::Error::other)?;
+    let opened = open_segments(layout, &format.store)?;
     let segments_digest = list_digest(opened.iter().map(Segment::header));
     let head = HeadState { clean_stop: true, segments_digest, ..head };
     let next = |by| HeadState { counter: head.counter + by, ..head.clone() };

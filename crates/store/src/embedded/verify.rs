@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ledgerstone_proof::{Hash, SequenceNumber};
 
 use super::files::DataFile;
+use super::forgery::{forged_headers, forged_pages};
 use super::head_file::HeadFile;
 use super::load::sealed_elsewhere;
 use super::log_file::{End, Frames, LogHeader};
@@ -45,6 +46,7 @@ pub fn parts(shared: &Shared) -> (Vec<Part>, Vec<ContainerFinding>) {
     }
     drop(state);
     findings.extend(head_findings(shared));
+    findings.extend(forged_headers(shared));
     findings.dedup();
     (parts, findings)
 }
@@ -83,6 +85,9 @@ pub fn inspect(
     }
     let segment = shared.read().segments.get(part.id as usize).cloned();
     let Some(known) = segment else { return Ok(()) };
+    if inspector.wants_contents() {
+        forged_pages(shared, &known).into_iter().for_each(|forged| inspector.finding(forged));
+    }
     // Opened anew: the header, too, is read from the medium and must be the one that was loaded.
     let opened = Segment::open(&shared.files, known.path(), &shared.store);
     let shown = match opened {

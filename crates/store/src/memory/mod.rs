@@ -14,6 +14,7 @@ use ledgerstone_proof::{EventId, Hash, NodeAddress, SequenceNumber, TenantId, sh
 use crate::batch::{Batch, LedgerAppend, SourceName, SourcePosition};
 use crate::contract::{
     Changes, Cursor, Inspector, LedgerStore, Part, PartContents, RunClaims, RunRecord, StoreStatus,
+    Wanted,
 };
 use crate::error::{AppendError, Moved, ReadError};
 use crate::record::{ContainerFinding, Head, Location, StoredCheckpoint, StoredRecord};
@@ -125,16 +126,17 @@ impl LedgerStore for MemoryStore {
         })
     }
 
-    fn changes(&self, cursor: &Cursor, limit: usize) -> Result<Changes, ReadError> {
+    fn changes(&self, cursor: &Cursor, limit: usize, wanted: Wanted) -> Result<Changes, ReadError> {
         let medium = self.read_lock();
         let mut at = parse_cursor(cursor)?;
-        let mut records = Vec::new();
+        let (mut records, mut seen) = (Vec::new(), 0);
         while let Some(commit) = medium.commits().get(at) {
-            if !records.is_empty() && records.len() >= limit {
+            if seen > 0 && seen >= limit {
                 break;
             }
             for run in &commit.runs {
-                read_run(&medium, run, &mut records)?;
+                read_run(&medium, run, wanted, &mut records)?;
+                seen += run.records.len();
             }
             at += 1;
         }
@@ -250,12 +252,19 @@ fn parse_cursor(cursor: &Cursor) -> Result<usize, ReadError> {
         })
 }
 
-fn read_run(medium: &Medium, run: &Run, out: &mut Vec<StoredRecord>) -> Result<(), ReadError> {
+fn read_run(
+    medium: &Medium,
+    run: &Run,
+    wanted: Wanted,
+    out: &mut Vec<StoredRecord>,
+) -> Result<(), ReadError> {
     let Some(ledger) = medium.ledgers.get(&run.tenant) else {
         return Ok(());
     };
-    for (_, number) in run.records.iter().zip(run.first..) {
-        out.push(checked_record(medium, &run.tenant, ledger, number)?);
+    for (record, number) in run.records.iter().zip(run.first..) {
+        if wanted.has(record.kind) {
+            out.push(checked_record(medium, &run.tenant, ledger, number)?);
+        }
     }
     Ok(())
 }

@@ -3,8 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use ledgerstone_proof::SequenceNumber;
 use ledgerstone_store::conformance::oracle::assert_holds;
-use ledgerstone_store::embedded::Mode;
+use ledgerstone_store::embedded::testing::{forge_index, forge_page_of_run, forge_run};
+use ledgerstone_store::embedded::{EmbeddedStore, Mode};
+use ledgerstone_store::{Check, LedgerStore};
 use ledgerstone_testkit::SeededEntropy;
 
 use crate::observed::Observed;
@@ -46,7 +49,7 @@ fn missing_derived_files_are_made_again() {
         assert_not_believed(&mut place, &file.to_string_lossy());
     }
     let mut place = original.copy("all-missing");
-    for folder in ["ids", "heads", "tiles"] {
+    for folder in ["ids", "tiles"] {
         std::fs::remove_dir_all(place.path(folder)).unwrap();
     }
     for index in place.files("segments", "idx") {
@@ -131,6 +134,53 @@ fn foreign_derived_files_are_noticed() {
     let mut manifest = original.copy("manifest");
     manifest.write_file("ids/MANIFEST", &foreign.read_file("ids/MANIFEST"));
     assert_not_believed(&mut manifest, "a foreign manifest");
+}
+
+fn assert_every_id_is_found(store: &EmbeddedStore) {
+    let mut records = 0;
+    for tenant in store.ledgers().unwrap() {
+        for record in store.read(&tenant, SequenceNumber::GENESIS, usize::MAX).unwrap() {
+            let found = store.find(&tenant, &record.event_id).unwrap();
+            assert_eq!(found, Some(record.sequence_number), "{tenant}");
+            records += 1;
+        }
+    }
+    assert!(records > 100, "{records}");
+}
+
+/// An index that leaves an id out, with every checksum right and another key's signature: the id is
+/// found all the same, verification names the file, and a writer makes it again as it was.
+#[test]
+fn forged_derived_files_are_named_and_made_again() {
+    type Forge = fn(&Path, &Path) -> std::io::Result<()>;
+    let original = Place::stopped("forged");
+    let index = original.files("segments", "idx");
+    let run = original.files("ids", "run")[0].clone();
+    let forgeries: [(&PathBuf, Forge); 4] = [
+        // The run of the first eight segments has these ids too; of the newest segment nothing has.
+        (&index[2], |data, _| forge_index(data, 2)),
+        (&index[10], |data, _| forge_index(data, 10)),
+        (&run, forge_run),
+        (&run, forge_page_of_run),
+    ];
+    for (file, forge) in forgeries {
+        let mut place = original.copy("forged-one");
+        forge(&place.data(), file).unwrap();
+        assert_every_id_is_found(&place.open(Mode::Read).unwrap());
+        let observed = Observed::of(&place);
+        assert_eq!(observed.findings.len(), 1, "{observed:?}");
+        let finding = observed.finding(Check::Section);
+        assert!(observed.names(file) && finding.found.contains("forged"), "{finding:?}");
+        let store = place.open(Mode::Write).unwrap();
+        assert_eq!(store.report().read_only, None);
+        wait_for("what is derived to be made again", || Observed::of(&place).is_clean());
+        drop(store);
+        if file.starts_with("segments") {
+            assert_eq!(place.read_file(file), original.read_file(file), "made again as it was");
+        }
+        assert!(Observed::of(&place).is_clean(), "{}", file.display());
+        place.assert_sound_and_goes_on();
+    }
 }
 
 /// Files that the store does not know are left alone.

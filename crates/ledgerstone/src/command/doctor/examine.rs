@@ -108,9 +108,18 @@ fn damage(finding: &ContainerFinding) -> Observation {
             "The other block of HEAD serves; the next process that writes replaces this one. If \
              both are damaged, put HEAD back from a copy."
         }
+        _ if is_derived(&finding.location.file) => {
+            "Somebody has written this file who had not the store key. It is not believed, and a \
+             process that writes makes it again. Run `ledgerstone verify`."
+        }
         _ => WAYS_BACK,
     };
     problem("damage", what, remedy)
+}
+
+/// Whether a file, relative to the directory, is an index of event ids.
+fn is_derived(file: &Path) -> bool {
+    file.starts_with("ids") || file.extension().is_some_and(|extension| extension == "idx")
 }
 
 fn look_at_keys(path: &Path, seen: &mut Vec<Observation>) {

@@ -8,7 +8,7 @@ use super::filter::Filter;
 use super::manifest::{self, ManifestEntry};
 use super::merge::Merge;
 use super::run::{Covers, RunFault, RunFile, matching};
-use crate::embedded::StoreId;
+use crate::embedded::binding::Binding;
 use crate::embedded::files::Files;
 
 /// Runs of one tier that are merged into one of the next.
@@ -76,16 +76,10 @@ pub struct IdTiers {
 impl IdTiers {
     /// Loads the merged runs that the manifest names, as far as they can be used: from ordinal 0
     /// on, without a gap, within `sealed_to`. What they do not cover is added by the caller.
-    pub fn load(files: &Files, directory: &std::path::Path, store: &StoreId, to: u64) -> Self {
+    pub fn load(files: &Files, directory: &std::path::Path, binding: &Binding, to: u64) -> Self {
         let mut tiers = Self::default();
-        let Ok(bytes) = std::fs::read(directory.join(MANIFEST)) else {
-            return tiers;
-        };
-        let Ok(entries) = manifest::decode(&bytes, store) else {
-            return tiers;
-        };
-        for entry in entries {
-            let Ok(run) = RunFile::open(files, &directory.join(&entry.file), store) else {
+        for entry in named(directory, binding) {
+            let Ok(run) = RunFile::open(files, &directory.join(&entry.file), binding) else {
                 break;
             };
             let fits = run.covers() == entry.covers && entry.covers.from == tiers.covered();
@@ -121,6 +115,14 @@ impl IdTiers {
         Ok(Vec::new())
     }
 
+    /// Reads every page of every file, as long as there is time.
+    pub fn check(&self, has_time: impl Fn() -> bool) -> Result<(), RunFault> {
+        self.sources.iter().try_for_each(|source| match source {
+            Source::Memory(_) => Ok(()),
+            Source::File { run, .. } => run.check(&has_time),
+        })
+    }
+
     /// The runs that are due to be merged: the last [`FAN_IN`] of one tier, as a place and count.
     fn due(&self) -> Option<(usize, u32)> {
         let tier = self.sources.last()?.tier();
@@ -134,7 +136,7 @@ impl IdTiers {
         &self,
         files: &Files,
         directory: &std::path::Path,
-        store: &StoreId,
+        binding: &Binding,
     ) -> Result<Option<Self>, RunFault> {
         let Some((from, tier)) = self.due() else {
             return Ok(None);
@@ -149,15 +151,19 @@ impl IdTiers {
         let beside = path.with_extension("tmp");
         remove_if_there(files, &beside)?;
         let mut merge = Merge::new(merged.iter().map(Source::iter).collect());
-        RunFile::write(files, &beside, store, covers, count, &mut merge)?;
+        RunFile::write(files, &beside, binding, covers, count, &mut merge)?;
         if let Some(fault) = merge.fault() {
             return Err(fault);
         }
         files.rename(&beside, &path)?;
         files.sync_directory(directory)?;
         let mut next = Self { sources: self.sources[..from].to_vec() };
-        next.sources.push(Source::File { run: RunFile::open(files, &path, store)?, tier });
-        files.replace(&directory.join(MANIFEST), &manifest::encode(store, &next.list()), 0o640)?;
+        next.sources.push(Source::File { run: RunFile::open(files, &path, binding)?, tier });
+        files.replace(
+            &directory.join(MANIFEST),
+            &manifest::encode(&binding.store, &next.list()),
+            0o640,
+        )?;
         Ok(Some(next))
     }
 
@@ -192,6 +198,24 @@ impl IdTiers {
 
 const MANIFEST: &str = "MANIFEST";
 
+/// The runs that the manifest names; none when it is missing, damaged or another store's.
+fn named(directory: &std::path::Path, binding: &Binding) -> Vec<ManifestEntry> {
+    let bytes = std::fs::read(directory.join(MANIFEST)).unwrap_or_default();
+    manifest::decode(&bytes, &binding.store).unwrap_or_default()
+}
+
+/// Run files that the manifest names for what `wanted` covers, and what opening each of them says.
+pub fn named_runs(
+    files: &Files,
+    directory: &std::path::Path,
+    binding: &Binding,
+    wanted: impl Fn(Covers) -> bool,
+) -> Vec<(PathBuf, Result<RunFile, RunFault>)> {
+    let entries = named(directory, binding).into_iter().filter(|entry| wanted(entry.covers));
+    let paths = entries.map(|entry| directory.join(entry.file));
+    paths.map(|path| (path.clone(), RunFile::open(files, &path, binding))).collect()
+}
+
 fn remove_if_there(files: &Files, path: &std::path::Path) -> std::io::Result<()> {
     match files.unlink(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
@@ -202,6 +226,7 @@ fn remove_if_there(files: &Files, path: &std::path::Path) -> std::io::Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::embedded::StoreId;
 
     fn hash(i: u64) -> IdHash {
         let digest = ledgerstone_proof::sha256(&i.to_le_bytes());
@@ -220,11 +245,11 @@ mod tests {
     fn merging_keeps_every_id_and_survives_a_reload() {
         let directory = tempfile::tempdir().unwrap();
         let files = Files::new();
-        let store = StoreId::from_bytes([3; 16]);
+        let binding = Binding::without_segments(StoreId::from_bytes([3; 16]));
         let mut tiers = IdTiers::default();
         for i in 0..70 {
             tiers.push(memory_run(i * 50, i * 50 + 50));
-            while let Some(next) = tiers.merge_once(&files, directory.path(), &store).unwrap() {
+            while let Some(next) = tiers.merge_once(&files, directory.path(), &binding).unwrap() {
                 tiers = next;
             }
         }
@@ -232,7 +257,7 @@ mod tests {
             assert_eq!(tiers.find(hash(i)).unwrap(), vec![i]);
         }
         assert!(tiers.find(hash(3_500)).unwrap().is_empty());
-        let mut loaded = IdTiers::load(&files, directory.path(), &store, 3_500);
+        let mut loaded = IdTiers::load(&files, directory.path(), &binding, 3_500);
         assert_eq!(loaded.covered(), 64 * 50, "one run of 64 segments");
         for i in 64..70 {
             loaded.push(memory_run(i * 50, i * 50 + 50));

@@ -18,10 +18,14 @@ pub fn inspect(
     inspector: &mut dyn Inspector,
 ) -> Result<(), SegmentFault> {
     check_small_sections(segment, location, inspector)?;
+    let whole = inspector.wants_contents();
+    let of_contents = |kind, inspector: &mut dyn Inspector| {
+        if whole { checked(segment, kind, location, inspector) } else { Ok(Vec::new()) }
+    };
     let sections = Sections {
         headers: checked(segment, SectionKind::Headers, location, inspector)?,
-        contents: checked(segment, SectionKind::Contents, location, inspector)?,
-        signatures: checked(segment, SectionKind::Signatures, location, inspector)?,
+        contents: of_contents(SectionKind::Contents, inspector)?,
+        signatures: of_contents(SectionKind::Signatures, inspector)?,
         content_hashes: checked(segment, SectionKind::ContentHashes, location, inspector)?,
         leaf_hashes: checked(segment, SectionKind::LeafHashes, location, inspector)?,
         contents_offset: segment.header().section(SectionKind::Contents).offset,
@@ -36,6 +40,7 @@ pub fn inspect(
     };
     let keys = match read_keys(&sections.signatures) {
         Ok(keys) => keys,
+        Err(_) if !whole => (Vec::new(), 0),
         Err(fault) => {
             inspector.finding(unreadable(location, SectionKind::Signatures, &fault.to_string()));
             (Vec::new(), 0)
@@ -48,7 +53,7 @@ pub fn inspect(
         inspector.finding(unreadable(location, SectionKind::Directory, &found));
     }
     let unpack = Unpack { contents: segment.decompressor()?, columns: Decompressor::new()? };
-    let mut walk = Walk { sections, keys, unpack, location };
+    let mut walk = Walk { sections, whole, keys, unpack, location };
     let base = segment.header().section(SectionKind::Directory).offset;
     for (offset, entry) in &entries {
         if inspector.wants(&entry.tenant) {
@@ -130,6 +135,8 @@ struct Sections {
 
 struct Walk<'a> {
     sections: Sections,
+    /// Whether contents and signatures are shown.
+    whole: bool,
     keys: (Vec<KeyId>, u64),
     unpack: Unpack,
     location: &'a Location,
@@ -167,7 +174,12 @@ impl Walk<'_> {
         let mut before = 0;
         for place in &entry.blocks {
             let at = self.sections.contents_offset + place.contents.offset;
-            match take_block(&self.sections, &self.keys, &mut self.unpack, place) {
+            let block = if self.whole {
+                take_block(&self.sections, &self.keys, &mut self.unpack, place)
+            } else {
+                take_columns(&self.sections, &mut self.unpack, place).map(Block::without_contents)
+            };
+            match block {
                 Ok(block) => {
                     self.show(entry, before, &block, at, inspector);
                 }
@@ -194,7 +206,7 @@ impl Walk<'_> {
         let mut at = 0;
         for (index, columns) in block.columns.iter().enumerate() {
             let local = (entry.first_local + before) as usize + index;
-            let content = columns.content_len.map(|len| {
+            let content = columns.content_len.filter(|_| self.whole).map(|len| {
                 let content = block.contents.get(at..at + len as usize).unwrap_or_default();
                 at += len as usize;
                 content
@@ -231,17 +243,32 @@ impl Walk<'_> {
     }
 }
 
+impl Block<'_> {
+    fn without_contents(columns: Vec<Columns>) -> Self {
+        Self { columns, contents: Vec::new(), signatures: Vec::new() }
+    }
+}
+
+fn take_columns(
+    sections: &Sections,
+    unpacking: &mut Unpack,
+    place: &BlockEntry,
+) -> Result<Vec<Columns>, SegmentFault> {
+    let headers = slice(&sections.headers, place.headers)?;
+    let columns = block::decode_columns(&mut unpacking.columns, headers)?;
+    if columns.len() as u64 != place.records {
+        return Err(Malformed { what: "wrong number of records in a block", offset: 0 }.into());
+    }
+    Ok(columns)
+}
+
 fn take_block<'a>(
     sections: &'a Sections,
     keys: &'a (Vec<KeyId>, u64),
     unpacking: &mut Unpack,
     place: &BlockEntry,
 ) -> Result<Block<'a>, SegmentFault> {
-    let headers = slice(&sections.headers, place.headers)?;
-    let columns = block::decode_columns(&mut unpacking.columns, headers)?;
-    if columns.len() as u64 != place.records {
-        return Err(Malformed { what: "wrong number of records in a block", offset: 0 }.into());
-    }
+    let columns = take_columns(sections, unpacking, place)?;
     let packed = slice(&sections.contents, place.contents)?;
     let contents = unpack(&mut unpacking.contents, packed, &columns)?;
     let span = Span { offset: keys.1 + place.signatures.offset, len: place.signatures.len };

@@ -12,6 +12,7 @@ use super::block::{self, Columns, RAW_MAX};
 use super::directory::{BlockEntry, DirectoryEntry, Span};
 use super::header::{Section, SectionKind, SegmentHeader};
 use crate::batch::{AnchoredRound, SourceName, SourcePosition};
+use crate::contract::Wanted;
 use crate::embedded::StoreId;
 use crate::embedded::codec::{Malformed, Reader};
 use crate::embedded::files::{DataFile, Files};
@@ -167,11 +168,25 @@ impl Segment {
         entry: &DirectoryEntry,
         block: usize,
     ) -> Result<Vec<StoredRecord>, SegmentFault> {
+        self.block_as(entry, block, Wanted::Everything)
+    }
+
+    /// The records of one block that are wanted, each checked against its hashes. A block without any
+    /// stays packed.
+    pub fn block_as(
+        &self,
+        entry: &DirectoryEntry,
+        block: usize,
+        wanted: Wanted,
+    ) -> Result<Vec<StoredRecord>, SegmentFault> {
         let before: u64 = entry.blocks.iter().take(block).map(|block| block.records).sum();
         let Some(place) = entry.blocks.get(block) else {
             return Ok(Vec::new());
         };
         let columns = self.columns(place)?;
+        if !columns.iter().any(|columns| wanted.has(columns.kind)) {
+            return Ok(Vec::new());
+        }
         let contents = self.contents(place, &columns)?;
         let local = entry.first_local + before;
         let content_hashes = self.hashes(SectionKind::ContentHashes, local, place.records)?;
@@ -189,7 +204,8 @@ impl Segment {
         let mut records = Vec::with_capacity(columns.len());
         for (index, columns) in columns.into_iter().enumerate() {
             let hashes = (content_hashes[index], leaf_hashes[index]);
-            records.push(chain.next(columns, hashes, signatures[index])?);
+            let record = chain.next(columns, hashes, signatures[index])?;
+            records.extend(Some(record).filter(|record| wanted.has(record.kind)));
         }
         Ok(records)
     }
