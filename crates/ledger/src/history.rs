@@ -133,7 +133,10 @@ impl SystemHistory {
                 };
                 self.tenants.entry(tenant.tenant().clone()).or_insert(fresh).state = tenant.state();
             }
-            SystemRecord::Genesis(_) | SystemRecord::Anchor(_) | SystemRecord::TailCut(_) => {}
+            SystemRecord::Genesis(_)
+            | SystemRecord::Anchor(_)
+            | SystemRecord::TailCut(_)
+            | SystemRecord::ApiKey(_) => {}
         }
         Ok(())
     }

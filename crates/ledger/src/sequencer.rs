@@ -24,7 +24,7 @@ use crate::receipt::Refusal;
 use crate::settings::{OPEN_BYTES_MAX, OPEN_RECORDS_MAX, Settings};
 use crate::ticket::{Completion, Slot, Ticket};
 
-pub(crate) use administer::{AdministerError, SignedAs};
+pub(crate) use administer::{AdministerError, Round, SignedAs};
 pub(crate) use state::HeaderSigning;
 use state::State;
 

@@ -4,20 +4,14 @@
 //! knows records that the ledger does not have. That is how a directory whose ledger was put back
 //! to an earlier state is noticed before anything is written to it.
 
-use ledgerstone_model::SystemRecord;
-use ledgerstone_proof::{Kind, TenantId, split_content};
+use ledgerstone_ledger::projection::follow;
 use ledgerstone_store::admin::{
-    AdminError, AdminStore as _, Opened, ProjectedRecord, SqliteAdmin, SystemTree,
-    refuse_rolled_back,
+    AdminError, AdminStore as _, Opened, SqliteAdmin, refuse_rolled_back,
 };
 use ledgerstone_store::embedded::EmbeddedStore;
-use ledgerstone_store::{LedgerStore as _, ReadError, StoredRecord};
 
 use crate::failure::Failure;
 use crate::output::Console;
-
-/// Records read at a time.
-const PAGE: usize = 4_096;
 
 /// Records that one command takes in, so that none is slow because others wrote much. What is left
 /// is taken in by those that follow.
@@ -62,56 +56,8 @@ impl Projection {
     /// writes goes on from there.
     pub fn catch_up(&self, store: &EmbeddedStore, console: &mut Console) {
         let Some(admin) = &self.admin else { return };
-        let outcome = match follow(admin, store) {
-            Err(error) if error.is_damage() => admin.rebuild().and_then(|()| follow(admin, store)),
-            outcome => outcome,
-        };
-        if let Err(error) = outcome {
+        if let Err(error) = follow(admin, store, RECORDS_PER_COMMAND) {
             console.note(format!("admin.sqlite is not up to date: {error}"));
         }
     }
-}
-
-/// Goes on from where the projection stands, and remembers the tree of `_system` as it is now: that
-/// is what a rollback is noticed by, also while the rows are behind.
-fn follow(admin: &SqliteAdmin, store: &EmbeddedStore) -> Result<(), AdminError> {
-    let mut point = admin.point()?;
-    let mut gathered = Vec::new();
-    let mut taken = 0;
-    while taken < RECORDS_PER_COMMAND {
-        let changes = store.changes(&point.cursor, PAGE)?;
-        if changes.next == point.cursor {
-            break;
-        }
-        taken += changes.records.len();
-        for record in &changes.records {
-            gathered.extend(system_record(record)?);
-        }
-        point.cursor = changes.next;
-    }
-    let system = store.head(&TenantId::system())?;
-    point.system_tree =
-        system.map(|head| SystemTree { size: head.size(), root: head.range.root() });
-    admin.apply(&gathered, &point)
-}
-
-/// The record, if it is one of the server's own about keys, tenants or signing.
-fn system_record(record: &StoredRecord) -> Result<Option<ProjectedRecord>, ReadError> {
-    if record.kind != Kind::System {
-        return Ok(None);
-    }
-    let damaged = |reason: String| ReadError::Damaged {
-        tenant: record.tenant.clone(),
-        sequence_number: Some(record.sequence_number),
-        reason,
-    };
-    let content = record.content.as_deref().unwrap_or_default();
-    let (event, _) = split_content(content).map_err(|error| damaged(error.to_string()))?;
-    let (said, _) = SystemRecord::parse(event).map_err(|error| damaged(error.to_string()))?;
-    Ok(Some(ProjectedRecord {
-        ledger: record.tenant.clone(),
-        sequence_number: record.sequence_number,
-        ingested_at: record.ingested_at,
-        record: said,
-    }))
 }

@@ -231,7 +231,7 @@ impl Walk {
 
     fn take_statements(&mut self, stretch: Stretch, findings: &mut Vec<Finding>) {
         for statement in stretch.statements {
-            if !statement.is_about_keys() && !self.tenant.is_system() {
+            if !statement.is_about_its_ledger() && !self.tenant.is_system() {
                 let note = "a record that only the ledger _system may hold";
                 let finding = Finding::new(Check::Record, note)
                     .at(&self.tenant, statement.number)
