@@ -12,7 +12,7 @@ use ledgerstone_proof::TenantId;
 
 pub use api_key::{ApiKey, ApiKeyError, ApiKeyId};
 pub use permission::Permission;
-pub use principal::{PrincipalId, PrincipalKind};
+pub use principal::{CredentialKind, PrincipalId};
 pub use role::{ROLES, Role, RoleEntry, RoleSet, roles_page};
 
 /// Whether a credential of `tenant` with these roles may use a permission on that tenant.

@@ -6,7 +6,7 @@
 
 use ledgerstone_proof::{IngestedAt, SequenceNumber};
 
-use crate::access::{PrincipalId, PrincipalKind};
+use crate::access::{CredentialKind, PrincipalId};
 use crate::json::Value;
 use crate::json_write::ObjectWriter;
 
@@ -25,7 +25,7 @@ impl Actor {
     }
 
     /// Whoever holds a credential; `name` is what the credential says of its holder.
-    pub fn principal(id: &PrincipalId, kind: PrincipalKind, name: Option<&str>) -> Self {
+    pub fn principal(id: &PrincipalId, kind: CredentialKind, name: Option<&str>) -> Self {
         Self { id: id.as_str().to_owned(), kind: kind.as_str(), name: name.map(ToOwned::to_owned) }
     }
 }
@@ -153,7 +153,7 @@ mod tests {
     use ledgerstone_proof::{IngestedAt, SequenceNumber, canonicalize};
 
     use super::{Actor, Administration, AuditRecord, label_of};
-    use crate::access::{PrincipalId, PrincipalKind};
+    use crate::access::{CredentialKind, PrincipalId};
 
     #[test]
     fn an_act_is_an_ordinary_canonical_event() {
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn names_and_labels_stand_in_it() {
         let id = PrincipalId::of_jwt("https://issuer.example", "alice");
-        let actor = Actor::principal(&id, PrincipalKind::Jwt, Some("alice at issuer.example"));
+        let actor = Actor::principal(&id, CredentialKind::Jwt, Some("alice at issuer.example"));
         let act = Administration::new("grant", actor, "api_key", "abcdefghij234567")
             .with_label("billing, \"production\"");
         let mut text = Vec::new();

@@ -4,7 +4,7 @@ use ledgerstone_ledger::projection::follow;
 use ledgerstone_ledger::{
     ApiKeyRefusal, ApiKeys, Ensured, IssuedKey, Ledger, LedgerError, NewApiKey, Order,
 };
-use ledgerstone_model::access::{ApiKey, PrincipalId, PrincipalKind, Role, RoleSet};
+use ledgerstone_model::access::{ApiKey, CredentialKind, PrincipalId, Role, RoleSet};
 use ledgerstone_model::{Actor, Clock as _, ErrorCode};
 use ledgerstone_proof::{IngestedAt, Kind, SequenceNumber, TenantId};
 use ledgerstone_store::admin::{AdminStore as _, SqliteAdmin};
@@ -57,7 +57,7 @@ fn a_grant_is_two_records_and_names_stand_in_the_first() {
     }
     assert_eq!(ledger.reader().api_key_label(entry).unwrap().as_deref(), Some(LABEL));
     let principal = PrincipalId::of_api_key(&entry.key_id);
-    let admin = Actor::principal(&principal, PrincipalKind::ApiKey, None);
+    let admin = Actor::principal(&principal, CredentialKind::ApiKey, None);
     let other =
         ledger.grant_api_key(&keys, &tenant("acme"), &wanted(Role::Viewer.into()), &admin).unwrap();
     let (_, audit) = content_of(&ledger, "acme", other.entry().audit_record.value());

@@ -9,15 +9,15 @@ use super::api_key::ApiKeyId;
 /// Hexadecimal digits of a hash that an id keeps: 128 bits.
 const DIGITS: usize = 32;
 
-/// What a principal proved itself with.
+/// What somebody proves with who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PrincipalKind {
+pub enum CredentialKind {
     ApiKey,
     Jwt,
     Certificate,
 }
 
-impl PrincipalKind {
+impl CredentialKind {
     /// The word for it in events and answers.
     pub const fn as_str(self) -> &'static str {
         match self {
