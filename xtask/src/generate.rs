@@ -168,7 +168,6 @@ fn cell(text: &str) -> String {
 mod tests {
     use super::{ARTEFACTS, cell, errors, first_difference, with_table};
     use ledgerstone_model::ErrorCode;
-    use ledgerstone_model::access::roles_page;
 
     #[test]
     fn every_code_has_a_row() {

@@ -1,5 +1,7 @@
 //! Finds the one credential in a request's headers.
 
+use std::fmt;
+
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ledgerstone_model::ErrorCode;
@@ -11,11 +13,20 @@ use super::error::AuthError;
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What a request presents, not yet verified.
-#[derive(Debug)]
 pub(super) enum Presented<'h> {
     ApiKey(ApiKey),
     /// A token that is no API key; a JWT, if anything.
     Token(&'h str),
+}
+
+impl fmt::Debug for Presented<'_> {
+    /// Shows no credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ApiKey(key) => key.fmt(f),
+            Self::Token(_) => f.write_str("Token(…)"),
+        }
+    }
 }
 
 /// The credential in the headers; none where there is none. More than one is refused, whether they

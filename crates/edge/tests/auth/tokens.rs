@@ -1,5 +1,6 @@
 //! Tokens: the good ones of every algorithm, and every attack by its name.
 
+use ledgerstone_edge::auth::jose::{Algorithm, CompactJws, JoseKey};
 use ledgerstone_edge::auth::{CredentialKind, IssuerKeys, RolesFrom, TOKEN_BYTES_MAX, TenantFrom};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::access::{PrincipalId, Role, RoleSet};
@@ -83,6 +84,18 @@ async fn a_key_verifies_its_own_algorithm_alone() {
     let lying = key.token_with(&json!({"alg": "PS256"}), &claims());
     let error = rig.bearer(&lying).await.unwrap_err();
     assert!(error.message().contains("signature"), "{error}");
+}
+
+#[test]
+fn a_good_signature_under_another_name_is_none() {
+    let key = TestKey::new("ES256", "k1");
+    let [public] = &JoseKey::from_pem(key.pem().as_bytes(), Algorithm::ALL).unwrap()[..] else {
+        panic!("one key was written");
+    };
+    for (alg, good) in [("ES256", true), ("ES384", false), ("HS256", false), ("none", false)] {
+        let token = key.token_with(&json!({"alg": alg}), &claims());
+        assert_eq!(public.verifies(&CompactJws::parse(&token).unwrap()), good, "{alg}");
+    }
 }
 
 #[tokio::test]
