@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use ledgerstone_model::ErrorCode;
+use ledgerstone_model::access::roles_page;
 use ledgerstone_model::schema_table::field_table;
 
 use crate::arguments::Arguments;
@@ -37,6 +38,7 @@ enum Place {
 const ARTEFACTS: &[Artefact] = &[
     Artefact { path: "docs/errors.md", place: Place::WholeFile, source: Source::Code(errors) },
     Artefact { path: "docs/events.md", place: Place::OneTable, source: Source::Code(field_table) },
+    Artefact { path: "docs/roles.md", place: Place::WholeFile, source: Source::Code(roles_page) },
     Artefact {
         path: "docs/cli.md",
         place: Place::WholeFile,

@@ -1,5 +1,6 @@
-//! Where the outside world meets the ledger: foreign formats become events here.
+//! Where the outside world meets the ledger: who asks is found out, and foreign formats become events.
 
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod importer;

@@ -1,6 +1,7 @@
 //! How an operation on a ledger fails, beside submissions, which answer for each event.
 
 use ledgerstone_model::ErrorCode;
+use ledgerstone_model::access::ApiKeyId;
 use ledgerstone_model::system::{KeyUse, SystemRecordError};
 use ledgerstone_proof::{EventId, KeyId, SequenceNumber, TenantId, TreeSize};
 use ledgerstone_store::ReadError;
@@ -21,6 +22,16 @@ pub enum LedgerError {
     UnknownTenant(TenantId),
     #[error("tenant {0} exists already")]
     TenantExists(TenantId),
+    #[error("tenant {tenant} has no API key {id}")]
+    UnknownApiKey { tenant: TenantId, id: ApiKeyId },
+    #[error(
+        "API key {0} was revoked and never comes back; make another with `ledgerstone api-keys generate`"
+    )]
+    ApiKeyRevoked(ApiKeyId),
+    #[error("API key {id} {reason}; make another with `ledgerstone api-keys generate`")]
+    ApiKeyConflict { id: ApiKeyId, reason: &'static str },
+    #[error("the API key cannot be granted: {0}")]
+    ApiKeyWish(&'static str),
     #[error("ledger {tenant} holds no event {id}")]
     EventNotFound { tenant: TenantId, id: EventId },
     #[error("ledger {tenant} holds no record {number}; it has {size}")]
@@ -74,6 +85,9 @@ impl LedgerError {
             Self::AlreadyCreated => ErrorCode::DataDirectoryNotEmpty,
             Self::UnknownTenant(_) => ErrorCode::UnknownTenant,
             Self::TenantExists(_) => ErrorCode::TenantExists,
+            Self::UnknownApiKey { .. } => ErrorCode::UnknownApiKey,
+            Self::ApiKeyRevoked(_) => ErrorCode::KeyRevoked,
+            Self::ApiKeyConflict { .. } => ErrorCode::ApiKeyConflict,
             Self::EventNotFound { .. } | Self::RecordNotFound { .. } => ErrorCode::EventNotFound,
             Self::SystemRecord { source, .. } => source.code(),
             Self::Damaged { .. } | Self::UnprovenRecord { .. } => ErrorCode::RecordDamaged,
@@ -81,7 +95,7 @@ impl LedgerError {
             Self::RolledBack(_) => ErrorCode::LedgerRolledBack,
             Self::RotationRunning(_) => ErrorCode::Conflict,
             Self::InvalidProof { .. } | Self::NotCovered { .. } => ErrorCode::InvalidProof,
-            Self::NoSuchTile { .. } => ErrorCode::InvalidArgument,
+            Self::NoSuchTile { .. } | Self::ApiKeyWish(_) => ErrorCode::InvalidArgument,
             Self::NotWritten { code, .. } => *code,
             Self::Thread(_) => ErrorCode::Internal,
             Self::Submit(error) => error.code(),

@@ -141,7 +141,10 @@ impl SystemHistory {
                 let entry = self.tenants.entry(tenant.tenant().clone()).or_insert_with(entry);
                 entry.state = tenant.state();
             }
-            SystemRecord::Genesis(_) | SystemRecord::Anchor(_) | SystemRecord::TailCut(_) => {}
+            SystemRecord::Genesis(_)
+            | SystemRecord::Anchor(_)
+            | SystemRecord::TailCut(_)
+            | SystemRecord::ApiKey(_) => {}
         }
         Ok(())
     }

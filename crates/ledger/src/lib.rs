@@ -2,6 +2,7 @@
 //! verifier.
 
 pub mod anchor;
+pub mod api_keys;
 pub mod check;
 pub mod checkpoint;
 pub mod driver;
@@ -15,6 +16,7 @@ pub mod keys;
 pub mod ledger;
 mod next_batch;
 mod open;
+pub mod projection;
 pub mod proofs;
 pub mod reader;
 pub mod receipt;
@@ -28,6 +30,7 @@ pub mod tlog;
 mod trees;
 
 pub use anchor::AnchorReport;
+pub use api_keys::{ApiKeyRefusal, ApiKeys, Ensured, IssuedKey, NewApiKey};
 pub use checkpoint::SignedCheckpoint;
 pub use driver::Driver;
 pub use error::{LedgerError, RolledBack};

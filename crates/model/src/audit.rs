@@ -6,7 +6,29 @@
 
 use ledgerstone_proof::{IngestedAt, SequenceNumber};
 
+use crate::access::{CredentialKind, PrincipalId};
+use crate::json::Value;
 use crate::json_write::ObjectWriter;
+
+/// Who did what the server observed, with the name that stands nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    id: String,
+    kind: &'static str,
+    name: Option<String>,
+}
+
+impl Actor {
+    /// Somebody at the machine itself, e.g. `uid:1000`.
+    pub fn operator(id: &str) -> Self {
+        Self { id: id.to_owned(), kind: "operator", name: None }
+    }
+
+    /// Whoever holds a credential; `name` is what the credential says of its holder.
+    pub fn principal(id: &PrincipalId, kind: CredentialKind, name: Option<&str>) -> Self {
+        Self { id: id.as_str().to_owned(), kind: kind.as_str(), name: name.map(ToOwned::to_owned) }
+    }
+}
 
 /// One thing the server observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,22 +41,24 @@ pub enum AuditRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Administration {
     verb: String,
-    operator: String,
+    actor: Actor,
     target_type: String,
     target_id: String,
     reason: Option<String>,
+    label: Option<String>,
     explains: Option<SequenceNumber>,
 }
 
 impl Administration {
-    /// `operator` did `verb` (e.g. `rotate`) to a target (e.g. `signing_key`, its id).
-    pub fn new(verb: &str, operator: &str, target_type: &str, target_id: &str) -> Self {
+    /// `actor` did `verb` (e.g. `rotate`) to a target (e.g. `signing_key`, its id).
+    pub fn new(verb: &str, actor: Actor, target_type: &str, target_id: &str) -> Self {
         Self {
             verb: verb.to_owned(),
-            operator: operator.to_owned(),
+            actor,
             target_type: target_type.to_owned(),
             target_id: target_id.to_owned(),
             reason: None,
+            label: None,
             explains: None,
         }
     }
@@ -46,12 +70,44 @@ impl Administration {
         self
     }
 
+    /// What the target is called by those who use it.
+    #[must_use]
+    pub fn with_label(mut self, label: &str) -> Self {
+        self.label = Some(label.to_owned());
+        self
+    }
+
     /// The `system` record of the same ledger that the act led to.
     #[must_use]
     pub const fn explaining(mut self, number: SequenceNumber) -> Self {
         self.explains = Some(number);
         self
     }
+}
+
+impl Administration {
+    fn write_data(&self, event: &mut ObjectWriter<'_>) {
+        if self.label.is_none() && self.explains.is_none() {
+            return;
+        }
+        let mut data = ObjectWriter::open(event.key("data"));
+        let mut metadata = ObjectWriter::open(data.key("metadata"));
+        metadata.optional_text("label", self.label.as_deref());
+        if let Some(number) = self.explains {
+            metadata.number("system_record", number.value());
+        }
+        metadata.close();
+        data.close();
+    }
+}
+
+/// The label that an administrative act gave its target, read from the stored event.
+pub fn label_of(event: &[u8]) -> Option<String> {
+    let mut value = Value::new(event);
+    for name in ["data", "metadata", "label"] {
+        value = value.member(name).ok()??;
+    }
+    value.text().map(std::borrow::Cow::into_owned)
 }
 
 impl AuditRecord {
@@ -74,17 +130,12 @@ impl AuditRecord {
         action.close();
 
         let mut actor = ObjectWriter::open(event.key("actor"));
-        actor.text("id", &act.operator);
-        actor.text("type", "operator");
+        actor.text("id", &act.actor.id);
+        actor.optional_text("name", act.actor.name.as_deref());
+        actor.text("type", act.actor.kind);
         actor.close();
 
-        if let Some(number) = act.explains {
-            let mut data = ObjectWriter::open(event.key("data"));
-            let mut metadata = ObjectWriter::open(data.key("metadata"));
-            metadata.number("system_record", number.value());
-            metadata.close();
-            data.close();
-        }
+        act.write_data(&mut event);
         event.text("event_type", self.event_type());
 
         let mut target = ObjectWriter::open(event.key("target"));
@@ -101,11 +152,12 @@ impl AuditRecord {
 mod tests {
     use ledgerstone_proof::{IngestedAt, SequenceNumber, canonicalize};
 
-    use super::{Administration, AuditRecord};
+    use super::{Actor, Administration, AuditRecord, label_of};
+    use crate::access::{CredentialKind, PrincipalId};
 
     #[test]
     fn an_act_is_an_ordinary_canonical_event() {
-        let act = Administration::new("rotate", "uid:1000", "signing_key", "00ff")
+        let act = Administration::new("rotate", Actor::operator("uid:1000"), "signing_key", "00ff")
             .with_reason("yearly \"rotation\"")
             .explaining(SequenceNumber::new(7).unwrap());
         let mut text = Vec::new();
@@ -122,5 +174,20 @@ mod tests {
                 r#""timestamp":"1970-01-01T00:00:00.000001Z"}"#
             )
         );
+    }
+    #[test]
+    fn names_and_labels_stand_in_it() {
+        let id = PrincipalId::of_jwt("https://issuer.example", "alice");
+        let actor = Actor::principal(&id, CredentialKind::Jwt, Some("alice at issuer.example"));
+        let act = Administration::new("grant", actor, "api_key", "abcdefghij234567")
+            .with_label("billing, \"production\"");
+        let mut text = Vec::new();
+        let at = IngestedAt::from_micros(1).unwrap();
+        AuditRecord::Administration(act).write_event(at, &mut text);
+        assert_eq!(canonicalize(&text).unwrap(), text);
+        assert_eq!(label_of(&text).as_deref(), Some("billing, \"production\""));
+        let shown = String::from_utf8(text).unwrap();
+        assert!(shown.contains(r#""name":"alice at issuer.example","type":"jwt""#), "{shown}");
+        assert_eq!(label_of(b"{}"), None);
     }
 }

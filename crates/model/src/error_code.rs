@@ -173,6 +173,38 @@ error_codes! {
         "A key is not well formed or not of the kind that is needed here.",
         "Check the key's text; `ledgerstone signing-keys list` prints the keys in use.";
 
+    // Who may.
+    Unauthenticated = "UNAUTHENTICATED",
+        "The request carries no credential, and what it asks for is not public.",
+        "Send an API key as `Authorization: Bearer lsk_…` or `X-API-Key: lsk_…`, or a token of a configured issuer.";
+    AmbiguousCredential = "AMBIGUOUS_CREDENTIAL",
+        "The request carries more than one credential, so that it is open who asks.",
+        "Send exactly one `Authorization` or one `X-API-Key` header.";
+    InvalidToken = "INVALID_TOKEN",
+        "The API key or token is malformed, or not one that this server accepts.",
+        "Check that it was copied whole, belongs to this server and, if a token, that issuer and audience are as configured.";
+    TokenExpired = "TOKEN_EXPIRED",
+        "The API key or token was good, but its time is over.",
+        "Fetch a new token, or ask for a new API key; if it is fresh, compare the clocks.";
+    KeyRevoked = "KEY_REVOKED",
+        "The API key was revoked.",
+        "Ask an admin of the tenant for a new one; a revoked key never comes back.";
+    Forbidden = "FORBIDDEN",
+        "The caller is known, but none of its roles allows this.",
+        "Use a credential with a role that does; docs/roles.md lists what each role may.";
+    IssuerUnavailable = "ISSUER_UNAVAILABLE",
+        "The keys of the token's issuer could not be fetched, so the token could not be checked.",
+        "Send the request again a little later; if it lasts, check the issuer's JWKS address.";
+    UnknownApiKey = "UNKNOWN_API_KEY",
+        "The tenant has no API key of this id.",
+        "Check id and tenant; `ledgerstone api-keys list` shows the keys there are.";
+    ApiKeyConflict = "API_KEY_CONFLICT",
+        "An API key of this id exists already, with another secret, tenant or roles.",
+        "Make a new key with `ledgerstone api-keys generate`; ids are never used twice.";
+    InvalidAuthSettings = "INVALID_AUTH_SETTINGS",
+        "An issuer, a key or a certificate name in the configuration cannot be used.",
+        "Correct the setting that the message names.";
+
     // Everything else.
     InvalidArgument = "INVALID_ARGUMENT",
         "An argument or a parameter has no meaning here.",

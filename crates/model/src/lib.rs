@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod as_sent;
 pub mod audit;
 pub mod error_code;
@@ -24,7 +25,7 @@ pub mod time;
 pub mod timestamp;
 
 pub use as_sent::{AsSentError, as_sent};
-pub use audit::{Administration, AuditRecord};
+pub use audit::{Actor, Administration, AuditRecord};
 pub use error_code::ErrorCode;
 pub use event::{EVENT_BYTES_DEFAULT, EVENT_BYTES_MAX, ParseContext, ValidEvent};
 pub use intake::IntakeSource;

@@ -7,6 +7,7 @@
 //! ordered something and why stands in an `audit` record.
 
 mod anchor;
+mod api_key;
 mod fields;
 mod genesis;
 mod signing;
@@ -21,6 +22,7 @@ use crate::json::{NotCanonical, Value};
 use crate::json_write::ObjectWriter;
 
 pub use anchor::{ANCHOR_CHECKPOINTS_MAX, Anchor, AnchorError};
+pub use api_key::{ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation};
 pub use genesis::{
     Announcement, FORMAT_VERSION, Genesis, LedgerId, LedgerOwner, LogName, LogNameError,
 };
@@ -45,6 +47,8 @@ pub enum SystemRecord {
     Anchor(Anchor),
     /// Torn bytes were cut from the end of the log when the store was opened.
     TailCut(TailCut),
+    /// An API key is granted or revoked.
+    ApiKey(ApiKeyRecord),
 }
 
 /// Why a stored event is no `system` record this version can read.
@@ -82,6 +86,7 @@ impl SystemRecord {
             Self::Tenant(_) => "system.tenant",
             Self::Anchor(_) => "system.anchor",
             Self::TailCut(_) => "system.tail_cut",
+            Self::ApiKey(_) => "system.api_key",
         }
     }
 
@@ -119,6 +124,7 @@ impl SystemRecord {
             Self::Tenant(record) => record.write(&mut object),
             Self::Anchor(record) => record.write(&mut object),
             Self::TailCut(record) => record.write(&mut object),
+            Self::ApiKey(record) => record.write(&mut object),
         }
         object.close();
     }
@@ -152,6 +158,7 @@ impl SystemRecord {
             }
             "system.tenant" => Self::Tenant(TenantRecord::parse(&fields.object("tenant")?)?),
             "system.anchor" => Self::Anchor(Anchor::parse(&fields.object("anchor")?)?),
+            "system.api_key" => Self::ApiKey(ApiKeyRecord::parse(&fields.object("api_key")?)?),
             "system.tail_cut" => Self::TailCut(TailCut::parse(&fields.object("tail_cut")?)?),
             other => return Err(SystemRecordError::UnknownType(other.to_owned())),
         })

@@ -2,12 +2,15 @@
 
 mod parsing;
 
+use ledgerstone_model::access::{ApiKeyId, Role, RoleSet};
 use ledgerstone_model::system::{
-    Anchor, Announcement, Genesis, KeyChange, KeyUse, LedgerId, LedgerOwner, LogName, PublicKey,
-    RecordSigning, SigningKeyRecord, SigningMode, SystemRecord, SystemRecordError, TailCut,
-    TenantRecord, TenantState,
+    Anchor, Announcement, ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, Genesis, KeyChange, KeyUse,
+    LedgerId, LedgerOwner, LogName, PublicKey, RecordSigning, SigningKeyRecord, SigningMode,
+    SystemRecord, SystemRecordError, TailCut, TenantRecord, TenantState,
 };
-use ledgerstone_model::{ErrorCode, SealedEvent, SealingPolicy, seal};
+use ledgerstone_model::{
+    Actor, Administration, AuditRecord, ErrorCode, SealedEvent, SealingPolicy, seal,
+};
 use ledgerstone_proof::{
     Hash, IngestedAt, Kind, Salt, SequenceNumber, SigningKey, TenantId, VerifyingKey, canonicalize,
     sha256, split_content,
@@ -51,6 +54,10 @@ fn records() -> Vec<SystemRecord> {
         .replacing(record_key.key_id(), KeyChange::Rotation);
     let first_log_key = SigningKeyRecord::new(PublicKey::Ed25519(key(4)), KeyUse::Log, at());
     let from = SequenceNumber::new(42).expect("a good value");
+    let api_key = ApiKeyId::parse("abcdefghij234567").expect("a good value");
+    let roles = RoleSet::from(Role::Writer).with(Role::Auditor);
+    let grant = ApiKeyGrant::new(api_key, roles, sha256(b"secret"), from).expect("a good value");
+    let revocation = ApiKeyRevocation::new(api_key, from);
     let anchored = vec![sha256(b"one"), sha256(b"two"), sha256(b"three")];
     vec![
         genesis(LedgerOwner::Tenant(tenant(), announced_by)),
@@ -61,6 +68,9 @@ fn records() -> Vec<SystemRecord> {
         SystemRecord::Tenant(TenantRecord::new(tenant(), ledger_id(), TenantState::Active)),
         SystemRecord::Anchor(Anchor::new(anchored).expect("a good value")),
         SystemRecord::TailCut(TailCut::new("log/7", 4096, 512, Hash::ZERO).expect("a good value")),
+        SystemRecord::ApiKey(ApiKeyRecord::Grant(grant.clone())),
+        SystemRecord::ApiKey(ApiKeyRecord::Grant(grant.expiring(Some(at())))),
+        SystemRecord::ApiKey(ApiKeyRecord::Revocation(revocation)),
     ]
 }
 
@@ -123,6 +133,27 @@ fn a_record_spelt_otherwise_is_refused_with_its_reason() {
             if is_newer { ErrorCode::UnsupportedFormatVersion } else { ErrorCode::RecordDamaged };
         assert_eq!(found.code(), code);
     }
+}
+
+#[test]
+fn a_grant_has_roles_in_one_order() {
+    use SystemRecordError::{Field, OtherSpelling};
+    let line = FROZEN.lines().find(|line| line.contains("system.api_key")).unwrap();
+    for (from, to, error) in [
+        ("[\"auditor\",\"writer\"]", "[\"writer\",\"auditor\"]", OtherSpelling),
+        ("[\"auditor\",\"writer\"]", "[\"auditor\",\"auditor\",\"writer\"]", OtherSpelling),
+        ("[\"auditor\",\"writer\"]", "[]", Field("roles")),
+        ("auditor", "owner", Field("roles")),
+        ("abcdefghij234567", "abcdefghij234561", Field("key_id")),
+        ("\"active\"", "\"revoked\"", OtherSpelling),
+        ("\"active\"", "\"paused\"", Field("state")),
+    ] {
+        let text = line.replacen(from, to, 1);
+        assert_ne!(text, line);
+        assert_eq!(SystemRecord::parse(text.as_bytes()), Err(error), "{text}");
+    }
+    let id = ApiKeyId::parse("abcdefghij234567").unwrap();
+    assert!(ApiKeyGrant::new(id, RoleSet::EMPTY, Hash::ZERO, SequenceNumber::GENESIS).is_none());
 }
 
 #[test]
@@ -203,8 +234,8 @@ fn the_servers_records_bear_its_own_ids_and_kinds() {
         let (event, _) = split_content(sealed.content()).unwrap();
         assert_eq!(SystemRecord::parse(event), Ok((record, at())));
     }
-    let act = ledgerstone_model::Administration::new("create", "uid:0", "tenant", "acme");
-    let record = ledgerstone_model::AuditRecord::Administration(act);
+    let act = Administration::new("create", Actor::operator("uid:0"), "tenant", "acme");
+    let record = AuditRecord::Administration(act);
     let sealed = SealedEvent::audit(&record, &tenant(), [7; 16], at(), &salt).unwrap();
     assert_eq!(sealed.kind(), Kind::Audit);
     assert_eq!(sealed.event_id().as_str(), "_018f3406-9e00-7707-8707-070707070707");

@@ -45,13 +45,17 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    /// Whether it says which keys and signatures to expect: any ledger may hold such a record, and it
-    /// is signed in any case.
+    /// Whether it says which keys and signatures to expect: such a record is signed in any case.
     pub(super) const fn is_about_keys(&self) -> bool {
         matches!(
             self.said,
             SystemRecord::Genesis(_) | SystemRecord::SigningKey(_) | SystemRecord::RecordSigning(_)
         )
+    }
+
+    /// Whether it concerns the ledger that it stands in, and so may stand in any.
+    pub(super) const fn is_about_its_ledger(&self) -> bool {
+        self.is_about_keys() || matches!(self.said, SystemRecord::ApiKey(_))
     }
 }
 

@@ -244,7 +244,7 @@ impl Walk {
                     .at(&self.tenant, statement.number)
                     .in_file(&stretch.file, statement.offset)
             };
-            if !statement.is_about_keys() && !self.tenant.is_system() {
+            if !statement.is_about_its_ledger() && !self.tenant.is_system() {
                 let note = "a record that only the ledger _system may hold";
                 findings.push(finding(note).values("another", statement.said.event_type()));
                 continue;

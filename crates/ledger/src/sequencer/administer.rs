@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
 use ledgerstone_model::system::SystemRecord;
-use ledgerstone_model::{ErrorCode, SealedEvent};
+use ledgerstone_model::{AuditRecord, ErrorCode, SealedEvent};
 use ledgerstone_proof::{Hash, IngestedAt, Salt, SequenceNumber, TenantId};
 use ledgerstone_store::{AnchoredRound, Head, NewCheckpoint, ReadError};
 use thiserror::Error;
@@ -84,6 +84,28 @@ impl Round<'_> {
             SignedAs::Usual => signing.signer(tip).cloned(),
             SignedAs::Always => Some(Arc::clone(signing.key_at(tip))),
         };
+        open.place(id, tip, Unplaced::from(sealed), self.now, key.as_ref());
+        Some(number)
+    }
+
+    /// Appends what the server observed to one of the round's ledgers and answers its number.
+    pub(crate) fn push_audit(
+        &mut self,
+        ledger: usize,
+        record: impl FnOnce(SequenceNumber) -> AuditRecord,
+    ) -> Option<SequenceNumber> {
+        let id = *self.tips.get(ledger)?;
+        let State { tips, open, signing, .. } = &mut *self.state;
+        let tip = tips.get_mut(id)?;
+        let number = tip.next_number();
+        let at = tip.next_time(self.now);
+        let mut salt = [0; ledgerstone_proof::SALT_BYTES];
+        self.sequencer.entropy.fill(&mut salt);
+        let mut new_id = [0; 16];
+        self.sequencer.entropy.fill(&mut new_id);
+        let salt = Salt::from_bytes(salt);
+        let sealed = SealedEvent::audit(&record(number), &tip.tenant, new_id, at, &salt).ok()?;
+        let key = signing.signer(tip).cloned();
         open.place(id, tip, Unplaced::from(sealed), self.now, key.as_ref());
         Some(number)
     }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod anchors;
+mod api_keys;
 mod attacks;
 mod checkpoints;
 mod duplicates;

@@ -1,10 +1,11 @@
 //! What a deployment looks up all the time and must not search its ledgers for: tenants, signing
-//! keys, followers' cursors.
+//! keys, API keys, followers' cursors.
 //!
 //! All of it but the cursors is a projection of `system` records. The ledgers are the truth: a
 //! projection that is missing, damaged or of another version is built again from them, and one that
 //! knows more than the ledger says that the ledger was rolled back.
 
+mod api_keys;
 mod error;
 mod files;
 mod projection;
@@ -17,6 +18,7 @@ mod sqlite;
 mod tests;
 
 use ledgerstone_model::SystemRecord;
+use ledgerstone_model::access::{ApiKeyId, RoleSet};
 use ledgerstone_model::system::{KeyUse, LedgerId, PublicKey, SigningMode, TenantState};
 use ledgerstone_proof::{Hash, IngestedAt, KeyId, SequenceNumber, TenantId};
 
@@ -37,7 +39,8 @@ pub use sqlite::{Opened, SqliteAdmin};
 /// - **Never believed.** What is read is what was written, or the answer is
 ///   [`AdminError::Damaged`]; the caller then calls [`rebuild`](Self::rebuild) and applies the
 ///   records from the empty cursor.
-/// - **No secrets.** Public keys, opaque ids, numbers and times; no key material, no personal value.
+/// - **No secrets.** Public keys, hashes of secrets, opaque ids, numbers and times; no key material,
+///   no personal value.
 ///
 /// One process writes. All methods block; a store is shared between threads.
 pub trait AdminStore: Send + Sync {
@@ -58,6 +61,9 @@ pub trait AdminStore: Send + Sync {
 
     /// From which number on a ledger's records are signed one by one or not, in order.
     fn record_signing(&self, ledger: &TenantId) -> Result<Vec<RecordSigningRow>, AdminError>;
+
+    /// The API keys of a tenant, or of all, revoked and expired ones too.
+    fn api_keys(&self, tenant: Option<&TenantId>) -> Result<Vec<ApiKeyRow>, AdminError>;
 
     /// Where a follower stands; the empty cursor when it has saved none.
     fn follower_cursor(&self, follower: &str) -> Result<Cursor, AdminError>;
@@ -128,4 +134,33 @@ pub struct SigningKeyRow {
 pub struct RecordSigningRow {
     pub from: SequenceNumber,
     pub mode: SigningMode,
+}
+
+/// An API key, as the records of its tenant's ledger say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKeyRow {
+    pub tenant: TenantId,
+    pub key_id: ApiKeyId,
+    pub roles: RoleSet,
+    /// SHA-256 of the secret's 32 bytes.
+    pub secret_hash: Hash,
+    /// Number of the `system.api_key` record that granted it.
+    pub granted_by: SequenceNumber,
+    /// When that record was ingested.
+    pub granted_at: IngestedAt,
+    /// Number of the `audit` record that says who granted it and what it is called.
+    pub audit_record: SequenceNumber,
+    /// The first moment at which it is no longer good.
+    pub expires_at: Option<IngestedAt>,
+    pub revoked: Option<RevokedKey>,
+}
+
+/// How an API key ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevokedKey {
+    /// Number of the `system.api_key` record that revoked it.
+    pub record: SequenceNumber,
+    pub at: IngestedAt,
+    /// Number of the `audit` record that says who revoked it and why.
+    pub audit_record: SequenceNumber,
 }

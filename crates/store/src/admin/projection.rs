@@ -8,6 +8,7 @@ use ledgerstone_proof::{Hash, IngestedAt, KeyId, SequenceNumber, TenantId, Verif
 use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
+use super::api_keys;
 use super::error::AdminError;
 use super::row::{Digest, Row, put, put_undigested, select};
 use super::schema::{DIGESTED, FOLLOWERS, KEY_USES, KEYS, META, RECORD_SIGNING, TENANTS, Table};
@@ -103,6 +104,10 @@ impl<'c> Projection<'c> {
             }
             SystemRecord::RecordSigning(record) => {
                 self.sign_records(ledger, record.from(), record.mode())
+            }
+            SystemRecord::ApiKey(record) => {
+                let row = api_keys::changed_row(self.connection, projected, record)?;
+                row.map_or(Ok(()), |row| self.put(&row))
             }
             // They prove or explain something, but nothing is looked up by them.
             SystemRecord::Tenant(_) | SystemRecord::Anchor(_) | SystemRecord::TailCut(_) => Ok(()),
@@ -291,7 +296,7 @@ pub(super) fn follower(connection: &Connection, name: &str) -> Result<Cursor, Ad
     }
 }
 
-fn rows_of(
+pub(super) fn rows_of(
     connection: &Connection,
     table: Table,
     name: Option<&TenantId>,
@@ -301,20 +306,20 @@ fn rows_of(
     select(connection, table, &keys)
 }
 
-fn integer(value: u64) -> Result<Value, AdminError> {
+pub(super) fn integer(value: u64) -> Result<Value, AdminError> {
     i64::try_from(value)
         .map(Value::Integer)
         .map_err(|_| AdminError::Damaged(format!("{value}, a number beyond every ledger")))
 }
 
-fn sequence_number(value: ValueRef<'_>) -> Option<SequenceNumber> {
+pub(super) fn sequence_number(value: ValueRef<'_>) -> Option<SequenceNumber> {
     SequenceNumber::new(u64::try_from(value.as_i64().ok()?).ok()?).ok()
 }
 
-fn moment(value: ValueRef<'_>) -> Option<IngestedAt> {
+pub(super) fn moment(value: ValueRef<'_>) -> Option<IngestedAt> {
     IngestedAt::from_micros(value.as_i64().ok()?).ok()
 }
 
-fn hash(value: ValueRef<'_>) -> Option<Hash> {
+pub(super) fn hash(value: ValueRef<'_>) -> Option<Hash> {
     Some(Hash::from_bytes(value.as_blob().ok()?.try_into().ok()?))
 }

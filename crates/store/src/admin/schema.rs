@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i64 = 0x4c53_6164;
 
 /// `user_version` of the database file; another one is built again.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// A table: its columns in order, of which the first `keys` identify a row. A last column, `seal`,
 /// is added to each.
@@ -37,6 +37,25 @@ pub(super) const KEY_USES: Table = Table {
 pub(super) const RECORD_SIGNING: Table =
     Table { name: "record_signing", columns: &["ledger", "from_record", "mode"], keys: 2 };
 
+/// API keys. Of the secret only its hash; the name a key goes by stands in the `audit` record.
+pub(super) const API_KEYS: Table = Table {
+    name: "api_keys",
+    columns: &[
+        "ledger",
+        "key_id",
+        "roles",
+        "secret_hash",
+        "granted_by",
+        "granted_at",
+        "audit_record",
+        "expires_at",
+        "revoked_by",
+        "revoked_at",
+        "revocation_audit_record",
+    ],
+    keys: 2,
+};
+
 /// Followers' cursors.
 pub(super) const FOLLOWERS: Table =
     Table { name: "follower_cursors", columns: &["follower", "cursor"], keys: 1 };
@@ -49,7 +68,8 @@ pub(super) const META: Table = Table {
 };
 
 /// The tables that the digest covers.
-pub(super) const DIGESTED: [Table; 5] = [TENANTS, KEYS, KEY_USES, RECORD_SIGNING, FOLLOWERS];
+pub(super) const DIGESTED: [Table; 6] =
+    [TENANTS, KEYS, KEY_USES, RECORD_SIGNING, API_KEYS, FOLLOWERS];
 
 impl Table {
     /// The statement that makes the table, which is also how it stands in `sqlite_schema`.

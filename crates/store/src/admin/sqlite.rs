@@ -9,7 +9,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::error::AdminError;
 use super::projection::{self, Projection};
 use super::{
-    AdminStore, ProjectedRecord, ProjectionPoint, RecordSigningRow, SigningKeyRow, TenantRow, files,
+    AdminStore, ApiKeyRow, ProjectedRecord, ProjectionPoint, RecordSigningRow, SigningKeyRow,
+    TenantRow, api_keys, files,
 };
 use crate::contract::Cursor;
 
@@ -100,6 +101,10 @@ impl AdminStore for SqliteAdmin {
 
     fn record_signing(&self, ledger: &TenantId) -> Result<Vec<RecordSigningRow>, AdminError> {
         projection::record_signing(&self.connection(), ledger)
+    }
+
+    fn api_keys(&self, tenant: Option<&TenantId>) -> Result<Vec<ApiKeyRow>, AdminError> {
+        api_keys::api_keys(&self.connection(), tenant)
     }
 
     fn follower_cursor(&self, follower: &str) -> Result<Cursor, AdminError> {

@@ -1,5 +1,7 @@
 //! The projection says what the records say; and whatever happens to its file is noticed.
 
+mod api_keys;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -92,6 +94,9 @@ fn deployment() -> Vec<ProjectedRecord> {
             SystemRecord::RecordSigning(RecordSigning::new(number(8), SigningMode::Record)),
         ),
         record(&system, 5, SystemRecord::Anchor(Anchor::new(vec![Hash::ZERO]).unwrap())),
+        api_keys::granted(&acme, 93, api_keys::FIRST, 92),
+        api_keys::granted(&acme, 95, api_keys::SECOND, 94),
+        api_keys::revoked(&acme, 97, api_keys::FIRST, 96),
     ]
 }
 
@@ -134,6 +139,7 @@ fn answers(admin: &SqliteAdmin) -> Result<String, AdminError> {
         let (keys, signing) = (admin.signing_keys(&ledger)?, admin.record_signing(&ledger)?);
         writeln!(all, "{one:?}\n{keys:?}\n{signing:?}").unwrap();
     }
+    writeln!(all, "{:?}", admin.api_keys(None)?).unwrap();
     Ok(all + &format!("{:?}", admin.follower_cursor("tiles")?))
 }
 
@@ -142,6 +148,7 @@ fn assert_empty(admin: &SqliteAdmin) {
     assert!(admin.tenants().unwrap().is_empty());
     assert!(admin.signing_keys(&tenant("acme")).unwrap().is_empty());
     assert!(admin.record_signing(&tenant("acme")).unwrap().is_empty());
+    assert!(admin.api_keys(None).unwrap().is_empty());
 }
 
 /// Opens a file that is not what was written: removed, with a reason, and usable again.
@@ -312,7 +319,7 @@ fn a_file_that_is_something_else_is_replaced() {
     assert!(assert_rebuilt(&path).contains("not a database"));
     for (change, named) in [
         ("PRAGMA application_id = 7", "application_id"),
-        ("PRAGMA user_version = 2", "user_version"),
+        ("PRAGMA user_version = 1", "user_version"),
         ("DROP TABLE tenants", "schema"),
         ("CREATE TABLE more (x)", "schema"),
         ("CREATE TRIGGER t AFTER INSERT ON tenants BEGIN DELETE FROM meta; END", "schema"),
@@ -332,6 +339,9 @@ fn a_changed_lost_or_older_row_is_noticed() {
         "UPDATE signing_keys SET public_key = zeroblob(32)",
         "DELETE FROM signing_key_uses WHERE announced_by = 90",
         "DELETE FROM record_signing",
+        "UPDATE api_keys SET roles = 'admin'",
+        "UPDATE api_keys SET revoked_by = NULL",
+        "DELETE FROM api_keys WHERE revoked_by IS NULL",
         "DELETE FROM follower_cursors",
         "DELETE FROM meta",
         "UPDATE meta SET system_size = 1",

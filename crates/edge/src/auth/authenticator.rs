@@ -1,0 +1,139 @@
+//! Turns a request's credential into the caller it stands for.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use ledgerstone_ledger::ApiKeys;
+use ledgerstone_model::access::{ApiKey, CredentialKind, PrincipalId};
+use ledgerstone_model::{Clock, ErrorCode};
+
+use super::caller::Caller;
+use super::certificate::{CertificateGrant, CertificateName, CertificateTable, PeerCertificate};
+use super::credential::{Presented, presented};
+use super::error::{AuthError, SettingsError};
+use super::issuer::{Issuer, IssuerConfig, IssuerStatus};
+use super::jose::CompactJws;
+use super::jwt::{Claims, TOKEN_BYTES_MAX, invalid};
+
+/// Whom to believe beside the API keys that the ledgers grant.
+#[derive(Clone, Debug, Default)]
+pub struct AuthSettings {
+    /// The issuers of tokens.
+    pub issuers: Vec<IssuerConfig>,
+    /// The names in client certificates.
+    pub certificates: Vec<(CertificateName, CertificateGrant)>,
+    /// Allows what no production may have: tokens under a shared secret.
+    pub development: bool,
+}
+
+/// Finds out who asks. Shared between requests by reference or `Arc`.
+pub struct Authenticator {
+    api_keys: Arc<ApiKeys>,
+    issuers: Vec<Issuer>,
+    certificates: CertificateTable,
+    clock: Arc<dyn Clock>,
+}
+
+impl Authenticator {
+    /// Checks the settings and reads the keys that they name. Nothing is fetched yet.
+    pub fn new(
+        settings: AuthSettings,
+        api_keys: Arc<ApiKeys>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SettingsError> {
+        let AuthSettings { issuers: configs, certificates, development } = settings;
+        let mut issuers: Vec<Issuer> = Vec::with_capacity(configs.len());
+        for config in configs {
+            if issuers.iter().any(|known| known.name() == config.issuer) {
+                let place = format!("issuer {:?}", config.issuer);
+                return Err(SettingsError::new(place, "it stands twice"));
+            }
+            issuers.push(Issuer::new(config, development, &clock)?);
+        }
+        let certificates = CertificateTable::new(certificates)?;
+        Ok(Self { api_keys, issuers, certificates, clock })
+    }
+
+    /// Fetches the keys of issuers that publish them, so that the first request need not wait. An
+    /// issuer that does not answer shows in [`Self::issuers`].
+    pub async fn prefetch(&self) {
+        for issuer in &self.issuers {
+            issuer.prefetch().await;
+        }
+    }
+
+    /// The state of the issuers.
+    pub fn issuers(&self) -> Vec<IssuerStatus> {
+        self.issuers.iter().map(Issuer::status).collect()
+    }
+
+    /// Who sends a request with these headers over a connection with this client certificate.
+    ///
+    /// A credential in the headers says who asks, whether or not there is a certificate; without one
+    /// the certificate says it. No request is refused for lack of a credential that does not need
+    /// one: that is the endpoint's matter.
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<&PeerCertificate>,
+    ) -> Result<Caller, AuthError> {
+        match presented(headers)? {
+            Some(Presented::ApiKey(key)) => self.api_key(&key),
+            Some(Presented::Token(token)) => self.token(token, peer).await,
+            None => self.certificate(peer),
+        }
+    }
+
+    fn api_key(&self, key: &ApiKey) -> Result<Caller, AuthError> {
+        let entry = self
+            .api_keys
+            .check(key, self.clock.now())
+            .map_err(|refusal| AuthError::new(refusal.code(), refusal.to_string()))?;
+        Ok(Caller::new(
+            entry.tenant.clone(),
+            entry.roles,
+            PrincipalId::of_api_key(&entry.key_id),
+            CredentialKind::ApiKey,
+            None,
+        ))
+    }
+
+    async fn token(
+        &self,
+        token: &str,
+        peer: Option<&PeerCertificate>,
+    ) -> Result<Caller, AuthError> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(invalid("the token has more than 8192 bytes"));
+        }
+        if self.issuers.is_empty() {
+            return Err(invalid("this is no API key, and no issuer of tokens is configured"));
+        }
+        let token = CompactJws::parse(token)
+            .map_err(|error| AuthError::new(ErrorCode::InvalidToken, error.to_string()))?;
+        let claims = Claims::parse(token.payload())?;
+        let named = claims.issuer().ok_or_else(|| invalid("the token has no `iss`"))?;
+        let issuer = self.issuers.iter().find(|issuer| issuer.name() == named);
+        let issuer = issuer.ok_or_else(|| invalid("the token's issuer is not configured here"))?;
+        issuer.caller(&token, &claims, peer, &*self.clock).await
+    }
+
+    fn certificate(&self, peer: Option<&PeerCertificate>) -> Result<Caller, AuthError> {
+        let known = match peer {
+            Some(peer) => self.certificates.caller(peer)?,
+            None => None,
+        };
+        let message = if peer.is_some() {
+            "no name in the client certificate is configured, and there is no other credential"
+        } else {
+            "this needs a credential: an API key or a token"
+        };
+        known.ok_or_else(|| AuthError::new(ErrorCode::Unauthenticated, message))
+    }
+}
+
+impl std::fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authenticator").field("issuers", &self.issuers).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+//! Opaque names for whoever acts, so that records can say who without naming a person.
+
+use std::fmt;
+
+use ledgerstone_proof::{Hash, sha256};
+
+use super::api_key::ApiKeyId;
+
+/// Hexadecimal digits of a hash that an id keeps: 128 bits.
+const DIGITS: usize = 32;
+
+/// What somebody proves with who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CredentialKind {
+    ApiKey,
+    Jwt,
+    Certificate,
+}
+
+impl CredentialKind {
+    /// The word for it in events and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api_key",
+            Self::Jwt => "jwt",
+            Self::Certificate => "certificate",
+        }
+    }
+}
+
+/// Who acts, as an opaque id: `key:<id>` of an API key, `jwt:` or `x509:` and 32 hexadecimal digits
+/// of a hash for those that others vouch for. The same principal always has the same id; who it is
+/// stands in `audit` records alone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PrincipalId(String);
+
+impl PrincipalId {
+    pub fn of_api_key(id: &ApiKeyId) -> Self {
+        Self(format!("key:{id}"))
+    }
+
+    /// Of a token's issuer and subject: SHA-256 of both with a zero byte between them.
+    pub fn of_jwt(issuer: &str, subject: &str) -> Self {
+        let mut named = Vec::with_capacity(issuer.len() + subject.len() + 1);
+        named.extend_from_slice(issuer.as_bytes());
+        named.push(0);
+        named.extend_from_slice(subject.as_bytes());
+        Self(shortened("jwt:", &sha256(&named)))
+    }
+
+    /// Of a certificate's name, which is a URI or a DNS name.
+    pub fn of_certificate(name: &str) -> Self {
+        Self(shortened("x509:", &sha256(name.as_bytes())))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn shortened(prefix: &str, hash: &Hash) -> String {
+    let mut text = hash.to_hex();
+    text.truncate(DIGITS);
+    format!("{prefix}{text}")
+}
+
+impl fmt::Display for PrincipalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for PrincipalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ApiKeyId, PrincipalId};
+
+    #[test]
+    fn ids_are_opaque_and_for_ever() {
+        let key = ApiKeyId::parse("abcdefghij234567").unwrap();
+        assert_eq!(PrincipalId::of_api_key(&key).as_str(), "key:abcdefghij234567");
+        // printf 'https://issuer.example\0alice' | sha256sum
+        assert_eq!(
+            PrincipalId::of_jwt("https://issuer.example", "alice").as_str(),
+            "jwt:d0c1e6aaa26b1226a7b0a1a3e4c6800d"
+        );
+        assert_eq!(
+            PrincipalId::of_certificate("spiffe://example/api").as_str(),
+            "x509:41d92f61d1356956426895383c938dd8"
+        );
+        assert_ne!(PrincipalId::of_jwt("a", "bc"), PrincipalId::of_jwt("ab", "c"));
+    }
+}

@@ -1,0 +1,244 @@
+//! The roles there are, as a table, and sets of them.
+
+use std::fmt;
+
+use super::permission::Permission;
+
+/// A named set of permissions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    Admin,
+    Auditor,
+    Writer,
+    Viewer,
+}
+
+/// A role with all that belongs to it.
+#[derive(Clone, Copy, Debug)]
+pub struct RoleEntry {
+    pub role: Role,
+    /// The name in records, tokens and answers.
+    pub name: &'static str,
+    /// Whom it is for, in one sentence.
+    pub meaning: &'static str,
+    pub permissions: &'static [Permission],
+}
+
+/// Every role, in the order in which sets list them.
+pub const ROLES: &[RoleEntry] = &[ADMIN, AUDITOR, WRITER, VIEWER];
+
+const ADMIN: RoleEntry = RoleEntry {
+    role: Role::Admin,
+    name: "admin",
+    meaning: "Does everything that can be done for its tenant.",
+    permissions: Permission::ALL,
+};
+
+const AUDITOR: RoleEntry = RoleEntry {
+    role: Role::Auditor,
+    name: "auditor",
+    meaning: "Reads everything and verifies; changes nothing.",
+    permissions: &[
+        Permission::EventsRead,
+        Permission::RecordsRead,
+        Permission::ProofsRead,
+        Permission::VerifyRun,
+        Permission::JobsRead,
+        Permission::DeadLettersRead,
+        Permission::TaxonomyRead,
+        Permission::ApiKeysRead,
+        Permission::StatusRead,
+        Permission::TenantsRead,
+        Permission::SigningKeysRead,
+        Permission::MetricsRead,
+        Permission::PlatformRead,
+    ],
+};
+
+const WRITER: RoleEntry = RoleEntry {
+    role: Role::Writer,
+    name: "writer",
+    meaning: "Sends events and sees none: for applications.",
+    permissions: &[Permission::EventsWrite],
+};
+
+const VIEWER: RoleEntry = RoleEntry {
+    role: Role::Viewer,
+    name: "viewer",
+    meaning: "Sees that records exist and are proved, not what they say.",
+    permissions: &[Permission::RecordsRead, Permission::ProofsRead, Permission::StatusRead],
+};
+
+impl Role {
+    /// Every role, in the order of [`ROLES`].
+    pub const ALL: &'static [Self] = &[Self::Admin, Self::Auditor, Self::Writer, Self::Viewer];
+
+    /// What belongs to the role.
+    pub const fn entry(self) -> &'static RoleEntry {
+        match self {
+            Self::Admin => &ADMIN,
+            Self::Auditor => &AUDITOR,
+            Self::Writer => &WRITER,
+            Self::Viewer => &VIEWER,
+        }
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// The role of this name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|role| role.as_str() == text)
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The roles of one credential.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct RoleSet(u8);
+
+impl RoleSet {
+    /// No role, which may nothing.
+    pub const EMPTY: Self = Self(0);
+
+    pub const fn contains(self, role: Role) -> bool {
+        self.0 & role.bit() != 0
+    }
+
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The same with one more.
+    #[must_use]
+    pub const fn with(self, role: Role) -> Self {
+        Self(self.0 | role.bit())
+    }
+
+    /// The roles in the order of [`ROLES`].
+    pub fn iter(self) -> impl Iterator<Item = Role> {
+        Role::ALL.iter().copied().filter(move |role| self.contains(*role))
+    }
+
+    /// The names in the order of [`ROLES`].
+    pub fn names(self) -> Vec<&'static str> {
+        self.iter().map(Role::as_str).collect()
+    }
+}
+
+impl From<Role> for RoleSet {
+    fn from(role: Role) -> Self {
+        Self::EMPTY.with(role)
+    }
+}
+
+impl FromIterator<Role> for RoleSet {
+    fn from_iter<I: IntoIterator<Item = Role>>(roles: I) -> Self {
+        roles.into_iter().fold(Self::EMPTY, Self::with)
+    }
+}
+
+impl fmt::Display for RoleSet {
+    /// The names with a comma and a space between them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.names().join(", "))
+    }
+}
+
+impl fmt::Debug for RoleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// The page `docs/roles.md`: what each role may.
+pub fn roles_page() -> String {
+    let mut text = String::from(
+        "# Roles\n\n\
+         A credential belongs to one tenant and has roles in it. What no role of it holds is refused with\n\
+         `FORBIDDEN`; another tenant's records do not exist for it.\n\n\
+         This page is written by `cargo xtask gen` from `crates/model/src/access/role.rs`.\n\n\
+         | role | for whom |\n|---|---|\n",
+    );
+    text.extend(ROLES.iter().map(|entry| format!("| `{}` | {} |\n", entry.name, entry.meaning)));
+    text.push_str("\n| permission | what it allows |");
+    text.extend(ROLES.iter().map(|entry| format!(" {} |", entry.name)));
+    text.push_str("\n|---|---|");
+    text.push_str(&"---|".repeat(ROLES.len()));
+    text.push('\n');
+    text.extend(Permission::ALL.iter().map(|permission| permission_row(*permission)));
+    text.push_str(
+        "\n`_system`: only with a credential of `_system`, whatever its role. Credentials of `_system` \
+         administer the\ndeployment and read `_system`'s own records; they write no events and read no \
+         other tenant's records.\n",
+    );
+    text
+}
+
+fn permission_row(permission: Permission) -> String {
+    let mark = if permission.concerns_deployment() { "`_system`" } else { "yes" };
+    let mut row = format!("| `{permission}` | {} |", permission.meaning());
+    for entry in ROLES {
+        if entry.permissions.contains(&permission) {
+            row.push(' ');
+            row.push_str(mark);
+        }
+        row.push_str(" |");
+    }
+    row.push('\n');
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ROLES, Role, RoleSet, roles_page};
+
+    #[test]
+    fn the_table_lists_every_role_once_and_in_order() {
+        let listed: Vec<Role> = ROLES.iter().map(|entry| entry.role).collect();
+        assert_eq!(listed, Role::ALL);
+        for role in Role::ALL {
+            assert_eq!(role.entry().role, *role);
+            assert_eq!(Role::parse(role.as_str()), Some(*role));
+            let held = role.entry().permissions;
+            let mut sorted = held.to_vec();
+            sorted.sort_unstable();
+            sorted.dedup();
+            assert_eq!(sorted, held, "{role}");
+        }
+        for name in ["", "Admin", "owner", "admin "] {
+            assert_eq!(Role::parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn sets_are_sets() {
+        let set: RoleSet = [Role::Viewer, Role::Admin, Role::Viewer].into_iter().collect();
+        assert_eq!(set.names(), ["admin", "viewer"]);
+        assert_eq!(set.to_string(), "admin, viewer");
+        assert!(set.contains(Role::Admin) && !set.contains(Role::Writer));
+        assert!(RoleSet::EMPTY.is_empty() && !set.is_empty());
+        assert_eq!(set, RoleSet::from(Role::Admin).with(Role::Viewer));
+    }
+
+    #[test]
+    fn the_page_shows_what_the_table_says() {
+        let page = roles_page();
+        for line in [
+            "| `events:write` | Send events. | yes | | yes | |",
+            "| `metrics:read` | Read the metrics of the whole deployment. | `_system` | `_system` | | |",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+        }
+    }
+}
