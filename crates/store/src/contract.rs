@@ -176,7 +176,8 @@ pub struct RunClaims<'a> {
 /// One record of a run, borrowed from the part.
 #[derive(Debug)]
 pub struct RunRecord<'a> {
-    pub event_id: EventId,
+    /// In the grammar of [`EventId`].
+    pub event_id: &'a str,
     pub ingested_at: IngestedAt,
     pub kind: Kind,
     pub content_hash: Hash,

@@ -158,7 +158,7 @@ impl<'a> PartCheck<'a> {
         if !id_fits(record, run.stretch.end) {
             let note = "the event id is not one of a record of this kind and number";
             let expected = format!("an id of a record of kind {}", record.kind);
-            self.tell(run, record, (Check::Record, note), (expected, &record.event_id));
+            self.tell(run, record, (Check::Record, note), (expected, record.event_id));
         }
         if let Some(before) = run.stretch.last_at.filter(|before| *before > record.ingested_at) {
             let note = "the time is before that of the record before";

@@ -14,7 +14,7 @@ pub use tiers::{IdTiers, MemoryRun};
 
 use std::hash::{BuildHasherDefault, Hasher};
 
-use ledgerstone_proof::{EventId, TenantId, sha256};
+use ledgerstone_proof::{TenantId, sha256};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::StoreId;
@@ -41,12 +41,12 @@ impl IdHasher {
         Self { key }
     }
 
-    pub fn hash(&self, tenant: &TenantId, event_id: &EventId) -> IdHash {
+    pub fn hash(&self, tenant: &TenantId, event_id: &str) -> IdHash {
         let mut hasher = SipHasher13::new_with_key(&self.key);
         hasher.write(tenant.as_str().as_bytes());
         // No name holds a NUL, so the two cannot run into each other.
         hasher.write_u8(0);
-        hasher.write(event_id.as_str().as_bytes());
+        hasher.write(event_id.as_bytes());
         IdHash(hasher.finish128().as_u128())
     }
 }

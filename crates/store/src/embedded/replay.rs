@@ -231,7 +231,7 @@ impl Replay<'_> {
             });
             head.range.push(row.leaf_hash);
             head.ingested_at = Some(row.ingested_at);
-            open.ids.insert(self.shared.hasher.hash(&run.tenant, &row.event_id), number);
+            open.ids.insert(self.shared.hasher.hash(&run.tenant, row.event_id), number);
         }
         head.record_hash = run.last_record_hash;
         ledger.head = head;

@@ -353,8 +353,9 @@ type RunIds = Vec<super::ids::IdHash>;
 /// Hashes all ids before the state is locked.
 fn hash_ids(shared: &Shared, batch: &Batch) -> Vec<RunIds> {
     let hash_run = |append: &LedgerAppend| {
-        let hash =
-            |record: &crate::batch::NewRecord| shared.hasher.hash(&append.tenant, &record.event_id);
+        let hash = |record: &crate::batch::NewRecord| {
+            shared.hasher.hash(&append.tenant, record.event_id.as_str())
+        };
         append.records.iter().map(hash).collect()
     };
     batch.ledgers.iter().map(hash_run).collect()

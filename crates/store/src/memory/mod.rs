@@ -298,7 +298,7 @@ fn show(run: &Run, inspector: &mut dyn Inspector) -> Result<(), ReadError> {
 impl Record {
     fn as_run_record(&self) -> RunRecord<'_> {
         RunRecord {
-            event_id: self.event_id.clone(),
+            event_id: self.event_id.as_str(),
             ingested_at: self.ingested_at,
             kind: self.kind,
             content_hash: self.content_hash,

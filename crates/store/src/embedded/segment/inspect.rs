@@ -3,7 +3,7 @@
 use ledgerstone_proof::{Hash, KeyId, SequenceNumber, sha256};
 use zstd::bulk::Decompressor;
 
-use super::block::{self, Columns};
+use super::block::{self, BlockColumns};
 use super::directory::{BlockEntry, DirectoryEntry, Span};
 use super::header::SectionKind;
 use super::reader::{Segment, SegmentFault, read_keys, unpack};
@@ -143,7 +143,7 @@ struct Unpack {
 
 /// A block taken apart.
 struct Block<'a> {
-    columns: Vec<Columns>,
+    columns: BlockColumns,
     contents: Vec<u8>,
     signatures: Vec<Option<(&'a KeyId, &'a [u8])>>,
 }
@@ -200,7 +200,7 @@ impl Walk<'_> {
                 content
             });
             records.push(RunRecord {
-                event_id: columns.event_id.clone(),
+                event_id: columns.event_id,
                 ingested_at: columns.ingested_at,
                 kind: columns.kind,
                 content_hash: hash_at(&self.sections.content_hashes, local),
