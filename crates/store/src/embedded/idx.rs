@@ -151,7 +151,7 @@ impl SegmentIndex {
     fn encode_ids(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.ids.len() * 20);
         for (hash, place) in &self.ids {
-            out.extend_from_slice(&hash.0.to_be_bytes());
+            out.extend_from_slice(&hash.value().to_be_bytes());
             put_u32(&mut out, *place);
         }
         out
@@ -205,7 +205,7 @@ impl SegmentIndex {
         let mut reader = Reader::new(section);
         while !reader.is_empty() {
             if kind == IndexSection::Ids as u32 {
-                let hash = IdHash(u128::from_be_bytes(reader.array()?));
+                let hash = IdHash::new(u128::from_be_bytes(reader.array()?));
                 self.ids.push((hash, reader.u32()?));
             } else if kind == IndexSection::Sequence as u32 {
                 self.ledgers.push(IndexedLedger {

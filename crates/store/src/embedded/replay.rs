@@ -221,7 +221,7 @@ impl Replay<'_> {
             return;
         };
         for ((row, record_hash), number) in run.rows.iter().zip(hashes).zip(run.first..) {
-            ledger.active.push_back(ActiveRecord {
+            ledger.push(ActiveRecord {
                 log: log.header.number,
                 offset: payload_at + u64::from(row.place.offset),
                 len: row.place.len,

@@ -376,7 +376,7 @@ fn add_run<'a>(
         Entry::Vacant(new) => new.insert(Ledger::empty()),
     };
     for ((record, row), (number, id)) in append.records.iter().zip(rows).zip((first..).zip(ids)) {
-        ledger.active.push_back(ActiveRecord {
+        ledger.push(ActiveRecord {
             log: log.number,
             offset: payload_at + u64::from(row.offset),
             len: row.len,
