@@ -143,11 +143,9 @@ fn build(shared: &Shared, log: &Oldest) -> Result<(Built, SegmentIndex), SealErr
     let payloads = decode_log(shared, log, &bytes)?;
     let runs = payloads.iter().flat_map(|payload| &payload.runs);
     let runs = runs.map(|run| (&run.tenant, run.first, run.rows.as_slice()));
-    let refused = |fault| SealError::Log { log: log.number, fault };
-    let rows = OrderedRows::new(runs).map_err(|(tenant, first)| {
-        refused(format!("record {first} of ledger {tenant} follows no record"))
-    })?;
-    acknowledged::check(shared, &rows).map_err(|fault| refused(fault.to_string()))?;
+    let rows = OrderedRows::new(runs);
+    acknowledged::check(shared, &rows)
+        .map_err(|fault| SealError::Log { log: log.number, fault: fault.to_string() })?;
     let index = SegmentIndex::of_rows(&rows, &shared.hasher);
     let input = input(shared, log, &payloads, rows);
     Ok((segment::build(&input, shared)?, index))

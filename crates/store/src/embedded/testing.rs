@@ -169,7 +169,7 @@ impl Contents {
             appends().map(|append| append.records.iter().map(row_of).collect()).collect();
         let runs = appends().zip(&rows);
         let runs = runs.map(|(append, rows)| (&append.tenant, append.expected.size, &rows[..]));
-        let rows = OrderedRows::new(runs).map_err(|_| io::Error::other("runs with a gap"))?;
+        let rows = OrderedRows::new(runs);
         let input = SegmentInput {
             store: self.store,
             first_ordinal,

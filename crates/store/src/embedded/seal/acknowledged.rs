@@ -2,8 +2,8 @@
 //!
 //! The hashes that the store keeps in memory of its unsealed records are those that it computed, or
 //! checked, when they came in. A row whose content has its content hash, and whose header has the
-//! leaf hash kept in memory, is the row that was acknowledged; so is the record hash that memory
-//! holds of it, which need not be computed again.
+//! leaf hash kept in memory, is the row that was acknowledged, in its place; and the record hash that
+//! memory holds of it need not be computed again.
 
 use ledgerstone_proof::{Hash, SequenceNumber, TenantId, leaf_hash, sha256};
 use thiserror::Error;

@@ -25,11 +25,9 @@ pub struct OrderedRows<'a> {
 }
 
 impl<'a> OrderedRows<'a> {
-    /// Orders runs, each with the number of its first row. Answers the ledger and number of a run
-    /// that does not continue the one before it.
-    pub fn new(
-        runs: impl Iterator<Item = (&'a TenantId, u64, &'a [Row<'a>])>,
-    ) -> Result<Self, (&'a TenantId, u64)> {
+    /// Orders runs, each with the number of its first row. That a run continues the one before it
+    /// is not looked at here.
+    pub fn new(runs: impl Iterator<Item = (&'a TenantId, u64, &'a [Row<'a>])>) -> Self {
         let mut places: HashMap<&TenantId, usize> = HashMap::new();
         let mut ledgers: Vec<LedgerRows<'a>> = Vec::new();
         let mut commit_order = Vec::new();
@@ -38,11 +36,7 @@ impl<'a> OrderedRows<'a> {
             if place == ledgers.len() {
                 ledgers.push(LedgerRows { tenant, first, rows: Vec::new() });
             }
-            let ledger = &mut ledgers[place];
-            if ledger.first + ledger.rows.len() as u64 != first {
-                return Err((tenant, first));
-            }
-            ledger.rows.extend(rows);
+            ledgers[place].rows.extend(rows);
             commit_order.push((place, rows.len()));
         }
         let mut sorted: Vec<(usize, LedgerRows<'a>)> = ledgers.into_iter().enumerate().collect();
@@ -53,7 +47,7 @@ impl<'a> OrderedRows<'a> {
         }
         commit_order.iter_mut().for_each(|run| run.0 = moved[run.0]);
         let ledgers = sorted.into_iter().map(|(_, ledger)| ledger).collect();
-        Ok(Self { ledgers, commit_order })
+        Self { ledgers, commit_order }
     }
 
     /// Number of rows.
