@@ -78,7 +78,7 @@ impl<S> Gate<S> {
 }
 
 impl<S: LedgerStore> LedgerStore for Gate<S> {
-    fn append(&self, batch: Batch) -> Result<(), AppendError> {
+    fn append(&self, batch: &Batch) -> Result<(), AppendError> {
         self.pass();
         self.inner.append(batch)
     }

@@ -67,11 +67,11 @@ impl MemoryStore {
 }
 
 impl LedgerStore for MemoryStore {
-    fn append(&self, batch: Batch) -> Result<(), AppendError> {
+    fn append(&self, batch: &Batch) -> Result<(), AppendError> {
         let mut medium = self.write();
         batch.check_form()?;
-        refuse_moved(&medium, &batch)?;
-        medium.commit(batch);
+        refuse_moved(&medium, batch)?;
+        medium.commit(batch.clone());
         Ok(())
     }
 
