@@ -17,7 +17,7 @@ const COUNT: FieldType = FieldType::Integer { max: INTEGER_MAX };
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
     name: &'static str,
-    tag: u32,
+    tag: usize,
     kind: FieldType,
     required: bool,
     doc: &'static str,
@@ -86,10 +86,10 @@ impl Field {
 
 /// Length, first and last byte of a name: they tell nearly all names of a group apart, and one
 /// number is compared faster than a text.
-const fn tag(name: &[u8]) -> u32 {
+const fn tag(name: &[u8]) -> usize {
     match name {
-        [first, .., last] => (name.len() as u32) << 16 | (*first as u32) << 8 | *last as u32,
-        _ => name.len() as u32,
+        [first, .., last] => name.len() << 16 | (*first as usize) << 8 | *last as usize,
+        _ => name.len(),
     }
 }
 

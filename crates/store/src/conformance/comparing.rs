@@ -36,9 +36,9 @@ pub fn a_stale_head_is_a_conflict(harness: &dyn Harness) {
         other.batch().event(&tenant("nobody")).build()
     };
     for batch in [stale, ahead, another_history, fresh] {
-        assert_eq!(conflict(&*store, batch), Moved::Head(acme.clone()));
+        assert_eq!(conflict(&*store, &batch), Moved::Head(acme.clone()));
     }
-    assert_eq!(conflict(&*store, unknown), Moved::Head(tenant("nobody")));
+    assert_eq!(conflict(&*store, &unknown), Moved::Head(tenant("nobody")));
     assert_holds(&*store, &chain);
     store.append(&chain.batch().event(&acme).build()).unwrap();
     assert_holds(&*store, &chain);
@@ -61,8 +61,8 @@ pub fn a_conflict_writes_nothing(harness: &dyn Harness) {
     let stale_head = stale_head.checkpoint(&acme, true).position(&source("new"), 5).build();
     let stale_position = behind.batch().event(&fresh).event(&acme).checkpoint(&acme, true);
     let stale_position = stale_position.position(&topic, 15).build();
-    assert_eq!(conflict(&*store, stale_head), Moved::Head(other.clone()));
-    assert_eq!(conflict(&*store, stale_position), Moved::Position(topic));
+    assert_eq!(conflict(&*store, &stale_head), Moved::Head(other.clone()));
+    assert_eq!(conflict(&*store, &stale_position), Moved::Position(topic));
 
     assert_eq!(store.position(&source("new")).unwrap(), None);
     assert_eq!(store.head(&fresh).unwrap(), None);
@@ -98,19 +98,19 @@ pub fn a_zombie_cannot_move_a_position_back(harness: &dyn Harness) {
     let topic = source("topic/0");
     let first_claim = chain.clone().batch().position(&topic, 3).build();
     store.append(&chain.batch().event(&acme).position(&topic, 5).build()).unwrap();
-    assert_eq!(conflict(&*store, first_claim), Moved::Position(topic.clone()));
+    assert_eq!(conflict(&*store, &first_claim), Moved::Position(topic.clone()));
 
     let mut zombie = chain.clone();
     store.append(&chain.batch().event(&acme).position(&topic, 9).build()).unwrap();
     let back = zombie.batch().event(&tenant("zombie")).position(&topic, 6).build();
-    assert_eq!(conflict(&*store, back), Moved::Position(topic.clone()));
+    assert_eq!(conflict(&*store, &back), Moved::Position(topic.clone()));
     let never_seen = PositionMove {
         source: source("topic/1"),
         expected: Some(SourcePosition(4)),
         next: SourcePosition(5),
     };
     let never_seen = Batch { positions: vec![never_seen], ..Batch::default() };
-    assert_eq!(conflict(&*store, never_seen), Moved::Position(source("topic/1")));
+    assert_eq!(conflict(&*store, &never_seen), Moved::Position(source("topic/1")));
     assert_holds(&*store, &chain);
     harness.stop(store);
 }
@@ -156,8 +156,8 @@ fn append_in_a_race(store: &dyn LedgerStore, writer: usize, times: usize) {
 }
 
 /// Appends a batch that must conflict, and says what had moved.
-fn conflict(store: &dyn LedgerStore, batch: Batch) -> Moved {
-    match store.append(&batch) {
+fn conflict(store: &dyn LedgerStore, batch: &Batch) -> Moved {
+    match store.append(batch) {
         Err(AppendError::Conflict { what }) => what,
         other => panic!("not a conflict: {other:?}"),
     }

@@ -65,6 +65,8 @@ fn a_log_that_was_changed_with_its_checksums_is_not_given_up() {
     let mut place = Place::new("changed-log", 3);
     let store = place.create();
     place.write(&store, 2);
+    let log = store.layout().log(1);
+    assert!(log.exists());
     let mut contents = Contents::read(&place.data()).unwrap();
     let batch = &mut contents.batches(0).unwrap()[0];
     let content = &mut batch.ledgers[0].records[0].content;
@@ -76,5 +78,5 @@ fn a_log_that_was_changed_with_its_checksums_is_not_given_up() {
     }
     wait_for("sealing to be refused", || is_degraded(&store, "does not match its content_hash"));
     assert_eq!(store.status().sealed_segments, 0);
-    assert_eq!(place.files("log", "log").len(), 3, "two with records, one made ahead");
+    assert!(log.exists(), "the log file is the only good copy of its other records");
 }
