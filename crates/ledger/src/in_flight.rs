@@ -1,7 +1,8 @@
 //! Ids that were sequenced a short while ago: those whose batch is not yet durable, and those of the
 //! last few batches, so that a lookup made before a commit need not be made again after it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
 
 use ledgerstone_proof::EventId;
@@ -30,17 +31,28 @@ impl InFlight {
         self.batches.push_back((number, completion));
     }
 
-    pub(crate) fn insert(&mut self, tip: TipId, event_id: EventId, batch: u64, index: usize) {
-        self.places.insert((tip, event_id), (batch, index));
-    }
-
-    /// The batch and index under which an id was sequenced.
-    pub(crate) fn find(&self, tip: TipId, event_id: &EventId) -> Option<(Arc<Completion>, usize)> {
-        let (number, index) = *self.places.get(&(tip, event_id.clone()))?;
-        let (first, _) = self.batches.front()?;
-        let at = usize::try_from(number.checked_sub(*first)?).ok()?;
-        let (_, completion) = self.batches.get(at)?;
-        Some((Arc::clone(completion), index))
+    /// Takes an id for the record at that index of a batch, unless it was sequenced before: then
+    /// answers the batch and index where it stands.
+    pub(crate) fn claim(
+        &mut self,
+        tip: TipId,
+        event_id: EventId,
+        batch: u64,
+        index: usize,
+    ) -> Option<(Arc<Completion>, usize)> {
+        let mut place = match self.places.entry((tip, event_id)) {
+            Entry::Vacant(free) => {
+                free.insert((batch, index));
+                return None;
+            }
+            Entry::Occupied(place) => place,
+        };
+        let (number, before) = *place.get();
+        let known = batch_of(&self.batches, number);
+        if known.is_none() {
+            place.insert((batch, index));
+        }
+        Some((Arc::clone(known?), before))
     }
 
     /// Lets go of the oldest finished batches and answers how many. Their ids are durable, or were
@@ -69,10 +81,17 @@ impl InFlight {
     }
 }
 
+fn batch_of(batches: &VecDeque<(u64, Arc<Completion>)>, number: u64) -> Option<&Arc<Completion>> {
+    let (first, _) = batches.front()?;
+    let at = usize::try_from(number.checked_sub(*first)?).ok()?;
+    batches.get(at).map(|(_, completion)| completion)
+}
+
 /// Removes an id unless a later batch has taken it up.
 fn withdraw(ids: &mut HashMap<(TipId, EventId), (u64, usize)>, number: u64, placed: &Placed) {
-    let key = (placed.tip, placed.event_id.clone());
-    if ids.get(&key).is_some_and(|(batch, _)| *batch == number) {
-        ids.remove(&key);
+    if let Entry::Occupied(place) = ids.entry((placed.tip, placed.event_id.clone()))
+        && place.get().0 == number
+    {
+        place.remove();
     }
 }

@@ -17,6 +17,7 @@ const COUNT: FieldType = FieldType::Integer { max: INTEGER_MAX };
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
     name: &'static str,
+    tag: usize,
     kind: FieldType,
     required: bool,
     doc: &'static str,
@@ -55,7 +56,7 @@ pub enum FieldType {
 
 impl Field {
     const fn new(name: &'static str, kind: FieldType, doc: &'static str) -> Self {
-        Self { name, kind, required: false, doc }
+        Self { name, tag: tag(name.as_bytes()), kind, required: false, doc }
     }
 
     const fn required(self) -> Self {
@@ -83,9 +84,19 @@ impl Field {
     }
 }
 
+/// Length, first and last byte of a name: they tell nearly all names of a group apart, and one
+/// number is compared faster than a text.
+const fn tag(name: &[u8]) -> usize {
+    match name {
+        [first, .., last] => name.len() << 16 | (*first as usize) << 8 | *last as usize,
+        _ => name.len(),
+    }
+}
+
 /// The field of this name in a group, if there is one.
 pub fn find(fields: &'static [Field], name: &[u8]) -> Option<&'static Field> {
-    fields.iter().find(|field| field.name.as_bytes() == name)
+    let tag = tag(name);
+    fields.iter().find(|field| field.tag == tag && field.name.as_bytes() == name)
 }
 
 /// The field at a JSON pointer such as `/actor/id`, if there is one.

@@ -214,7 +214,7 @@ fn has_canonical_y(point: &[u8; 32]) -> bool {
 /// Names a key in headers' signatures and in key records: the first 8 bytes of
 /// `SHA-256("ed25519\n" || public key)`, as 16 hexadecimal digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(String);
+pub struct KeyId([u8; KeyId::LENGTH]);
 
 impl KeyId {
     /// Number of hexadecimal digits.
@@ -224,31 +224,33 @@ impl KeyId {
     pub fn ed25519(key: &VerifyingKey) -> Self {
         let mut message = b"ed25519\n".to_vec();
         message.extend_from_slice(key.as_bytes());
-        let mut digits = sha256(&message).to_hex();
-        digits.truncate(Self::LENGTH);
+        let mut digits = [0; Self::LENGTH];
+        for (digit, hex) in digits.iter_mut().zip(sha256(&message).to_hex().bytes()) {
+            *digit = hex;
+        }
         Self(digits)
     }
 
     /// Reads 16 lower-case hexadecimal digits and nothing else.
     pub fn parse(text: &str) -> Option<Self> {
-        let digits = |byte: u8| crate::hash::hex_value(byte).is_some();
-        (text.len() == Self::LENGTH && text.bytes().all(digits)).then(|| Self(text.to_owned()))
+        let digits: [u8; Self::LENGTH] = text.as_bytes().try_into().ok()?;
+        digits.iter().all(|byte| crate::hash::hex_value(*byte).is_some()).then_some(Self(digits))
     }
 
     /// The digits.
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(self.as_str())
     }
 }
 
 impl fmt::Debug for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }

@@ -42,8 +42,9 @@ use crate::record::{
 ///
 /// All methods block; a store is shared between threads.
 pub trait LedgerStore: Send + Sync {
-    /// Writes the batch durably, or not at all.
-    fn append(&self, batch: Batch) -> Result<(), AppendError>;
+    /// Writes the batch durably, or not at all. It stays the caller's, who may have to place it
+    /// again.
+    fn append(&self, batch: &Batch) -> Result<(), AppendError>;
 
     /// The ledgers that have at least one record, in no particular order.
     fn ledgers(&self) -> Result<Vec<TenantId>, ReadError>;
@@ -202,7 +203,8 @@ pub struct RunClaims<'a> {
 /// One record of a run, borrowed from the part.
 #[derive(Debug)]
 pub struct RunRecord<'a> {
-    pub event_id: EventId,
+    /// In the grammar of [`EventId`].
+    pub event_id: &'a str,
     pub ingested_at: IngestedAt,
     pub kind: Kind,
     pub content_hash: Hash,

@@ -116,7 +116,7 @@ fn the_table_finds_a_store_that_loses_what_it_acknowledged() {
 fn judge_tampered(change: impl FnOnce(&mut Vec<Commit>)) {
     let (store, mut chain) = (MemoryStore::new(), ChainBuilder::new());
     for _ in 0..2 {
-        store.append(chain.batch().events(&tenant("acme"), 5).build()).unwrap();
+        store.append(&chain.batch().events(&tenant("acme"), 5).build()).unwrap();
     }
     store.tamper(change);
     assert_holds(&store, &chain);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::hash::Hasher as _;
 use std::sync::{Mutex, PoisonError};
 
-use ledgerstone_proof::{EventId, TenantId, sha256};
+use ledgerstone_proof::{TenantId, sha256};
 use ledgerstone_store::{
     Check, ContainerFinding, Inspector, LedgerStore, Part, RunClaims, RunRecord,
 };
@@ -48,17 +48,17 @@ impl IdHashes {
         Self { key, rounds: records.div_ceil(at_once.max(1)).max(1) }
     }
 
-    fn hash(&self, tenant: &TenantId, event_id: &EventId) -> u64 {
+    fn hash(&self, tenant: &TenantId, event_id: &str) -> u64 {
         let mut hasher = SipHasher13::new_with_key(&self.key);
         hasher.write(tenant.as_str().as_bytes());
         // No name holds a NUL, so the two cannot run into each other.
         hasher.write_u8(0);
-        hasher.write(event_id.as_str().as_bytes());
+        hasher.write(event_id.as_bytes());
         hasher.finish()
     }
 
     /// The hash of an id that is kept in the first round, which reads everything.
-    pub(super) fn first_round(&self, tenant: &TenantId, event_id: &EventId) -> Option<u64> {
+    pub(super) fn first_round(&self, tenant: &TenantId, event_id: &str) -> Option<u64> {
         let hash = self.hash(tenant, event_id);
         self.is_of_round(hash, 0).then_some(hash)
     }
@@ -143,7 +143,7 @@ fn places_of(context: &Context<'_>, part: &Part, hashes: &[u64]) -> Places {
     let mut places = Places::new();
     read_ids(context, part, |hash, tenant, number, record| {
         if hashes.binary_search(&hash).is_ok() {
-            let id = (tenant.clone(), record.event_id.clone());
+            let id = (tenant.clone(), record.event_id.to_owned());
             let first = Standing { number, file: file.to_string(), offset: record.offset };
             merge(&mut places, Places::from([(id, Place { first, second: None })]));
         }
@@ -166,7 +166,7 @@ struct Standing {
     offset: u64,
 }
 
-type Places = BTreeMap<(TenantId, EventId), Place>;
+type Places = BTreeMap<(TenantId, String), Place>;
 
 impl Place {
     /// Takes in one more, and keeps the two lowest numbers. A number that is known is the same record,
@@ -182,7 +182,7 @@ impl Place {
         }
     }
 
-    fn into_finding(self, (tenant, event_id): &(TenantId, EventId)) -> Option<Finding> {
+    fn into_finding(self, (tenant, event_id): &(TenantId, String)) -> Option<Finding> {
         let second = self.second?;
         let note = "the event id stands in the ledger twice";
         let finding = Finding::new(Check::EventId, note).at(tenant, second.number);
@@ -241,7 +241,7 @@ impl<F: FnMut(u64, &TenantId, u64, &RunRecord<'_>)> Inspector for IdReader<'_, F
             return;
         };
         for record in records {
-            let hash = self.context.id_hashes().hash(tenant, &record.event_id);
+            let hash = self.context.id_hashes().hash(tenant, record.event_id);
             (self.take)(hash, tenant, *next, record);
             *next += 1;
         }

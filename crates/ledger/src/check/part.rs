@@ -113,7 +113,7 @@ impl<'a> PartCheck<'a> {
             self.check_signature(run, record);
             if run.ids_wanted {
                 let hashes = self.context.id_hashes();
-                self.ids.extend(hashes.first_round(&run.stretch.tenant, &record.event_id));
+                self.ids.extend(hashes.first_round(&run.stretch.tenant, record.event_id));
             }
             run.stretch.note_time(record.ingested_at);
         }
@@ -167,7 +167,7 @@ impl<'a> PartCheck<'a> {
         if !id_fits(record, run.stretch.end) {
             let note = "the event id is not one of a record of this kind and number";
             let expected = format!("an id of a record of kind {}", record.kind);
-            self.tell(run, record, (Check::Record, note), (expected, &record.event_id));
+            self.tell(run, record, (Check::Record, note), (expected, record.event_id));
         }
         if let Some(before) = run.stretch.last_at.filter(|before| *before > record.ingested_at) {
             let note = "the time is before that of the record before";

@@ -77,7 +77,7 @@ pub(super) fn rebuild(
     header.clear();
     HeaderFields {
         content_hash,
-        event_id: record.event_id.as_str(),
+        event_id: record.event_id,
         ingested_at: record.ingested_at,
         kind: record.kind,
         previous_hash,
@@ -90,7 +90,7 @@ pub(super) fn rebuild(
 
 /// Whether an id is one that a record of this kind can have.
 pub(super) fn id_fits(record: &RunRecord<'_>, number: u64) -> bool {
-    let own = record.event_id.as_str().strip_prefix('_');
+    let own = record.event_id.strip_prefix('_');
     match (record.kind, own) {
         (Kind::Event, own) => own.is_none(),
         (Kind::System, Some(digits)) => {

@@ -58,11 +58,11 @@ impl ClosedBatch {
         }
     }
 
-    /// The batch as it was before [`take_batch`](Self::take_batch), from a copy of what was taken.
-    pub(crate) fn reopen(mut self, copy: Batch) -> OpenBatch {
-        self.open.appends = copy.ledgers;
-        self.open.checkpoints = copy.checkpoints;
-        self.open.anchored = copy.anchored;
+    /// The batch as it was before [`take_batch`](Self::take_batch), given back what was taken.
+    pub(crate) fn reopen(mut self, batch: Batch) -> OpenBatch {
+        self.open.appends = batch.ledgers;
+        self.open.checkpoints = batch.checkpoints;
+        self.open.anchored = batch.anchored;
         self.open
     }
 

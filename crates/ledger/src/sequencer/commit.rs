@@ -27,9 +27,9 @@ impl Sequencer {
         loop {
             closed.sign();
             let batch = closed.take_batch();
-            let copy = (retries > 0 && closed.can_be_placed_again()).then(|| batch.clone());
-            let result = self.append(batch);
-            match self.finish(closed, result, copy) {
+            let result = self.append(&batch);
+            let again = (retries > 0 && closed.can_be_placed_again()).then_some(batch);
+            match self.finish(closed, result, again) {
                 Attempt::Ended(closed, verdict) => {
                     completion.complete(closed.into_completed(verdict));
                     return;
@@ -43,7 +43,7 @@ impl Sequencer {
     }
 
     /// A store that panics leaves it open whether it wrote.
-    fn append(&self, batch: Batch) -> Result<(), AppendError> {
+    fn append(&self, batch: &Batch) -> Result<(), AppendError> {
         catch_unwind(AssertUnwindSafe(|| self.store.append(batch))).unwrap_or_else(|_| {
             Err(AppendError::Unknown { reason: "the store panicked while writing".to_owned() })
         })
@@ -53,13 +53,13 @@ impl Sequencer {
         &self,
         closed: ClosedBatch,
         result: Result<(), AppendError>,
-        copy: Option<Batch>,
+        batch: Option<Batch>,
     ) -> Attempt {
         let mut state = self.lock();
-        let attempt = match (result, copy) {
+        let attempt = match (result, batch) {
             (Ok(()), _) => Attempt::Ended(closed, Ok(())),
-            (Err(AppendError::Conflict { .. }), Some(copy)) => {
-                self.place_both_again(&mut state, closed.reopen(copy))
+            (Err(AppendError::Conflict { .. }), Some(batch)) => {
+                self.place_both_again(&mut state, closed.reopen(batch))
             }
             (Err(AppendError::Unknown { reason }), _) => {
                 let failure = self.halt(&mut state, &reason);

@@ -184,13 +184,14 @@ impl State {
             let message = format!("there is no tenant {}", event.tenant());
             return Slot::Refused(Refusal::of(&event, ErrorCode::UnknownTenant, message));
         };
-        if let Some((batch, index)) = self.in_flight.find(id, event.event_id()) {
+        let (batch, index) = (self.open.number(), self.open.record_count());
+        if let Some((batch, index)) =
+            self.in_flight.claim(id, event.event_id().clone(), batch, index)
+        {
             return Slot::InFlight { batch, index, sent: Box::new(event) };
         }
-        let event_id = event.event_id().clone();
         let signer = self.signing.signer(tip);
         let index = self.open.place(id, tip, Unplaced::from(event), now, signer);
-        self.in_flight.insert(id, event_id, self.open.number(), index);
         Slot::Sequenced { index }
     }
 

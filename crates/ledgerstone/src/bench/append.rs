@@ -20,6 +20,9 @@ use crate::workload::Workload;
 
 const SEED: u64 = 20_260_105;
 
+/// Random bytes that an event needs: for its id, where it has none, and for its salt.
+const RANDOM_BYTES: usize = 16 + SALT_BYTES;
+
 /// What is measured.
 pub struct AppendBench {
     pub events: u64,
@@ -176,14 +179,21 @@ impl<'a> Sender<'a> {
     fn run(mut self, next: &AtomicU64) -> anyhow::Result<Latencies> {
         let mut latencies = Latencies::default();
         let (events, batch) = (self.bench.events, self.bench.batch);
+        let mut random = Vec::new();
         loop {
             let first = next.fetch_add(batch, Ordering::Relaxed);
             if first >= events {
                 return Ok(latencies);
             }
             let begun = Instant::now();
-            let sealed = (first..(first + batch).min(events))
-                .map(|i| self.prepare(i))
+            let last = (first + batch).min(events);
+            // Drawn for the whole batch at once, as the commands do.
+            random.resize((last - first) as usize * RANDOM_BYTES, 0);
+            self.system.entropy.fill(&mut random);
+            let (random, _) = random.as_chunks::<RANDOM_BYTES>();
+            let sealed = (first..last)
+                .zip(random)
+                .map(|(i, random)| self.prepare(i, random))
                 .collect::<anyhow::Result<Vec<_>>>()?;
             for outcome in self.ledger.append(sealed)? {
                 match outcome {
@@ -195,18 +205,15 @@ impl<'a> Sender<'a> {
         }
     }
 
-    fn prepare(&mut self, i: u64) -> anyhow::Result<SealedEvent> {
+    fn prepare(&mut self, i: u64, random: &[u8; RANDOM_BYTES]) -> anyhow::Result<SealedEvent> {
         self.text.clear();
         self.workload.event(i, &mut self.text);
         let tenant = self
             .tenants
             .get((i % self.bench.tenants) as usize)
             .context("the workload names a tenant that was not created")?;
-        let System { clock, entropy, .. } = &self.system;
-        let mut random = [0; 16 + SALT_BYTES];
-        entropy.fill(&mut random);
         let (id, salt) = random.split_at(16);
-        let context = ParseContext::new(tenant, clock.now(), id.try_into()?);
+        let context = ParseContext::new(tenant, self.system.clock.now(), id.try_into()?);
         let event = ValidEvent::parse(&self.text, &context, &mut self.canonicalizer)
             .map_err(|rejection| anyhow::anyhow!("the workload was refused: {rejection:?}"))?;
         Ok(seal(event, &self.policy, &Salt::from_bytes(salt.try_into()?)))

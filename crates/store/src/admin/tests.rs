@@ -402,24 +402,24 @@ fn a_projection_ahead_of_its_ledger_says_that_it_was_rolled_back() {
 
     let store = MemoryStore::new();
     for _ in 0..11 {
-        store.append(chain.batch().system(&system).event(&tenant("acme")).build()).unwrap();
+        store.append(&chain.batch().system(&system).event(&tenant("acme")).build()).unwrap();
         let range = chain.head(&system).range;
         let tree = SystemTree { size: range.size(), root: range.root() };
         let point = ProjectionPoint { cursor: Cursor(vec![1]), system_tree: Some(tree) };
         admin.apply(&[], &point).unwrap();
         refuse_rolled_back(&admin, &store).unwrap();
     }
-    store.append(chain.batch().system(&system).build()).unwrap();
+    store.append(&chain.batch().system(&system).build()).unwrap();
     refuse_rolled_back(&admin, &store).unwrap();
 
     let mut shorter = ChainBuilder::new();
     let earlier = MemoryStore::new();
     for _ in 0..10 {
-        earlier.append(shorter.batch().system(&system).event(&tenant("acme")).build()).unwrap();
+        earlier.append(&shorter.batch().system(&system).event(&tenant("acme")).build()).unwrap();
     }
     let exchanged = MemoryStore::new();
     let mut others = ChainBuilder::new();
-    exchanged.append(others.batch().events(&system, 12).build()).unwrap();
+    exchanged.append(&others.batch().events(&system, 12).build()).unwrap();
     for rolled_back in [&empty, &earlier, &exchanged] {
         let error = refuse_rolled_back(&admin, rolled_back).unwrap_err();
         assert_eq!(error.code(), ErrorCode::LedgerRolledBack, "{error}");

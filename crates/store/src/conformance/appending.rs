@@ -17,7 +17,7 @@ use crate::error::AppendError;
 pub fn appended_records_are_read_back(harness: &dyn Harness) {
     let (store, mut chain, acme) = (harness.open(), ChainBuilder::new(), tenant("acme"));
     for count in [1, 2, 7, 1, 50] {
-        store.append(chain.batch().events(&acme, count).build()).unwrap();
+        store.append(&chain.batch().events(&acme, count).build()).unwrap();
         assert_eq!(store.head(&acme).unwrap(), Some(chain.head(&acme)));
     }
     assert_holds(&*store, &chain);
@@ -28,7 +28,7 @@ pub fn appended_records_are_read_back(harness: &dyn Harness) {
 pub fn every_page_size_gives_the_same_records(harness: &dyn Harness) {
     let (store, mut chain, acme) = (harness.open(), ChainBuilder::new(), tenant("acme"));
     for count in [3, 1, 12, 4] {
-        store.append(chain.batch().events(&acme, count).build()).unwrap();
+        store.append(&chain.batch().events(&acme, count).build()).unwrap();
     }
     let records = chain.records(&acme);
     for page in [1, 2, 3, 5, 19, 20, 21, usize::MAX] {
@@ -48,11 +48,11 @@ pub fn kinds_and_signatures_come_back(harness: &dyn Harness) {
     let (store, acme) = (harness.open(), tenant("acme"));
     let system = TenantId::system();
     let mut chain = ChainBuilder::new();
-    store.append(chain.batch().system(&system).system(&acme).audit(&acme).build()).unwrap();
+    store.append(&chain.batch().system(&system).system(&acme).audit(&acme).build()).unwrap();
     for seed in [1, 2] {
         chain = chain.signing_with(SigningKey::from_seed([seed; 32]));
         let batch = chain.batch().events(&acme, 3).audit(&acme).system(&system).system(&acme);
-        store.append(batch.build()).unwrap();
+        store.append(&batch.build()).unwrap();
     }
     assert_holds(&*store, &chain);
     harness.crash(store);
@@ -71,7 +71,7 @@ pub fn a_batch_over_many_ledgers_is_written_whole(harness: &dyn Harness) {
         for name in tenants.iter().take(round) {
             batch = batch.event(name);
         }
-        store.append(batch.position(&source("topic/0"), round as u64).build()).unwrap();
+        store.append(&batch.position(&source("topic/0"), round as u64).build()).unwrap();
     }
     assert_holds(&*store, &chain);
     harness.stop(store);
@@ -80,10 +80,10 @@ pub fn a_batch_over_many_ledgers_is_written_whole(harness: &dyn Harness) {
 /// A batch without anything in it is fine and leaves everything as it was.
 pub fn an_empty_batch_changes_nothing(harness: &dyn Harness) {
     let (store, mut chain, acme) = (harness.open(), ChainBuilder::new(), tenant("acme"));
-    store.append(Batch::default()).unwrap();
+    store.append(&Batch::default()).unwrap();
     assert_holds(&*store, &chain);
-    store.append(chain.batch().events(&acme, 2).build()).unwrap();
-    store.append(Batch::default()).unwrap();
+    store.append(&chain.batch().events(&acme, 2).build()).unwrap();
+    store.append(&Batch::default()).unwrap();
     assert_holds(&*store, &chain);
     harness.crash(store);
     assert_holds(&*harness.open(), &chain);
@@ -101,7 +101,7 @@ pub fn a_ledger_nobody_wrote_to_is_empty(harness: &dyn Harness) {
         assert_eq!(store.position(&source("nowhere")).unwrap(), None);
         assert!(store.node(&nobody, NodeAddress { level: 0, index: 0 }).is_err());
         assert_holds(&*store, &chain);
-        store.append(chain.batch().events(&tenant("acme"), 1 + round).build()).unwrap();
+        store.append(&chain.batch().events(&tenant("acme"), 1 + round).build()).unwrap();
     }
     let fresh = store.changes(&Cursor::default(), 1, Wanted::Everything).unwrap();
     assert!(!fresh.records.is_empty(), "changes after the first record");
@@ -113,7 +113,7 @@ pub fn a_ledger_nobody_wrote_to_is_empty(harness: &dyn Harness) {
 pub fn readers_never_see_half_a_batch(harness: &dyn Harness) {
     let (store, mut chain) = (harness.open(), ChainBuilder::new());
     let (left, right) = (tenant("left"), tenant("right"));
-    store.append(chain.batch().event(&left).event(&right).build()).unwrap();
+    store.append(&chain.batch().event(&left).event(&right).build()).unwrap();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         for (first, second) in [(&left, &right), (&right, &left)] {
@@ -121,7 +121,7 @@ pub fn readers_never_see_half_a_batch(harness: &dyn Harness) {
             scope.spawn(move || watch_pair(&*store, first, second, done));
         }
         for _ in 0..200 {
-            store.append(chain.batch().event(&left).event(&right).build()).unwrap();
+            store.append(&chain.batch().event(&left).event(&right).build()).unwrap();
         }
         done.store(true, Ordering::Release);
     });
@@ -144,14 +144,14 @@ fn watch_pair(store: &dyn LedgerStore, first: &TenantId, second: &TenantId, done
 /// A batch that names a ledger twice, or whose head does not fit its records, is refused whole.
 pub fn a_malformed_batch_is_refused(harness: &dyn Harness) {
     let (store, mut chain, acme) = (harness.open(), ChainBuilder::new(), tenant("acme"));
-    store.append(chain.batch().events(&acme, 3).build()).unwrap();
+    store.append(&chain.batch().events(&acme, 3).build()).unwrap();
     let good = chain.clone().batch().events(&acme, 2).build();
     let mut twice = good.clone();
     twice.ledgers.extend(good.ledgers.clone());
     let mut short = good;
     short.ledgers[0].records.pop();
     for batch in [twice, short] {
-        let answer = store.append(batch);
+        let answer = store.append(&batch);
         assert!(matches!(answer, Err(AppendError::Unavailable { .. })), "{answer:?}");
     }
     assert_holds(&*store, &chain);

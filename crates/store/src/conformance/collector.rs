@@ -167,7 +167,7 @@ fn hash_of(shown: &RunRecord<'_>, run: &OpenRun, sequence_number: SequenceNumber
     let mut header = Vec::with_capacity(400);
     HeaderFields {
         content_hash: &shown.content_hash,
-        event_id: shown.event_id.as_str(),
+        event_id: shown.event_id,
         ingested_at: shown.ingested_at,
         kind: shown.kind,
         previous_hash: &run.previous_hash,
@@ -180,7 +180,7 @@ fn hash_of(shown: &RunRecord<'_>, run: &OpenRun, sequence_number: SequenceNumber
 
 fn assert_as_appended(shown: &RunRecord<'_>, expected: &StoredRecord) {
     let place = format!("{} {} as inspected", expected.tenant, expected.sequence_number);
-    assert_eq!(shown.event_id, expected.event_id, "{place}");
+    assert_eq!(shown.event_id, expected.event_id.as_str(), "{place}");
     assert_eq!(shown.ingested_at, expected.ingested_at, "{place}");
     assert_eq!(shown.kind, expected.kind, "{place}");
     assert_eq!(shown.content_hash, expected.content_hash, "{place}");

@@ -15,9 +15,9 @@ use crate::error::{AppendError, Moved};
 /// A head that is too old, too new, of another history, or missing is a conflict that names it.
 pub fn a_stale_head_is_a_conflict(harness: &dyn Harness) {
     let (store, mut chain, acme) = (harness.open(), ChainBuilder::new(), tenant("acme"));
-    store.append(chain.batch().events(&acme, 3).build()).unwrap();
+    store.append(&chain.batch().events(&acme, 3).build()).unwrap();
     let stale = chain.clone().batch().event(&acme).build();
-    store.append(chain.batch().event(&acme).build()).unwrap();
+    store.append(&chain.batch().event(&acme).build()).unwrap();
     let ahead = {
         let mut ahead = chain.clone();
         drop(ahead.batch().event(&acme).build());
@@ -36,11 +36,11 @@ pub fn a_stale_head_is_a_conflict(harness: &dyn Harness) {
         other.batch().event(&tenant("nobody")).build()
     };
     for batch in [stale, ahead, another_history, fresh] {
-        assert_eq!(conflict(&*store, batch), Moved::Head(acme.clone()));
+        assert_eq!(conflict(&*store, &batch), Moved::Head(acme.clone()));
     }
-    assert_eq!(conflict(&*store, unknown), Moved::Head(tenant("nobody")));
+    assert_eq!(conflict(&*store, &unknown), Moved::Head(tenant("nobody")));
     assert_holds(&*store, &chain);
-    store.append(chain.batch().event(&acme).build()).unwrap();
+    store.append(&chain.batch().event(&acme).build()).unwrap();
     assert_holds(&*store, &chain);
     harness.stop(store);
 }
@@ -52,17 +52,17 @@ pub fn a_conflict_writes_nothing(harness: &dyn Harness) {
     let (acme, other, fresh) = (tenant("acme"), tenant("other"), tenant("fresh"));
     let topic = source("topic/0");
     let first = chain.batch().events(&acme, 2).events(&other, 2).position(&topic, 10);
-    store.append(first.build()).unwrap();
+    store.append(&first.build()).unwrap();
     let mut behind = chain.clone();
-    store.append(chain.batch().event(&other).position(&topic, 20).build()).unwrap();
+    store.append(&chain.batch().event(&other).position(&topic, 20).build()).unwrap();
 
     let mut also_behind = behind.clone();
     let stale_head = also_behind.batch().event(&fresh).event(&acme).event(&other);
     let stale_head = stale_head.checkpoint(&acme, true).position(&source("new"), 5).build();
     let stale_position = behind.batch().event(&fresh).event(&acme).checkpoint(&acme, true);
     let stale_position = stale_position.position(&topic, 15).build();
-    assert_eq!(conflict(&*store, stale_head), Moved::Head(other.clone()));
-    assert_eq!(conflict(&*store, stale_position), Moved::Position(topic));
+    assert_eq!(conflict(&*store, &stale_head), Moved::Head(other.clone()));
+    assert_eq!(conflict(&*store, &stale_position), Moved::Position(topic));
 
     assert_eq!(store.position(&source("new")).unwrap(), None);
     assert_eq!(store.head(&fresh).unwrap(), None);
@@ -70,7 +70,7 @@ pub fn a_conflict_writes_nothing(harness: &dyn Harness) {
     harness.crash(store);
     let store = harness.open();
     assert_holds(&*store, &chain);
-    store.append(chain.batch().event(&fresh).event(&other).build()).unwrap();
+    store.append(&chain.batch().event(&fresh).event(&other).build()).unwrap();
     assert_holds(&*store, &chain);
     harness.stop(store);
 }
@@ -79,12 +79,12 @@ pub fn a_conflict_writes_nothing(harness: &dyn Harness) {
 pub fn a_position_moves_with_its_records(harness: &dyn Harness) {
     let (store, mut chain, acme) = (harness.open(), ChainBuilder::new(), tenant("acme"));
     let (zero, one) = (source("topic/0"), source("topic/1"));
-    store.append(chain.batch().event(&acme).position(&zero, 1).build()).unwrap();
-    store.append(chain.batch().position(&zero, 2).position(&one, 7).build()).unwrap();
+    store.append(&chain.batch().event(&acme).position(&zero, 1).build()).unwrap();
+    store.append(&chain.batch().position(&zero, 2).position(&one, 7).build()).unwrap();
     assert_holds(&*store, &chain);
-    store.append(chain.batch().event(&acme).position(&one, u64::MAX).build()).unwrap();
+    store.append(&chain.batch().event(&acme).position(&one, u64::MAX).build()).unwrap();
     // A counter that only its source understands may go down, if the source says so.
-    store.append(chain.batch().position(&zero, 0).build()).unwrap();
+    store.append(&chain.batch().position(&zero, 0).build()).unwrap();
     harness.crash(store);
     let store = harness.open();
     assert_holds(&*store, &chain);
@@ -97,20 +97,20 @@ pub fn a_zombie_cannot_move_a_position_back(harness: &dyn Harness) {
     let (store, mut chain, acme) = (harness.open(), ChainBuilder::new(), tenant("acme"));
     let topic = source("topic/0");
     let first_claim = chain.clone().batch().position(&topic, 3).build();
-    store.append(chain.batch().event(&acme).position(&topic, 5).build()).unwrap();
-    assert_eq!(conflict(&*store, first_claim), Moved::Position(topic.clone()));
+    store.append(&chain.batch().event(&acme).position(&topic, 5).build()).unwrap();
+    assert_eq!(conflict(&*store, &first_claim), Moved::Position(topic.clone()));
 
     let mut zombie = chain.clone();
-    store.append(chain.batch().event(&acme).position(&topic, 9).build()).unwrap();
+    store.append(&chain.batch().event(&acme).position(&topic, 9).build()).unwrap();
     let back = zombie.batch().event(&tenant("zombie")).position(&topic, 6).build();
-    assert_eq!(conflict(&*store, back), Moved::Position(topic.clone()));
+    assert_eq!(conflict(&*store, &back), Moved::Position(topic.clone()));
     let never_seen = PositionMove {
         source: source("topic/1"),
         expected: Some(SourcePosition(4)),
         next: SourcePosition(5),
     };
     let never_seen = Batch { positions: vec![never_seen], ..Batch::default() };
-    assert_eq!(conflict(&*store, never_seen), Moved::Position(source("topic/1")));
+    assert_eq!(conflict(&*store, &never_seen), Moved::Position(source("topic/1")));
     assert_holds(&*store, &chain);
     harness.stop(store);
 }
@@ -145,7 +145,7 @@ fn append_in_a_race(store: &dyn LedgerStore, writer: usize, times: usize) {
         let id = super::builder::stored_id(&format!("w{writer}-{round}"));
         loop {
             let mut chain = ChainBuilder::continuing(store, &race);
-            match store.append(chain.batch().event_with_id(&race, &id).build()) {
+            match store.append(&chain.batch().event_with_id(&race, &id).build()) {
                 Ok(()) => break,
                 Err(AppendError::Conflict { .. }) => thread::yield_now(),
                 Err(error) => panic!("writer {writer}: {error}"),
@@ -156,7 +156,7 @@ fn append_in_a_race(store: &dyn LedgerStore, writer: usize, times: usize) {
 }
 
 /// Appends a batch that must conflict, and says what had moved.
-fn conflict(store: &dyn LedgerStore, batch: Batch) -> Moved {
+fn conflict(store: &dyn LedgerStore, batch: &Batch) -> Moved {
     match store.append(batch) {
         Err(AppendError::Conflict { what }) => what,
         other => panic!("not a conflict: {other:?}"),

@@ -122,7 +122,7 @@ fn append_all(
     for number in 0..BATCHES {
         let mut next = chain.clone();
         let batch = numbered_batch(&mut next, number);
-        let mut answer = store.append(batch.clone());
+        let mut answer = store.append(&batch);
         if let Err(AppendError::Unavailable { .. } | AppendError::Conflict { .. }) = answer {
             assert!(
                 place.fired(),
@@ -133,7 +133,7 @@ fn append_all(
                 "{fault:?}: after a refusal the heads are not those that were acknowledged"
             );
             outcome = RowOutcome::Unavailable;
-            answer = store.append(batch);
+            answer = store.append(&batch);
         }
         match answer {
             Ok(()) => *chain = next,
@@ -153,7 +153,7 @@ fn append_all(
 /// not.
 fn assert_closed(store: &dyn LedgerStore, chain: &ChainBuilder, fault: PlannedFault) {
     let another: Batch = chain.clone().batch().event(&tenant("late")).build();
-    let answer = store.append(another);
+    let answer = store.append(&another);
     assert!(answer.is_err(), "{fault:?}: a store took a batch after an unknown outcome");
 }
 
@@ -167,7 +167,7 @@ fn assert_goes_on(
     eprintln!("{fault:?}: {} records acknowledged", chain.record_count());
     assert_holds(&*store, chain);
     for number in BATCHES..BATCHES + 2 {
-        store.append(numbered_batch(chain, number)).unwrap();
+        store.append(&numbered_batch(chain, number)).unwrap();
     }
     assert_holds(&*store, chain);
     place.stop(store);

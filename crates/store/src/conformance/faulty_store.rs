@@ -112,7 +112,7 @@ impl Plan {
 }
 
 impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
-    fn append(&self, batch: Batch) -> Result<(), AppendError> {
+    fn append(&self, batch: &Batch) -> Result<(), AppendError> {
         self.gate.pass();
         // Held to the end: a fault closes the store before the next append looks.
         let mut plan = self.plan();

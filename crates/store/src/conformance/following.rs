@@ -18,7 +18,7 @@ pub fn changes_give_every_record_once(harness: &dyn Harness) {
     let tenants = [tenant("a"), tenant("b"), TenantId::system()];
     for round in 0..12 {
         let batch = chain.batch().events(&tenants[round % 3], 1 + round);
-        store.append(batch.event(&tenants[(round + 1) % 3]).build()).unwrap();
+        store.append(&batch.event(&tenants[(round + 1) % 3]).build()).unwrap();
     }
     for limit in [1, 2, 5, 13, 1_000, usize::MAX] {
         let (seen, _) = follow(&*store, &Cursor::default(), limit);
@@ -39,7 +39,7 @@ pub fn a_saved_cursor_goes_on_where_it_stood(harness: &dyn Harness) {
     let mut cursor = Cursor::default();
     let mut seen = Vec::new();
     for count in [4, 1, 9, 2] {
-        store.append(chain.batch().events(&acme, count).build()).unwrap();
+        store.append(&chain.batch().events(&acme, count).build()).unwrap();
         let (records, next) = follow(&*store, &cursor, 3);
         assert_eq!(records.len(), count, "changes since the saved cursor");
         seen.extend(records);
@@ -58,7 +58,7 @@ pub fn changes_leave_out_what_is_not_wanted(harness: &dyn Harness) {
         let batch = chain.batch().events(&tenants[round % 2], 1 + round % 9);
         let batch = if round % 4 == 0 { batch.system(&tenants[round % 3]) } else { batch };
         let batch = if round % 5 == 0 { batch.audit(&tenants[1]) } else { batch };
-        store.append(batch.build()).unwrap();
+        store.append(&batch.build()).unwrap();
     }
     let (all, end) = follow(&*store, &Cursor::default(), 1_000);
     for limit in [1, 7, 1_000] {
@@ -117,7 +117,7 @@ fn write_alone(store: &dyn LedgerStore, writer: usize, rounds: usize) -> ChainBu
     for round in 0..rounds {
         let batch = chain.batch().event(&left).event(&right);
         let batch = if round % 7 == 0 { batch.checkpoint(&left, false) } else { batch };
-        store.append(batch.build()).unwrap();
+        store.append(&batch.build()).unwrap();
     }
     chain
 }

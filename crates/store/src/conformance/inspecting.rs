@@ -42,6 +42,6 @@ fn write_rounds(store: &dyn crate::contract::LedgerStore, chain: &mut ChainBuild
     for round in 0..30 {
         let batch = chain.batch().events(&tenants[round % 3], 1 + round % 4);
         let batch = if round % 5 == 0 { batch.system(&TenantId::system()) } else { batch };
-        store.append(batch.audit(&tenants[(round + 1) % 3]).build()).unwrap();
+        store.append(&batch.audit(&tenants[(round + 1) % 3]).build()).unwrap();
     }
 }

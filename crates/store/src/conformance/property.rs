@@ -24,13 +24,13 @@ pub fn random_batches_equal_the_model(harness: &dyn Harness) {
             if random.one_in(6) {
                 let mut stale = chain.clone();
                 store
-                    .append(random_batch(&mut random, chain.batch()).event(&loser()).build())
+                    .append(&random_batch(&mut random, chain.batch()).event(&loser()).build())
                     .unwrap();
                 let refused = random_batch(&mut random, stale.batch()).event(&loser());
-                let answer = store.append(refused.build());
+                let answer = store.append(&refused.build());
                 assert!(matches!(answer, Err(AppendError::Conflict { .. })), "{answer:?}");
             } else {
-                store.append(random_batch(&mut random, chain.batch()).build()).unwrap();
+                store.append(&random_batch(&mut random, chain.batch()).build()).unwrap();
             }
             assert!(heads_match(&*store, &chain), "seed {seed}, step {step}: heads differ");
             if random.one_in(12) {

@@ -39,7 +39,7 @@ pub fn appending_goes_on_after_many_restarts(harness: &dyn Harness) {
         if round % 4 != 3 {
             let batch =
                 chain.batch().events(&acme, 1 + round % 3).event(&tenant(&format!("t{round}")));
-            store.append(batch.position(&source("topic/0"), round as u64).build()).unwrap();
+            store.append(&batch.position(&source("topic/0"), round as u64).build()).unwrap();
         }
         if round % 2 == 0 {
             harness.crash(store);
@@ -57,11 +57,11 @@ pub fn a_cursor_outlives_the_process(harness: &dyn Harness) {
     let mut seen = Vec::new();
     for round in 0..6 {
         let store = harness.open();
-        store.append(chain.batch().events(&acme, 3).build()).unwrap();
+        store.append(&chain.batch().events(&acme, 3).build()).unwrap();
         let (records, next) = follow(&*store, &cursor, 2);
         seen.extend(records);
         cursor = next;
-        store.append(chain.batch().event(&acme).event(&tenant("other")).build()).unwrap();
+        store.append(&chain.batch().event(&acme).event(&tenant("other")).build()).unwrap();
         if round % 2 == 0 {
             harness.crash(store);
         } else {
@@ -77,11 +77,11 @@ pub fn a_cursor_outlives_the_process(harness: &dyn Harness) {
 /// The newest key generation that any batch relied on is known again after a restart.
 pub fn the_key_generation_is_kept(harness: &dyn Harness) {
     let (store, mut chain, acme) = (harness.open(), ChainBuilder::new(), tenant("acme"));
-    store.append(chain.batch().event(&acme).build()).unwrap();
+    store.append(&chain.batch().event(&acme).build()).unwrap();
     assert_holds(&*store, &chain);
     for generation in [1, 2, 9] {
         let batch = chain.batch().event(&acme).key_generation(KeyGeneration(generation));
-        store.append(batch.build()).unwrap();
+        store.append(&batch.build()).unwrap();
         assert_eq!(store.status().key_generation, KeyGeneration(generation));
     }
     harness.crash(store);
@@ -97,6 +97,6 @@ fn fill(store: &dyn crate::contract::LedgerStore, chain: &mut ChainBuilder) {
         let batch = batch.event(&tenant(&format!("t{}", round % 6)));
         let batch =
             if round % 8 == 1 { batch.checkpoint(&tenant("acme"), round % 16 == 1) } else { batch };
-        store.append(batch.position(&source("topic/0"), round as u64).build()).unwrap();
+        store.append(&batch.position(&source("topic/0"), round as u64).build()).unwrap();
     }
 }

@@ -15,10 +15,10 @@ pub fn a_content_of_one_mebibyte(harness: &dyn Harness) {
     let mut random = Random::new(1);
     let hard = random.text(MEBIBYTE);
     let easy = "a".repeat(MEBIBYTE);
-    store.append(chain.batch().event_saying(&acme, &hard).build()).unwrap();
+    store.append(&chain.batch().event_saying(&acme, &hard).build()).unwrap();
     let batch = chain.batch().event(&acme).event_saying(&acme, &easy);
     let batch = batch.event_saying(&tenant("other"), &hard).event_saying(&acme, &hard);
-    store.append(batch.event(&tenant("other")).build()).unwrap();
+    store.append(&batch.event(&tenant("other")).build()).unwrap();
     assert_holds(&*store, &chain);
     harness.crash(store);
     let store = harness.open();
@@ -35,7 +35,7 @@ pub fn ten_thousand_ledgers_of_one_record(harness: &dyn Harness) {
         for n in 0..1_000 {
             batch = batch.event(&tenant(&format!("t{}", thousand * 1_000 + n)));
         }
-        store.append(batch.build()).unwrap();
+        store.append(&batch.build()).unwrap();
     }
     assert_eq!(store.ledgers().unwrap().len(), 10_000);
     assert_holds(&*store, &chain);
@@ -50,7 +50,7 @@ pub fn a_long_ledger_among_short_ones(harness: &dyn Harness) {
     let (store, mut chain, long) = (harness.open(), ChainBuilder::new(), tenant("long"));
     for round in 0..60 {
         let batch = chain.batch().events(&long, 100).event(&tenant(&format!("short{round}")));
-        store.append(batch.build()).unwrap();
+        store.append(&batch.build()).unwrap();
     }
     assert_holds(&*store, &chain);
     harness.stop(store);
@@ -74,13 +74,13 @@ pub fn odd_names(harness: &dyn Harness) {
         for id in ids.iter().copied().chain([long_id.as_str(), &longer_by_one]) {
             batch = batch.event_with_id(&name, &stored_id(id));
         }
-        store.append(batch.build()).unwrap();
+        store.append(&batch.build()).unwrap();
         assert_eq!(store.find(&name, &stored_id("b")).unwrap(), None);
         assert_eq!(store.find(&name, &stored_id(&":".repeat(127))).unwrap(), None);
     }
     let names =
         chain.batch().position(&source(&"s".repeat(255)), 1).position(&source("\u{e9}/0"), 2);
-    store.append(names.position(&source("s"), 3).build()).unwrap();
+    store.append(&names.position(&source("s"), 3).build()).unwrap();
     assert_holds(&*store, &chain);
     harness.crash(store);
     assert_holds(&*harness.open(), &chain);

@@ -10,7 +10,7 @@ pub fn every_node_of_a_growing_tree_is_right(harness: &dyn Harness) {
     let (mut store, mut chain, acme) = (harness.open(), ChainBuilder::new(), tenant("acme"));
     for (round, count) in [1, 1, 1, 2, 3, 8, 16, 1, 31, 5].into_iter().enumerate() {
         let batch = chain.batch().events(&acme, count).event(&tenant("other"));
-        store.append(batch.build()).unwrap();
+        store.append(&batch.build()).unwrap();
         if round % 3 == 2 {
             harness.crash(store);
             store = harness.open();
@@ -31,7 +31,7 @@ pub fn every_node_of_a_growing_tree_is_right(harness: &dyn Harness) {
 /// A subtree that is not complete within the ledger has no hash yet.
 pub fn a_node_beyond_the_ledger_is_refused(harness: &dyn Harness) {
     let (store, mut chain, acme) = (harness.open(), ChainBuilder::new(), tenant("acme"));
-    store.append(chain.batch().events(&acme, 6).build()).unwrap();
+    store.append(&chain.batch().events(&acme, 6).build()).unwrap();
     let beyond =
         [(0, 6), (1, 3), (2, 1), (3, 0), (0, u64::MAX), (52, 0), (63, 1), (64, 0), (255, u64::MAX)];
     for (level, index) in beyond {

@@ -84,8 +84,20 @@ impl Ledger {
         self.active_record(number.checked_sub(1)?).map(|record| record.record_hash)
     }
 
+    /// Adds the next unsealed record.
+    pub fn push(&mut self, record: ActiveRecord) {
+        if self.active.len() == self.active.capacity() {
+            // Doubling would leave a quarter of the room empty, in each of ten thousand ledgers.
+            self.active.reserve_exact((self.active.len() / 4).max(4));
+        }
+        self.active.push_back(record);
+    }
+
     /// Takes over a sealed run: the records of that log leave the active part.
     pub fn seal(&mut self, run: SealedRun, log: u64, end: LedgerStart) {
+        if self.sealed.len() == self.sealed.capacity() {
+            self.sealed.reserve_exact((self.sealed.len() / 4).max(4));
+        }
         self.sealed.push(run);
         self.sealed_end = end;
         while self.active.front().is_some_and(|record| record.log <= log) {

@@ -14,9 +14,9 @@ pub use run::{Covers, RunFault};
 pub use run::{RunFile, forge_page};
 pub use tiers::{IdTiers, MemoryRun, named_runs};
 
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-use ledgerstone_proof::{EventId, TenantId, sha256};
+use ledgerstone_proof::{TenantId, sha256};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::StoreId;
@@ -25,8 +25,27 @@ use super::StoreId;
 pub const VERSION: u32 = 1;
 
 /// 128-bit keyed hash of (ledger, event id).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IdHash(pub u128);
+///
+/// Kept as two words, the upper one first: hashes are held by the hundred thousand, and a `u128`
+/// would make each of them, with the number beside it, a third larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IdHash([u64; 2]);
+
+impl IdHash {
+    pub const fn new(value: u128) -> Self {
+        Self([(value >> 64) as u64, value as u64])
+    }
+
+    pub const fn value(self) -> u128 {
+        (self.0[0] as u128) << 64 | self.0[1] as u128
+    }
+}
+
+impl Hash for IdHash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0[1]);
+    }
+}
 
 /// Hashes ids under the store's own key, so that one store's collisions are not another's.
 #[derive(Clone, Debug)]
@@ -43,13 +62,13 @@ impl IdHasher {
         Self { key }
     }
 
-    pub fn hash(&self, tenant: &TenantId, event_id: &EventId) -> IdHash {
+    pub fn hash(&self, tenant: &TenantId, event_id: &str) -> IdHash {
         let mut hasher = SipHasher13::new_with_key(&self.key);
         hasher.write(tenant.as_str().as_bytes());
         // No name holds a NUL, so the two cannot run into each other.
         hasher.write_u8(0);
-        hasher.write(event_id.as_str().as_bytes());
-        IdHash(hasher.finish128().as_u128())
+        hasher.write(event_id.as_bytes());
+        IdHash::new(hasher.finish128().as_u128())
     }
 }
 
@@ -73,7 +92,7 @@ impl Hasher for AlreadyHashed {
         }
     }
 
-    fn write_u128(&mut self, value: u128) {
-        self.0 = value as u64;
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
     }
 }

@@ -13,7 +13,7 @@ use super::binding::{Binding, Unbound};
 use super::codec::{Malformed, Reader, put_bytes, put_hash, put_u32, put_u64, put_varint};
 use super::files::Files;
 use super::ids::{IdHash, IdHasher, MemoryRun};
-use super::segment::{DirectoryEntry, Segment, SegmentFault, list_digest};
+use super::segment::{DirectoryEntry, OrderedRows, Segment, SegmentFault, list_digest};
 
 const MAGIC: &[u8; 8] = b"LSIDX\r\n\0";
 /// Version of the container.
@@ -60,6 +60,31 @@ pub fn path_of(segment: &Path) -> PathBuf {
 }
 
 impl SegmentIndex {
+    /// The index of the segment that is made of these rows.
+    pub fn of_rows(rows: &OrderedRows<'_>, hasher: &IdHasher) -> Self {
+        let count = rows.count();
+        let mut index = Self {
+            ids: Vec::with_capacity(count),
+            ledgers: Vec::with_capacity(rows.ledgers.len()),
+            times: Vec::with_capacity(count),
+        };
+        for ledger in &rows.ledgers {
+            index.ledgers.push(IndexedLedger {
+                tenant: ledger.tenant.as_str().to_owned(),
+                first: ledger.first,
+                records: ledger.rows.len() as u64,
+                first_place: index.times.len() as u64,
+            });
+            for row in &ledger.rows {
+                let place = index.times.len() as u32;
+                index.ids.push((hasher.hash(ledger.tenant, row.event_id), place));
+                index.times.push(row.ingested_at.micros());
+            }
+        }
+        index.ids.sort_unstable();
+        index
+    }
+
     /// Builds the index from the segment.
     pub fn build(segment: &Segment, hasher: &IdHasher) -> Result<Self, SegmentFault> {
         let mut index = Self { ids: Vec::new(), ledgers: Vec::new(), times: Vec::new() };
@@ -85,9 +110,9 @@ impl SegmentIndex {
             first_place: entry.first_local,
         });
         for block in &entry.blocks {
-            for columns in segment.columns_with(decompressor, block)? {
+            for columns in segment.columns_with(decompressor, block)?.iter() {
                 let place = self.times.len() as u32;
-                self.ids.push((hasher.hash(&entry.tenant, &columns.event_id), place));
+                self.ids.push((hasher.hash(&entry.tenant, columns.event_id), place));
                 self.times.push(columns.ingested_at.micros());
             }
         }
@@ -128,7 +153,7 @@ impl SegmentIndex {
     fn encode_ids(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.ids.len() * 20);
         for (hash, place) in &self.ids {
-            out.extend_from_slice(&hash.0.to_be_bytes());
+            out.extend_from_slice(&hash.value().to_be_bytes());
             put_u32(&mut out, *place);
         }
         out
@@ -168,7 +193,7 @@ impl SegmentIndex {
         let mut reader = Reader::new(section);
         while !reader.is_empty() {
             if kind == IndexSection::Ids as u32 {
-                let hash = IdHash(u128::from_be_bytes(reader.array()?));
+                let hash = IdHash::new(u128::from_be_bytes(reader.array()?));
                 self.ids.push((hash, reader.u32()?));
             } else if kind == IndexSection::Sequence as u32 {
                 self.ledgers.push(IndexedLedger {

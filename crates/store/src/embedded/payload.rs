@@ -198,7 +198,7 @@ pub struct PayloadRun<'a> {
 pub struct Row<'a> {
     pub kind: Kind,
     pub ingested_at: IngestedAt,
-    pub event_id: EventId,
+    pub event_id: &'a str,
     pub content_hash: Hash,
     pub leaf_hash: Hash,
     pub signature: Option<(KeyId, &'a [u8])>,
@@ -263,8 +263,8 @@ pub fn decode_row<'a>(reader: &mut Reader<'a>) -> Result<Row<'a>, Malformed> {
     let kind = read_kind(reader)?;
     let ingested_at = IngestedAt::from_micros(unzigzag(reader.varint()?))
         .map_err(|_| reader.malformed("time out of range"))?;
-    let event_id =
-        EventId::parse_stored(reader.str()?).map_err(|_| reader.malformed("bad event id"))?;
+    let event_id = reader.str()?;
+    EventId::check_stored(event_id).map_err(|_| reader.malformed("bad event id"))?;
     let content_hash = reader.hash()?;
     let leaf_hash = reader.hash()?;
     let signature = match reader.str()? {
@@ -290,7 +290,7 @@ impl Row<'_> {
     ) -> ledgerstone_proof::HeaderFields<'h> {
         ledgerstone_proof::HeaderFields {
             content_hash: &self.content_hash,
-            event_id: self.event_id.as_str(),
+            event_id: self.event_id,
             ingested_at: self.ingested_at,
             kind: self.kind,
             previous_hash,

@@ -170,7 +170,7 @@ fn active_record(
     let record = StoredRecord {
         tenant: tenant.clone(),
         sequence_number: SequenceNumber::new(number).map_err(|_| bad("number out of range"))?,
-        event_id: row.event_id,
+        event_id: EventId::parse_stored(row.event_id).map_err(|_| bad("its id is none"))?,
         ingested_at: row.ingested_at,
         kind: row.kind,
         previous_hash,
@@ -195,7 +195,7 @@ pub fn find(
     tenant: &TenantId,
     event_id: &EventId,
 ) -> Result<Option<SequenceNumber>, ReadError> {
-    let hash = shared.hasher.hash(tenant, event_id);
+    let hash = shared.hasher.hash(tenant, event_id.as_str());
     let hints = match hints(shared, hash) {
         Ok(numbers) => numbers,
         Err(_) => {

@@ -221,7 +221,7 @@ impl Replay<'_> {
             return;
         };
         for ((row, record_hash), number) in run.rows.iter().zip(hashes).zip(run.first..) {
-            ledger.active.push_back(ActiveRecord {
+            ledger.push(ActiveRecord {
                 log: log.header.number,
                 offset: payload_at + u64::from(row.place.offset),
                 len: row.place.len,
@@ -231,7 +231,7 @@ impl Replay<'_> {
             });
             head.range.push(row.leaf_hash);
             head.ingested_at = Some(row.ingested_at);
-            open.ids.insert(self.shared.hasher.hash(&run.tenant, &row.event_id), number);
+            open.ids.insert(self.shared.hasher.hash(&run.tenant, row.event_id), number);
         }
         head.record_hash = run.last_record_hash;
         ledger.head = head;

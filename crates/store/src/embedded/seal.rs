@@ -8,15 +8,18 @@ use std::time::Duration;
 use ledgerstone_proof::{Hash, TenantId};
 use thiserror::Error;
 
+mod acknowledged;
+
 use super::active::SealedRun;
 use super::codec::Malformed;
 use super::head_keeper::write_head;
 use super::ids::MemoryRun;
 use super::idx::SegmentIndex;
 use super::log_file::{End, Frames, LogHeader};
-use super::payload::{Payload, Row};
+use super::payload::Payload;
 use super::segment::{
-    self, LedgerStart, Sealed, SealingKnowledge, Segment, SegmentFault, SegmentInput, list_digest,
+    self, Built, LedgerStart, OrderedRows, SealingKnowledge, Segment, SegmentFault, SegmentInput,
+    list_digest,
 };
 use super::shared::{Shared, State};
 use crate::record::StoredCheckpoint;
@@ -30,8 +33,6 @@ const IDLE: Duration = Duration::from_millis(500);
 pub enum SealError {
     #[error("log file {log}: {fault}")]
     Log { log: u64, fault: String },
-    #[error("the new segment did not pass: {0}")]
-    Recompute(#[from] segment::RecomputeError),
     #[error(transparent)]
     Segment(#[from] SegmentFault),
     #[error(transparent)]
@@ -101,10 +102,11 @@ pub fn seal_oldest(shared: &Shared) -> Result<(), SealError> {
     let Some(log) = oldest(&shared.read()) else {
         return Ok(());
     };
-    let (path, sealed) = write_segment(shared, &log)?;
+    let (built, index) = build(shared, &log)?;
+    let path = write_segment(shared, &log, &built)?;
     let segment = Arc::new(Segment::open(&shared.files, &path, &shared.store)?);
-    let run = index(shared, &segment, log.first_ordinal)?;
-    take_over(shared, &log, &segment, &sealed, run)?;
+    save_index(shared, &index, &segment);
+    take_over(shared, &log, &segment, &built.ends, index.id_run(log.first_ordinal))?;
     // Both blocks: whichever is lost later, the other one knows the segment.
     for _ in 0..2 {
         write_head(shared, false).map_err(SealError::Head)?;
@@ -115,7 +117,11 @@ pub fn seal_oldest(shared: &Shared) -> Result<(), SealError> {
 }
 
 /// Writes, verifies and renames the segment of a log.
-fn write_segment(shared: &Shared, log: &Oldest) -> Result<(std::path::PathBuf, Sealed), SealError> {
+fn write_segment(
+    shared: &Shared,
+    log: &Oldest,
+    built: &Built,
+) -> Result<std::path::PathBuf, SealError> {
     let path = shared.layout.segment(log.first_ordinal, 1);
     let beside = path.with_extension("seg.tmp");
     for old in [&beside, &path] {
@@ -123,20 +129,26 @@ fn write_segment(shared: &Shared, log: &Oldest) -> Result<(std::path::PathBuf, S
             shared.files.unlink(old)?;
         }
     }
-    let sealed = build(shared, log, &beside)?;
-    segment::recompute(&shared.files, &beside, &shared.store)?;
+    built.write(&shared.files, &beside)?;
+    built.compare(&shared.files, &beside)?;
     shared.files.open_for_reading(&beside)?.make_read_only()?;
     shared.files.rename(&beside, &path)?;
     shared.files.sync_directory(&shared.layout.segments())?;
-    Ok((path, sealed))
+    Ok(path)
 }
 
-/// Builds the segment in memory and writes it. The log's bytes are let go before it is read back.
-fn build(shared: &Shared, log: &Oldest, path: &Path) -> Result<Sealed, SealError> {
+/// Makes segment and index in memory. The log's bytes are let go before anything is written.
+fn build(shared: &Shared, log: &Oldest) -> Result<(Built, SegmentIndex), SealError> {
     let bytes = shared.files.open_for_reading(&log.path)?.read_at(0, log.end as usize)?;
     let payloads = decode_log(shared, log, &bytes)?;
-    let input = input(shared, log, &payloads);
-    Ok(segment::write(&shared.files, path, &input, shared)?)
+    let runs = payloads.iter().flat_map(|payload| &payload.runs);
+    let runs = runs.map(|run| (&run.tenant, run.first, run.rows.as_slice()));
+    let rows = OrderedRows::new(runs);
+    acknowledged::check(shared, &rows)
+        .map_err(|fault| SealError::Log { log: log.number, fault: fault.to_string() })?;
+    let index = SegmentIndex::of_rows(&rows, &shared.hasher);
+    let input = input(shared, log, &payloads, rows);
+    Ok((segment::build(&input, shared)?, index))
 }
 
 impl SealingKnowledge for Shared {
@@ -183,15 +195,16 @@ fn decode_log<'a>(
     Ok(payloads)
 }
 
-fn input<'a>(shared: &Shared, log: &Oldest, payloads: &'a [Payload<'a>]) -> SegmentInput<'a> {
-    let mut runs: Vec<(TenantId, Vec<&'a Row<'a>>)> = Vec::new();
+fn input<'a>(
+    shared: &Shared,
+    log: &Oldest,
+    payloads: &[Payload<'a>],
+    rows: OrderedRows<'a>,
+) -> SegmentInput<'a> {
     let mut positions = std::collections::BTreeMap::new();
     let mut checkpoints = Vec::new();
     let mut anchored = Vec::new();
     for payload in payloads {
-        for run in &payload.runs {
-            runs.push((run.tenant.clone(), run.rows.iter().collect()));
-        }
         positions.extend(payload.all_positions.iter().cloned());
         positions.extend(payload.moved_positions.iter().cloned());
         checkpoints.extend(payload.checkpoints.iter().cloned());
@@ -203,7 +216,7 @@ fn input<'a>(shared: &Shared, log: &Oldest, payloads: &'a [Payload<'a>]) -> Segm
         log_number: log.number,
         last_frame: log.last_frame,
         key_generation: log.key_generation,
-        runs,
+        rows,
         positions: positions.into_iter().collect(),
         checkpoints: worth_keeping(checkpoints),
         anchored,
@@ -219,16 +232,11 @@ fn worth_keeping(checkpoints: Vec<StoredCheckpoint>) -> Vec<StoredCheckpoint> {
     kept
 }
 
-fn index(shared: &Shared, segment: &Segment, from: u64) -> Result<MemoryRun, SealError> {
-    let index = SegmentIndex::build(segment, &shared.hasher)?;
-    match index.save(&shared.files, segment, &shared.binding(Vec::new())) {
-        Ok(()) => shared.set_degraded("index", None),
-        // The index is derived: what is in memory serves, and the next opening writes it.
-        Err(error) => {
-            shared.set_degraded("index", Some(format!("writing an index failed: {error}")));
-        }
-    }
-    Ok(index.id_run(from))
+/// The index is derived: what is in memory serves, and the next opening writes what is missing.
+fn save_index(shared: &Shared, index: &SegmentIndex, segment: &Segment) {
+    let saved = index.save(&shared.files, segment, &shared.binding(Vec::new()));
+    let trouble = saved.err().map(|error| format!("writing an index failed: {error}"));
+    shared.set_degraded("index", trouble);
 }
 
 /// Moves the log's records from the active part to the sealed one.
@@ -236,13 +244,13 @@ fn take_over(
     shared: &Shared,
     log: &Oldest,
     segment: &Arc<Segment>,
-    sealed: &Sealed,
+    ends: &[(TenantId, LedgerStart)],
     ids: MemoryRun,
 ) -> Result<(), SealError> {
     let directory = segment.directory()?;
     let mut state = shared.write();
     let place = state.segments.len() as u32;
-    for ((offset, entry), (tenant, end)) in directory.iter().zip(&sealed.ends) {
+    for ((offset, entry), (tenant, end)) in directory.iter().zip(ends) {
         debug_assert_eq!(&entry.tenant, tenant);
         if let Some(ledger) = state.ledgers.get_mut(tenant) {
             let records = entry.records as u32;

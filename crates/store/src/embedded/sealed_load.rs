@@ -124,7 +124,7 @@ fn last_time(
     let Some(block) = entry.blocks.last() else {
         return Ok(None);
     };
-    Ok(segment.columns(block)?.last().map(|columns| columns.ingested_at))
+    Ok(segment.columns(block)?.last_time())
 }
 
 /// Loads merged runs and, for what they do not cover, the segments' indexes; builds what is

@@ -8,17 +8,17 @@ pub mod block;
 pub mod directory;
 mod header;
 mod inspect;
+mod order;
 mod reader;
-mod recompute;
 mod writer;
 
 pub use block::RAW_MAX;
 pub use directory::DirectoryEntry;
 pub use header::{SectionKind, SegmentHeader, list_digest};
 pub use inspect::inspect;
+pub use order::{LedgerRows, OrderedRows};
 pub use reader::{Segment, SegmentFault};
-pub use recompute::{RecomputeError, recompute};
-pub use writer::{LedgerStart, Sealed, SealingKnowledge, SegmentInput, write};
+pub use writer::{Built, LedgerStart, SealingKnowledge, SegmentInput, build};
 
 /// Version of the container.
 pub const VERSION: u32 = 1;

@@ -39,7 +39,8 @@ pub struct Options {
     pub log_bytes_first: u64,
     /// up to this many.
     pub log_bytes_max: u64,
-    /// Unsealed log files at most; the writer waits for sealing beyond it.
+    /// Unsealed log files at most; the writer waits for sealing beyond it. Every one of them is
+    /// indexed in memory, up to twelve MiB each, and is replayed at an opening after a crash.
     pub unsealed_logs_max: usize,
     /// `HEAD` covers every acknowledged frame within this time.
     pub head_interval: Duration,
@@ -53,7 +54,7 @@ impl Default for Options {
             segment_age: Duration::from_hours(24),
             log_bytes_first: 4 << 20,
             log_bytes_max: 72 << 20,
-            unsealed_logs_max: 8,
+            unsealed_logs_max: 6,
             head_interval: Duration::from_millis(500),
         }
     }

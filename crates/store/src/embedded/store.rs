@@ -317,7 +317,7 @@ fn open_head(shared: &Shared, format: &FormatFile) -> Result<(), OpenError> {
 }
 
 impl LedgerStore for EmbeddedStore {
-    fn append(&self, batch: Batch) -> Result<(), AppendError> {
+    fn append(&self, batch: &Batch) -> Result<(), AppendError> {
         if !lock(&self.shared.writer).is_some() {
             let state = self.shared.read();
             let reason = state.read_only.clone();
@@ -326,7 +326,7 @@ impl LedgerStore for EmbeddedStore {
             let reason = reason.unwrap_or_else(|| "the store is open for reading".to_owned());
             return Err(AppendError::Unavailable { code, reason });
         }
-        write::append(&self.shared, &batch)
+        write::append(&self.shared, batch)
     }
 
     fn ledgers(&self) -> Result<Vec<TenantId>, ReadError> {

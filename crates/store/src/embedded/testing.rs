@@ -25,7 +25,7 @@ use super::load::list;
 use super::log_file::{Frames, LogHeader};
 use super::open::read_format;
 use super::payload::{self, Row};
-use super::segment::{self, Segment, SegmentHeader, SegmentInput, list_digest};
+use super::segment::{self, OrderedRows, Segment, SegmentHeader, SegmentInput, list_digest};
 use super::{StoreId, store_key};
 use crate::batch::{Batch, ExpectedHead, LedgerAppend, SourceName, SourcePosition};
 
@@ -167,15 +167,15 @@ impl Contents {
         let rows: Vec<Vec<Row<'_>>> =
             appends().map(|append| append.records.iter().map(row_of).collect()).collect();
         let runs = appends().zip(&rows);
+        let runs = runs.map(|(append, rows)| (&append.tenant, append.expected.size, &rows[..]));
+        let rows = OrderedRows::new(runs);
         let input = SegmentInput {
             store: self.store,
             first_ordinal,
             log_number: header.log_number,
             last_frame: header.last_frame,
             key_generation: header.key_generation,
-            runs: runs
-                .map(|(append, rows)| (append.tenant.clone(), rows.iter().collect()))
-                .collect(),
+            rows,
             positions: batches().flat_map(|batch| batch.positions.iter().map(next_of)).collect(),
             checkpoints: batches()
                 .flat_map(|batch| batch.checkpoints.iter().map(stored_of))
@@ -183,7 +183,7 @@ impl Contents {
             anchored: batches().flat_map(|batch| batch.anchored.iter().cloned()).collect(),
         };
         std::fs::remove_file(&container.path)?;
-        segment::write(&Files::new(), &container.path, &input, known).map(drop)
+        segment::build(&input, known)?.write(&Files::new(), &container.path)
     }
 
     fn write_log(

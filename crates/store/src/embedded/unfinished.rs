@@ -204,7 +204,7 @@ mod tests {
                 let store = open(&path).unwrap_or_else(|error| panic!("step {step}: {error}"));
                 let acme = tenant("acme");
                 let batch = ChainBuilder::new().batch().events(&acme, 2).build();
-                store.append(batch).unwrap();
+                store.append(&batch).unwrap();
                 store.close().unwrap();
             }
             assert!(half_made > 15, "only {half_made} steps");
@@ -305,7 +305,7 @@ mod tests {
         let path = directory.join("data");
         let store = create(&path, Files::new()).unwrap();
         let acme = tenant("acme");
-        store.append(ChainBuilder::new().batch().events(&acme, 2).build()).unwrap();
+        store.append(&ChainBuilder::new().batch().events(&acme, 2).build()).unwrap();
         store.close().unwrap();
         drop(store);
         std::fs::remove_file(path.join("FORMAT")).unwrap();

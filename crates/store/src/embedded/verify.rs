@@ -246,7 +246,7 @@ fn show(run: &PayloadRun<'_>, offset: u64, inspector: &mut dyn Inspector) {
         .rows
         .iter()
         .map(|row| RunRecord {
-            event_id: row.event_id.clone(),
+            event_id: row.event_id,
             ingested_at: row.ingested_at,
             kind: row.kind,
             content_hash: row.content_hash,

@@ -353,8 +353,9 @@ type RunIds = Vec<super::ids::IdHash>;
 /// Hashes all ids before the state is locked.
 fn hash_ids(shared: &Shared, batch: &Batch) -> Vec<RunIds> {
     let hash_run = |append: &LedgerAppend| {
-        let hash =
-            |record: &crate::batch::NewRecord| shared.hasher.hash(&append.tenant, &record.event_id);
+        let hash = |record: &crate::batch::NewRecord| {
+            shared.hasher.hash(&append.tenant, record.event_id.as_str())
+        };
         append.records.iter().map(hash).collect()
     };
     batch.ledgers.iter().map(hash_run).collect()
@@ -375,7 +376,7 @@ fn add_run<'a>(
         Entry::Vacant(new) => new.insert(Ledger::empty()),
     };
     for ((record, row), (number, id)) in append.records.iter().zip(rows).zip((first..).zip(ids)) {
-        ledger.active.push_back(ActiveRecord {
+        ledger.push(ActiveRecord {
             log: log.number,
             offset: payload_at + u64::from(row.offset),
             len: row.len,

@@ -68,11 +68,11 @@ impl MemoryStore {
 }
 
 impl LedgerStore for MemoryStore {
-    fn append(&self, batch: Batch) -> Result<(), AppendError> {
+    fn append(&self, batch: &Batch) -> Result<(), AppendError> {
         let mut medium = self.write();
         batch.check_form()?;
-        refuse_moved(&medium, &batch)?;
-        medium.commit(batch);
+        refuse_moved(&medium, batch)?;
+        medium.commit(batch.clone());
         Ok(())
     }
 
@@ -307,7 +307,7 @@ fn show(run: &Run, inspector: &mut dyn Inspector) -> Result<(), ReadError> {
 impl Record {
     fn as_run_record(&self) -> RunRecord<'_> {
         RunRecord {
-            event_id: self.event_id.clone(),
+            event_id: self.event_id.as_str(),
             ingested_at: self.ingested_at,
             kind: self.kind,
             content_hash: self.content_hash,

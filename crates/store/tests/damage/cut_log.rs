@@ -80,7 +80,7 @@ fn a_cut_behind_head_loses_only_what_head_does_not_know() {
     // A batch with a checkpoint is covered by HEAD before it is acknowledged.
     let acme = ledgerstone_store::conformance::builder::tenant("acme");
     let batch = place.chain.batch().event(&acme).checkpoint(&acme, false).build();
-    store.append(batch).unwrap();
+    store.append(&batch).unwrap();
     let covered = place.chain.clone();
     let (log, borders) = place.last_log();
     let end = *borders.last().unwrap();

@@ -72,7 +72,7 @@ fn a_directory_of_version_1_opens_and_goes_on() {
     let mut chain = ChainBuilder::continuing(&writer, &acme);
     let more = chain.batch().events(&acme, 3).build();
     let size = writer.head(&acme).unwrap().unwrap().size();
-    writer.append(more).unwrap();
+    writer.append(&more).unwrap();
     writer.close().unwrap();
     drop(writer);
     assert!(Observed::of(&place).is_clean());

@@ -27,7 +27,7 @@ fn small(name: &str) -> Place {
     let acme = tenant("acme");
     place.fill(&store, 2);
     let batch = place.chain.batch().event(&acme).checkpoint(&acme, true);
-    store.append(batch.position(&source("topic/1"), 4).build()).unwrap();
+    store.append(&batch.position(&source("topic/1"), 4).build()).unwrap();
     place.write(&store, 2);
     drop(store);
     place

@@ -59,7 +59,7 @@ fn assert_disk_full(error: &AppendError) {
 fn write_until_refused(place: &mut Place, store: &dyn LedgerStore) -> usize {
     for written in 0..1_000 {
         let mut next = place.chain.clone();
-        match store.append(next_batch(&mut next)) {
+        match store.append(&next_batch(&mut next)) {
             Ok(()) => place.chain = next,
             Err(error) => {
                 assert_disk_full(&error);
@@ -89,7 +89,7 @@ fn writing_stops_and_resumes_and_nothing_is_lost() {
         disk.make_room();
         wait_for("writing to resume", || {
             let mut next = place.chain.clone();
-            let taken = store.append(next_batch(&mut next)).is_ok();
+            let taken = store.append(&next_batch(&mut next)).is_ok();
             if taken {
                 place.chain = next;
             }
@@ -117,7 +117,7 @@ fn a_batch_beyond_the_room_written_ahead_is_refused() {
     disk.fill();
     for _ in 0..2 {
         let mut unwanted = place.chain.clone();
-        let error = store.append(unwanted.batch().event_saying(&acme, &text).build()).unwrap_err();
+        let error = store.append(&unwanted.batch().event_saying(&acme, &text).build()).unwrap_err();
         assert_disk_full(&error);
         place.write(&store, 1);
         assert_holds(&store, &place.chain);
@@ -125,7 +125,7 @@ fn a_batch_beyond_the_room_written_ahead_is_refused() {
     disk.make_room();
     wait_for("the large batch to be taken", || {
         let mut next = place.chain.clone();
-        let taken = store.append(next.batch().event_saying(&acme, &text).build()).is_ok();
+        let taken = store.append(&next.batch().event_saying(&acme, &text).build()).is_ok();
         if taken {
             place.chain = next;
         }

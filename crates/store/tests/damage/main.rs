@@ -17,6 +17,7 @@ mod neighbours;
 mod observed;
 mod place;
 mod power_loss;
+mod sealing;
 mod segments;
 mod torn;
 mod versions;

@@ -56,13 +56,13 @@ fn a_reader_sees_what_head_covers() {
     place.fill(&store, 3);
     let acme = tenant("acme");
     let batch = place.chain.batch().event(&acme).checkpoint(&acme, false).build();
-    store.append(batch).unwrap();
+    store.append(&batch).unwrap();
     let covered = place.chain.clone();
     place.write(&store, 1);
     let reader = place.open(Mode::Read).unwrap();
     assert!(reader.report().living_writer);
     assert_holds(&reader, &covered);
-    assert!(reader.append(next_batch(&mut place.chain.clone())).is_err());
+    assert!(reader.append(&next_batch(&mut place.chain.clone())).is_err());
     drop(reader);
     drop(store);
     // The writer is dead: what it left behind HEAD is shown too.
@@ -106,7 +106,7 @@ fn readers_beside_a_busy_writer_find_nothing_wrong() {
         }
         let written = batches.into_iter().try_for_each(|batch| {
             std::thread::sleep(std::time::Duration::from_millis(4));
-            writer.append(batch)
+            writer.append(&batch)
         });
         done.store(true, Ordering::Relaxed);
         written.unwrap();

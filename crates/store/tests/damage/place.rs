@@ -127,7 +127,7 @@ impl Place {
     pub fn write(&mut self, store: &dyn LedgerStore, batches: usize) {
         for _ in 0..batches {
             let batch = next_batch(&mut self.chain);
-            store.append(batch).unwrap();
+            store.append(&batch).unwrap();
         }
     }
 

@@ -69,7 +69,7 @@ fn write_and_judge(mut place: Place, seed: u64, batches: usize) {
             next_batch(&mut place.chain)
         };
         states.push(place.chain.clone());
-        store.append(batch).unwrap();
+        store.append(&batch).unwrap();
         disk.acknowledge();
     }
     store.wait_until_sealed();

@@ -32,7 +32,7 @@ pub fn unacknowledged(name: &str) -> Unacknowledged {
     // it still goes into the same log file.
     let text = "a longer event ".repeat(40);
     let batch = unknown.batch().event_saying(&tenant("acme"), &text);
-    store.append(batch.event_saying(&tenant("other"), &text).build()).unwrap();
+    store.append(&batch.event_saying(&tenant("other"), &text).build()).unwrap();
     drop(store);
     let (log, borders) = place.last_log();
     let [_, .., start, end] = borders[..] else { panic!("no frame in {}", log.display()) };
@@ -116,7 +116,7 @@ fn the_same_frame_with_one_bit_flipped_is_damage() {
 }
 
 pub fn assert_writes_are_refused(store: &dyn LedgerStore, chain: &ChainBuilder) {
-    let refused = store.append(next_batch(&mut chain.clone())).unwrap_err();
+    let refused = store.append(&next_batch(&mut chain.clone())).unwrap_err();
     assert_eq!(refused.code(), ErrorCode::StoreDamaged, "{refused}");
 }
 

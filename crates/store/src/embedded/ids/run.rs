@@ -81,8 +81,8 @@ impl RunFile {
         let mut page = Vec::with_capacity(PAGE_BYTES);
         let mut written = 0;
         for (hash, number) in entries {
-            filter.insert(hash.0);
-            page.extend_from_slice(&hash.0.to_be_bytes());
+            filter.insert(hash.value());
+            page.extend_from_slice(&hash.value().to_be_bytes());
             put_u64(&mut page, number);
             written += 1;
             if page.len() == PAGE_ENTRIES * ENTRY_BYTES {
@@ -147,13 +147,13 @@ impl RunFile {
 
     /// Sequence numbers recorded under this hash: none, or nearly always one.
     pub fn find(&self, hash: IdHash) -> Result<Vec<u64>, RunFault> {
-        if self.entries == 0 || !self.filter.may_hold(hash.0) {
+        if self.entries == 0 || !self.filter.may_hold(hash.value()) {
             return Ok(Vec::new());
         }
         let pages = self.entries.div_ceil(PAGE_ENTRIES as u64);
         // Hashes are evenly spread, so the page can be guessed; then the search closes in.
         let (mut low, mut high) = (0, pages - 1);
-        let mut guess = (((hash.0 >> 64) * u128::from(pages)) >> 64) as u64;
+        let mut guess = (((hash.value() >> 64) * u128::from(pages)) >> 64) as u64;
         loop {
             let page = self.page(guess)?;
             let (Some(first), Some(last)) = (page.first(), page.last()) else {
@@ -187,7 +187,7 @@ impl RunFile {
         let mut reader = Reader::new(body);
         let mut entries = Vec::with_capacity(count);
         for _ in 0..count {
-            let hash = IdHash(u128::from_be_bytes(reader.array()?));
+            let hash = IdHash::new(u128::from_be_bytes(reader.array()?));
             entries.push((hash, reader.u64()?));
         }
         Ok(entries)
@@ -293,7 +293,7 @@ mod tests {
                 let digest = sha256(&i.to_le_bytes());
                 let mut half = [0; 16];
                 half.copy_from_slice(&digest.as_bytes()[..16]);
-                (IdHash(u128::from_be_bytes(half)), i)
+                (IdHash::new(u128::from_be_bytes(half)), i)
             })
             .collect();
         entries.sort_unstable();
@@ -318,7 +318,7 @@ mod tests {
             let (_directory, run, entries) = written(count);
             for (hash, number) in &entries {
                 assert_eq!(run.find(*hash).unwrap(), vec![*number]);
-                assert!(run.find(IdHash(hash.0 ^ 1)).unwrap().is_empty());
+                assert!(run.find(IdHash::new(hash.value() ^ 1)).unwrap().is_empty());
             }
             let listed: Vec<_> = run.iter().map(Result::unwrap).collect();
             assert_eq!(listed, entries);

@@ -26,7 +26,7 @@ impl MemoryRun {
     /// `entries` sorted by hash.
     pub fn new(from: u64, to: u64, entries: Vec<(IdHash, u64)>) -> Self {
         let mut filter = Filter::with_keys(entries.len());
-        entries.iter().for_each(|entry| filter.insert(entry.0.0));
+        entries.iter().for_each(|entry| filter.insert(entry.0.value()));
         Self { covers: Covers { from, to }, entries: Arc::new(entries), filter: Arc::new(filter) }
     }
 }
@@ -104,7 +104,9 @@ impl IdTiers {
     pub fn find(&self, hash: IdHash) -> Result<Vec<u64>, RunFault> {
         for source in self.sources.iter().rev() {
             let found = match source {
-                Source::Memory(run) if run.filter.may_hold(hash.0) => matching(&run.entries, hash),
+                Source::Memory(run) if run.filter.may_hold(hash.value()) => {
+                    matching(&run.entries, hash)
+                }
                 Source::Memory(_) => Vec::new(),
                 Source::File { run, .. } => run.find(hash)?,
             };
@@ -232,7 +234,7 @@ mod tests {
         let digest = ledgerstone_proof::sha256(&i.to_le_bytes());
         let mut half = [0; 16];
         half.copy_from_slice(&digest.as_bytes()[..16]);
-        IdHash(u128::from_be_bytes(half))
+        IdHash::new(u128::from_be_bytes(half))
     }
 
     fn memory_run(from: u64, to: u64) -> MemoryRun {

@@ -23,19 +23,63 @@ const ID_TEXT: u8 = 0;
 const ID_UUID: u8 = 1;
 
 /// The columns of one record in a block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Columns {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Columns<'a> {
     pub kind: Kind,
-    pub event_id: EventId,
+    /// In the grammar of [`EventId`].
+    pub event_id: &'a str,
     pub ingested_at: IngestedAt,
     /// Length of the content; `None` once it has been dropped.
     pub content_len: Option<u64>,
 }
 
+/// The columns of a whole block, as they come out of it. The ids stand in one text, because a
+/// string for each would cost more than everything else that is read here.
+#[derive(Clone, Debug, Default)]
+pub struct BlockColumns {
+    kinds: Vec<Kind>,
+    times: Vec<IngestedAt>,
+    content_lens: Vec<Option<u64>>,
+    ids: String,
+    /// Where each id ends.
+    id_ends: Vec<usize>,
+}
+
+impl BlockColumns {
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.id_ends.len()
+    }
+
+    /// Record by record.
+    pub fn iter(&self) -> impl Iterator<Item = Columns<'_>> {
+        let starts = std::iter::once(0).chain(self.id_ends.iter().copied());
+        let ids = starts.zip(&self.id_ends);
+        let ids = ids.map(|(start, end)| self.ids.get(start..*end).unwrap_or_default());
+        let rest = self.kinds.iter().zip(&self.times).zip(&self.content_lens);
+        ids.zip(rest).map(|(event_id, ((kind, ingested_at), content_len))| Columns {
+            kind: *kind,
+            event_id,
+            ingested_at: *ingested_at,
+            content_len: *content_len,
+        })
+    }
+
+    /// When the last record was taken in.
+    pub fn last_time(&self) -> Option<IngestedAt> {
+        self.times.last().copied()
+    }
+
+    /// Bytes of all contents together.
+    pub fn content_bytes(&self) -> u64 {
+        self.content_lens.iter().flatten().fold(0, |sum, len| sum.saturating_add(*len))
+    }
+}
+
 /// Encodes the columns of a block. The compressor holds no dictionary.
 pub fn encode_columns(
     compressor: &mut Compressor<'_>,
-    records: &[Columns],
+    records: &[Columns<'_>],
 ) -> std::io::Result<Vec<u8>> {
     let mut raw = Vec::with_capacity(records.len() * 24);
     put_varint(&mut raw, records.len() as u64);
@@ -52,7 +96,7 @@ pub fn encode_columns(
         put_varint(&mut raw, record.content_len.map_or(0, |len| len + 1));
     }
     for record in records {
-        put_event_id(&mut raw, record.event_id.as_str());
+        put_event_id(&mut raw, record.event_id);
     }
     let mut out = Vec::new();
     put_varint(&mut out, raw.len() as u64);
@@ -64,7 +108,7 @@ pub fn encode_columns(
 pub fn decode_columns(
     decompressor: &mut Decompressor<'_>,
     bytes: &[u8],
-) -> Result<Vec<Columns>, Malformed> {
+) -> Result<BlockColumns, Malformed> {
     let broken = |what| Malformed { what, offset: 0 };
     let mut packed = Reader::new(bytes);
     let raw_len = usize::try_from(packed.varint()?).unwrap_or(usize::MAX);
@@ -86,17 +130,18 @@ pub fn decode_columns(
         last = last.wrapping_add(unzigzag(reader.varint()?));
         times.push(IngestedAt::from_micros(last).map_err(|_| broken("time out of range"))?);
     }
-    let mut lens = Vec::with_capacity(count);
+    let mut content_lens = Vec::with_capacity(count);
     for _ in 0..count {
-        lens.push(reader.varint()?.checked_sub(1));
+        content_lens.push(reader.varint()?.checked_sub(1));
     }
-    let mut records = Vec::with_capacity(count);
-    for ((kind, ingested_at), content_len) in kinds.into_iter().zip(times).zip(lens) {
-        let event_id = read_event_id(&mut reader)?;
-        records.push(Columns { kind, event_id, ingested_at, content_len });
+    let mut ids = String::with_capacity(count * UUID_TEXT);
+    let mut id_ends = Vec::with_capacity(count);
+    for _ in 0..count {
+        read_event_id(&mut reader, &mut ids)?;
+        id_ends.push(ids.len());
     }
     reader.finish()?;
-    Ok(records)
+    Ok(BlockColumns { kinds, times, content_lens, ids, id_ends })
 }
 
 fn put_event_id(out: &mut Vec<u8>, id: &str) {
@@ -112,53 +157,59 @@ fn put_event_id(out: &mut Vec<u8>, id: &str) {
     }
 }
 
-fn read_event_id(reader: &mut Reader<'_>) -> Result<EventId, Malformed> {
-    let parse = |text: &str, reader: &Reader<'_>| {
-        EventId::parse_stored(text).map_err(|_| reader.malformed("bad event id"))
-    };
+/// Appends the id that comes next to `ids`.
+fn read_event_id(reader: &mut Reader<'_>, ids: &mut String) -> Result<(), Malformed> {
     match reader.u8()? {
-        ID_TEXT => parse(reader.str()?, reader),
+        ID_TEXT => {
+            let text = reader.str()?;
+            EventId::check_stored(text).map_err(|_| reader.malformed("bad event id"))?;
+            ids.push_str(text);
+            Ok(())
+        }
         ID_UUID => {
-            let mut text = [0_u8; 36];
-            write_uuid(&reader.array()?, &mut text);
-            let text = std::str::from_utf8(&text).map_err(|_| reader.malformed("bad uuid"))?;
-            parse(text, reader)
+            let text = uuid_text(&reader.array()?);
+            ids.push_str(std::str::from_utf8(&text).map_err(|_| reader.malformed("bad uuid"))?);
+            Ok(())
         }
         _ => Err(reader.malformed("unknown form of an event id")),
     }
 }
 
+/// Length of a hyphenated UUID.
+const UUID_TEXT: usize = 36;
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+/// Where the two digits of each byte stand.
+const UUID_DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /// The 16 bytes of a lower-case hyphenated UUID; nothing else, so that the text comes back.
 fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
-    let text = text.as_bytes();
-    if text.len() != 36 || HYPHENS.iter().any(|at| text[*at] != b'-') {
+    let text: &[u8; UUID_TEXT] = text.as_bytes().try_into().ok()?;
+    if HYPHENS.iter().any(|at| text[*at] != b'-') {
         return None;
     }
     let mut bytes = [0_u8; 16];
-    let digits = text.iter().enumerate().filter(|(at, _)| !HYPHENS.contains(at));
-    for (place, (_, digit)) in digits.enumerate() {
-        let value = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        bytes[place / 2] = (bytes[place / 2] << 4) | value;
+    for (byte, at) in bytes.iter_mut().zip(UUID_DIGITS) {
+        *byte = hex_value(text[at])? << 4 | hex_value(text[at + 1])?;
     }
     Some(bytes)
 }
 
-fn write_uuid(bytes: &[u8; 16], out: &mut [u8; 36]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    for (at, place) in out.iter_mut().enumerate() {
-        *place = if HYPHENS.contains(&at) {
-            b'-'
-        } else {
-            nibbles.next().map_or(b'0', |nibble| DIGITS[usize::from(nibble)])
-        };
+fn hex_value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
     }
+}
+
+fn uuid_text(bytes: &[u8; 16]) -> [u8; UUID_TEXT] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'-'; UUID_TEXT];
+    for (byte, at) in bytes.iter().zip(UUID_DIGITS) {
+        text[at] = DIGITS[usize::from(byte >> 4)];
+        text[at + 1] = DIGITS[usize::from(byte & 15)];
+    }
+    text
 }
 
 /// Writes the signatures of a block and a checksum, because no hash of a record covers them;
@@ -213,10 +264,10 @@ pub fn decode_signatures<'a>(
 mod tests {
     use super::*;
 
-    fn columns(id: &str, micros: i64, content_len: Option<u64>) -> Columns {
+    fn columns(event_id: &str, micros: i64, content_len: Option<u64>) -> Columns<'_> {
         Columns {
             kind: Kind::Event,
-            event_id: EventId::parse_stored(id).unwrap(),
+            event_id,
             ingested_at: IngestedAt::from_micros(micros).unwrap(),
             content_len,
         }
@@ -232,7 +283,7 @@ mod tests {
         ];
         let bytes = encode_columns(&mut Compressor::new(LEVEL).unwrap(), &records).unwrap();
         let decoded = decode_columns(&mut Decompressor::new().unwrap(), &bytes);
-        assert_eq!(decoded.unwrap(), records);
+        assert_eq!(decoded.unwrap().iter().collect::<Vec<_>>(), records);
     }
 
     #[test]

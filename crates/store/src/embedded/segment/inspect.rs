@@ -3,7 +3,7 @@
 use ledgerstone_proof::{Hash, KeyId, SequenceNumber, sha256};
 use zstd::bulk::Decompressor;
 
-use super::block::{self, Columns};
+use super::block::{self, BlockColumns};
 use super::directory::{BlockEntry, DirectoryEntry, Span};
 use super::header::SectionKind;
 use super::reader::{Segment, SegmentFault, read_keys, unpack};
@@ -150,7 +150,7 @@ struct Unpack {
 
 /// A block taken apart.
 struct Block<'a> {
-    columns: Vec<Columns>,
+    columns: BlockColumns,
     contents: Vec<u8>,
     signatures: Vec<Option<(&'a KeyId, &'a [u8])>>,
 }
@@ -212,7 +212,7 @@ impl Walk<'_> {
                 content
             });
             records.push(RunRecord {
-                event_id: columns.event_id.clone(),
+                event_id: columns.event_id,
                 ingested_at: columns.ingested_at,
                 kind: columns.kind,
                 content_hash: hash_at(&self.sections.content_hashes, local),
@@ -244,7 +244,7 @@ impl Walk<'_> {
 }
 
 impl Block<'_> {
-    fn without_contents(columns: Vec<Columns>) -> Self {
+    fn without_contents(columns: BlockColumns) -> Self {
         Self { columns, contents: Vec::new(), signatures: Vec::new() }
     }
 }
@@ -253,7 +253,7 @@ fn take_columns(
     sections: &Sections,
     unpacking: &mut Unpack,
     place: &BlockEntry,
-) -> Result<Vec<Columns>, SegmentFault> {
+) -> Result<BlockColumns, SegmentFault> {
     let headers = slice(&sections.headers, place.headers)?;
     let columns = block::decode_columns(&mut unpacking.columns, headers)?;
     if columns.len() as u64 != place.records {

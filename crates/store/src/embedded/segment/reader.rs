@@ -4,11 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use ledgerstone_proof::{Hash, KeyId, SequenceNumber, TenantId, leaf_hash, sha256};
+use ledgerstone_proof::{EventId, Hash, KeyId, SequenceNumber, TenantId, leaf_hash, sha256};
 use thiserror::Error;
 use zstd::bulk::Decompressor;
 
-use super::block::{self, Columns, RAW_MAX};
+use super::block::{self, BlockColumns, Columns, RAW_MAX};
 use super::directory::{BlockEntry, DirectoryEntry, Span};
 use super::header::{Section, SectionKind, SegmentHeader};
 use crate::batch::{AnchoredRound, SourceName, SourcePosition};
@@ -202,7 +202,7 @@ impl Segment {
             at: 0,
         };
         let mut records = Vec::with_capacity(columns.len());
-        for (index, columns) in columns.into_iter().enumerate() {
+        for (index, columns) in columns.iter().enumerate() {
             let hashes = (content_hashes[index], leaf_hashes[index]);
             let record = chain.next(columns, hashes, signatures[index])?;
             records.extend(Some(record).filter(|record| wanted.has(record.kind)));
@@ -211,7 +211,7 @@ impl Segment {
     }
 
     /// The columns of a block.
-    pub fn columns(&self, block: &BlockEntry) -> Result<Vec<Columns>, SegmentFault> {
+    pub fn columns(&self, block: &BlockEntry) -> Result<BlockColumns, SegmentFault> {
         self.columns_with(&mut Decompressor::new()?, block)
     }
 
@@ -220,7 +220,7 @@ impl Segment {
         &self,
         decompressor: &mut Decompressor<'_>,
         block: &BlockEntry,
-    ) -> Result<Vec<Columns>, SegmentFault> {
+    ) -> Result<BlockColumns, SegmentFault> {
         let bytes = self.piece(SectionKind::Headers, block.headers)?;
         let columns = block::decode_columns(decompressor, &bytes)?;
         if columns.len() as u64 == block.records {
@@ -230,7 +230,11 @@ impl Segment {
         }
     }
 
-    fn contents(&self, block: &BlockEntry, columns: &[Columns]) -> Result<Vec<u8>, SegmentFault> {
+    fn contents(
+        &self,
+        block: &BlockEntry,
+        columns: &BlockColumns,
+    ) -> Result<Vec<u8>, SegmentFault> {
         let packed = self.piece(SectionKind::Contents, block.contents)?;
         unpack(&mut self.decompressor()?, &packed, columns)
     }
@@ -310,10 +314,9 @@ pub fn read_keys(section: &[u8]) -> Result<(Vec<KeyId>, u64), Malformed> {
 pub fn unpack(
     decompressor: &mut Decompressor<'_>,
     packed: &[u8],
-    columns: &[Columns],
+    columns: &BlockColumns,
 ) -> Result<Vec<u8>, SegmentFault> {
-    let lens = columns.iter().filter_map(|columns| columns.content_len);
-    let raw = lens.fold(0_u64, u64::saturating_add);
+    let raw = columns.content_bytes();
     let broken = |what| SegmentFault::Malformed(Malformed { what, offset: 0 });
     if raw > RAW_MAX as u64 {
         return Err(broken("contents larger than allowed"));
@@ -336,7 +339,7 @@ struct BlockChain<'a> {
 impl BlockChain<'_> {
     fn next(
         &mut self,
-        columns: Columns,
+        columns: Columns<'_>,
         (content_hash, leaf): (Hash, Hash),
         signature: Option<(&KeyId, &[u8])>,
     ) -> Result<StoredRecord, SegmentFault> {
@@ -349,7 +352,7 @@ impl BlockChain<'_> {
         let record = StoredRecord {
             tenant: self.tenant.clone(),
             sequence_number: SequenceNumber::new(number).map_err(|_| fault("sequence"))?,
-            event_id: columns.event_id,
+            event_id: EventId::parse_stored(columns.event_id).map_err(|_| fault("event id"))?,
             ingested_at: columns.ingested_at,
             kind: columns.kind,
             previous_hash: self.previous_hash,
@@ -369,7 +372,7 @@ impl BlockChain<'_> {
         Ok(record)
     }
 
-    fn content(&mut self, columns: &Columns) -> Option<Vec<u8>> {
+    fn content(&mut self, columns: &Columns<'_>) -> Option<Vec<u8>> {
         let len = columns.content_len? as usize;
         let content = self.contents.get(self.at..self.at + len)?.to_vec();
         self.at += len;

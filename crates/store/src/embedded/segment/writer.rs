@@ -1,15 +1,19 @@
-//! Writes a segment from the records of one log file.
+//! Makes a segment from the records of one log file, in memory and then on disk.
+//!
+//! The log file is given up for it, so nothing of it is taken on trust: every block is unpacked
+//! again as soon as it is packed and compared with the rows it was made from, and the file is opened
+//! anew and compared, byte by byte, with what was to be written.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
 use ledgerstone_proof::{CompactRange, Hash, KeyId, TenantId, sha256};
-use zstd::bulk::Compressor;
+use zstd::bulk::{Compressor, Decompressor};
 
 use super::block::{self, CONTENT_BYTES, Columns, LEVEL, RECORDS_MAX};
 use super::directory::{BlockEntry, DirectoryEntry, Span};
 use super::header::{Section, SectionKind, SegmentHeader};
+use super::order::OrderedRows;
 use crate::batch::{AnchoredRound, SourceName, SourcePosition};
 use crate::embedded::StoreId;
 use crate::embedded::codec::{put_bytes, put_crc, put_hash, put_varint};
@@ -19,6 +23,9 @@ use crate::record::{KeyGeneration, StoredCheckpoint};
 
 /// Contents sampled into the dictionary, in bytes.
 const DICTIONARY_BYTES: usize = 64 << 10;
+
+/// Bytes that are read back and compared at once.
+const COMPARED_BYTES: usize = 1 << 20;
 
 /// Where a ledger stood before the first record of the log file.
 #[derive(Clone, Debug)]
@@ -34,8 +41,7 @@ pub struct SegmentInput<'a> {
     pub log_number: u64,
     pub last_frame: u64,
     pub key_generation: KeyGeneration,
-    /// Runs in commit order; rows of one ledger are in sequence order.
-    pub runs: Vec<(TenantId, Vec<&'a Row<'a>>)>,
+    pub rows: OrderedRows<'a>,
     pub positions: Vec<(SourceName, SourcePosition)>,
     pub checkpoints: Vec<StoredCheckpoint>,
     pub anchored: Vec<AnchoredRound>,
@@ -49,45 +55,76 @@ pub trait SealingKnowledge {
     fn record_hash(&self, tenant: &TenantId, number: u64) -> Option<Hash>;
 }
 
-/// What came of it.
+/// A segment in memory.
 #[derive(Debug)]
-pub struct Sealed {
-    /// The frontier and hash of each ledger after its last record.
+pub struct Built {
+    /// The frontier and hash of each ledger after its last record, in the order of their names.
     pub ends: Vec<(TenantId, LedgerStart)>,
+    header: Vec<u8>,
+    /// One after the other, as they follow the header in the file.
+    sections: Vec<Vec<u8>>,
 }
 
-/// Writes the segment to `path`, synced but not renamed into place.
-pub fn write(
-    files: &Files,
-    path: &Path,
-    input: &SegmentInput<'_>,
-    known: &dyn SealingKnowledge,
-) -> io::Result<Sealed> {
-    let mut ledgers: BTreeMap<&TenantId, Vec<&Row<'_>>> = BTreeMap::new();
-    for (tenant, rows) in &input.runs {
-        ledgers.entry(tenant).or_default().extend(rows.iter().copied());
+/// Makes the segment in memory.
+pub fn build(input: &SegmentInput<'_>, known: &dyn SealingKnowledge) -> io::Result<Built> {
+    let mut builder = Builder::new(dictionary(&input.rows))?;
+    let mut ends = Vec::with_capacity(input.rows.ledgers.len());
+    for ledger in &input.rows.ledgers {
+        let end = builder.ledger(ledger.tenant, &ledger.rows, known)?;
+        ends.push((ledger.tenant.clone(), end));
     }
-    let mut builder = Builder::new(dictionary(&ledgers))?;
-    let mut ends = Vec::with_capacity(ledgers.len());
-    for (tenant, rows) in &ledgers {
-        ends.push(((*tenant).clone(), builder.ledger(tenant, rows, known)?));
+    let (header, sections) = sections(input, builder);
+    Ok(Built { ends, header: header.encode(&input.store), sections })
+}
+
+impl Built {
+    /// Writes the segment to `path`, synced but not renamed into place.
+    pub fn write(&self, files: &Files, path: &Path) -> io::Result<()> {
+        let file = files.create(path)?;
+        let mut offset = SegmentHeader::BYTES as u64;
+        for bytes in &self.sections {
+            file.write_in_pieces(bytes, offset)?;
+            offset += bytes.len() as u64;
+        }
+        file.write_all_at(&self.header, 0)?;
+        file.sync_all()
     }
-    let order = commit_order(input, &ledgers);
-    store_sections(files, path, input, builder, order)?;
-    Ok(Sealed { ends })
+
+    /// Opens the file anew and compares all of it with what was to be written.
+    pub fn compare(&self, files: &Files, path: &Path) -> io::Result<()> {
+        let file = files.open_for_reading(path)?;
+        let mut offset = 0;
+        let mut read = vec![0; COMPARED_BYTES];
+        for part in std::iter::once(&self.header).chain(&self.sections) {
+            for expected in part.chunks(COMPARED_BYTES) {
+                let found = &mut read[..expected.len()];
+                file.read_exact_at(found, offset)?;
+                if found != expected {
+                    let fault = format!("other bytes than were written, at {offset}");
+                    return Err(io::Error::other(fault));
+                }
+                offset += expected.len() as u64;
+            }
+        }
+        let len = file.byte_len()?;
+        if len == offset {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("{len} bytes instead of the {offset} that were written")))
+    }
 }
 
 /// Samples contents evenly; zstd takes them as a raw-content dictionary.
-fn dictionary(ledgers: &BTreeMap<&TenantId, Vec<&Row<'_>>>) -> Vec<u8> {
-    let rows: Vec<&&Row<'_>> = ledgers.values().flatten().collect();
-    let total: usize = rows.iter().map(|row| row.content.len()).sum();
+fn dictionary(rows: &OrderedRows<'_>) -> Vec<u8> {
+    let (count, total) =
+        rows.rows().fold((0, 0), |(count, total), row| (count + 1, total + row.content.len()));
     let mut dictionary = Vec::new();
     if total < 4 * DICTIONARY_BYTES {
         return dictionary;
     }
-    let mean = (total / rows.len()).max(1);
-    let step = (rows.len() / (DICTIONARY_BYTES / mean).max(1)).max(1);
-    for row in rows.iter().step_by(step) {
+    let mean = (total / count).max(1);
+    let step = (count / (DICTIONARY_BYTES / mean).max(1)).max(1);
+    for row in rows.rows().step_by(step) {
         if dictionary.len() + row.content.len() <= DICTIONARY_BYTES {
             dictionary.extend_from_slice(row.content);
         }
@@ -95,13 +132,11 @@ fn dictionary(ledgers: &BTreeMap<&TenantId, Vec<&Row<'_>>>) -> Vec<u8> {
     dictionary
 }
 
-fn commit_order(input: &SegmentInput<'_>, ledgers: &BTreeMap<&TenantId, Vec<&Row<'_>>>) -> Vec<u8> {
-    let places: BTreeMap<&TenantId, u64> =
-        ledgers.keys().enumerate().map(|(place, tenant)| (*tenant, place as u64)).collect();
+fn commit_order(rows: &OrderedRows<'_>) -> Vec<u8> {
     let mut out = Vec::new();
-    for (tenant, rows) in &input.runs {
-        put_varint(&mut out, places.get(tenant).copied().unwrap_or_default());
-        put_varint(&mut out, rows.len() as u64);
+    for (place, records) in &rows.commit_order {
+        put_varint(&mut out, *place as u64);
+        put_varint(&mut out, *records as u64);
     }
     out
 }
@@ -111,6 +146,8 @@ struct Builder<'a> {
     dictionary: Vec<u8>,
     compressor: Compressor<'a>,
     column_compressor: Compressor<'a>,
+    decompressor: Decompressor<'a>,
+    column_decompressor: Decompressor<'a>,
     directory: Vec<u8>,
     headers: Vec<u8>,
     contents: Vec<u8>,
@@ -120,18 +157,24 @@ struct Builder<'a> {
     leaf_hashes: Vec<u8>,
     records: u64,
     raw: Vec<u8>,
+    packed: Vec<u8>,
+    unpacked: Vec<u8>,
 }
 
 impl Builder<'_> {
     fn new(dictionary: Vec<u8>) -> io::Result<Self> {
         let mut compressor = Compressor::new(LEVEL)?;
+        let mut decompressor = Decompressor::new()?;
         if !dictionary.is_empty() {
             compressor.set_dictionary(LEVEL, &dictionary)?;
+            decompressor.set_dictionary(&dictionary)?;
         }
         Ok(Self {
             dictionary,
             compressor,
             column_compressor: Compressor::new(LEVEL)?,
+            decompressor,
+            column_decompressor: Decompressor::new()?,
             directory: Vec::new(),
             headers: Vec::new(),
             contents: Vec::new(),
@@ -141,6 +184,8 @@ impl Builder<'_> {
             leaf_hashes: Vec::new(),
             records: 0,
             raw: Vec::new(),
+            packed: Vec::new(),
+            unpacked: Vec::new(),
         })
     }
 
@@ -161,7 +206,6 @@ impl Builder<'_> {
             let (block, after) = rest.split_at(block_len(rest));
             blocks.push(self.block(block, end.record_hash)?);
             block.iter().for_each(|row| end.range.push(row.leaf_hash));
-            // The verification that follows recomputes the chain up to the last one.
             end.record_hash = known
                 .record_hash(tenant, end.range.size() - 1)
                 .ok_or_else(|| io::Error::other("a record of the log is not known"))?;
@@ -183,17 +227,8 @@ impl Builder<'_> {
     }
 
     fn block(&mut self, rows: &[&Row<'_>], previous_hash: Hash) -> io::Result<BlockEntry> {
-        let columns: Vec<Columns> = rows.iter().map(|row| columns(row)).collect();
-        let headers = append(
-            &mut self.headers,
-            &block::encode_columns(&mut self.column_compressor, &columns)?,
-        );
-        self.raw.clear();
-        for row in rows {
-            self.raw.extend_from_slice(row.content);
-        }
-        let packed = self.compressor.compress(&self.raw)?;
-        let contents = append(&mut self.contents, &packed);
+        let headers = self.headers(rows)?;
+        let contents = self.contents(rows)?;
         let signatures = self.signatures(rows);
         for row in rows {
             put_hash(&mut self.content_hashes, &row.content_hash);
@@ -202,6 +237,33 @@ impl Builder<'_> {
         let records = rows.len() as u64;
         self.records += records;
         Ok(BlockEntry { records, previous_hash, headers, contents, signatures })
+    }
+
+    fn headers(&mut self, rows: &[&Row<'_>]) -> io::Result<Span> {
+        let columns: Vec<Columns<'_>> = rows.iter().map(|row| columns(row)).collect();
+        let packed = block::encode_columns(&mut self.column_compressor, &columns)?;
+        let unpacked = block::decode_columns(&mut self.column_decompressor, &packed);
+        if unpacked.map_err(io::Error::other)?.iter().ne(columns) {
+            return Err(io::Error::other("the headers of a block come back as others"));
+        }
+        Ok(append(&mut self.headers, &packed))
+    }
+
+    fn contents(&mut self, rows: &[&Row<'_>]) -> io::Result<Span> {
+        self.raw.clear();
+        for row in rows {
+            self.raw.extend_from_slice(row.content);
+        }
+        self.packed.clear();
+        self.packed.reserve(zstd::zstd_safe::compress_bound(self.raw.len()));
+        self.compressor.compress_to_buffer(&self.raw, &mut self.packed)?;
+        self.unpacked.clear();
+        self.unpacked.reserve(self.raw.len());
+        self.decompressor.decompress_to_buffer(&self.packed, &mut self.unpacked)?;
+        if self.unpacked != self.raw {
+            return Err(io::Error::other("the contents of a block come back as others"));
+        }
+        Ok(append(&mut self.contents, &self.packed))
     }
 
     fn signatures(&mut self, rows: &[&Row<'_>]) -> Span {
@@ -247,10 +309,10 @@ fn block_len(rows: &[&Row<'_>]) -> usize {
     rows.len().min(RECORDS_MAX)
 }
 
-fn columns(row: &Row<'_>) -> Columns {
+fn columns<'a>(row: &Row<'a>) -> Columns<'a> {
     Columns {
         kind: row.kind,
-        event_id: row.event_id.clone(),
+        event_id: row.event_id,
         ingested_at: row.ingested_at,
         content_len: Some(row.content.len() as u64),
     }
@@ -262,32 +324,25 @@ fn append(section: &mut Vec<u8>, bytes: &[u8]) -> Span {
     Span { offset, len: bytes.len() as u64 }
 }
 
-fn store_sections(
-    files: &Files,
-    path: &Path,
-    input: &SegmentInput<'_>,
-    mut builder: Builder<'_>,
-    order: Vec<u8>,
-) -> io::Result<()> {
+/// The sections and the header that names them.
+fn sections(input: &SegmentInput<'_>, mut builder: Builder<'_>) -> (SegmentHeader, Vec<Vec<u8>>) {
     let signatures = builder.signature_section();
-    let parts = [
-        (SectionKind::Dictionary, std::mem::take(&mut builder.dictionary)),
-        (SectionKind::Directory, std::mem::take(&mut builder.directory)),
-        (SectionKind::Headers, std::mem::take(&mut builder.headers)),
-        (SectionKind::Contents, std::mem::take(&mut builder.contents)),
+    let bytes = [
+        (SectionKind::Dictionary, builder.dictionary),
+        (SectionKind::Directory, builder.directory),
+        (SectionKind::Headers, builder.headers),
+        (SectionKind::Contents, builder.contents),
         (SectionKind::Signatures, signatures),
-        (SectionKind::ContentHashes, std::mem::take(&mut builder.content_hashes)),
-        (SectionKind::LeafHashes, std::mem::take(&mut builder.leaf_hashes)),
-        (SectionKind::CommitOrder, order),
+        (SectionKind::ContentHashes, builder.content_hashes),
+        (SectionKind::LeafHashes, builder.leaf_hashes),
+        (SectionKind::CommitOrder, commit_order(&input.rows)),
         (SectionKind::Positions, positions(input)),
         (SectionKind::Checkpoints, checkpoints(input)),
         (SectionKind::Anchored, anchored(input)),
     ];
     let mut offset = SegmentHeader::BYTES as u64;
-    let mut sections = Vec::with_capacity(parts.len());
-    let file = files.create(path)?;
-    for (kind, bytes) in &parts {
-        file.write_in_pieces(bytes, offset)?;
+    let mut sections = Vec::with_capacity(bytes.len());
+    for (kind, bytes) in &bytes {
         let len = bytes.len() as u64;
         sections.push(Section { kind: *kind, offset, len, digest: sha256(bytes) });
         offset += len;
@@ -301,8 +356,7 @@ fn store_sections(
         key_generation: input.key_generation,
         sections,
     };
-    file.write_all_at(&header.encode(&input.store), 0)?;
-    file.sync_all()
+    (header, bytes.into_iter().map(|(_, bytes)| bytes).collect())
 }
 
 fn positions(input: &SegmentInput<'_>) -> Vec<u8> {

@@ -35,7 +35,7 @@ pub fn forge_index(directory: &Path, segment: usize) -> io::Result<()> {
     let index = SegmentIndex::load(segment, &binding);
     let mut index = not_there(index.ok().flatten())?;
     let (_, place) = index.ids.remove(0);
-    index.ids.push((IdHash(u128::MAX), place));
+    index.ids.push((IdHash::new(u128::MAX), place));
     index.save(&Files::new(), segment, &forger(&binding))
 }
 
@@ -47,7 +47,7 @@ pub fn forge_run(directory: &Path, file: &Path) -> io::Result<()> {
     let entries: Result<Vec<_>, _> = run.iter().collect();
     let mut entries = entries.map_err(io::Error::other)?;
     let (_, number) = entries.remove(0);
-    entries.push((IdHash(u128::MAX), number));
+    entries.push((IdHash::new(u128::MAX), number));
     std::fs::remove_file(&path)?;
     let count = entries.len() as u64;
     let (files, forger) = (Files::new(), forger(&binding));

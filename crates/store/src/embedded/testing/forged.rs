@@ -68,7 +68,7 @@ pub fn row_of(record: &NewRecord) -> Row<'_> {
     Row {
         kind: record.kind,
         ingested_at: record.ingested_at,
-        event_id: record.event_id.clone(),
+        event_id: record.event_id.as_str(),
         content_hash: record.content_hash,
         leaf_hash: record.leaf_hash,
         signature: signature.map(|signed| (signed.key_id.clone(), signed.bytes.as_slice())),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 
-use ledgerstone_proof::{Hash, TenantId, record_hash};
+use ledgerstone_proof::{EventId, Hash, TenantId, record_hash};
 
 use super::rehash::header_of;
 use super::{Container, Form};
@@ -17,7 +17,7 @@ use crate::embedded::codec::Malformed;
 use crate::embedded::files::Files;
 use crate::embedded::frame::SECTOR;
 use crate::embedded::log_file::{Frames, LogHeader};
-use crate::embedded::payload::Payload;
+use crate::embedded::payload::{Payload, Row};
 use crate::embedded::segment::{Segment, SegmentFault};
 use crate::record::{Head, KeyGeneration, RecordSignature, StoredCheckpoint};
 
@@ -99,25 +99,32 @@ fn frame_batch(payload: &[u8], chains: &mut Chains) -> Result<Batch, Malformed> 
     let payload = Payload::decode(payload)?;
     let mut batch = batch_of(payload.key_generation);
     for run in payload.runs {
-        let records = run.rows.into_iter().map(|row| NewRecord {
-            event_id: row.event_id,
-            ingested_at: row.ingested_at,
-            kind: row.kind,
-            content_hash: row.content_hash,
-            leaf_hash: row.leaf_hash,
-            record_hash: Hash::ZERO,
-            content: row.content.to_vec(),
-            signature: row
-                .signature
-                .map(|(key_id, bytes)| RecordSignature { key_id, bytes: bytes.to_vec() }),
-        });
-        batch.ledgers.push(append_of(run.tenant, chains, records.collect()));
+        let records = run.rows.iter().map(record_of).collect::<Result<_, _>>()?;
+        batch.ledgers.push(append_of(run.tenant, chains, records));
     }
     batch.positions =
         payload.moved_positions.into_iter().map(|(source, next)| moved(source, next)).collect();
     batch.checkpoints = payload.checkpoints.into_iter().map(new_of).collect();
     batch.anchored = payload.anchored;
     Ok(batch)
+}
+
+fn record_of(row: &Row<'_>) -> Result<NewRecord, Malformed> {
+    let signature = row.signature.as_ref();
+    Ok(NewRecord {
+        event_id: EventId::parse_stored(row.event_id)
+            .map_err(|_| Malformed { what: "bad event id", offset: 0 })?,
+        ingested_at: row.ingested_at,
+        kind: row.kind,
+        content_hash: row.content_hash,
+        leaf_hash: row.leaf_hash,
+        record_hash: Hash::ZERO,
+        content: row.content.to_vec(),
+        signature: signature.map(|(key_id, bytes)| RecordSignature {
+            key_id: key_id.clone(),
+            bytes: bytes.to_vec(),
+        }),
+    })
 }
 
 fn batch_of(key_generation: KeyGeneration) -> Batch {
