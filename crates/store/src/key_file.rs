@@ -35,7 +35,7 @@ pub enum PrivateKeyUse {
     Log,
     /// Signs headers.
     Record,
-    /// Signs `HEAD` of a data directory.
+    /// Signs `HEAD` of a data directory and its indexes of event ids.
     Store,
 }
 

@@ -20,7 +20,7 @@ pub const TITLE: &str = "ledgerstone data directory";
 #[derive(Clone, Debug, PartialEq)]
 pub struct FormatFile {
     pub store: StoreId,
-    /// Verifies `HEAD`.
+    /// Verifies `HEAD` and indexes of event ids.
     pub store_key: VerifyingKey,
 }
 
