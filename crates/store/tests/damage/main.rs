@@ -20,5 +20,6 @@ mod power_loss;
 mod sealing;
 mod segments;
 mod torn;
+mod truncating;
 mod versions;
 mod volatile_disk;
