@@ -1,4 +1,4 @@
-//! The store key: signs `HEAD` and nothing else.
+//! The store key: signs `HEAD` and the indexes of event ids, and nothing else.
 
 use std::io;
 
