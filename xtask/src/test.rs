@@ -14,7 +14,8 @@ const STEPS: &[Step] = &[Step {
     environment: &[],
 }];
 
-/// What `--long` adds: hundreds of kills, millions of events. In release, because size is the point.
+/// What `--long` adds: hundreds of kills, a flip of every byte, a proof of every record. In release,
+/// because there is so much of it.
 const LONG_STEPS: &[Step] = &[Step {
     about: "every test again with its long table, in release",
     program: "cargo",
