@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use ledgerstone_proof::{Header, leaf_hash, record_hash, sha256};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ledgerstone_proof::{
+    Checkpoint, Hash, Header, KeyId, Signature, TlogProof, VerifierKey, VerifyingKey, leaf_hash,
+    record_hash, sha256, verify_record_proof,
+};
 
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -65,6 +70,34 @@ fn the_record_on_the_page_is_what_the_page_says() {
     assert!(ledger.contains(&record_hash(header.as_bytes()).to_hex()));
     let proof = std::fs::read_to_string(project().join("fixtures/proof/proofs/1.tlog-proof"));
     assert_eq!(block(&page, "text proof"), proof.unwrap().trim_end());
+}
+
+/// The text between the backquotes of a row of a table.
+fn row(page: &str, name: &str) -> String {
+    let name = format!("| {name} | `");
+    let (_, value) = page.split_once(&name).unwrap_or_else(|| panic!("no row {name}"));
+    value.split('`').next().unwrap().to_owned()
+}
+
+#[test]
+fn the_signatures_on_the_page_verify_under_the_keys_on_the_page() {
+    let page = page();
+    let header = block(&page, "json header");
+    let key = Hash::from_hex(&row(&page, "public key")).unwrap();
+    let key = VerifyingKey::from_bytes(key.as_bytes()).unwrap();
+    assert_eq!(row(&page, "key id"), KeyId::ed25519(&key).as_str());
+    let signature = row(&page, "signature of the header above, base64");
+    let signature = STANDARD.decode(signature).unwrap();
+    let signature = Signature::from_bytes(signature.try_into().unwrap());
+    key.verify(header.as_bytes(), &signature).unwrap();
+    let mut vkeys = page.lines().filter_map(|line| VerifierKey::parse(line.trim()).ok());
+    let vkey = vkeys.next().unwrap();
+    let note = format!("{}\n", block(&page, "text checkpoint"));
+    let checkpoint = Checkpoint::open(note.as_bytes(), std::slice::from_ref(&vkey)).unwrap();
+    assert_eq!(checkpoint.size().value(), 7);
+    let proof = TlogProof::parse(format!("{}\n", block(&page, "text proof")).as_bytes()).unwrap();
+    let content = block(&page, "text content");
+    verify_record_proof(&proof, &[vkey], Some(content.as_bytes())).unwrap();
 }
 
 #[test]
