@@ -17,6 +17,8 @@ pub use directory::DirectoryEntry;
 pub use header::{SectionKind, SegmentHeader, list_digest};
 pub use inspect::inspect;
 pub use order::{LedgerRows, OrderedRows};
+#[cfg(feature = "conformance")]
+pub use reader::read_keys;
 pub use reader::{Segment, SegmentFault};
 pub use writer::{Built, LedgerStart, SealingKnowledge, SegmentInput, build};
 

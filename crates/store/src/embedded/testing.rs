@@ -5,6 +5,7 @@ mod derived;
 mod forged;
 mod reading;
 mod rehash;
+mod repaired;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -16,6 +17,7 @@ pub use derived::{forge_index, forge_page_of_run, forge_run};
 use forged::{Forged, next_of, row_of, stored_of};
 use reading::{read_log, read_segment};
 use rehash::rehash_record;
+pub use repaired::{log_with_changed_frame, segment_with_changed_section};
 
 use super::files::Files;
 use super::frame;

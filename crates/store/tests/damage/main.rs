@@ -12,6 +12,7 @@ mod fixture;
 mod flips;
 mod full_disk;
 mod head;
+mod hostile;
 mod leftovers;
 mod neighbours;
 mod observed;
