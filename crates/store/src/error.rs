@@ -51,7 +51,7 @@ impl AppendError {
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// The record's bytes are there but are not what was written.
-    #[error("record {sequence_number:?} of ledger {tenant} is damaged: {reason}")]
+    #[error("{} of ledger {tenant} is damaged: {reason}", spoken(*sequence_number))]
     Damaged { tenant: TenantId, sequence_number: Option<SequenceNumber>, reason: String },
     /// The medium did not answer.
     #[error("reading {what} failed: {source}")]
@@ -62,11 +62,41 @@ pub enum ReadError {
     },
 }
 
+/// The record as a message names it.
+fn spoken(number: Option<SequenceNumber>) -> String {
+    number.map_or_else(|| "a record".to_owned(), |number| format!("record {number}"))
+}
+
 impl ReadError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Damaged { .. } => ErrorCode::RecordDamaged,
             Self::Io { .. } => ErrorCode::StorageFailed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ledgerstone_proof::{SequenceNumber, TenantId};
+
+    use super::ReadError;
+
+    #[test]
+    fn a_damaged_record_is_named_as_a_reader_would_name_it() {
+        let damaged = |sequence_number| ReadError::Damaged {
+            tenant: TenantId::parse("acme").unwrap(),
+            sequence_number,
+            reason: "checksum does not match".to_owned(),
+        };
+        let number = SequenceNumber::new(7).unwrap();
+        assert_eq!(
+            damaged(Some(number)).to_string(),
+            "record 7 of ledger acme is damaged: checksum does not match"
+        );
+        assert_eq!(
+            damaged(None).to_string(),
+            "a record of ledger acme is damaged: checksum does not match"
+        );
     }
 }
