@@ -60,6 +60,10 @@ fn usage(error: &clap::Error, console: &mut Console) -> Result<Ending, Failure> 
         return Ok(Ending::Done);
     }
     let text = error.to_string();
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Err(Failure::new(ErrorCode::InvalidArgument, "no command was given")
+            .with_remedy(text.trim_end().replace('\n', "\n  ")));
+    }
     let mut paragraphs = text
         .split("\n\n")
         .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));

@@ -245,3 +245,17 @@ fn help_and_version_are_results() {
     assert!(program.run(&["--version"]).ok().text().starts_with("ledgerstone 0."));
     assert!(program.run(&["commands-page"]).ok().text().contains("\n## `ledgerstone verify`\n"));
 }
+
+#[test]
+fn without_a_command_the_help_is_shown_line_by_line() {
+    let program = Program::new("no-command");
+    for (arguments, line) in [
+        (&[] as &[&str], "    tour          Show the main things"),
+        (&["tenants"], "    create  Create tenants"),
+    ] {
+        let run = program.run(arguments).failed(2, "INVALID_ARGUMENT");
+        let errors = run.errors();
+        assert!(errors.starts_with("error[INVALID_ARGUMENT]: no command was given\n"), "{run}");
+        assert!(errors.lines().any(|one| one.starts_with(line)), "{run}");
+    }
+}
