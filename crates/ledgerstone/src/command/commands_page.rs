@@ -33,6 +33,7 @@ with `--json` as one object `{\"error\":{\"code\",\"message\",\"remedy\",…}}` 
 | 1 | something was found, or some items were refused; each has been named |
 | 2 | could not: wrong arguments, no such directory, locked, damaged, no room |
 | 70 | the disk failed while writing, and what is on it is not known; open the ledger again and repeat what got no receipt |
+| 130, 143 | ended in order by SIGINT or SIGTERM; what was acknowledged is recorded |
 ";
 
 fn run(console: &mut Console) -> Result<Ending, Failure> {

@@ -259,3 +259,22 @@ fn without_a_command_the_help_is_shown_line_by_line() {
         assert!(errors.lines().any(|one| one.starts_with(line)), "{run}");
     }
 }
+
+#[test]
+fn the_page_of_commands_lists_every_exit_status_of_the_help() {
+    let program = Program::new("exit-statuses");
+    let help = program.run(&["--help"]).ok().text();
+    let page = program.run(&["commands-page"]).ok().text();
+    let told = help.split_once("Exit status: ").unwrap().1;
+    let (table, _) = page.split_once("\n## ").unwrap();
+    let statuses: Vec<&str> =
+        told.split(|sign: char| !sign.is_ascii_digit()).filter(|part| !part.is_empty()).collect();
+    assert_eq!(statuses.len(), 6, "{told}");
+    for status in statuses {
+        let row = table.lines().any(|line| {
+            line.starts_with("| ")
+                && line.split('|').nth(1).unwrap().split(", ").any(|one| one.trim() == status)
+        });
+        assert!(row, "{status} has no row:\n{table}");
+    }
+}
