@@ -205,7 +205,8 @@ fn what_is_no_log_of_the_format_is_named() {
     program.run(&["import", "--format", "csv", "log.json"]).failed(2, "UNKNOWN_FORMAT");
     program.run(&["import", "--format", "ndjson", "none.ndjson"]).failed(2, "INVALID_ARGUMENT");
     program.place().write("other/readme.txt", "x");
-    program.run(&["import", "--format", "ndjson", "other"]).failed(2, "EMPTY_INPUT");
+    let run = program.run(&["import", "--format", "ndjson", "other"]).failed(2, "EMPTY_INPUT");
+    assert!(run.errors().contains("no file in other ends in .ndjson"), "{run}");
     assert_eq!(program.sizes(), before);
 }
 

@@ -45,7 +45,10 @@ impl Inputs {
         if sources.is_empty() {
             let endings: Vec<String> =
                 importer.extensions().iter().map(|one| format!(".{one} or .{one}.gz")).collect();
-            let message = format!("no file there ends in {}", endings.join(" or "));
+            let searched: Vec<String> =
+                paths.iter().map(|path| path.display().to_string()).collect();
+            let message =
+                format!("no file in {} ends in {}", searched.join(", "), endings.join(" or "));
             return Err(Failure::new(ErrorCode::EmptyInput, message)
                 .with_remedy("Name the files themselves, or check --format and the path."));
         }
