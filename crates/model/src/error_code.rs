@@ -158,6 +158,9 @@ error_codes! {
     TenantExists = "TENANT_EXISTS",
         "A tenant of this name exists already.",
         "Use it, or choose another name.";
+    TenantSuspended = "TENANT_SUSPENDED",
+        "The tenant is suspended: its records can be read, and nothing new is taken.",
+        "Ask those who operate the server; nothing that was recorded is lost.";
     EventNotFound = "EVENT_NOT_FOUND",
         "The ledger holds no event under this id or number.",
         "Check id and tenant.";
@@ -172,6 +175,67 @@ error_codes! {
     InvalidKey = "INVALID_KEY",
         "A key is not well formed or not of the kind that is needed here.",
         "Check the key's text; `ledgerstone signing-keys list` prints the keys in use.";
+
+    // The HTTP interface.
+    NotFound = "NOT_FOUND",
+        "There is nothing under this path.",
+        "Check the path; /docs lists every route.";
+    MethodNotAllowed = "METHOD_NOT_ALLOWED",
+        "The route exists, but not for this method.",
+        "Use one of the methods that the Allow header lists.";
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE",
+        "The body's type or encoding is none that this route reads.",
+        "Send one of the types that the Accept-Post header lists, with at most one Content-Encoding: gzip or zstd.";
+    InvalidBody = "INVALID_BODY",
+        "The body ended early, came too slowly, or could not be unpacked.",
+        "Send the request again in full; events that were acknowledged before are not taken twice.";
+    TooManyItems = "TOO_MANY_ITEMS",
+        "The body holds more events than one request may have.",
+        "Send at most 1,000 in an array, or up to 100,000 lines of NDJSON.";
+    BatchRefused = "BATCH_REFUSED",
+        "Another event of an atomic batch was refused, so this one was not taken either.",
+        "Mend the events that have another code, and send the whole batch again.";
+    IdempotencyConflict = "IDEMPOTENCY_CONFLICT",
+        "The Idempotency-Key was used before with another payload.",
+        "Use a new key for a new request; to repeat one, send exactly what was sent first.";
+    ResultsNotRead = "RESULTS_NOT_READ",
+        "More results waited to be read than the server keeps, so no more events were taken.",
+        "Read the results while sending, or send fewer lines at once; send again from the line after the last one answered.";
+    InvalidCursor = "INVALID_CURSOR",
+        "The cursor was not made by this server for this tenant and this listing.",
+        "Begin the listing anew without a cursor.";
+    NotSupportedYet = "NOT_SUPPORTED_YET",
+        "This version does not understand the parameter, and does not ignore it silently.",
+        "Leave the parameter out, or use a version that has it; CHANGELOG.md says which.";
+    TooManyJobs = "TOO_MANY_JOBS",
+        "As many jobs wait or run as there may be.",
+        "Wait until one has ended, or cancel one with DELETE /v1/jobs/{id}; then send the request again.";
+    RateLimited = "RATE_LIMITED",
+        "The credential has used up its requests for the moment.",
+        "Send again after the seconds that Retry-After names; the RateLimit headers say what is left.";
+    ServerBusy = "SERVER_BUSY",
+        "The server holds as many connections or bytes of requests as it may.",
+        "Send again a little later, or over fewer connections.";
+    NotReady = "NOT_READY",
+        "The server is starting: it is opening its ledgers and takes nothing yet.",
+        "Send again once /health/ready answers 200.";
+    ShuttingDown = "SHUTTING_DOWN",
+        "The server is stopping and takes nothing new.",
+        "Send again once it is up; what was acknowledged is safe.";
+
+    // The server.
+    InvalidSettings = "INVALID_SETTINGS",
+        "A setting is unknown, or its value has no meaning.",
+        "Correct the setting that the message names; docs/configuration.md lists all of them, and `ledgerstone config --check` tells whether they can be used.";
+    InvalidTlsSettings = "INVALID_TLS_SETTINGS",
+        "The certificate, key or authorities of TLS cannot be used.",
+        "Check that the files are PEM, can be read by the server, and that certificate and key belong together.";
+    CannotListen = "CANNOT_LISTEN",
+        "The address cannot be listened on.",
+        "Choose another with --listen, or end the process that has it.";
+    UnprotectedListener = "UNPROTECTED_LISTENER",
+        "Credentials would cross a network in the clear: the address is no loopback address and there is no TLS.",
+        "Give a certificate with --tls-cert and --tls-key; or, if something in front of the server ends TLS, say so with --behind-proxy.";
 
     // Who may.
     Unauthenticated = "UNAUTHENTICATED",

@@ -37,6 +37,7 @@ pub struct ParseContext<'a> {
     tenant: &'a TenantId,
     received_at: IngestedAt,
     new_id: [u8; 16],
+    default_id: Option<&'a EventId>,
     max_bytes: usize,
     intake: &'a IntakeSource,
 }
@@ -49,6 +50,7 @@ impl<'a> ParseContext<'a> {
             tenant,
             received_at,
             new_id,
+            default_id: None,
             max_bytes: EVENT_BYTES_DEFAULT,
             intake: IntakeSource::NATIVE,
         }
@@ -58,6 +60,13 @@ impl<'a> ParseContext<'a> {
     #[must_use]
     pub const fn with_intake(mut self, intake: &'a IntakeSource) -> Self {
         self.intake = intake;
+        self
+    }
+
+    /// The same with an id for an event that brings none.
+    #[must_use]
+    pub const fn with_default_id(mut self, id: &'a EventId) -> Self {
+        self.default_id = Some(id);
         self
     }
 
@@ -174,6 +183,9 @@ fn check_source(source: &IntakeSource, scratch: &mut Canonicalizer, faults: &mut
 }
 
 fn new_id(context: &ParseContext<'_>) -> Result<EventId, Rejection> {
+    if let Some(id) = context.default_id {
+        return Ok(id.clone());
+    }
     EventId::parse(&uuid_v7(context.received_at, context.new_id))
         .map_err(|_| internal("a uuid was refused as an event id"))
 }

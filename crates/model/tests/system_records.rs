@@ -71,6 +71,7 @@ fn records() -> Vec<SystemRecord> {
         SystemRecord::ApiKey(ApiKeyRecord::Grant(grant.clone())),
         SystemRecord::ApiKey(ApiKeyRecord::Grant(grant.expiring(Some(at())))),
         SystemRecord::ApiKey(ApiKeyRecord::Revocation(revocation)),
+        SystemRecord::Tenant(TenantRecord::new(tenant(), ledger_id(), TenantState::Suspended)),
     ]
 }
 

@@ -30,11 +30,17 @@ impl PublicKey {
         }
     }
 
+    /// The raw public key (RFC 8032: 32 bytes), in standard base64.
+    pub fn to_base64(&self) -> String {
+        match self {
+            Self::Ed25519(key) => STANDARD.encode(key.as_bytes()),
+        }
+    }
+
     pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
-        let Self::Ed25519(key) = self;
         object.text("algorithm", self.algorithm());
         object.text("key_id", self.key_id().as_str());
-        object.text("public_key", &STANDARD.encode(key.as_bytes()));
+        object.text("public_key", &self.to_base64());
     }
 
     /// The `key_id` is derived; that the stored one agrees shows when the record is spelt again.

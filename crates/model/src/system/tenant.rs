@@ -13,18 +13,23 @@ use crate::json_write::ObjectWriter;
 pub enum TenantState {
     /// Events are taken and read.
     Active,
+    /// Records are read, and events are refused.
+    Suspended,
 }
 
 impl TenantState {
+    const ALL: [Self; 2] = [Self::Active, Self::Suspended];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Suspended => "suspended",
         }
     }
 
     /// The state of this name.
     pub fn parse(text: &str) -> Option<Self> {
-        (text == Self::Active.as_str()).then_some(Self::Active)
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 }
 
