@@ -37,6 +37,8 @@ pub enum PrivateKeyUse {
     Record,
     /// Signs `HEAD` of a data directory and its indexes of event ids.
     Store,
+    /// Authenticates the cursors of listings; no signing key, but 32 secret bytes like those of one.
+    Cursor,
 }
 
 impl PrivateKeyUse {
@@ -45,6 +47,14 @@ impl PrivateKeyUse {
             Self::Log => KeyUse::Log.as_str(),
             Self::Record => KeyUse::Record.as_str(),
             Self::Store => "store",
+            Self::Cursor => "cursor",
+        }
+    }
+
+    const fn algorithm(self) -> &'static str {
+        match self {
+            Self::Log | Self::Record | Self::Store => "ed25519",
+            Self::Cursor => "hmac-sha256",
         }
     }
 }
@@ -111,6 +121,23 @@ pub fn write(files: &Files, path: &Path, usage: PrivateKeyUse, key: &SigningKey)
     files.replace(path, encode(usage, key).as_bytes(), PRIVATE)
 }
 
+/// The secret that cursors of listings are authenticated with, drawn when there is none yet.
+pub fn cursor_secret(
+    files: &Files,
+    path: &Path,
+    entropy: &dyn Entropy,
+) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
+    let key = match read(path, PrivateKeyUse::Cursor)? {
+        Some(key) => key,
+        None => {
+            let key = draw(entropy);
+            write(files, path, PrivateKeyUse::Cursor, &key)?;
+            key
+        }
+    };
+    Ok(Zeroizing::new(*key.seed()))
+}
+
 /// Overwrites a key file and removes it; one that is not there is none the worse. A file system that
 /// writes elsewhere than in place may keep the old blocks for a while; `docs/trust.md` says so.
 pub fn destroy(files: &Files, path: &Path) -> io::Result<()> {
@@ -145,10 +172,10 @@ pub(crate) fn is_text_of(text: &[u8], usage: PrivateKeyUse) -> bool {
 
 /// What the text of every key file for a use begins with.
 pub(crate) fn beginning(usage: PrivateKeyUse) -> String {
-    format!("{FORMAT} {} ed25519 ", usage.as_str())
+    format!("{FORMAT} {} {} ", usage.as_str(), usage.algorithm())
 }
 
-/// `ledgerstone-key-v1 <use> ed25519 <seed in base64>` and a newline.
+/// `ledgerstone-key-v1 <use> <algorithm> <seed in base64>` and a newline.
 fn encode(usage: PrivateKeyUse, key: &SigningKey) -> Zeroizing<String> {
     // Room for all of it, so that no copy of the key stays behind when it grows.
     let mut line = Zeroizing::new(String::with_capacity(LONGEST_BYTES));
@@ -173,7 +200,7 @@ fn decode(text: &[u8], usage: PrivateKeyUse) -> Result<SigningKey, &'static str>
     if used_for != usage.as_str() {
         return Err("holds a key for another use; put the right file back");
     }
-    if algorithm != "ed25519" {
+    if algorithm != usage.algorithm() {
         return Err("holds a key of an algorithm that this version does not know");
     }
     let mut bytes = Zeroizing::new([0; 33]);
@@ -191,8 +218,8 @@ mod tests {
     use super::*;
     use crate::embedded::files::{FileFault, FileOp};
 
-    const USES: [PrivateKeyUse; 3] =
-        [PrivateKeyUse::Log, PrivateKeyUse::Record, PrivateKeyUse::Store];
+    const USES: [PrivateKeyUse; 4] =
+        [PrivateKeyUse::Log, PrivateKeyUse::Record, PrivateKeyUse::Store, PrivateKeyUse::Cursor];
 
     fn key(seed: u8) -> SigningKey {
         SigningKey::from_seed([seed; 32])
@@ -227,6 +254,29 @@ mod tests {
             }
             assert_eq!(seed(read(&path, usage).unwrap()), 7);
         }
+    }
+
+    /// Fills with the number of the draw.
+    struct Counting(std::sync::atomic::AtomicU8);
+
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        }
+    }
+
+    #[test]
+    fn the_secret_of_cursors_is_drawn_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("cursor.key");
+        let entropy = Counting(3.into());
+        let first = cursor_secret(&Files::new(), &path, &entropy).unwrap();
+        assert_eq!(*first, [3; 32]);
+        assert_eq!(cursor_secret(&Files::new(), &path, &entropy).unwrap(), first);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("ledgerstone-key-v1 cursor hmac-sha256 "));
+        std::fs::write(&path, "no key").unwrap();
+        cursor_secret(&Files::new(), &path, &entropy).unwrap_err();
     }
 
     #[test]

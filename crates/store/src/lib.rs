@@ -9,6 +9,7 @@ pub mod batch;
 pub mod contract;
 pub mod embedded;
 pub mod error;
+pub mod jobs;
 pub mod key_file;
 pub mod memory;
 pub mod record;
@@ -25,6 +26,7 @@ pub use contract::{
     Wanted,
 };
 pub use error::{AppendError, ReadError};
+pub use jobs::{JobFailure, JobRow, JobStore, MemoryJobs};
 pub use record::{
     Check, ContainerFinding, Head, KeyGeneration, Location, RecordSignature, StoredCheckpoint,
     StoredRecord,

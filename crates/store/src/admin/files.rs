@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::AdminError;
+use super::jobs;
 use super::projection::Projection;
 use super::schema::{APPLICATION_ID, Table, VERSION, tables};
 
@@ -69,6 +70,7 @@ fn check(connection: &Connection) -> Result<(), AdminError> {
     if verdict != "ok" {
         return Err(AdminError::Damaged(verdict));
     }
+    jobs::load(connection)?;
     Projection::load(connection)?.check()
 }
 

@@ -1,13 +1,14 @@
 //! What a deployment looks up all the time and must not search its ledgers for: tenants, signing
-//! keys, API keys, followers' cursors.
+//! keys, API keys, followers' cursors, and jobs.
 //!
-//! All of it but the cursors is a projection of `system` records. The ledgers are the truth: a
+//! All of it but the cursors and the jobs is a projection of `system` records. The ledgers are the truth: a
 //! projection that is missing, damaged or of another version is built again from them, and one that
 //! knows more than the ledger says that the ledger was rolled back.
 
 mod api_keys;
 mod error;
 mod files;
+mod jobs;
 mod projection;
 mod rollback;
 mod row;
@@ -71,8 +72,8 @@ pub trait AdminStore: Send + Sync {
     /// Saves where a follower stands.
     fn save_follower_cursor(&self, follower: &str, cursor: &Cursor) -> Result<(), AdminError>;
 
-    /// Drops the projection; it starts again from the empty cursor. Followers' cursors are kept
-    /// where they can still be read.
+    /// Drops the projection; it starts again from the empty cursor. Followers' cursors and jobs are
+    /// kept where they can still be read.
     fn rebuild(&self) -> Result<(), AdminError>;
 }
 

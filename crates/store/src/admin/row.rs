@@ -166,3 +166,15 @@ pub(super) fn put_undigested(connection: &Connection, row: &Row) -> Result<(), A
     statement.execute(params_from_iter(row.values.iter().chain([&seal]))).map_err(failed)?;
     Ok(())
 }
+
+/// Removes a row that the digest does not cover.
+pub(super) fn delete_undigested(
+    connection: &Connection,
+    table: Table,
+    keys: &[Value],
+) -> Result<(), AdminError> {
+    let failed = |error| AdminError::from_sqlite("writing admin.sqlite", error);
+    let mut statement = connection.prepare_cached(&table.delete()).map_err(failed)?;
+    statement.execute(params_from_iter(keys)).map_err(failed)?;
+    Ok(())
+}

@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i64 = 0x4c53_6164;
 
 /// `user_version` of the database file; another one is built again.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// A table: its columns in order, of which the first `keys` identify a row. A last column, `seal`,
 /// is added to each.
@@ -60,6 +60,27 @@ pub(super) const API_KEYS: Table = Table {
 pub(super) const FOLLOWERS: Table =
     Table { name: "follower_cursors", columns: &["follower", "cursor"], keys: 1 };
 
+/// Jobs. They are no projection, so the digest of the projection leaves them out.
+pub(super) const JOBS: Table = Table {
+    name: "jobs",
+    columns: &[
+        "id",
+        "tenant",
+        "kind",
+        "request",
+        "state",
+        "created_at",
+        "created_by",
+        "attempts",
+        "started_at",
+        "ended_at",
+        "result",
+        "error_code",
+        "error_message",
+    ],
+    keys: 1,
+};
+
 /// One row: how far the projection goes, and the digest of all rows of all other tables.
 pub(super) const META: Table = Table {
     name: "meta",
@@ -88,6 +109,13 @@ impl Table {
         format!("INSERT OR REPLACE INTO {} VALUES ({places})", self.name)
     }
 
+    /// Removes the row with a key.
+    pub(super) fn delete(self) -> String {
+        let keys: Vec<String> =
+            self.columns.iter().take(self.keys).map(|column| format!("{column} = ?")).collect();
+        format!("DELETE FROM {} WHERE {}", self.name, keys.join(" AND "))
+    }
+
     /// Reads the rows whose first `keys` columns have the values given, in the order of the key.
     pub(super) fn select(self, keys: usize) -> String {
         let order = self.columns.iter().take(self.keys).copied().collect::<Vec<_>>().join(", ");
@@ -101,7 +129,8 @@ impl Table {
     }
 }
 
-/// Every table, in the order in which they are made.
+/// Every table, in the order in which they are made. The last page is that of a table which always has
+/// a row, so that a file that lost its end shows it.
 pub(super) fn tables() -> impl Iterator<Item = Table> {
-    DIGESTED.into_iter().chain([META])
+    DIGESTED.into_iter().chain([JOBS, META])
 }

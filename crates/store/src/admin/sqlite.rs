@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use ledgerstone_model::JobId;
 use ledgerstone_proof::TenantId;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -10,9 +11,10 @@ use super::error::AdminError;
 use super::projection::{self, Projection};
 use super::{
     AdminStore, ApiKeyRow, ProjectedRecord, ProjectionPoint, RecordSigningRow, SigningKeyRow,
-    TenantRow, api_keys, files,
+    TenantRow, api_keys, files, jobs,
 };
 use crate::contract::Cursor;
+use crate::jobs::{JobRow, JobStore};
 
 /// An [`AdminStore`] in a `SQLite` file that nobody else writes to.
 #[derive(Debug)]
@@ -119,13 +121,29 @@ impl AdminStore for SqliteAdmin {
         let mut connection = self.connection();
         // A cursor that cannot be read makes its follower begin again, which every follower bears.
         let followers = projection::followers(&connection).unwrap_or_default();
+        let jobs = jobs::load(&connection).unwrap_or_default();
         let closed = Connection::open_in_memory()
             .map_err(|error| AdminError::from_sqlite("closing admin.sqlite", error))?;
         drop(std::mem::replace(&mut *connection, closed));
         files::remove(&self.path)?;
         *connection = files::open(&self.path)?;
+        jobs.iter().try_for_each(|job| jobs::save(&connection, job))?;
         change_all(&mut connection, |projection| {
             followers.iter().try_for_each(|(name, cursor)| projection.put_follower(name, cursor))
         })
+    }
+}
+
+impl JobStore for SqliteAdmin {
+    fn jobs(&self) -> Result<Vec<JobRow>, AdminError> {
+        jobs::load(&self.connection())
+    }
+
+    fn save_job(&self, job: &JobRow) -> Result<(), AdminError> {
+        jobs::save(&self.connection(), job)
+    }
+
+    fn remove_job(&self, id: &JobId) -> Result<(), AdminError> {
+        jobs::remove(&self.connection(), id)
     }
 }

@@ -1,6 +1,7 @@
 //! The projection says what the records say; and whatever happens to its file is noticed.
 
 mod api_keys;
+mod jobs;
 
 use std::fmt::Write as _;
 use std::fs;

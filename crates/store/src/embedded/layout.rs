@@ -70,6 +70,11 @@ impl Layout {
         self.keys().join("store.key")
     }
 
+    /// The secret of cursors, made when a server first needs it.
+    pub fn cursor_key(&self) -> PathBuf {
+        self.keys().join("cursor.key")
+    }
+
     pub fn admin(&self) -> PathBuf {
         self.root.join("admin.sqlite")
     }
