@@ -13,6 +13,7 @@ mod event_ids;
 mod in_order;
 mod interval;
 mod key_history;
+mod live;
 mod options;
 mod part;
 mod report;
@@ -40,6 +41,7 @@ use walk::Walk;
 
 use crate::history::{SystemHistory, read_genesis};
 
+pub use live::{Watch, verify_live};
 pub use options::{Level, Progress, Scope, TrustedKeys, VerifiedHead, VerifyOptions};
 pub use report::{Finding, KeySource, LedgerReport, Report};
 

@@ -1,6 +1,6 @@
 //! Whether an event under a known id is the one that was recorded, or another.
 
-use ledgerstone_model::{ErrorCode, as_sent};
+use ledgerstone_model::{ErrorCode, SealedEvent, as_sent};
 use ledgerstone_proof::{EventId, SequenceNumber, TenantId, split_content};
 use ledgerstone_store::{LedgerStore, StoredRecord};
 
@@ -42,8 +42,17 @@ fn is_same_event(stored: &StoredRecord, sent: &[u8]) -> Result<bool, String> {
     let Some(content) = &stored.content else {
         return Ok(true);
     };
-    let (first, _) = split_content(content).map_err(|error| error.to_string())?;
-    let (second, _) = split_content(sent).map_err(|error| error.to_string())?;
+    is_same_content(content, sent)
+}
+
+/// Whether two events that were not yet recorded are the same.
+pub(crate) fn are_same(first: &SealedEvent, second: &SealedEvent) -> bool {
+    is_same_content(first.content(), second.content()).unwrap_or(false)
+}
+
+fn is_same_content(first: &[u8], second: &[u8]) -> Result<bool, String> {
+    let (first, _) = split_content(first).map_err(|error| error.to_string())?;
+    let (second, _) = split_content(second).map_err(|error| error.to_string())?;
     if first == second {
         return Ok(true);
     }

@@ -1,6 +1,6 @@
 //! What the ledger `_system` says about the deployment: keys, modes of signing, tenants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerstone_model::system::{
     Announcement, Genesis, KeyUse, LedgerId, PublicKey, SigningKeyRecord, SigningMode,
@@ -15,7 +15,7 @@ use crate::error::LedgerError;
 const PAGE: usize = 1_024;
 
 /// Content of an anchor begins so; anchors are most of `_system` and say nothing about keys.
-const ANCHOR_PREFIX: &[u8] = b"{\"event\":{\"anchor\":";
+pub(crate) const ANCHOR_PREFIX: &[u8] = b"{\"event\":{\"anchor\":";
 
 /// A signing key and the record that brought it into use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub struct SystemHistory {
     keys: Vec<KeyPeriod>,
     signing: SigningMode,
     tenants: BTreeMap<TenantId, TenantEntry>,
+    suspended: BTreeSet<TenantId>,
 }
 
 impl SystemHistory {
@@ -108,6 +109,7 @@ impl SystemHistory {
             ],
             signing: genesis.record_signing(),
             tenants: BTreeMap::new(),
+            suspended: BTreeSet::new(),
             genesis,
         }
     }
@@ -138,8 +140,8 @@ impl SystemHistory {
                     ),
                     created_at: at,
                 };
-                let entry = self.tenants.entry(tenant.tenant().clone()).or_insert_with(entry);
-                entry.state = tenant.state();
+                self.tenants.entry(tenant.tenant().clone()).or_insert_with(entry);
+                self.set_tenant_state(tenant.tenant(), tenant.state());
             }
             SystemRecord::Genesis(_)
             | SystemRecord::Anchor(_)
@@ -175,6 +177,21 @@ impl SystemHistory {
 
     pub(crate) fn add_tenant(&mut self, tenant: TenantId, entry: TenantEntry) {
         self.tenants.entry(tenant).or_insert(entry);
+    }
+
+    pub(crate) fn set_tenant_state(&mut self, tenant: &TenantId, state: TenantState) {
+        if let Some(entry) = self.tenants.get_mut(tenant) {
+            entry.state = state;
+            match state {
+                TenantState::Suspended => self.suspended.insert(tenant.clone()),
+                TenantState::Active => self.suspended.remove(tenant),
+            };
+        }
+    }
+
+    /// Tenants that take nothing now.
+    pub const fn suspended(&self) -> &BTreeSet<TenantId> {
+        &self.suspended
     }
 
     pub(crate) fn add_key(&mut self, period: KeyPeriod) {

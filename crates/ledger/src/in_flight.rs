@@ -55,6 +55,12 @@ impl InFlight {
         Some((Arc::clone(known?), before))
     }
 
+    /// The batch under which an id was sequenced.
+    pub(crate) fn batch(&self, tip: TipId, event_id: &EventId) -> Option<Arc<Completion>> {
+        let (number, _) = self.places.get(&(tip, event_id.clone()))?;
+        batch_of(&self.batches, *number).map(Arc::clone)
+    }
+
     /// Lets go of the oldest finished batches and answers how many. Their ids are durable, or were
     /// withdrawn, so that the store knows everything about them.
     pub(crate) fn forget_old(&mut self) -> u64 {

@@ -58,6 +58,16 @@ pub struct LedgerStatus {
     pub clock_behind: Option<Duration>,
 }
 
+/// What waits for the next commit, and how much may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub records: usize,
+    pub records_max: usize,
+    /// Bytes of content.
+    pub bytes: usize,
+    pub bytes_max: usize,
+}
+
 impl Ledger {
     pub(crate) fn start(
         parts: crate::open::Parts,
@@ -112,6 +122,7 @@ impl Ledger {
         patience: Patience,
         commit: Commit,
     ) -> Result<Ticket, SubmitError> {
+        self.refuse_suspended(&events)?;
         let mut attempts = match self.settings.tenant_creation {
             TenantCreation::Explicit => 0,
             TenantCreation::OnFirstEvent => CREATION_ATTEMPTS,
@@ -119,7 +130,7 @@ impl Ledger {
         loop {
             let unknown =
                 if attempts > 0 { UnknownTenants::Report } else { UnknownTenants::Refuse };
-            let options = SubmitOptions { patience, unknown, commit };
+            let options = SubmitOptions { patience, unknown, commit, settled: None };
             match self.sequencer.submit(events, options)? {
                 Submitted::Sequenced(ticket) => return Ok(ticket),
                 Submitted::Unknown { tenants, events: back } => {
@@ -130,6 +141,8 @@ impl Ledger {
                     events = back;
                     attempts -= 1;
                 }
+                // Only said of submissions that are taken as a whole.
+                Submitted::Unsettled { events: back, .. } => events = back,
             }
         }
     }
@@ -163,6 +176,16 @@ impl Ledger {
             halted: self.sequencer.halted(),
             clock_behind: self.sequencer.clock_behind(),
         }
+    }
+
+    /// What waits for the next commit; a look into memory.
+    pub fn waiting(&self) -> Waiting {
+        self.sequencer.waiting()
+    }
+
+    /// Why nothing can be written until the ledger is opened again; a look into memory.
+    pub fn halted(&self) -> Option<String> {
+        self.sequencer.halted()
     }
 
     /// Records in `_system` that torn bytes were cut from the end of the log and kept aside.

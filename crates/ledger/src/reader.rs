@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ledgerstone_model::system::{Genesis, KeyUse, PublicKey};
-use ledgerstone_proof::{EventId, KeyName, SequenceNumber, TenantId, VerifierKey};
+use ledgerstone_proof::{EventId, IngestedAt, KeyName, SequenceNumber, TenantId, VerifierKey};
 use ledgerstone_store::{LedgerStore, ReadError, StoredCheckpoint, StoredRecord};
 
 use crate::error::LedgerError;
@@ -122,9 +122,40 @@ impl Reader {
             (Order::NewestFirst, None) => 0..size,
             (Order::NewestFirst, Some(from)) => 0..size.min(from.next().value()),
         };
+        Ok(self.walk(tenant, order, rest))
+    }
+
+    /// Walks through the records with these numbers, all of which must be there.
+    pub fn walk(
+        &self,
+        tenant: &TenantId,
+        order: Order,
+        numbers: std::ops::Range<u64>,
+    ) -> Listing<'_> {
         let tenant = tenant.clone();
-        let page_size = FIRST_PAGE;
-        Ok(Listing { store: &*self.store, tenant, order, rest, page_size, page: Vec::new() })
+        let (rest, page_size) = (numbers, FIRST_PAGE);
+        Listing { store: &*self.store, tenant, order, rest, page_size, page: Vec::new() }
+    }
+
+    /// Number of the first of a ledger's first `size` records that was ingested at that time or
+    /// later; `size` when there is none. Times never decrease within a ledger, so this reads as many
+    /// records as `size` has binary digits.
+    pub fn first_ingested_since(
+        &self,
+        tenant: &TenantId,
+        size: u64,
+        time: IngestedAt,
+    ) -> Result<u64, LedgerError> {
+        let (mut low, mut high) = (0, size);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.record(tenant, number(middle))?.ingested_at < time {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
     }
 
     /// The newest checkpoint that is kept of a ledger.

@@ -71,6 +71,12 @@ impl Receipt {
     /// is not signed by itself.
     pub fn write_json(&self, out: &mut Vec<u8>) {
         let mut object = ObjectWriter::open(out);
+        self.write_members(&mut object);
+        object.close();
+    }
+
+    /// Writes the members of [`write_json`](Self::write_json) into an object that may have more.
+    pub fn write_members(&self, object: &mut ObjectWriter<'_>) {
         object.text("id", self.id.as_str());
         object.text("tenant_id", self.tenant_id.as_str());
         object.number("sequence_number", self.sequence_number.value());
@@ -93,7 +99,6 @@ impl Receipt {
         }
         object.text("ingested_at", &self.ingested_at.to_string());
         object.text("status", self.status.as_str());
-        object.close();
     }
 
     /// The receipt as one JSON object.

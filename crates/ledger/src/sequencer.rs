@@ -19,14 +19,15 @@ use ledgerstone_proof::{Kind, SequenceNumber, TenantId};
 use ledgerstone_store::{LedgerStore, ReadError};
 use thiserror::Error;
 
+use crate::ledger::Waiting;
 use crate::next_batch::{ClosedBatch, OpenBatch, Tip};
 use crate::receipt::Refusal;
 use crate::settings::{OPEN_BYTES_MAX, OPEN_RECORDS_MAX, Settings};
 use crate::ticket::{Completion, Slot, Ticket};
 
 pub(crate) use administer::{AdministerError, Round, SignedAs};
-pub(crate) use state::HeaderSigning;
 use state::State;
+pub(crate) use state::{HeaderSigning, Unsettled};
 
 /// Why a submission was not taken. Nothing of it was written.
 #[derive(Debug, Error)]
@@ -38,6 +39,8 @@ pub enum SubmitError {
          ({OPEN_RECORDS_MAX} events, {OPEN_BYTES_MAX} bytes); split it"
     )]
     TooLarge { records: usize, bytes: usize },
+    #[error("tenant {0} is suspended: it takes nothing until it is resumed")]
+    Suspended(TenantId),
     #[error("a tenant could not be created: {message}")]
     Creation { code: ErrorCode, message: String },
     #[error("the ledger is being closed; send again once it is open")]
@@ -54,6 +57,7 @@ impl SubmitError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::QueueFull { .. } | Self::Closed => ErrorCode::QueueFull,
+            Self::Suspended(_) => ErrorCode::TenantSuspended,
             Self::Creation { code, .. } => *code,
             Self::TooLarge { .. } => ErrorCode::InputTooLarge,
             Self::Read { source, .. } => source.code(),
@@ -82,7 +86,16 @@ pub(crate) enum UnknownTenants {
 /// A submission that was sequenced, or the ledgers that are missing for it.
 pub(crate) enum Submitted {
     Sequenced(Ticket),
-    Unknown { tenants: Vec<TenantId>, events: Vec<SealedEvent> },
+    Unknown {
+        tenants: Vec<TenantId>,
+        events: Vec<SealedEvent>,
+    },
+    /// Nothing of a submission that is taken as a whole was taken, because one of its ids has come
+    /// up meanwhile.
+    Unsettled {
+        why: Unsettled,
+        events: Vec<SealedEvent>,
+    },
 }
 
 /// Who commits a submission.
@@ -96,10 +109,12 @@ pub(crate) enum Commit {
 
 /// How a submission is to be treated.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SubmitOptions {
+pub(crate) struct SubmitOptions<'a> {
     pub(crate) patience: Patience,
     pub(crate) unknown: UnknownTenants,
     pub(crate) commit: Commit,
+    /// For a submission that is taken as a whole: which of its events are known to be recorded.
+    pub(crate) settled: Option<&'a [bool]>,
 }
 
 /// The one road into the store.
@@ -162,6 +177,17 @@ impl Sequencer {
         self.lock().clock_behind
     }
 
+    /// What waits for the next commit.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let state = self.lock();
+        Waiting {
+            records: state.open.record_count(),
+            records_max: self.open_records,
+            bytes: state.open.content_bytes(),
+            bytes_max: self.open_bytes,
+        }
+    }
+
     /// Why nothing can be written any more, where that is so.
     pub(crate) fn halted(&self) -> Option<String> {
         self.lock().halted.clone()
@@ -171,7 +197,7 @@ impl Sequencer {
     pub(crate) fn submit(
         self: &Arc<Self>,
         events: Vec<SealedEvent>,
-        options: SubmitOptions,
+        options: SubmitOptions<'_>,
     ) -> Result<Submitted, SubmitError> {
         let bytes = events.iter().map(|event| event.content().len()).sum::<usize>();
         if events.len() > OPEN_RECORDS_MAX || bytes > OPEN_BYTES_MAX {
@@ -194,6 +220,11 @@ impl Sequencer {
         }
         if self.forgotten.load(Ordering::Acquire) != lookups.forgotten_before {
             lookups = self.look_up(&events);
+        }
+        if let Some(settled) = options.settled
+            && let Some(why) = state.unsettled(&events, &lookups.numbers, settled)
+        {
+            return Ok(Submitted::Unsettled { why, events });
         }
         let now = self.clock.now();
         let slots = state.sequence(events, lookups.numbers, now);

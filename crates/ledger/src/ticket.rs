@@ -1,11 +1,13 @@
 //! What a sender holds between handing events over and learning that they are durable.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use ledgerstone_model::SealedEvent;
 use ledgerstone_proof::SequenceNumber;
 
 use crate::duplicates;
+use crate::ledger::hold;
 use crate::next_batch::{Completed, Placed};
 use crate::receipt::{Outcome, Receipt, ReceiptSignature, ReceiptStatus, Refusal};
 use crate::sequencer::Sequencer;
@@ -14,6 +16,31 @@ use crate::sequencer::Sequencer;
 #[derive(Debug, Default)]
 pub(crate) struct Completion {
     end: OnceLock<Completed>,
+    /// Those who are to be told, because they do not wait.
+    callers: Mutex<Vec<Arc<Callback>>>,
+}
+
+/// What is to be called once a number of commits have ended.
+struct Callback {
+    open: AtomicUsize,
+    call: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Callback {
+    /// One of the commits has ended.
+    fn count_down(&self) {
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(call) = hold(&self.call).take()
+        {
+            call();
+        }
+    }
+}
+
+impl std::fmt::Debug for Callback {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Callback").field("open", &self.open).finish_non_exhaustive()
+    }
 }
 
 impl Completion {
@@ -24,6 +51,20 @@ impl Completion {
     /// Tells everybody. Only the first telling counts.
     pub(crate) fn complete(&self, end: Completed) {
         let _ = self.end.set(end);
+        let callers = std::mem::take(&mut *hold(&self.callers));
+        callers.iter().for_each(|caller| caller.count_down());
+    }
+
+    /// Counts the caller down once the commit has ended, which may be at once.
+    fn tell(&self, caller: &Arc<Callback>) {
+        let mut callers = hold(&self.callers);
+        // Looked at under the lock: whoever ends the commit takes the list after setting the end.
+        if self.end.get().is_some() {
+            drop(callers);
+            caller.count_down();
+        } else {
+            callers.push(Arc::clone(caller));
+        }
     }
 
     pub(crate) fn wait(&self) -> &Completed {
@@ -77,6 +118,32 @@ impl Ticket {
             Slot::InFlight { batch, .. } => batch.end().is_some(),
             Slot::Recorded { .. } | Slot::Refused(_) => true,
         })
+    }
+
+    /// Whether [`wait`](Self::wait) may read the store, because an event was sent before.
+    pub fn may_read(&self) -> bool {
+        !self.slots.iter().all(|slot| matches!(slot, Slot::Sequenced { .. } | Slot::Refused(_)))
+    }
+
+    /// Calls `call` once the outcome of every event is known: at once where it is, otherwise from
+    /// the thread that commits, which must not be held up.
+    pub fn on_done(&self, call: impl FnOnce() + Send + 'static) {
+        let mut awaited: Vec<&Arc<Completion>> = Vec::new();
+        for slot in &self.slots {
+            let batch = match slot {
+                Slot::Sequenced { .. } => &self.completion,
+                Slot::InFlight { batch, .. } => batch,
+                Slot::Recorded { .. } | Slot::Refused(_) => continue,
+            };
+            if !awaited.iter().any(|known| Arc::ptr_eq(known, batch)) {
+                awaited.push(batch);
+            }
+        }
+        // One more, so that nothing is called before everybody has been asked.
+        let open = AtomicUsize::new(awaited.len() + 1);
+        let caller = Arc::new(Callback { open, call: Mutex::new(Some(Box::new(call))) });
+        awaited.iter().for_each(|batch| batch.tell(&caller));
+        caller.count_down();
     }
 
     /// Waits until the outcome of every event is known. If nobody is committing, this thread does.

@@ -72,6 +72,14 @@ impl HeaderSigning {
     }
 }
 
+/// Why the fate of an id is open.
+pub(crate) enum Unsettled {
+    /// It was recorded after the sender looked.
+    Recorded,
+    /// It stands in this batch.
+    Batch(Arc<Completion>),
+}
+
 /// Everything between a submission and its commit.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -149,6 +157,23 @@ impl State {
         missing.sort_unstable();
         missing.dedup();
         missing
+    }
+
+    /// An id whose fate is open although the sender believes it to be settled.
+    pub(super) fn unsettled(
+        &self,
+        events: &[SealedEvent],
+        found: &[Result<Option<SequenceNumber>, ReadError>],
+        settled: &[bool],
+    ) -> Option<Unsettled> {
+        let mut all = events.iter().zip(found).zip(settled);
+        all.find_map(|((event, found), is_settled)| match found {
+            Ok(Some(_)) => (!is_settled).then_some(Unsettled::Recorded),
+            Ok(None) | Err(_) => {
+                let tip = self.tips.find(event.tenant())?;
+                self.in_flight.batch(tip, event.event_id()).map(Unsettled::Batch)
+            }
+        })
     }
 
     /// Gives every event a place, or finds that its id has one, or refuses it.

@@ -207,3 +207,106 @@ fn a_lookup_that_has_grown_old_is_made_again() {
     assert_eq!(scene.ledger.reader().size(&tenant("acme")).unwrap(), 32);
     scene.rig.assert_sound();
 }
+
+#[test]
+fn who_does_not_wait_is_called_once_when_all_of_it_is_durable() {
+    let scene = Scene::new(|_| {});
+    let (calls, called) = std::sync::mpsc::channel();
+    let tell = |name: &'static str| {
+        let calls = calls.clone();
+        move || calls.send(name).unwrap()
+    };
+    let (first, second) = scene.gather(&[("acme", "a")], &[("acme", "b"), ("beta", "b")]);
+    // Sent again while it is being written: it hangs on the first commit and on the second.
+    let third = scene.submit(&[("acme", "a"), ("acme", "c"), ("acme", "d")]);
+    third.on_done(tell("third"));
+    second.on_done(tell("second"));
+    assert!(called.try_recv().is_err(), "nothing is durable yet");
+    assert!(third.may_read() && !second.may_read());
+    scene.store.gate().open();
+    let mut names = [called.recv().unwrap(), called.recv().unwrap()];
+    names.sort_unstable();
+    assert_eq!(names, ["second", "third"]);
+    assert!(first.is_done() && second.is_done() && third.is_done());
+    // What is done already is told at once, by the caller's own thread.
+    third.on_done(tell("again"));
+    assert_eq!(called.try_recv(), Ok("again"));
+    assert_eq!(receipts(third.wait()).len(), 3);
+    drop((first, second));
+    assert!(called.try_recv().is_err(), "nobody is called twice");
+    scene.rig.assert_sound();
+}
+
+#[test]
+fn who_does_not_wait_is_called_when_the_commit_fails() {
+    let scene = Scene::new(|_| {});
+    let (calls, called) = std::sync::mpsc::channel();
+    scene.store.fail_next(AppendFault::Unavailable);
+    let ticket = scene.submit(&[("acme", "a")]);
+    ticket.on_done(move || calls.send(()).unwrap());
+    called.recv().unwrap();
+    assert!(ticket.is_done());
+    assert!(ticket.wait()[0].refused().is_some());
+}
+
+#[test]
+fn a_whole_submission_is_taken_or_refused_as_one() {
+    let scene = Scene::new(|_| {});
+    let event = |id: &str, text: &str| scene.rig.event("acme", id, text);
+    let whole = |events: Vec<_>| scene.ledger.try_submit_whole(events).unwrap().wait();
+    let statuses = |outcomes: &[ledgerstone_ledger::Outcome]| {
+        outcomes.iter().map(ledgerstone_ledger::Outcome::refused).collect::<Vec<_>>()
+    };
+    assert_eq!(statuses(&whole(vec![event("a", "1"), event("b", "1")])), [None, None]);
+
+    let (conflict, others) = (Some(ErrorCode::IdConflict), Some(ErrorCode::BatchRefused));
+    let before = scene.ledger.reader().size(&tenant("acme")).unwrap();
+    let refused = whole(vec![event("c", "1"), event("a", "other"), event("d", "1")]);
+    assert_eq!(statuses(&refused), [others, conflict, others], "an id that is recorded");
+    let refused = whole(vec![event("c", "1"), event("c", "2")]);
+    assert_eq!(statuses(&refused), [others, conflict], "an id that stands twice in it");
+    assert_eq!(scene.ledger.reader().size(&tenant("acme")).unwrap(), before);
+
+    // What was recorded before is no obstacle, nor is the same event twice.
+    let repeated = receipts(whole(vec![event("a", "1"), event("c", "1"), event("c", "1")]));
+    let statuses: Vec<ReceiptStatus> = repeated.iter().map(|receipt| receipt.status).collect();
+    assert_eq!(statuses, [Duplicate, Created, Duplicate]);
+
+    let unknown = whole(vec![scene.rig.event("nobody", "x", "1"), event("e", "1")]);
+    assert_eq!(unknown[0].refused(), Some(ErrorCode::UnknownTenant));
+    assert_eq!(unknown[1].refused(), others);
+    scene.rig.assert_sound();
+}
+
+#[test]
+fn a_whole_submission_waits_for_what_is_being_written() {
+    let scene = Scene::new(|_| {});
+    for (text, expected) in [
+        ("x", [None, None]),
+        ("other", [Some(ErrorCode::IdConflict), Some(ErrorCode::BatchRefused)]),
+    ] {
+        let id = format!("id-{text}");
+        scene.store.gate().shut();
+        let running = scene.submit(&[("acme", &id)]);
+        scene.store.gate().wait_for_append();
+        let outcomes = std::thread::scope(|scope| {
+            let whole = scope.spawn(|| {
+                let events = vec![
+                    scene.rig.event("acme", &id, text),
+                    scene.rig.event("acme", &format!("new-{text}"), "1"),
+                ];
+                scene.ledger.try_submit_whole(events).unwrap().wait()
+            });
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            assert!(!whole.is_finished(), "the fate of the id is open");
+            scene.store.gate().open();
+            whole.join().unwrap()
+        });
+        assert_eq!(
+            outcomes.iter().map(ledgerstone_ledger::Outcome::refused).collect::<Vec<_>>(),
+            expected
+        );
+        assert_eq!(receipts(running.wait()).len(), 1);
+    }
+    scene.rig.assert_sound();
+}

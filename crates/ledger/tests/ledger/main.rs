@@ -11,6 +11,8 @@ mod duplicates;
 mod faults;
 mod following;
 mod gathering;
+mod jobs;
+mod live;
 mod proofs;
 mod rig;
 mod rotation;

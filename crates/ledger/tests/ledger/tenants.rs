@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ledgerstone_ledger::{Ledger, LedgerError, TenantCreation};
-use ledgerstone_model::ErrorCode;
 use ledgerstone_model::system::{LedgerId, SystemRecord, TenantRecord, TenantState};
+use ledgerstone_model::{Actor, ErrorCode};
 use ledgerstone_proof::{TenantId, record_hash, split_content};
 use ledgerstone_store::LedgerStore;
 use ledgerstone_store::conformance::{AppendFault, FaultyStore};
@@ -147,5 +147,48 @@ fn creating_twice_and_opening_nothing_are_told() {
         Arc::clone(&rig.entropy) as _,
     );
     assert!(matches!(again, Err(LedgerError::AlreadyCreated)));
+    rig.assert_sound();
+}
+
+#[test]
+fn a_suspended_tenant_is_refused_until_it_is_resumed() {
+    let rig = Rig::new();
+    let ledger = rig.create(&["acme", "beta"]);
+    let (acme, by) = (tenant("acme"), Actor::operator("uid:7"));
+    let set = |ledger: &Ledger, state, reason| {
+        ledger.set_tenant_state(&acme, state, reason, &by).unwrap()
+    };
+    // One event for each of the tenants named, sent in both ways there are.
+    let send = |ledger: &Ledger, id: &str, tenants: &[&str]| {
+        let events = |suffix: &str| {
+            tenants.iter().map(|name| rig.event(name, &format!("{id}{suffix}"), "x")).collect()
+        };
+        let whole = ledger.try_submit_whole(events("w")).map(|ticket| drop(ticket.wait()));
+        let each = ledger.append(events("e")).map(drop);
+        assert_eq!(whole.is_ok(), each.is_ok());
+        each.map_err(|error| error.code())
+    };
+    let before = ledger.reader().size(&TenantId::system()).unwrap();
+    assert_eq!(send(&ledger, "a", &["acme"]), Ok(()));
+    assert_eq!(set(&ledger, TenantState::Active, None).state, TenantState::Active);
+    assert_eq!(ledger.reader().size(&TenantId::system()).unwrap(), before, "it was so already");
+    let entry = set(&ledger, TenantState::Suspended, Some("unpaid"));
+    assert_eq!(entry.state, TenantState::Suspended);
+    assert_eq!(entry.created_by, ledger.history().tenants()[&acme].created_by);
+    let refused = Err(ErrorCode::TenantSuspended);
+    assert_eq!(send(&ledger, "b", &["acme"]), refused);
+    assert_eq!(send(&ledger, "b", &["beta", "acme"]), refused, "one of them is enough");
+    assert_eq!(send(&ledger, "c", &["beta"]), Ok(()));
+    let size = ledger.reader().size(&TenantId::system()).unwrap();
+    assert_eq!(size, before + 2, "who did it, and what holds");
+    let unknown = ledger.set_tenant_state(&tenant("nobody"), TenantState::Suspended, None, &by);
+    assert_eq!(unknown.unwrap_err().code(), ErrorCode::UnknownTenant);
+    ledger.close().unwrap();
+    drop(ledger);
+    let ledger = rig.open();
+    assert_eq!(send(&ledger, "d", &["acme"]), refused, "an opening forgot it");
+    set(&ledger, TenantState::Active, None);
+    assert_eq!(send(&ledger, "e", &["acme"]), Ok(()));
+    ledger.close().unwrap();
     rig.assert_sound();
 }

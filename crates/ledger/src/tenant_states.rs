@@ -1,0 +1,78 @@
+//! Tenants are suspended and resumed: an `audit` record that says who and why, and the `system.tenant`
+//! record that counts, both in `_system` and in one append.
+
+use std::sync::PoisonError;
+
+use ledgerstone_model::system::{SystemRecord, TenantRecord, TenantState};
+use ledgerstone_model::{Actor, Administration, AuditRecord, SealedEvent};
+use ledgerstone_proof::TenantId;
+
+use crate::error::LedgerError;
+use crate::history::TenantEntry;
+use crate::ledger::{Ledger, hold};
+use crate::sequencer::{SignedAs, SubmitError};
+
+impl Ledger {
+    /// The state of a tenant; `None` where there is no such tenant. Costs a look into memory.
+    pub fn tenant_state(&self, tenant: &TenantId) -> Option<TenantState> {
+        let history = self.history.read().unwrap_or_else(PoisonError::into_inner);
+        history.tenants().get(tenant).map(|entry| entry.state)
+    }
+
+    /// Refuses a submission that holds an event for a tenant that is suspended. Whether tenants exist
+    /// is seen when it is sequenced.
+    pub(crate) fn refuse_suspended(&self, events: &[SealedEvent]) -> Result<(), SubmitError> {
+        let history = self.history.read().unwrap_or_else(PoisonError::into_inner);
+        if history.suspended().is_empty() {
+            return Ok(());
+        }
+        let mut tenants = events.iter().map(SealedEvent::tenant);
+        match tenants.find(|tenant| history.suspended().contains(tenant)) {
+            Some(tenant) => Err(SubmitError::Suspended(tenant.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Brings a tenant into a state, durably and for all requests that begin afterwards. A tenant
+    /// that is in it already stays as it is.
+    pub fn set_tenant_state(
+        &self,
+        tenant: &TenantId,
+        state: TenantState,
+        reason: Option<&str>,
+        by: &Actor,
+    ) -> Result<TenantEntry, LedgerError> {
+        let _creating = hold(&self.creating);
+        let known = self.tenant_entry(tenant)?;
+        if known.state == state {
+            return Ok(known);
+        }
+        let verb = match state {
+            TenantState::Active => "resume",
+            TenantState::Suspended => "suspend",
+        };
+        let mut act = Administration::new(verb, by.clone(), "tenant", tenant.as_str());
+        if let Some(reason) = reason {
+            act = act.with_reason(reason);
+        }
+        let written = self.sequencer.administer(&[TenantId::system()], |round| {
+            let explain = |number: ledgerstone_proof::SequenceNumber| {
+                AuditRecord::Administration(act.explaining(number.next()))
+            };
+            round.push_audit(0, explain)?;
+            round.push(0, SignedAs::Usual, |_, _| {
+                SystemRecord::Tenant(TenantRecord::new(tenant.clone(), known.ledger_id, state))
+            })
+        })?;
+        written.ok_or(LedgerError::NotCreated)?;
+        let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);
+        history.set_tenant_state(tenant, state);
+        Ok(TenantEntry { state, ..known })
+    }
+
+    fn tenant_entry(&self, tenant: &TenantId) -> Result<TenantEntry, LedgerError> {
+        let history = self.history.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = history.tenants().get(tenant).cloned();
+        entry.ok_or_else(|| LedgerError::UnknownTenant(tenant.clone()))
+    }
+}
