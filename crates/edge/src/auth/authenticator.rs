@@ -62,6 +62,11 @@ impl Authenticator {
         }
     }
 
+    /// The API keys that are looked up here.
+    pub const fn api_keys(&self) -> &Arc<ApiKeys> {
+        &self.api_keys
+    }
+
     /// The state of the issuers.
     pub fn issuers(&self) -> Vec<IssuerStatus> {
         self.issuers.iter().map(Issuer::status).collect()

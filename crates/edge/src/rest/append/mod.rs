@@ -1,0 +1,89 @@
+//! `POST /v1/events`: one event, an array of them, or one a line.
+
+mod array;
+mod idempotency;
+mod lines;
+mod ndjson;
+mod options;
+mod prepare;
+mod proven;
+mod result;
+mod results;
+mod single;
+mod submit;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::encoding::Encoding;
+use super::limits::BODY_BYTES_MAX;
+use super::media_type::MediaType;
+use super::problem::Problem;
+use super::service::Service;
+use crate::auth::Authorised;
+use options::Options;
+pub(super) use prepare::Reading;
+use prepare::Source;
+
+/// Takes events. One object is answered with its receipt, an array with one item for each event in
+/// their order, NDJSON with one line for each line.
+#[utoipa::path(post, path = "/v1/events", tag = "events",
+    params(Options),
+    request_body(content(
+        (serde_json::Value = "application/json"), (String = "application/x-ndjson")
+    )),
+    responses(
+        (status = 200, description = "Every event of the array is recorded, or was before"),
+        (status = 201, description = "The event is recorded"),
+        (status = 202, description = "Asked for with wait=none: the events are in memory and not yet durable"),
+        (status = 207, description = "Some events of the array were refused"),
+        (status = 422, description = "The event, or every event of the array, was refused"),
+    ))]
+pub async fn append(
+    State(service): State<Service>,
+    authorised: Authorised,
+    request: Request,
+) -> Result<Response, Problem> {
+    take_request(&service, &authorised, Reading::Native, request).await
+}
+
+/// What every route that takes events does; `reading` is what it takes without being asked otherwise.
+pub(super) async fn take_request(
+    service: &Service,
+    authorised: &Authorised,
+    reading: Reading,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let options = Options::of(&parts)?;
+    let reading = options.reading(reading)?;
+    let encoding = Encoding::of(&parts.headers)?;
+    let source = Source::new(service, authorised, reading, &parts.headers)?;
+    match MediaType::of(&parts.headers)? {
+        MediaType::Ndjson => ndjson::append(service, source, &options, encoding, body),
+        MediaType::Json => json(service, source, &options, encoding, &parts.headers, body).await,
+    }
+}
+
+async fn json(
+    service: &Service,
+    source: Source,
+    options: &Options,
+    encoding: Encoding,
+    headers: &http::HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let held = service.read_body(headers, body, BODY_BYTES_MAX).await?;
+    let text = match encoding {
+        Encoding::Identity => held.bytes.clone(),
+        packed => service.unpack(packed, held.bytes.clone(), BODY_BYTES_MAX).await?,
+    };
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    let is_array = first == Some(&b'[');
+    if is_array {
+        array::append(service, source, options, text).await
+    } else {
+        single::append(service, source, options, text).await
+    }
+}

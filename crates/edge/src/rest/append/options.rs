@@ -1,0 +1,64 @@
+//! The parameters of an append.
+
+use axum::extract::Query;
+use http::request::Parts;
+use ledgerstone_model::ErrorCode;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::prepare::Reading;
+use crate::rest::problem::Problem;
+use crate::shape::{self, SHAPES};
+
+/// When an append is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Wait {
+    /// When the events are durable.
+    #[default]
+    Durable,
+    /// At once, when they are in memory: they are written soon, and by a clean stop at the latest.
+    None,
+    /// When a checkpoint covers them; receipts come with proofs.
+    Checkpoint,
+}
+
+/// The parameters of an append.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Options {
+    /// When the request is answered.
+    #[serde(default)]
+    #[param(inline)]
+    pub(super) wait: Wait,
+    /// Whether an array is taken as a whole or not at all.
+    #[serde(default)]
+    pub(super) atomic: bool,
+    /// The flat shape that the events have; by default they are in the model's own form.
+    pub(super) shape: Option<String>,
+}
+
+impl Options {
+    pub(super) fn of(parts: &Parts) -> Result<Self, Problem> {
+        let Query(options) = Query::<Self>::try_from_uri(&parts.uri)?;
+        if options.atomic && options.wait == Wait::None {
+            return Err(Problem::new(
+                ErrorCode::InvalidArgument,
+                "atomic=true and wait=none exclude each other: whether all of a batch was taken is known only once it is durable",
+            ));
+        }
+        Ok(options)
+    }
+
+    /// How the events are to be read: in the shape asked for, or in what the route takes.
+    pub(super) fn reading(&self, of_route: Reading) -> Result<Reading, Problem> {
+        let Some(name) = &self.shape else { return Ok(of_route) };
+        let shape = shape::find(name).ok_or_else(|| {
+            let names: Vec<&str> = SHAPES.iter().map(|shape| shape.name).collect();
+            let detail = format!("there is no shape {name:?}; the shapes are {}", names.join(", "));
+            Problem::new(ErrorCode::InvalidArgument, detail)
+        })?;
+        Ok(Reading::As(shape))
+    }
+}

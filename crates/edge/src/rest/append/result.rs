@@ -1,0 +1,81 @@
+//! What became of one event, in the shape it is told in.
+
+use ledgerstone_ledger::{Receipt, ReceiptStatus};
+use ledgerstone_model::json_write::ObjectWriter;
+use ledgerstone_proof::EventId;
+
+use super::proven::Proven;
+use crate::rest::problem::Problem;
+
+/// What became of one event of a request.
+#[derive(Debug)]
+pub(super) enum ItemResult {
+    Recorded(Box<Receipt>),
+    /// It is in memory and will be written.
+    Queued(EventId),
+    Refused(Problem),
+}
+
+impl ItemResult {
+    pub(super) const fn status(&self) -> &'static str {
+        match self {
+            Self::Recorded(receipt) => receipt.status.as_str(),
+            Self::Queued(_) => "queued",
+            Self::Refused(_) => "rejected",
+        }
+    }
+
+    /// Writes the members that every shape of answer has; receipts with their proofs, where asked for.
+    pub(super) fn write_members(&self, proven: Option<&Proven>, object: &mut ObjectWriter<'_>) {
+        match self {
+            Self::Recorded(receipt) => write_receipt(receipt, proven, object.key("receipt")),
+            Self::Queued(id) => object.text("id", id.as_str()),
+            Self::Refused(problem) => {
+                object.key("error").extend_from_slice(problem.to_json(None).to_string().as_bytes());
+            }
+        }
+        object.text("status", self.status());
+    }
+}
+
+/// A receipt, with its proof where there is one.
+pub(super) fn write_receipt(receipt: &Receipt, proven: Option<&Proven>, out: &mut Vec<u8>) {
+    let mut object = ObjectWriter::open(out);
+    receipt.write_members(&mut object);
+    if let Some(proven) = proven {
+        proven.write_members(receipt.sequence_number, &mut object);
+    }
+    object.close();
+}
+
+/// How many events of a request became what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Recorded now, or in memory.
+    pub(super) accepted: u64,
+    pub(super) duplicates: u64,
+    pub(super) rejected: u64,
+}
+
+impl Tally {
+    pub(super) fn of(results: &[ItemResult]) -> Self {
+        let mut tally = Self::default();
+        results.iter().for_each(|result| tally.count(result));
+        tally
+    }
+
+    pub(super) fn count(&mut self, result: &ItemResult) {
+        match result {
+            ItemResult::Recorded(receipt) if receipt.status == ReceiptStatus::Duplicate => {
+                self.duplicates += 1;
+            }
+            ItemResult::Recorded(_) | ItemResult::Queued(_) => self.accepted += 1,
+            ItemResult::Refused(_) => self.rejected += 1,
+        }
+    }
+
+    pub(super) fn write_members(&self, object: &mut ObjectWriter<'_>) {
+        object.number("accepted", self.accepted);
+        object.number("duplicates", self.duplicates);
+    }
+}

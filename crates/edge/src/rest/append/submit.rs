@@ -1,0 +1,182 @@
+//! Handing events to the ledger, and learning what became of them without holding up the thread that
+//! serves requests.
+
+use ledgerstone_ledger::{Ledger, Outcome, Refusal, SubmitError, TenantCreation, Ticket};
+use ledgerstone_model::{ErrorCode, SealedEvent};
+use ledgerstone_proof::EventId;
+use tokio::sync::oneshot;
+
+use super::prepare::{RANDOM_BYTES, Source};
+use super::result::ItemResult;
+use crate::rest::problem::Problem;
+use crate::rest::service::Service;
+
+/// Bytes of events that are prepared and handed over by the thread that serves the request: less
+/// work than changing threads is worth.
+const INLINE_BYTES_MAX: usize = 16 * 1024;
+
+/// What becomes of the others when one event is refused, and of all when the queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Each event by itself; a full queue refuses all.
+    Each,
+    /// All or nothing; a full queue refuses all.
+    Atomic,
+    /// Each event by itself; a full queue is waited for.
+    Patient,
+}
+
+/// An event of a request, after it was handed over or not.
+enum Item {
+    Taken(EventId),
+    Refused(Problem),
+}
+
+/// A request's events after they were handed over.
+pub(super) struct Taken {
+    items: Vec<Item>,
+    /// Where in the request the first of them stood.
+    first: usize,
+    ticket: Option<Ticket>,
+}
+
+/// Prepares events and hands over what can be taken. `first` is the place of the first in the
+/// request.
+pub(super) fn take(
+    ledger: &Ledger,
+    source: &Source,
+    (first, texts): (usize, &[&[u8]]),
+    manner: Manner,
+) -> Result<Taken, SubmitError> {
+    let random = source.draw(texts.len());
+    let (random, _) = random.as_chunks::<RANDOM_BYTES>();
+    let mut items = Vec::with_capacity(texts.len());
+    let mut events = Vec::with_capacity(texts.len());
+    for (offset, (text, random)) in texts.iter().zip(random).enumerate() {
+        match source.prepare(text, first + offset, random) {
+            Ok(event) => {
+                items.push(Item::Taken(event.event_id().clone()));
+                events.push(event);
+            }
+            Err(problem) => items.push(Item::Refused(problem)),
+        }
+    }
+    if events.is_empty() || (manner == Manner::Atomic && events.len() < items.len()) {
+        if manner == Manner::Atomic {
+            items.iter_mut().for_each(refuse_with_the_batch);
+        }
+        return Ok(Taken { items, first, ticket: None });
+    }
+    let ticket = hand_over(ledger, events, manner)?;
+    Ok(Taken { items, first, ticket: Some(ticket) })
+}
+
+fn hand_over(
+    ledger: &Ledger,
+    events: Vec<SealedEvent>,
+    manner: Manner,
+) -> Result<Ticket, SubmitError> {
+    match manner {
+        Manner::Each => ledger.try_submit(events),
+        Manner::Atomic => ledger.try_submit_whole(events),
+        Manner::Patient => ledger.submit(events),
+    }
+}
+
+fn refuse_with_the_batch(item: &mut Item) {
+    if let Item::Taken(_) = item {
+        let detail = "another event of the batch was refused";
+        *item = Item::Refused(Problem::new(ErrorCode::BatchRefused, detail));
+    }
+}
+
+impl Taken {
+    pub(super) const fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Tells of an event something else than what parsing found.
+    pub(super) fn refuse(&mut self, offset: usize, problem: Problem) {
+        if let Some(item @ Item::Refused(_)) = self.items.get_mut(offset) {
+            *item = Item::Refused(problem);
+        }
+    }
+
+    /// What can be said at once: what was refused, and what waits in memory.
+    pub(super) fn queued(self) -> Vec<ItemResult> {
+        let result = |item| match item {
+            Item::Taken(id) => ItemResult::Queued(id),
+            Item::Refused(problem) => ItemResult::Refused(problem),
+        };
+        self.items.into_iter().map(result).collect()
+    }
+
+    /// Waits for the commit.
+    pub(super) fn wait(mut self, source: &Source) -> Vec<ItemResult> {
+        let outcomes = self.ticket.take().map(Ticket::wait).unwrap_or_default();
+        self.results(source, outcomes)
+    }
+
+    fn results(self, source: &Source, outcomes: Vec<Outcome>) -> Vec<ItemResult> {
+        let mut outcomes = outcomes.into_iter();
+        let result = |(offset, item)| match item {
+            Item::Refused(problem) => ItemResult::Refused(problem),
+            Item::Taken(_) => match outcomes.next() {
+                Some(Outcome::Recorded(receipt)) => ItemResult::Recorded(Box::new(receipt)),
+                Some(Outcome::Refused(refusal)) => {
+                    ItemResult::Refused(problem(&refusal, source, self.first + offset))
+                }
+                None => ItemResult::Refused(Problem::new(
+                    ErrorCode::Internal,
+                    "a submission ended without an outcome",
+                )),
+            },
+        };
+        self.items.into_iter().enumerate().map(result).collect()
+    }
+}
+
+/// What a refusal says to the sender. An unknown outcome names the id to send the event under.
+fn problem(refusal: &Refusal, source: &Source, index: usize) -> Problem {
+    let is_repeated_key =
+        refusal.code == ErrorCode::IdConflict && source.made_id(&refusal.id, index);
+    let code = if is_repeated_key { ErrorCode::IdempotencyConflict } else { refusal.code };
+    Problem::public(code, refusal.message.clone()).with_id(&refusal.id)
+}
+
+impl Service {
+    /// Prepares and hands over, in a thread of its own where that takes long.
+    pub(super) async fn take(
+        &self,
+        bytes: usize,
+        work: impl FnOnce(&Ledger) -> Result<Taken, Problem> + Send + 'static,
+    ) -> Result<Taken, Problem> {
+        let is_quick = bytes <= INLINE_BYTES_MAX
+            && self.ledger().settings().tenant_creation == TenantCreation::Explicit;
+        if is_quick { work(self.ledger()) } else { self.blocking(work).await }
+    }
+
+    /// Waits until the outcome of every event is known.
+    pub(super) async fn settle(
+        &self,
+        mut taken: Taken,
+        source: &Source,
+    ) -> Result<Vec<ItemResult>, Problem> {
+        let Some(ticket) = taken.ticket.take() else {
+            return Ok(taken.results(source, Vec::new()));
+        };
+        let (told, done) = oneshot::channel();
+        ticket.on_done(move || {
+            // Nobody listens where the client has gone; the events are recorded all the same.
+            let _ = told.send(());
+        });
+        done.await
+            .map_err(|_| Problem::new(ErrorCode::Internal, "a commit ended without an outcome"))?;
+        let outcomes = if ticket.may_read() {
+            self.blocking(move |_| Ok::<_, Problem>(ticket.wait())).await?
+        } else {
+            ticket.wait()
+        };
+        Ok(taken.results(source, outcomes))
+    }
+}

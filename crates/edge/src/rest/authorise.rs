@@ -1,0 +1,51 @@
+//! Who may: every request to an endpoint that is not public passes here, and handlers get their
+//! tenant from what is found out here.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use ledgerstone_model::ErrorCode;
+use ledgerstone_model::access::Permission;
+
+use super::problem::Problem;
+use super::service::Service;
+use crate::auth::{AuthError, Authorised, PeerCertificate};
+
+/// Lets a request through whose credential grants the permission.
+pub(super) async fn authorise(
+    State((service, permission)): State<(Service, Permission)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match authorised(&service, permission, &parts).await {
+        Ok(authorised) => {
+            parts.extensions.insert(authorised);
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+async fn authorised(
+    service: &Service,
+    permission: Permission,
+    request: &Parts,
+) -> Result<Authorised, AuthError> {
+    let peer = request.extensions.get::<PeerCertificate>();
+    let caller = service.authenticator().authenticate(&request.headers, peer).await?;
+    caller.authorise(permission)
+}
+
+impl<S: Sync> FromRequestParts<S> for Authorised {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Problem::new(ErrorCode::Internal, "a public endpoint asked who calls"))
+    }
+}

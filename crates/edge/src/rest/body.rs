@@ -1,0 +1,164 @@
+//! Reading a request's body as a whole: within its limits, its time, and the memory there is.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, header};
+use http_body_util::BodyExt as _;
+use ledgerstone_model::ErrorCode;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
+
+use super::encoding::Encoding;
+use super::limits::{DRAIN_BYTES_MAX, DRAIN_TIME_MAX, Limits};
+use super::problem::Problem;
+use super::service::Service;
+
+/// Bytes that one permit of the memory for bodies stands for.
+pub(super) const PERMIT_BYTES: usize = 1024;
+
+/// The rest of the body is not read, so nothing else can come over this connection.
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
+/// Frames of a body, each of which must come in time.
+pub(super) struct Frames {
+    body: Body,
+    started: Instant,
+    received: u64,
+    pause: Duration,
+    bytes_per_second: u64,
+}
+
+impl Frames {
+    pub(super) fn new(body: Body, limits: &Limits) -> Self {
+        Self {
+            body,
+            started: Instant::now(),
+            received: 0,
+            pause: limits.body_pause,
+            bytes_per_second: limits.body_bytes_per_second.max(1),
+        }
+    }
+
+    /// The next piece; `None` at the end. A body that pauses too long, or brings less than it must,
+    /// is given up.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        loop {
+            let now = Instant::now();
+            let earned = Duration::from_secs(self.received / self.bytes_per_second);
+            let deadline = (now + self.pause).min(self.started + self.pause + earned);
+            let frame = timeout_at(deadline, self.body.frame()).await.map_err(|_| too_slow())?;
+            let Some(frame) = frame else { return Ok(None) };
+            if let Ok(data) = frame.map_err(|_| broken_off())?.into_data() {
+                self.received += data.len() as u64;
+                return Ok(Some(data));
+            }
+        }
+    }
+
+    /// Reads what is left and drops it, for as long as that is worth it.
+    pub(super) async fn drop_rest(&mut self) {
+        let deadline = Instant::now() + DRAIN_TIME_MAX;
+        let most = self.received + DRAIN_BYTES_MAX;
+        while self.received < most
+            && let Ok(Ok(Some(_))) = timeout_at(deadline, self.next()).await
+        {}
+    }
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// A body in memory, counted until it is dropped.
+pub(super) struct HeldBody {
+    pub(super) bytes: Bytes,
+    memory: OwnedSemaphorePermit,
+}
+
+impl Service {
+    /// Reads a body of at most `max` bytes. Of a larger one the rest is read and dropped, within
+    /// reason, so that its sender gets to read the answer.
+    pub(super) async fn read_body(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        max: usize,
+    ) -> Result<HeldBody, Problem> {
+        let announced = announced(headers);
+        let mut frames = Frames::new(body, self.limits());
+        if announced.is_some_and(|bytes| bytes > max as u64) {
+            if headers.contains_key(header::EXPECT) {
+                return Err(too_large(max).with_header(header::CONNECTION, CLOSE));
+            }
+            frames.drop_rest().await;
+            return Err(too_large(max));
+        }
+        let first_claim = announced.and_then(|bytes| usize::try_from(bytes).ok());
+        let memory = self.claim_memory(first_claim.unwrap_or(PERMIT_BYTES))?;
+        let mut held = HeldBody { bytes: Bytes::new(), memory };
+        let mut whole = BytesMut::new();
+        while let Some(next) = frames.next().await? {
+            if whole.is_empty() && held.bytes.is_empty() {
+                held.bytes = next;
+                continue;
+            }
+            if whole.is_empty() {
+                whole = BytesMut::from(std::mem::take(&mut held.bytes));
+            }
+            if whole.len() + next.len() > max {
+                frames.drop_rest().await;
+                return Err(too_large(max));
+            }
+            whole.extend_from_slice(&next);
+            if whole.len() > held.memory.num_permits() * PERMIT_BYTES {
+                held.memory.merge(self.claim_memory(whole.len())?);
+            }
+        }
+        if !whole.is_empty() {
+            held.bytes = whole.freeze();
+        }
+        if held.bytes.len() > max { Err(too_large(max)) } else { Ok(held) }
+    }
+
+    /// Unpacks a body in a thread of its own.
+    pub(super) async fn unpack(
+        &self,
+        encoding: Encoding,
+        packed: Bytes,
+        max: usize,
+    ) -> Result<Bytes, Problem> {
+        self.blocking(move |_| encoding.unpack(&packed, max).map(Bytes::from)).await
+    }
+
+    fn claim_memory(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
+        self.body_memory().try_acquire_many_owned(permits).map_err(|_| {
+            Problem::new(
+                ErrorCode::ServerBusy,
+                "too many bytes of requests are held in memory; send again a little later",
+            )
+            .with_header(header::CONNECTION, CLOSE)
+        })
+    }
+}
+
+fn too_large(max: usize) -> Problem {
+    Problem::new(
+        ErrorCode::InputTooLarge,
+        format!("the body has more than {max} bytes, which is the limit of this route"),
+    )
+}
+
+fn too_slow() -> Problem {
+    Problem::new(ErrorCode::InvalidBody, "the body came too slowly; nothing of it was taken")
+        .with_status(http::StatusCode::REQUEST_TIMEOUT)
+}
+
+fn broken_off() -> Problem {
+    Problem::new(
+        ErrorCode::InvalidBody,
+        "the body ended before its announced length; nothing of it was taken",
+    )
+}

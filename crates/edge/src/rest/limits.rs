@@ -1,0 +1,69 @@
+//! Every limit of the HTTP interface, by name.
+
+use std::time::Duration;
+
+/// Bytes of a body that is read as a whole: one event or an array, packed and unpacked.
+pub const BODY_BYTES_MAX: usize = 5 * 1024 * 1024;
+
+/// Events in an array.
+pub const ARRAY_ITEMS_MAX: usize = 1_000;
+
+/// Lines of one NDJSON request.
+pub const LINES_MAX: usize = 100_000;
+
+/// Bytes of one line of NDJSON, white space included.
+pub const LINE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of results that wait for a client that sends and does not read.
+pub const RESULT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How long a client may go on sending what is no longer taken, before the connection is closed.
+pub const DRAIN_TIME_MAX: Duration = Duration::from_mins(1);
+
+/// Bytes that a client may go on sending likewise.
+pub const DRAIN_BYTES_MAX: u64 = 128 * 1024 * 1024;
+
+/// Memory that a compressed body may ask for in order to be unpacked, as a power of two.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// Characters of an `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_MAX: usize = 255;
+
+/// Limits that an operator may set.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of all request bodies that are held at one moment; more are answered `SERVER_BUSY`.
+    pub body_bytes_in_memory: usize,
+    /// How long a body may pause, and how long it may take before its rate counts.
+    pub body_pause: Duration,
+    /// Bytes a second that a body must bring once `body_pause` is over.
+    pub body_bytes_per_second: u64,
+    /// NDJSON requests that run at one moment; more are answered `SERVER_BUSY`.
+    pub streams: usize,
+    /// Requests that read or compute in a blocking thread at one moment; others wait their turn.
+    pub blocking_requests: usize,
+    /// Requests that each credential may send; more are answered 429 `RATE_LIMITED`.
+    pub rate: Option<RateLimit>,
+}
+
+/// How many requests a credential may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// In the long run, at least 1.
+    pub requests_per_second: u64,
+    /// At once, after a pause; at least 1.
+    pub burst: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_in_memory: 256 * 1024 * 1024,
+            body_pause: Duration::from_secs(30),
+            body_bytes_per_second: 1024,
+            streams: 64,
+            blocking_requests: 64,
+            rate: None,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The HTTP interface: one table of endpoints, and what every request goes through before and after.
+
+mod accept;
+mod api_keys;
+mod append;
+mod append_aliases;
+mod authorise;
+mod blocking;
+mod body;
+mod caching;
+mod checkpoint;
+mod components;
+mod compression;
+mod cors;
+mod cursor;
+mod encoding;
+pub mod endpoint;
+mod endpoints;
+mod envelope;
+mod event_content;
+mod event_get;
+mod event_list;
+mod event_path;
+mod event_proof;
+mod health;
+mod job_view;
+mod jobs;
+pub mod limits;
+mod list_query;
+mod media_type;
+mod opening;
+pub mod operation;
+pub mod problem;
+mod proof_consistency;
+mod proof_inclusion;
+mod rate_limit;
+mod reply;
+pub mod service;
+mod signing_keys;
+mod small_body;
+mod status;
+mod tenants;
+mod tlog;
+mod verification_keys;
+mod verify;
+mod verify_alias;
+
+use axum::Router;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use cors::{OriginError, Origins};
+pub use cursor::{CURSOR_KEY_BYTES, CursorKey};
+pub use endpoint::{Access, Endpoint};
+pub use endpoints::ENDPOINTS;
+pub use limits::Limits;
+pub use opening::Opening;
+pub use problem::Problem;
+pub use service::{Service, ServiceParts};
+
+/// What an operator may choose about the router.
+#[derive(Clone, Debug, Default)]
+pub struct RouterSettings {
+    /// The origins whose pages may ask.
+    pub cors: Origins,
+}
+
+/// The router of every endpoint in the table, wrapped in what all requests go through.
+pub fn router(service: &Service) -> Router {
+    router_with(service, &RouterSettings::default())
+}
+
+/// The same with other settings than the usual.
+pub fn router_with(service: &Service, settings: &RouterSettings) -> Router {
+    let mut router = OpenApiRouter::new();
+    for endpoint in ENDPOINTS {
+        router = router.routes(endpoint.routes(service));
+    }
+    let (router, _) = router.split_for_parts();
+    envelope::around(router, service, settings).with_state(service.clone())
+}
+
+/// The interface as an `OpenAPI` document, made from the same table.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut router = OpenApiRouter::<Service>::new();
+    for endpoint in ENDPOINTS {
+        router = router.routes(endpoint.operations());
+    }
+    let mut document = router.into_openapi();
+    // OpenAPI has no mark for a parameter that goes on over slashes.
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths =
+        paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    document
+}

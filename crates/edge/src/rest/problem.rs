@@ -1,0 +1,204 @@
+//! How a request fails: RFC 9457 problem details with the stable code.
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use ledgerstone_ledger::jobs::JobError;
+use ledgerstone_ledger::{LedgerError, SubmitError};
+use ledgerstone_model::ErrorCode;
+use ledgerstone_proof::EventId;
+use ledgerstone_store::ReadError;
+use serde_json::{Value, json};
+
+use crate::auth::AuthError;
+use crate::disposition::disposition;
+
+/// Seconds after which a transient failure is worth another attempt.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// One fault within a request, by JSON pointer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub pointer: String,
+    pub code: ErrorCode,
+    pub detail: String,
+}
+
+/// An error answer. What it says is public: what goes to the log alone is not in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    code: ErrorCode,
+    status: Option<StatusCode>,
+    detail: String,
+    faults: Vec<Fault>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    id: Option<EventId>,
+}
+
+impl Problem {
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            status: None,
+            detail: detail.into(),
+            faults: Vec::new(),
+            headers: Vec::new(),
+            id: None,
+        }
+    }
+
+    /// The same code under another status than its usual one, where HTTP has a better one.
+    #[must_use]
+    pub const fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    #[must_use]
+    pub fn with_faults(mut self, faults: Vec<Fault>) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Names the event that it is about: with `OUTCOME_UNKNOWN`, the id to send it again under.
+    #[must_use]
+    pub fn with_id(mut self, id: &EventId) -> Self {
+        self.id = Some(id.clone());
+        self
+    }
+
+    /// A problem out of an error's own words, unless these are for the server's log alone: its own
+    /// failures name files.
+    pub fn public(code: ErrorCode, message: String) -> Self {
+        let is_ours = disposition(code).status == StatusCode::INTERNAL_SERVER_ERROR
+            || code == ErrorCode::LedgerRolledBack;
+        if is_ours {
+            tracing::error!(%code, message, "a request failed");
+            let detail = "the server could not do this; its log says why, under the request's id";
+            return Self::new(code, detail);
+        }
+        Self::new(code, message)
+    }
+
+    pub const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.status.unwrap_or_else(|| disposition(self.code).status)
+    }
+
+    /// The problem as a JSON object; `instance` is the request's id.
+    pub fn to_json(&self, instance: Option<&str>) -> Value {
+        let mut problem = json!({
+            "type": format!("urn:ledgerstone:error:{}", self.code),
+            "title": self.code.meaning(),
+            "status": self.status().as_u16(),
+            "detail": self.detail,
+            "code": self.code.as_str(),
+            "remedy": self.code.remedy(),
+        });
+        if let Some(instance) = instance {
+            problem["instance"] = json!(format!("urn:ledgerstone:request:{instance}"));
+        }
+        if let Some(id) = &self.id {
+            problem["id"] = json!(id.as_str());
+        }
+        if !self.faults.is_empty() {
+            let fault = |fault: &Fault| {
+                json!({
+                    "pointer": format!("#{}", fault.pointer),
+                    "code": fault.code.as_str(),
+                    "detail": fault.detail,
+                })
+            };
+            problem["errors"] = self.faults.iter().map(fault).collect();
+        }
+        problem
+    }
+}
+
+impl IntoResponse for Problem {
+    /// The body is written by the outermost layer, which knows the request's id.
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        let headers = response.headers_mut();
+        if disposition(self.code).is_transient {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        Self::public(error.code(), error.to_string())
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        Self::public(error.code(), error.to_string())
+    }
+}
+
+impl From<JobError> for Problem {
+    fn from(error: JobError) -> Self {
+        Self::public(error.code(), error.to_string())
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        Self::public(error.code(), error.to_string())
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        let problem = Self::new(error.code(), error.to_string());
+        if problem.status() == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"ledgerstone\"");
+            return problem.with_header(header::WWW_AUTHENTICATE, challenge);
+        }
+        problem
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        Self::new(ErrorCode::InvalidArgument, rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(ErrorCode::InvalidArgument, rejection.body_text())
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        let code = match &rejection {
+            JsonRejection::JsonSyntaxError(_) => ErrorCode::NotJson,
+            JsonRejection::MissingJsonContentType(_) => ErrorCode::UnsupportedMediaType,
+            JsonRejection::BytesRejection(_) => ErrorCode::InputTooLarge,
+            _ => ErrorCode::InvalidArgument,
+        };
+        Self::new(code, rejection.body_text())
+    }
+}

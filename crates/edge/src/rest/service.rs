@@ -1,0 +1,120 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use ledgerstone_ledger::{JobPool, Ledger};
+use ledgerstone_model::{Clock, Entropy, SealingPolicy};
+use tokio::sync::Semaphore;
+
+use super::body::PERMIT_BYTES;
+use super::cursor::CursorKey;
+use super::limits::Limits;
+use super::operation::Operation;
+use super::rate_limit::RateLimiter;
+use crate::auth::Authenticator;
+
+/// What a service is made of.
+pub struct ServiceParts {
+    pub ledger: Arc<Ledger>,
+    pub authenticator: Authenticator,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub limits: Limits,
+    pub jobs: Arc<JobPool>,
+    pub cursor_key: CursorKey,
+}
+
+/// What the handlers share; cheap to clone.
+#[derive(Clone)]
+pub struct Service(Arc<Shared>);
+
+struct Shared {
+    parts: ServiceParts,
+    sealing: SealingPolicy,
+    /// Turns of requests that read or compute in a thread of their own.
+    turns: Arc<Semaphore>,
+    /// Turns of NDJSON requests, which may last.
+    stream_turns: Arc<Semaphore>,
+    /// Memory for bodies, in units of [`PERMIT_BYTES`].
+    body_memory: Arc<Semaphore>,
+    rate_limiter: Option<RateLimiter>,
+    operation: Operation,
+}
+
+impl Service {
+    pub fn new(parts: ServiceParts) -> Self {
+        let semaphore =
+            |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        let Limits { body_bytes_in_memory, streams, blocking_requests, .. } = parts.limits;
+        Self(Arc::new(Shared {
+            rate_limiter: parts.limits.rate.map(RateLimiter::new),
+            operation: Operation::default(),
+            parts,
+            sealing: SealingPolicy::pass_through(),
+            turns: semaphore(blocking_requests),
+            stream_turns: semaphore(streams),
+            body_memory: semaphore(body_bytes_in_memory / PERMIT_BYTES),
+        }))
+    }
+
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.0.parts.ledger
+    }
+
+    pub fn authenticator(&self) -> &Authenticator {
+        &self.0.parts.authenticator
+    }
+
+    /// How the process is doing.
+    pub fn operation(&self) -> &Operation {
+        &self.0.operation
+    }
+
+    pub(super) fn rate_limiter(&self) -> Option<&RateLimiter> {
+        self.0.rate_limiter.as_ref()
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.0.parts.clock
+    }
+
+    pub(super) fn entropy(&self) -> &dyn Entropy {
+        &*self.0.parts.entropy
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.0.parts.limits
+    }
+
+    /// The jobs of all tenants.
+    pub fn jobs(&self) -> &Arc<JobPool> {
+        &self.0.parts.jobs
+    }
+
+    pub(super) fn cursor_key(&self) -> &CursorKey {
+        &self.0.parts.cursor_key
+    }
+
+    pub(super) fn sealing(&self) -> &SealingPolicy {
+        &self.0.sealing
+    }
+
+    pub(super) fn stream_turns(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.stream_turns)
+    }
+
+    pub(super) fn body_memory(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.body_memory)
+    }
+
+    /// An id for a request that brought none.
+    pub(super) fn new_request_id(&self) -> String {
+        let mut id = [0; 16];
+        self.0.parts.entropy.fill(&mut id);
+        format!("{:032x}", u128::from_be_bytes(id))
+    }
+
+    pub(super) fn turns(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.turns)
+    }
+}

@@ -1,0 +1,115 @@
+//! `/v1/signing-keys`: the keys that sign, their periods, and how one takes another's place.
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use ledgerstone_ledger::{KeyPeriod, SystemHistory};
+use ledgerstone_model::ErrorCode;
+use ledgerstone_model::system::{KeyChange, KeyUse, SigningKeyRecord};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::problem::Problem;
+use super::service::Service;
+use crate::auth::Authorised;
+
+/// Every key that was ever in use, the oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SigningKeys {
+    signing_keys: Vec<SigningKeyPeriod>,
+}
+
+/// A key and when it came into use.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SigningKeyPeriod {
+    key_id: String,
+    /// `log` for checkpoints, `record` for headers.
+    #[serde(rename = "use")]
+    usage: &'static str,
+    algorithm: &'static str,
+    /// `current` or `replaced`.
+    state: &'static str,
+    announced_at: String,
+    /// Number of the record in `_system` that announced it.
+    announced_by: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<String>,
+    /// `rotation` or `compromise`; absent for the first keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+/// Which key is to be replaced, and why.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WantedRotation {
+    /// `log` or `record`.
+    #[serde(rename = "use")]
+    usage: String,
+    /// `rotation`, or `compromise`: then an old log key does not sign beside the new one.
+    #[serde(default = "usual_reason")]
+    reason: String,
+}
+
+/// What a rotation did.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Rotation {
+    #[serde(rename = "use")]
+    usage: &'static str,
+    old: String,
+    new: String,
+    /// Ledgers that announced the new key, `_system` included.
+    ledgers: usize,
+}
+
+fn usual_reason() -> String {
+    KeyChange::Rotation.as_str().to_owned()
+}
+
+/// Every key that was ever in use.
+#[utoipa::path(get, path = "/v1/signing-keys", tag = "signing-keys",
+    responses((status = 200, body = SigningKeys)), security(("api_key" = []), ("token" = [])))]
+pub async fn list(State(service): State<Service>, _: Authorised) -> Json<SigningKeys> {
+    let history = service.ledger().history();
+    let keys = history.keys().iter().map(|period| shown(period, &history));
+    Json(SigningKeys { signing_keys: keys.collect() })
+}
+
+/// Replaces a key by a fresh one, in every ledger, and answers once that is done.
+#[utoipa::path(post, path = "/v1/signing-keys/rotate", tag = "signing-keys",
+    request_body = WantedRotation,
+    responses((status = 200, body = Rotation)), security(("api_key" = []), ("token" = [])))]
+pub async fn rotate(
+    State(service): State<Service>,
+    _: Authorised,
+    body: Result<Json<WantedRotation>, JsonRejection>,
+) -> Result<Json<Rotation>, Problem> {
+    let Json(wanted) = body?;
+    let wrong = |what: &str| Problem::new(ErrorCode::InvalidArgument, what);
+    let usage = KeyUse::parse(&wanted.usage).ok_or_else(|| wrong("use: write log or record"))?;
+    let reason = KeyChange::parse(&wanted.reason)
+        .ok_or_else(|| wrong("reason: write rotation or compromise"))?;
+    let report = service.blocking(move |ledger| ledger.rotate_key(usage, reason)).await?;
+    Ok(Json(Rotation {
+        usage: report.usage.as_str(),
+        old: report.old.to_string(),
+        new: report.new.to_string(),
+        ledgers: report.ledgers,
+    }))
+}
+
+fn shown(period: &KeyPeriod, history: &SystemHistory) -> SigningKeyPeriod {
+    let key_id = period.key.key_id();
+    let newest = history.newest_key(period.usage).map(|newest| newest.key.key_id());
+    let announcement = period.announcement.as_ref();
+    SigningKeyPeriod {
+        usage: period.usage.as_str(),
+        algorithm: period.key.algorithm(),
+        state: if newest.as_ref() == Some(&key_id) { "current" } else { "replaced" },
+        announced_at: period.announced_at.to_string(),
+        announced_by: period.announced_by.value(),
+        replaces: announcement.and_then(SigningKeyRecord::replaces).map(ToString::to_string),
+        reason: announcement.and_then(SigningKeyRecord::reason).map(KeyChange::as_str),
+        key_id: key_id.to_string(),
+    }
+}

@@ -1,0 +1,40 @@
+//! Bodies that hold a few members: what is to be done, not events.
+
+use axum::body::Body;
+use http::HeaderMap;
+use ledgerstone_model::ErrorCode;
+use serde::de::DeserializeOwned;
+
+use super::encoding::Encoding;
+use super::media_type::MediaType;
+use super::problem::Problem;
+use super::service::Service;
+
+/// Bytes of such a body, packed and unpacked.
+const SMALL_BODY_MAX: usize = 64 * 1024;
+
+impl Service {
+    /// Reads a small JSON body; an empty one is an object without members.
+    pub(super) async fn read_small<T: DeserializeOwned>(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<T, Problem> {
+        let encoding = Encoding::of(headers)?;
+        let held = self.read_body(headers, body, SMALL_BODY_MAX).await?;
+        if !held.bytes.is_empty() && MediaType::of(headers)? != MediaType::Json {
+            let detail = "this route reads application/json";
+            return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail));
+        }
+        let text = match encoding {
+            Encoding::Identity => held.bytes.clone(),
+            packed => self.unpack(packed, held.bytes.clone(), SMALL_BODY_MAX).await?,
+        };
+        let text = if text.trim_ascii().is_empty() { b"{}" } else { &text[..] };
+        serde_json::from_slice(text).map_err(|error| {
+            let code =
+                if error.is_data() { ErrorCode::InvalidArgument } else { ErrorCode::NotJson };
+            Problem::new(code, format!("the body: {error}"))
+        })
+    }
+}

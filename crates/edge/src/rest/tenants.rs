@@ -1,0 +1,184 @@
+//! `/v1/tenants`: whose ledgers there are, for those who administer the deployment.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use http::StatusCode;
+use ledgerstone_ledger::{Ledger, LedgerError, TenantEntry};
+use ledgerstone_model::ErrorCode;
+use ledgerstone_model::system::TenantState;
+use ledgerstone_proof::{NameError, TenantId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::problem::Problem;
+use super::service::Service;
+use crate::auth::Authorised;
+
+/// Longest reason, in characters.
+pub(super) const REASON_MAX: usize = 500;
+
+/// The tenants by name.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Tenants {
+    tenants: Vec<Tenant>,
+}
+
+/// A tenant. Nothing here comes from its records.
+#[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the glossary's word for the member")]
+pub struct Tenant {
+    tenant_id: String,
+    /// `active` or `suspended`.
+    state: &'static str,
+    created_at: String,
+    records: u64,
+    /// The key that checkpoints of its ledger are verified with.
+    vkey: String,
+}
+
+/// A tenant to be created.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTenant {
+    /// 1 to 63 characters of a-z, 0-9, `_` and `-`, the first a letter or digit.
+    tenant_id: String,
+}
+
+/// Why a tenant is suspended or resumed.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StateChange {
+    /// In the operator's words, for the `audit` record; at most 500 characters.
+    reason: Option<String>,
+}
+
+/// Every tenant, by name.
+#[utoipa::path(get, path = "/v1/tenants", tag = "tenants",
+    responses((status = 200, body = Tenants)), security(("api_key" = []), ("token" = [])))]
+pub async fn list(State(service): State<Service>, _: Authorised) -> Result<Json<Tenants>, Problem> {
+    let tenants = service
+        .blocking(|ledger| {
+            let history = ledger.history();
+            let tenants = history.tenants().iter();
+            tenants.map(|(name, entry)| tenant(ledger, name, entry)).collect::<Result<_, _>>()
+        })
+        .await?;
+    Ok(Json(Tenants { tenants }))
+}
+
+/// One tenant.
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}", tag = "tenants",
+    params(("tenant_id" = String, Path)),
+    responses((status = 200, body = Tenant)), security(("api_key" = []), ("token" = [])))]
+pub async fn get(
+    State(service): State<Service>,
+    _: Authorised,
+    Path(name): Path<String>,
+) -> Result<Json<Tenant>, Problem> {
+    let name = existing(&name)?;
+    service.blocking(move |ledger| shown(ledger, &name)).await.map(Json)
+}
+
+/// Creates a tenant; it exists for ever.
+#[utoipa::path(post, path = "/v1/tenants", tag = "tenants", request_body = NewTenant,
+    responses((status = 201, body = Tenant)), security(("api_key" = []), ("token" = [])))]
+pub async fn create(
+    State(service): State<Service>,
+    _: Authorised,
+    body: Result<Json<NewTenant>, JsonRejection>,
+) -> Result<(StatusCode, Json<Tenant>), Problem> {
+    let Json(wanted) = body?;
+    let name = TenantId::parse(&wanted.tenant_id).map_err(|error| {
+        let code = match error {
+            NameError::Reserved => ErrorCode::ReservedName,
+            _ => ErrorCode::InvalidTenant,
+        };
+        Problem::new(code, format!("tenant_id: {error}"))
+    })?;
+    let made = service
+        .blocking(move |ledger| {
+            ledger.create_tenant(&name)?;
+            shown(ledger, &name)
+        })
+        .await?;
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Suspends a tenant: its records can be read, and events for it are refused.
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/suspend", tag = "tenants",
+    params(("tenant_id" = String, Path)), request_body = Option<StateChange>,
+    responses((status = 200, body = Tenant)), security(("api_key" = []), ("token" = [])))]
+pub async fn suspend(
+    State(service): State<Service>,
+    caller: Authorised,
+    Path(name): Path<String>,
+    body: Result<Option<Json<StateChange>>, JsonRejection>,
+) -> Result<Json<Tenant>, Problem> {
+    change(&service, &caller, &name, TenantState::Suspended, body).await
+}
+
+/// Resumes a tenant that was suspended.
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/resume", tag = "tenants",
+    params(("tenant_id" = String, Path)), request_body = Option<StateChange>,
+    responses((status = 200, body = Tenant)), security(("api_key" = []), ("token" = [])))]
+pub async fn resume(
+    State(service): State<Service>,
+    caller: Authorised,
+    Path(name): Path<String>,
+    body: Result<Option<Json<StateChange>>, JsonRejection>,
+) -> Result<Json<Tenant>, Problem> {
+    change(&service, &caller, &name, TenantState::Active, body).await
+}
+
+async fn change(
+    service: &Service,
+    caller: &Authorised,
+    name: &str,
+    state: TenantState,
+    body: Result<Option<Json<StateChange>>, JsonRejection>,
+) -> Result<Json<Tenant>, Problem> {
+    let name = existing(name)?;
+    let change = body?.map_or_else(StateChange::default, |Json(change)| change);
+    let reason = change.reason.map(|reason| checked_reason(&reason)).transpose()?;
+    let by = caller.caller().actor();
+    let changed = service.blocking(move |ledger| {
+        ledger.set_tenant_state(&name, state, reason.as_deref(), &by)?;
+        shown(ledger, &name)
+    });
+    changed.await.map(Json)
+}
+
+/// A reason that may stand in a record.
+pub(super) fn checked_reason(reason: &str) -> Result<String, Problem> {
+    let is_fine = !reason.trim().is_empty()
+        && reason.chars().count() <= REASON_MAX
+        && !reason.chars().any(char::is_control);
+    let detail = "reason: it is empty, longer than 500 characters, or has control characters";
+    is_fine
+        .then(|| reason.to_owned())
+        .ok_or_else(|| Problem::new(ErrorCode::InvalidArgument, detail))
+}
+
+/// A tenant that may exist; a name that none can have is no different from one that none has.
+fn existing(name: &str) -> Result<TenantId, Problem> {
+    TenantId::parse(name)
+        .map_err(|_| Problem::new(ErrorCode::UnknownTenant, "there is no tenant of this name"))
+}
+
+fn shown(ledger: &Ledger, name: &TenantId) -> Result<Tenant, LedgerError> {
+    let history = ledger.history();
+    let entry = history.tenants().get(name);
+    let entry = entry.ok_or_else(|| LedgerError::UnknownTenant(name.clone()))?;
+    tenant(ledger, name, entry)
+}
+
+fn tenant(ledger: &Ledger, name: &TenantId, entry: &TenantEntry) -> Result<Tenant, LedgerError> {
+    Ok(Tenant {
+        tenant_id: name.to_string(),
+        state: entry.state.as_str(),
+        created_at: entry.created_at.to_string(),
+        records: ledger.reader().size(name)?,
+        vkey: ledger.verifier_key(name)?.to_string(),
+    })
+}

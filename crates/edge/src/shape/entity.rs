@@ -1,0 +1,24 @@
+//! What happened to an entity: `Actor`, `EntityType`, `EntityID`, `Metadata`, or the same in small letters.
+
+use super::Shape;
+
+pub(super) const SHAPE: Shape = Shape {
+    name: "entity",
+    doc: "what happened to an entity: Actor, EntityType, EntityID, Metadata, or entity_type and so on",
+    mapping: "entity/1",
+    known_by: &["EventType", "EntityType", "EntityID", "entity_type", "entity_id"],
+    moves: &[
+        ("ID", "/id"),
+        ("EventType", "/event_type"),
+        ("Timestamp", "/timestamp"),
+        ("Severity", "/severity"),
+        ("Actor", "/actor/id"),
+        ("actor", "/actor/id"),
+        ("EntityType", "/target/type"),
+        ("entity_type", "/target/type"),
+        ("EntityID", "/target/id"),
+        ("entity_id", "/target/id"),
+        ("Metadata", "/metadata"),
+    ],
+    says: &[],
+};

@@ -1,0 +1,218 @@
+//! Tenants, API keys, signing keys, status and health over HTTP: who may, and what it does.
+
+use ledgerstone_model::access::Role;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::rig::{Rig, RigOptions};
+use ledgerstone_edge::rest::Limits;
+use ledgerstone_edge::rest::limits::RateLimit;
+
+/// Sends a request as a role of a tenant, and gives back status and body.
+async fn call(
+    rig: &Rig,
+    who: (&str, Role),
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> (StatusCode, Value) {
+    let mut request = rig.request(method, path, who.0, who.1);
+    if let Some(body) = body {
+        request = request.header("content-type", "application/json").body(body.to_string());
+    }
+    let response = request.send().await.unwrap();
+    (response.status(), serde_json::from_str(&response.text().await.unwrap()).unwrap())
+}
+
+const OPERATOR: (&str, Role) = ("_system", Role::Admin);
+const ACME: (&str, Role) = ("acme", Role::Admin);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_create_suspend_and_resume_tenants() {
+    let rig = Rig::start().await;
+    let (status, list) = call(&rig, OPERATOR, Method::GET, "/v1/tenants", None).await;
+    assert_eq!((status, list["tenants"].as_array().unwrap().len()), (StatusCode::OK, 2));
+    let new = |name: &str| Some(json!({ "tenant_id": name }));
+    let (status, made) = call(&rig, OPERATOR, Method::POST, "/v1/tenants", new("gamma")).await;
+    assert_eq!((status, &made["state"]), (StatusCode::CREATED, &json!("active")));
+    assert!(made["vkey"].as_str().unwrap().contains('+'));
+    for (name, code) in
+        [("gamma", "TENANT_EXISTS"), ("_x", "RESERVED_NAME"), ("A b", "INVALID_TENANT")]
+    {
+        let (_, refused) = call(&rig, OPERATOR, Method::POST, "/v1/tenants", new(name)).await;
+        assert_eq!(refused["code"], code, "{refused}");
+    }
+    let why = Some(json!({ "reason": "unpaid" }));
+    let (status, now) = call(&rig, OPERATOR, Method::POST, "/v1/tenants/gamma/suspend", why).await;
+    assert_eq!((status, &now["state"]), (StatusCode::OK, &json!("suspended")));
+    let (_, seen) = call(&rig, OPERATOR, Method::GET, "/v1/tenants/gamma", None).await;
+    assert_eq!(seen["state"], "suspended");
+    let (status, _) = call(&rig, OPERATOR, Method::POST, "/v1/tenants/gamma/resume", None).await;
+    assert_eq!(status, StatusCode::OK);
+    for path in ["/v1/tenants/nobody", "/v1/tenants/_system", "/v1/tenants/A%20b"] {
+        let (status, unknown) = call(&rig, OPERATOR, Method::GET, path, None).await;
+        assert_eq!((status, &unknown["code"]), (StatusCode::NOT_FOUND, &json!("UNKNOWN_TENANT")));
+    }
+    let (status, _) = call(&rig, ACME, Method::GET, "/v1/tenants", None).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_tenant_takes_nothing_and_shows_everything() {
+    let rig = Rig::start().await;
+    let change = async |what: &str| {
+        let path = format!("/v1/tenants/acme/{what}");
+        assert_eq!(call(&rig, OPERATOR, Method::POST, &path, None).await.0, StatusCode::OK);
+    };
+    change("suspend").await;
+    for path in ["/v1/events", "/v1/events?atomic=true", "/v1/events?wait=none"] {
+        for body in [json!({"event_type": "a.b"}), json!([{"event_type": "a.b"}])] {
+            let (status, refused) = call(&rig, ACME, Method::POST, path, Some(body)).await;
+            assert_eq!(
+                (status, &refused["code"]),
+                (StatusCode::FORBIDDEN, &json!("TENANT_SUSPENDED"))
+            );
+        }
+    }
+    assert_eq!(call(&rig, ACME, Method::GET, "/v1/events", None).await.0, StatusCode::OK);
+    change("resume").await;
+    let event = Some(json!({"event_type": "a.b"}));
+    assert_eq!(call(&rig, ACME, Method::POST, "/v1/events", event).await.0, StatusCode::CREATED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_made_shown_once_and_revoked() {
+    let rig = Rig::start().await;
+    let wanted = json!({ "label": "billing", "roles": ["writer"] });
+    let (status, made) = call(&rig, ACME, Method::POST, "/v1/api-keys", Some(wanted)).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    let (key, id) = (made["api_key"].as_str().unwrap(), made["key_id"].as_str().unwrap());
+    let event = json!({"event_type": "user.login", "timestamp": "2024-05-01T12:00:00Z", "actor": {"id": "u", "type": "user"}, "action": {"verb": "login", "status": "success"}});
+    let append = || {
+        let request = rig.anonymous(Method::POST, "/v1/events").bearer_auth(key);
+        request.header("content-type", "application/json").body(event.to_string()).send()
+    };
+    assert!(append().await.unwrap().status().is_success());
+    let (_, list) = call(&rig, ACME, Method::GET, "/v1/api-keys", None).await;
+    assert!(!list.to_string().contains(key), "a secret is shown again");
+    let shown = |list: &Value| {
+        let keys = list["api_keys"].as_array().unwrap();
+        keys.iter().find(|one| one["key_id"] == id).cloned().unwrap()
+    };
+    assert_eq!(shown(&list)["label"], "billing");
+    let path = format!("/v1/api-keys/{id}/revoke");
+    let (status, other) = call(&rig, ("beta", Role::Admin), Method::POST, &path, None).await;
+    assert_eq!((status, &other["code"]), (StatusCode::NOT_FOUND, &json!("UNKNOWN_API_KEY")));
+    let (status, _) = call(&rig, ACME, Method::POST, &path, Some(json!({"reason": "lost"}))).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(append().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let (_, list) = call(&rig, ACME, Method::GET, "/v1/api-keys", None).await;
+    assert_eq!(shown(&list)["state"], "revoked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_cannot_be_are_refused() {
+    let rig = Rig::start().await;
+    for (body, code) in [
+        (json!({"label": "x", "roles": ["king"]}), "INVALID_ARGUMENT"),
+        (json!({"label": "x", "roles": []}), "INVALID_ARGUMENT"),
+        (json!({"label": "", "roles": ["writer"]}), "INVALID_ARGUMENT"),
+        (json!({"label": "x", "roles": ["writer"], "tenant_id": "beta"}), "INVALID_ARGUMENT"),
+        (json!({"label": "x", "roles": ["writer"], "expires_at": "soon"}), "INVALID_TIMESTAMP"),
+        (
+            json!({"label": "x", "roles": ["writer"], "expires_at": "2001-01-01T00:00:00.000000Z"}),
+            "INVALID_ARGUMENT",
+        ),
+    ] {
+        let (_, refused) = call(&rig, ACME, Method::POST, "/v1/api-keys", Some(body.clone())).await;
+        assert_eq!(refused["code"], code, "{body}: {refused}");
+    }
+    for role in [Role::Auditor, Role::Writer, Role::Viewer] {
+        let body = Some(json!({"label": "x", "roles": ["writer"]}));
+        let (status, _) = call(&rig, ("acme", role), Method::POST, "/v1/api-keys", body).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{role}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_keys_are_listed_and_replaced() {
+    let rig = Rig::start().await;
+    let (_, before) = call(&rig, OPERATOR, Method::GET, "/v1/signing-keys", None).await;
+    assert_eq!(before["signing_keys"].as_array().unwrap().len(), 2);
+    let body = Some(json!({ "use": "record" }));
+    let (status, done) = call(&rig, OPERATOR, Method::POST, "/v1/signing-keys/rotate", body).await;
+    assert_eq!((status, &done["ledgers"]), (StatusCode::OK, &json!(3)), "{done}");
+    let (_, after) = call(&rig, OPERATOR, Method::GET, "/v1/signing-keys", None).await;
+    let newest = after["signing_keys"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&newest["key_id"], &newest["state"]), (&done["new"], &json!("current")));
+    let wrong = Some(json!({ "use": "house" }));
+    let (_, refused) = call(&rig, OPERATOR, Method::POST, "/v1/signing-keys/rotate", wrong).await;
+    assert_eq!(refused["code"], "INVALID_ARGUMENT");
+    let (status, _) = call(&rig, ACME, Method::GET, "/v1/signing-keys", None).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_state_is_shown_as_far_as_one_may_see_it() {
+    let rig = Rig::start().await;
+    let (_, own) = call(&rig, ("acme", Role::Viewer), Method::GET, "/v1/status", None).await;
+    assert_eq!(own["ledger"]["tenant_id"], "acme");
+    assert!(own.get("deployment").is_none());
+    let (_, all) = call(&rig, OPERATOR, Method::GET, "/v1/status", None).await;
+    assert_eq!(all["deployment"]["tenants"], 2);
+    let (_, some) = call(&rig, ("_system", Role::Viewer), Method::GET, "/v1/status", None).await;
+    assert!(some.get("deployment").is_none());
+    for (path, status) in
+        [("/health", "healthy"), ("/health/ready", "ready"), ("/health/audit", "healthy")]
+    {
+        let answer = rig.anonymous(Method::GET, path).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        assert_eq!(body["status"], status, "{path}: {body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_sends_too_much_is_told_to_wait() {
+    let rate = Some(RateLimit { requests_per_second: 1, burst: 3 });
+    let limits = Limits { rate, ..Limits::default() };
+    let rig = Rig::start_with(RigOptions { limits, ..RigOptions::default() }).await;
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let answer =
+            rig.request(Method::GET, "/v1/status", "acme", Role::Viewer).send().await.unwrap();
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("ratelimit-policy"), "\"requests\";q=3;w=3;qu=\"requests\"");
+        assert!(header("ratelimit").starts_with("\"requests\";r="));
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            assert_eq!(header("retry-after"), "1");
+            assert!(answer.text().await.unwrap().contains("RATE_LIMITED"));
+            seen.push(429);
+        } else {
+            seen.push(answer.status().as_u16());
+        }
+    }
+    assert_eq!(seen[..3], [200, 200, 200]);
+    assert!(seen[3..].contains(&429), "{seen:?}");
+    let other = rig.request(Method::GET, "/v1/status", "beta", Role::Viewer).send().await.unwrap();
+    assert_eq!(other.status(), StatusCode::OK, "others are not concerned");
+    let public = rig.anonymous(Method::GET, "/health").send().await.unwrap();
+    assert_eq!(public.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_compressed_for_those_who_ask() {
+    let rig = Rig::start().await;
+    for encoding in ["gzip", "zstd"] {
+        let request = rig.request(Method::GET, "/v1/api-keys", "acme", Role::Admin);
+        let answer = request.header("accept-encoding", encoding).send().await.unwrap();
+        assert_eq!(answer.headers()["content-encoding"], encoding);
+        let packed = answer.bytes().await.unwrap();
+        let magic: &[u8] =
+            if encoding == "gzip" { &[0x1f, 0x8b] } else { &[0x28, 0xb5, 0x2f, 0xfd] };
+        assert!(packed.starts_with(magic), "{packed:?}");
+    }
+    let request = rig.request(Method::GET, "/v1/api-keys", "acme", Role::Admin);
+    let answer = request.header("accept-encoding", "identity").send().await.unwrap();
+    assert!(!answer.headers().contains_key("content-encoding"));
+}

@@ -1,0 +1,15 @@
+//! The HTTP interface, tried over real connections on a real store.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod administration;
+mod append;
+mod browsers;
+mod jobs;
+mod listing;
+mod ndjson;
+mod proofs;
+mod rig;
+mod roles;
+mod shapes;
+mod tiles;

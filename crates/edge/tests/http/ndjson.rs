@@ -1,0 +1,193 @@
+//! `POST /v1/events` with one event a line.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use futures_util::StreamExt as _;
+use ledgerstone_model::access::Role;
+use ledgerstone_testkit::TestEvent;
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use crate::rig::{Rig, assert_problem};
+
+/// Lines whose results do not fit into sockets and memory.
+const LINES: u64 = 40_000;
+
+fn line(id: &str) -> String {
+    TestEvent::new("user.login").id(id).json() + "\n"
+}
+
+fn lines(count: usize) -> String {
+    (0..count).map(|index| line(&format!("e{index}"))).collect()
+}
+
+fn post(rig: &Rig, query: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+    rig.request(Method::POST, &format!("/v1/events{query}"), "acme", Role::Writer)
+        .header("content-type", "application/x-ndjson")
+        .body(body)
+}
+
+async fn answers(request: RequestBuilder) -> Vec<Value> {
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/x-ndjson");
+    parsed(&response.text().await.unwrap())
+}
+
+fn parsed(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_is_answered_and_the_end_says_so() {
+    let rig = Rig::start().await;
+    let text = format!(
+        "{}\n  \n{{\"event_type\":1}}\nnonsense\n{}",
+        lines(2_500),
+        line("last").trim_end()
+    );
+    let mut answers = answers(post(&rig, "", text)).await;
+    let end = answers.pop().unwrap();
+    assert_eq!(
+        end,
+        json!({"accepted": 2_501, "duplicates": 0, "lines": 2_503, "rejected": 2, "status": "complete"})
+    );
+    for (index, answer) in answers.iter().enumerate() {
+        assert_eq!(answer["line"], index + 1);
+    }
+    assert_eq!(answers[7]["receipt"]["id"], "e7");
+    assert_eq!(answers[2_500]["error"]["code"], "INVALID_FIELD");
+    assert_eq!(answers[2_501]["error"]["code"], "NOT_JSON");
+    assert_eq!(answers[2_502]["receipt"]["id"], "last");
+    rig.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_line_is_refused_and_the_next_is_taken() {
+    let rig = Rig::start().await;
+    let long = format!("{{\"event_type\":\"{}\"}}\n", "x".repeat(2 << 20));
+    let answers = answers(post(&rig, "", format!("{}{long}{}", line("a"), line("b")))).await;
+    let statuses: Vec<&Value> = answers.iter().map(|answer| &answer["status"]).collect();
+    assert_eq!(statuses, ["created", "rejected", "created", "complete"]);
+    assert_eq!(answers[1]["error"]["code"], "EVENT_TOO_LARGE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packed_lines_are_unpacked_on_the_way() {
+    let rig = Rig::start().await;
+    let packed = zstd::encode_all(lines(1_000).as_bytes(), 1).unwrap();
+    let end = answers(post(&rig, "", packed.clone()).header("content-encoding", "zstd"))
+        .await
+        .pop()
+        .unwrap();
+    assert_eq!((&end["accepted"], &end["status"]), (&json!(1_000), &json!("complete")));
+    let cut = packed[..packed.len() / 2].to_vec();
+    let mut cut = answers(post(&rig, "", cut).header("content-encoding", "zstd")).await;
+    let end = cut.pop().unwrap();
+    assert_eq!(
+        (&end["status"], &end["error"]["code"]),
+        (&json!("stopped"), &json!("INVALID_BODY"))
+    );
+    assert_eq!(end["lines"], cut.len(), "the position reached is that of the last answer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_come_while_lines_are_sent() {
+    let rig = Rig::start().await;
+    let (sender, receiver) = mpsc::unbounded_channel::<Bytes>();
+    let body = futures_util::stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|piece| (Ok::<_, std::io::Error>(piece), receiver))
+    });
+    sender.send(line("first").into()).unwrap();
+    let response = post(&rig, "", reqwest::Body::wrap_stream(body)).send().await.unwrap();
+    let mut results = response.bytes_stream();
+    for id in ["first", "second", "third"] {
+        if id != "first" {
+            sender.send(line(id).into()).unwrap();
+        }
+        let result = tokio::time::timeout(Duration::from_secs(20), results.next()).await;
+        let text = String::from_utf8(result.unwrap().unwrap().unwrap().to_vec()).unwrap();
+        assert_eq!(parsed(&text)[0]["receipt"]["id"], id);
+    }
+    drop(sender);
+    let end = results.next().await.unwrap().unwrap();
+    assert_eq!(parsed(std::str::from_utf8(&end).unwrap())[0]["status"], "complete");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_all_before_reading_learns_how_far_it_got() {
+    let rig = Rig::start().await;
+    // More results than sockets and the server's memory hold together come back before the last of
+    // it fits into the sockets on the way there.
+    let padding = "x".repeat(900);
+    let event =
+        |id: u64| TestEvent::new("user.login").id(&format!("e{id}")).actor(&padding).json() + "\n";
+    let text: String = (0..LINES).map(event).collect();
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-type: application/x-ndjson\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        rig.key("acme", Role::Writer),
+        text.len(),
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, _) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let results: Vec<Value> = answer
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let end = results.last().unwrap();
+    assert_eq!(
+        (&end["status"], &end["error"]["code"]),
+        (&json!("stopped"), &json!("RESULTS_NOT_READ"))
+    );
+    let taken = end["lines"].as_u64().unwrap();
+    assert!(taken > 1_000 && taken < LINES, "{taken}");
+    assert_eq!(end["accepted"], taken, "the position is that of what is in the ledger");
+    rig.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_away_leaves_whole_events() {
+    let rig = Rig::start().await;
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-type: application/x-ndjson\r\ncontent-length: 1000000\r\n\r\n{}{{\"event_",
+        rig.key("acme", Role::Writer),
+        lines(20),
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut seen = [0; 64];
+    stream.read_exact(&mut seen).await.unwrap();
+    drop(stream);
+    let size = rig.size("acme");
+    // The server goes on as if nothing had happened.
+    let end = answers(post(&rig, "", lines(30))).await.pop().unwrap();
+    assert_eq!(end["accepted"].as_u64().unwrap() + end["duplicates"].as_u64().unwrap(), 30);
+    assert!(rig.size("acme") >= size);
+    rig.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_a_request_are_told() {
+    let rig = Rig::start().await;
+    assert_problem(post(&rig, "?atomic=true", lines(1)), 400, "INVALID_ARGUMENT").await;
+    assert_problem(post(&rig, "?wait=checkpoint", lines(1)), 400, "INVALID_ARGUMENT").await;
+    let empty = answers(post(&rig, "", "")).await;
+    assert_eq!(empty[0]["lines"], 0);
+    let many = "x\n".repeat(100_001);
+    let mut many = answers(post(&rig, "?wait=none", many)).await;
+    let end = many.pop().unwrap();
+    assert_eq!(end["lines"], 100_000);
+    assert_eq!(end["error"]["code"], "TOO_MANY_ITEMS");
+}

@@ -1,0 +1,119 @@
+//! Every route, with every role of every tenant.
+
+use ledgerstone_edge::rest::{Access, ENDPOINTS};
+use ledgerstone_model::access::{Permission, Role, RoleSet, permits};
+use ledgerstone_proof::TenantId;
+use reqwest::Method;
+
+use crate::rig::{Rig, TENANTS};
+
+use Permission as P;
+
+/// Who may call what. A route that is not here, or is here under another permission, fails the test:
+/// this table is what a reader checks.
+const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
+    ("DELETE", "/v1/jobs/{id}", Some(P::VerifyRun)),
+    ("GET", "/api/v1/audit/verify", Some(P::VerifyRun)),
+    ("GET", "/health", None),
+    ("GET", "/health/audit", None),
+    ("GET", "/health/live", None),
+    ("GET", "/health/ready", None),
+    ("GET", "/v1/api-keys", Some(P::ApiKeysRead)),
+    ("GET", "/v1/checkpoint", Some(P::ProofsRead)),
+    ("GET", "/v1/events", Some(P::RecordsRead)),
+    ("GET", "/v1/events/{id}", Some(P::RecordsRead)),
+    ("GET", "/v1/events/{id}/content", Some(P::EventsRead)),
+    ("GET", "/v1/events/{id}/proof", Some(P::ProofsRead)),
+    ("GET", "/v1/jobs", Some(P::JobsRead)),
+    ("GET", "/v1/jobs/{id}", Some(P::JobsRead)),
+    ("GET", "/v1/proofs/consistency", Some(P::ProofsRead)),
+    ("GET", "/v1/proofs/inclusion", Some(P::ProofsRead)),
+    ("GET", "/v1/signing-keys", Some(P::SigningKeysRead)),
+    ("GET", "/v1/status", Some(P::StatusRead)),
+    ("GET", "/v1/tenants", Some(P::TenantsRead)),
+    ("GET", "/v1/tenants/{tenant_id}", Some(P::TenantsRead)),
+    ("GET", "/v1/tlog/{tenant}/checkpoint", Some(P::ProofsRead)),
+    ("GET", "/v1/tlog/{tenant}/tile/{*tile}", Some(P::ProofsRead)),
+    ("GET", "/v1/verification-keys", None),
+    ("POST", "/api/audit/event", Some(P::EventsWrite)),
+    ("POST", "/api/v1/audit", Some(P::EventsWrite)),
+    ("POST", "/api/v1/audit/events", Some(P::EventsWrite)),
+    ("POST", "/api/v1/audit/verify", Some(P::VerifyRun)),
+    ("POST", "/v1/api-keys", Some(P::ApiKeysWrite)),
+    ("POST", "/v1/api-keys/{key_id}/revoke", Some(P::ApiKeysWrite)),
+    ("POST", "/v1/events", Some(P::EventsWrite)),
+    ("POST", "/v1/signing-keys/rotate", Some(P::SigningKeysRotate)),
+    ("POST", "/v1/tenants", Some(P::TenantsWrite)),
+    ("POST", "/v1/tenants/{tenant_id}/resume", Some(P::TenantsWrite)),
+    ("POST", "/v1/tenants/{tenant_id}/suspend", Some(P::TenantsWrite)),
+    ("POST", "/v1/verify", Some(P::VerifyRun)),
+];
+
+/// What each role may, in its own tenant.
+const ROLES: &[(Role, &[Permission])] = &[
+    (Role::Writer, &[P::EventsWrite]),
+    (Role::Viewer, &[P::RecordsRead, P::ProofsRead, P::StatusRead]),
+];
+
+#[test]
+fn the_table_has_every_route() {
+    let mut found: Vec<(String, String, Option<Permission>)> = Vec::new();
+    for endpoint in ENDPOINTS {
+        let permission = match endpoint.access() {
+            Access::Public => None,
+            Access::Needs(permission) => Some(permission),
+        };
+        for (method, path) in endpoint.places() {
+            found.push((method.to_string(), path, permission));
+        }
+    }
+    found.sort_by(|left, right| (&left.0, &left.1).cmp(&(&right.0, &right.1)));
+    let mut expected: Vec<_> = WHO_MAY
+        .iter()
+        .map(|(method, path, permission)| ((*method).to_owned(), (*path).to_owned(), *permission))
+        .collect();
+    expected.sort_by(|left, right| (&left.0, &left.1).cmp(&(&right.0, &right.1)));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn writers_only_write_and_viewers_only_look() {
+    let acme = TenantId::parse("acme").unwrap();
+    for (role, permissions) in ROLES {
+        for permission in Permission::ALL {
+            let may = permits(RoleSet::from(*role), &acme, *permission);
+            assert_eq!(may, permissions.contains(permission), "{role:?} {permission}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_lets_in_whom_the_table_says() {
+    let rig = Rig::start().await;
+    for (method, path, permission) in WHO_MAY {
+        let method: Method = method.parse().unwrap();
+        let path = path.replace("{tenant}", "acme").replace(['{', '}', '*'], "");
+        // A body of no known type gets past the question of who asks, and no further.
+        let body = |request: reqwest::RequestBuilder| {
+            let is_get = method == Method::GET;
+            if is_get { request } else { request.header("content-type", "x/y").body("x") }
+        };
+        let anonymous = body(rig.anonymous(method.clone(), &path)).send().await.unwrap();
+        assert_eq!(anonymous.status() == 401, permission.is_some(), "{method} {path}");
+        for tenant in TENANTS {
+            for role in [Role::Admin, Role::Auditor, Role::Writer, Role::Viewer] {
+                let request = body(rig.request(method.clone(), &path, tenant, role));
+                let status = request.send().await.unwrap().status();
+                let owner = if tenant == "_system" {
+                    TenantId::system()
+                } else {
+                    TenantId::parse(tenant).unwrap()
+                };
+                let may = permission
+                    .is_none_or(|permission| permits(RoleSet::from(role), &owner, permission));
+                assert_eq!(status == 403, !may, "{method} {path} {tenant} {role:?}: {status}");
+                assert_ne!(status, 401, "{method} {path} {tenant} {role:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What HTTP/1.1 clients send, in good faith and in bad.
+
+use std::time::{Duration, Instant};
+
+use ledgerstone_edge::server::ConnectionLimits;
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::sleep;
+
+use crate::rig::{Rig, answers, read_to_end, read_until, short};
+
+const PLAIN: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+const LAST: &str = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn requests_follow_each_other_on_a_connection() {
+    let rig = Rig::start(ConnectionLimits::default()).await;
+    let text = rig.exchange(format!("{PLAIN}{PLAIN}{LAST}").as_bytes()).await;
+    assert_eq!(answers(&text), 3, "{text}");
+    assert_eq!(text.matches("hello").count(), 3);
+}
+
+#[tokio::test]
+async fn a_client_that_has_said_all_gets_its_answer() {
+    let rig = Rig::start(ConnectionLimits::default()).await;
+    let mut stream = rig.connect().await;
+    stream.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let text = read_to_end(&mut stream).await;
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("slow"), "{text}");
+}
+
+/// One request hidden in the body of another: whoever is in front must not see another border
+/// between them than this server (RFC 9112 section 11.2).
+#[tokio::test]
+async fn no_request_is_smuggled_in_a_body() {
+    let rig = Rig::start(ConnectionLimits::default()).await;
+    let hidden = "GET /hidden HTTP/1.1\r\nhost: a\r\n\r\n";
+    let post = "POST /echo HTTP/1.1\r\nhost: a\r\n";
+    let chunked = "transfer-encoding: chunked\r\n";
+    for (name, headers, body) in [
+        ("two lengths", "content-length: 0\r\ncontent-length: 34\r\n".to_owned(), ""),
+        ("a list of lengths", "content-length: 0, 34\r\n".to_owned(), ""),
+        ("a signed length", "content-length: +0\r\n".to_owned(), ""),
+        ("a negative length", "content-length: -1\r\n".to_owned(), ""),
+        ("no number", "content-length: 0x0\r\n".to_owned(), ""),
+        ("an overlong length", "content-length: 99999999999999999999\r\n".to_owned(), ""),
+        ("chunked is not last", "transfer-encoding: chunked, identity\r\n".to_owned(), "0\r\n\r\n"),
+        ("an unknown coding", "transfer-encoding: xchunked\r\n".to_owned(), "0\r\n\r\n"),
+        ("a folded header", "x: a\r\n transfer-encoding: chunked\r\n".to_owned(), "0\r\n\r\n"),
+        ("a space before the colon", "content-length : 0\r\n".to_owned(), ""),
+        ("a bare line feed in a name", "x\n: a\r\n".to_owned(), ""),
+        ("a null byte", "x: a\0b\r\n".to_owned(), ""),
+        ("a wrong chunk size", chunked.to_owned(), "zz\r\n\r\n"),
+        ("an overlong chunk size", chunked.to_owned(), "ffffffffffffffff1\r\n\r\n"),
+        ("a chunk without its end", chunked.to_owned(), "1\r\nab0\r\n\r\n"),
+    ] {
+        let text = rig.exchange(format!("{post}{headers}\r\n{body}{hidden}").as_bytes()).await;
+        assert!(answers(&text) <= 1, "{name}: {text}");
+        assert!(text.is_empty() || text.starts_with("HTTP/1.1 400"), "{name}: {text}");
+    }
+}
+
+/// RFC 9112 section 6.3: with both, the coding counts, and the connection ends after the answer, so
+/// that nothing behind it is taken for a request.
+#[tokio::test]
+async fn nothing_follows_a_request_with_a_length_and_a_coding() {
+    let rig = Rig::start(ConnectionLimits::default()).await;
+    for headers in [
+        "content-length: 4\r\ntransfer-encoding: chunked\r\n",
+        "transfer-encoding: chunked\r\ncontent-length: 4\r\n",
+    ] {
+        let request =
+            format!("POST /echo HTTP/1.1\r\nhost: a\r\n{headers}\r\n2\r\nok\r\n0\r\n\r\n{PLAIN}");
+        let text = rig.exchange(request.as_bytes()).await;
+        assert_eq!(answers(&text), 1, "{headers}: {text}");
+        assert!(text.ends_with("ok") && text.contains("connection: close"), "{headers}: {text}");
+    }
+    let old = "POST /echo HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    assert!(rig.exchange(old.as_bytes()).await.starts_with("HTTP/1.1 400"));
+}
+
+#[tokio::test]
+async fn large_headers_are_refused() {
+    let rig = Rig::start(ConnectionLimits { header_bytes: 8 * 1024, headers: 16, ..short() }).await;
+    let large = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "y".repeat(9 * 1024));
+    assert!(rig.exchange(large.as_bytes()).await.starts_with("HTTP/1.1 431"));
+    let many = format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: y\r\n".repeat(16));
+    assert!(rig.exchange(many.as_bytes()).await.starts_with("HTTP/1.1 431"));
+    let line = format!("GET /{} HTTP/1.1\r\n\r\n", "y".repeat(9 * 1024));
+    assert!(rig.exchange(line.as_bytes()).await.starts_with("HTTP/1.1 4"));
+    let fits =
+        format!("GET / HTTP/1.1\r\nhost: a\r\n{}connection: close\r\n\r\n", "x: y\r\n".repeat(14));
+    assert!(rig.exchange(fits.as_bytes()).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn who_sends_a_header_byte_by_byte_is_given_up() {
+    let rig = Rig::start(short()).await;
+    // Nothing, the beginning of HTTP/2's preface, half a header: all are given up in time.
+    for beginning in ["", "PRI * HT", "GET / HTTP/1.1\r\nx: "] {
+        let mut stream = rig.connect().await;
+        let began = Instant::now();
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        let (mut reader, mut writer) = stream.into_split();
+        let dripping = tokio::spawn(async move {
+            // The drip of a client that wants to look alive.
+            for _ in 0..100 {
+                sleep(Duration::from_millis(50)).await;
+                if !beginning.is_empty() && writer.write_all(b"y").await.is_err() {
+                    break;
+                }
+            }
+        });
+        let mut rest = Vec::new();
+        let _ = tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut rest).await;
+        dripping.abort();
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(3), "{beginning:?} took {took:?}");
+        assert!(!rest.starts_with(b"HTTP/1.1 200"), "{beginning:?}");
+    }
+    // The same within a connection that began well.
+    let mut stream = rig.connect().await;
+    stream.write_all(PLAIN.as_bytes()).await.unwrap();
+    read_until(&mut stream, "hello").await;
+    stream.write_all(b"GET / HT").await.unwrap();
+    assert_eq!(read_to_end(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_and_a_working_one_is_not() {
+    let rig = Rig::start(short()).await;
+    let mut idle = rig.connect().await;
+    idle.write_all(PLAIN.as_bytes()).await.unwrap();
+    let mut working = rig.connect().await;
+    working.write_all(b"GET /lines HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let text = read_to_end(&mut idle).await;
+    assert_eq!(answers(&text), 1);
+    let text = read_until(&mut working, "line 29").await;
+    assert!(text.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_given_up() {
+    let rig = Rig::start(ConnectionLimits { connections: 1, ..short() }).await;
+    let mut stream = rig.connect().await;
+    stream.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    // Its place comes free although it never reads.
+    for _ in 0..100 {
+        let text = rig.exchange(LAST.as_bytes()).await;
+        if text.starts_with("HTTP/1.1 200") {
+            return;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it kept its place");
+}
+
+#[tokio::test]
+async fn a_thousand_idle_connections_keep_nobody_out() {
+    let rig =
+        Rig::start(ConnectionLimits { connections: 1_200, ..ConnectionLimits::default() }).await;
+    let mut idle = Vec::new();
+    for _ in 0..1_000 {
+        match tokio::net::TcpStream::connect(rig.address).await {
+            Ok(stream) => idle.push(stream),
+            // The test's own process may have too few handles for both ends.
+            Err(_) => break,
+        }
+    }
+    assert!(idle.len() > 300, "{}", idle.len());
+    idle.truncate(idle.len() - 50);
+    sleep(Duration::from_millis(200)).await;
+    let text = rig.exchange(LAST.as_bytes()).await;
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_so() {
+    let rig = Rig::start(ConnectionLimits { connections: 2, ..ConnectionLimits::default() }).await;
+    let mut first = rig.connect().await;
+    first.write_all(PLAIN.as_bytes()).await.unwrap();
+    read_until(&mut first, "hello").await;
+    let second = rig.connect().await;
+    sleep(Duration::from_millis(100)).await;
+    let text = rig.exchange(LAST.as_bytes()).await;
+    assert!(text.starts_with("HTTP/1.1 503") && text.contains("\"SERVER_BUSY\""), "{text}");
+    assert!(text.contains("retry-after: 1"), "{text}");
+    drop(second);
+    sleep(Duration::from_millis(100)).await;
+    assert!(rig.exchange(LAST.as_bytes()).await.starts_with("HTTP/1.1 200"));
+}
