@@ -44,6 +44,11 @@ const ARTEFACTS: &[Artefact] = &[
         place: Place::WholeFile,
         source: Source::Ledgerstone(&["commands-page"]),
     },
+    Artefact {
+        path: "docs/configuration.md",
+        place: Place::WholeFile,
+        source: Source::Ledgerstone(&["configuration-page"]),
+    },
 ];
 
 pub fn run(project: &Project, mut arguments: Arguments) -> Result<()> {

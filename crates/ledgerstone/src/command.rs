@@ -1,15 +1,18 @@
 //! The commands. A new one is a file and a line in [`COMMANDS`].
 
+mod api_keys;
 mod append;
 mod bench;
 mod checkpoint;
 mod commands_page;
+mod config;
 mod doctor;
 mod get;
 mod import;
 mod init;
 mod list;
 mod proof;
+mod serve;
 mod signing_keys;
 mod tenants;
 mod tlog;
@@ -39,6 +42,7 @@ pub struct Command {
 
 /// Every command, in the order of the help.
 pub const COMMANDS: &[Command] = &[
+    serve::COMMAND,
     tour::COMMAND,
     init::COMMAND,
     import::COMMAND,
@@ -52,8 +56,11 @@ pub const COMMANDS: &[Command] = &[
     doctor::COMMAND,
     bench::COMMAND,
     tenants::COMMAND,
+    api_keys::COMMAND,
     signing_keys::COMMAND,
+    config::COMMAND,
     commands_page::COMMAND,
+    config::PAGE_COMMAND,
 ];
 
 const ABOUT: &str =

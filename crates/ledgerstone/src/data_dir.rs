@@ -10,12 +10,16 @@ use std::sync::Arc;
 
 use ledgerstone_ledger::driver::catch_up_all;
 use ledgerstone_ledger::follower::tiles::StoredTiles;
-use ledgerstone_ledger::{FollowerContext, KeyFiles, Ledger, Reader, Settings, TenantCreation};
+use ledgerstone_ledger::{
+    ApiKeys, FollowerContext, KeyFiles, Ledger, Reader, Settings, TenantCreation,
+};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::system::{LogName, SigningMode, TailCut};
 use ledgerstone_proof::TenantId;
-use ledgerstone_store::LedgerStore as _;
 use ledgerstone_store::embedded::{EmbeddedStore, Mode, OpenError, OpeningReport, Options};
+use ledgerstone_store::{JobStore, LedgerStore as _, key_file};
+
+use zeroize::Zeroizing;
 
 use crate::failure::{Failure, io_code};
 use crate::output::Console;
@@ -142,8 +146,19 @@ pub fn write<T>(
     console: &mut Console,
     work: impl FnOnce(&Ledger, &mut Console) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    write_with(path, if_missing, tenants, console, |data, console| work(&data.ledger, console))
+}
+
+/// The same for work that needs more than the ledger.
+pub fn write_with<T>(
+    path: &Path,
+    if_missing: IfMissing,
+    tenants: TenantCreation,
+    console: &mut Console,
+    work: impl FnOnce(&ForWriting, &mut Console) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let data = ForWriting::open(path, if_missing, tenants, console)?;
-    match work(&data.ledger, console) {
+    match work(&data, console) {
         Ok(done) => data.close(console).map(|()| done),
         Err(failure) if failure.is_fatal() => Err(failure),
         Err(failure) => {
@@ -186,14 +201,40 @@ fn not_empty(path: &Path, what: &str) -> Failure {
 }
 
 /// A directory opened for writing.
-struct ForWriting {
+pub struct ForWriting {
     store: Arc<EmbeddedStore>,
-    ledger: Ledger,
+    ledger: Arc<Ledger>,
     projection: Projection,
 }
 
 impl ForWriting {
-    fn open(
+    pub const fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// The API keys of all tenants, out of the projection where there is one.
+    pub fn api_keys(&self) -> Result<ApiKeys, Failure> {
+        self.projection.api_keys(&self.store)
+    }
+
+    /// Where jobs are remembered.
+    pub fn jobs(&self) -> Arc<dyn JobStore> {
+        self.projection.jobs()
+    }
+
+    /// The secret that cursors of listings are authenticated with.
+    pub fn cursor_secret(&self, system: &System) -> Result<Zeroizing<[u8; 32]>, Failure> {
+        let path = self.store.layout().cursor_key();
+        key_file::cursor_secret(&system.files, &path, &*system.entropy)
+            .map_err(|error| Failure::new(error.code(), format!("{}: {error}", path.display())))
+    }
+
+    /// What followers of this directory are made from.
+    pub fn follower_context(&self) -> FollowerContext {
+        FollowerContext { store: self.store.clone(), data: self.store.layout().root().to_owned() }
+    }
+
+    pub fn open(
         path: &Path,
         if_missing: IfMissing,
         tenants: TenantCreation,
@@ -250,6 +291,7 @@ impl ForWriting {
         let projection = Projection::open(&store, console)?;
         let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
         let ledger = Ledger::create(store.clone(), Arc::new(keys), settings, clock, entropy)?;
+        let ledger = Arc::new(ledger);
         let data = Self { store, ledger, projection };
         data.create_first_tenant()?;
         Ok(data)
@@ -270,7 +312,7 @@ impl ForWriting {
         settings.tenant_creation = tenants;
         let keys = Arc::new(key_files(path, system));
         let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
-        let ledger = Ledger::open(store.clone(), keys, settings, clock, entropy)?;
+        let ledger = Arc::new(Ledger::open(store.clone(), keys, settings, clock, entropy)?);
         let data = Self { store, ledger, projection };
         data.record_cuts(console)?;
         if history.tenants().is_empty() {
@@ -299,7 +341,7 @@ impl ForWriting {
         Ok(())
     }
 
-    fn close(self, console: &mut Console) -> Result<(), Failure> {
+    pub fn close(self, console: &mut Console) -> Result<(), Failure> {
         self.ledger.close()?;
         self.projection.catch_up(&self.store, console);
         let data = self.store.layout().root().to_owned();

@@ -124,6 +124,11 @@ impl Failure {
         &self.told.message
     }
 
+    /// What to do about it.
+    pub fn remedy(&self) -> &str {
+        &self.told.remedy
+    }
+
     /// The input that it is about.
     pub fn input(&self) -> Option<&str> {
         self.told.place.as_ref().map(|place| place.input.as_str())

@@ -5,14 +5,16 @@
 mod arguments;
 mod bench;
 mod command;
+mod config;
 mod data_dir;
 mod failure;
 mod indent;
 mod ingest;
 mod interruption;
+mod logging;
 mod output;
 mod projection;
-mod record_line;
+mod serve;
 mod system;
 mod table;
 mod workload;

@@ -18,19 +18,31 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub struct Console {
     out: BufWriter<io::Stdout>,
     is_terminal: bool,
-    errors_as_json: bool,
     reader_left: bool,
+    messages: Messages,
+}
+
+/// How what is no result is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Messages {
+    /// For people.
+    Text,
+    /// Failures as JSON, notes for people.
+    Json,
+    /// As lines of the log, which has standard error to itself.
+    Log,
 }
 
 impl Console {
     /// The process's own output. Failures are JSON when `--json` stands anywhere on the command
     /// line, so that those of a wrong command line are too.
     pub fn new() -> Self {
+        let is_json = std::env::args_os().any(|argument| argument == "--json");
         Self {
             out: BufWriter::with_capacity(BUFFER_BYTES, io::stdout()),
             is_terminal: io::stdout().is_terminal(),
-            errors_as_json: std::env::args_os().any(|argument| argument == "--json"),
             reader_left: false,
+            messages: if is_json { Messages::Json } else { Messages::Text },
         }
     }
 
@@ -81,15 +93,30 @@ impl Console {
         }
     }
 
+    /// From now on notes are lines of the log, which has standard error to itself.
+    pub fn notes_to_log(&mut self) {
+        self.messages = Messages::Log;
+    }
+
     /// Says something beside the results.
     pub fn note(&mut self, text: impl std::fmt::Display) {
+        if self.messages == Messages::Log {
+            tracing::warn!("{text}");
+            return;
+        }
         self.error_line(&format!("note: {text}"));
     }
 
     /// Says what went wrong.
     pub fn failure(&mut self, failure: &Failure) {
-        let told = if self.errors_as_json { failure.to_json() } else { failure.to_text() };
-        self.error_line(&told);
+        match self.messages {
+            Messages::Text => self.error_line(&failure.to_text()),
+            Messages::Json => self.error_line(&failure.to_json()),
+            Messages::Log => {
+                let (code, remedy) = (failure.code().as_str(), failure.remedy());
+                tracing::error!(code, remedy, "{}", failure.message());
+            }
+        }
     }
 
     fn error_line(&mut self, text: &str) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ledgerstone_model::{Clock, Entropy};
+use ledgerstone_model::{Actor, Clock, Entropy};
 use ledgerstone_proof::IngestedAt;
 use ledgerstone_store::embedded::files::Files;
 
@@ -61,4 +61,9 @@ impl Entropy for SystemEntropy {
             panic!("the operating system gives no random bytes: {error}");
         }
     }
+}
+
+/// Who runs this program, for `audit` records: whoever may do that may do everything.
+pub fn operator() -> Actor {
+    Actor::operator(&format!("uid:{}", rustix::process::getuid().as_raw()))
 }

@@ -1,6 +1,7 @@
 //! `get`: one record.
 
 use clap::Args;
+use ledgerstone_ledger::record_line::write_record;
 use ledgerstone_model::ErrorCode;
 
 use super::{Command, parsed};
@@ -9,7 +10,6 @@ use crate::data_dir::ForReading;
 use crate::failure::{Ending, Failure};
 use crate::indent::indent;
 use crate::output::Console;
-use crate::record_line::write_record;
 
 pub const COMMAND: Command = Command {
     name: "get",

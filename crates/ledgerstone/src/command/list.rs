@@ -2,6 +2,7 @@
 
 use clap::Args;
 use ledgerstone_ledger::Order;
+use ledgerstone_ledger::record_line::{event_of, write_record};
 use ledgerstone_model::json::Value;
 use ledgerstone_store::StoredRecord;
 
@@ -10,7 +11,6 @@ use crate::arguments::LedgerOptions;
 use crate::data_dir::ForReading;
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
-use crate::record_line::{event_of, write_record};
 use crate::table::{Table, terminal_width};
 
 /// Records that a terminal shows unless asked for another number.

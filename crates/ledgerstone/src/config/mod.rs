@@ -1,0 +1,225 @@
+//! What the server is told: by flags, the environment and a file, in this order.
+
+mod auth;
+mod file;
+mod kind;
+mod page;
+mod secrets;
+mod server;
+mod table;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches};
+use ledgerstone_model::ErrorCode;
+
+use crate::failure::Failure;
+use table::{FILE_VARIABLE, PREFIX, SETTINGS, Setting, UNUSED_NAMES};
+
+pub use kind::{Kind, Value};
+pub use page::page;
+pub use secrets::FirstKeys;
+pub use server::{LogFormat, LogSettings};
+
+/// The variables of the environment.
+pub type Variables = BTreeMap<String, String>;
+
+/// The variables of this process. Those that are not text are none of ours.
+pub fn variables() -> Variables {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
+}
+
+/// Who said what a setting is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    Default,
+    File(PathBuf),
+    Variable(String),
+    Flag(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Variable(name) => write!(f, "${name}"),
+            Self::Flag(name) => write!(f, "--{name}"),
+        }
+    }
+}
+
+/// A setting with what is in force for it.
+#[derive(Clone, Copy, Debug)]
+pub struct InForce<'a> {
+    pub setting: &'static Setting,
+    pub value: Option<&'a Value>,
+    pub source: Option<&'a Source>,
+}
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    values: BTreeMap<&'static str, (Value, Source)>,
+    notes: Vec<String>,
+}
+
+impl Configuration {
+    /// Adds the options that settings have on the command line.
+    pub fn add_flags(command: clap::Command) -> clap::Command {
+        let file = Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .help(format!("A file with settings (TOML); also ${FILE_VARIABLE}"));
+        let flags = SETTINGS.iter().filter_map(|setting| {
+            let flag = Arg::new(setting.key).long(setting.flag?).help(setting.meaning);
+            Some(match setting.kind {
+                Kind::Switch => flag.action(ArgAction::SetTrue),
+                Kind::Path => flag.value_name("PATH"),
+                Kind::Address => flag.value_name("ADDRESS:PORT"),
+                Kind::OneOf(words) => flag.value_name("WORD").value_parser(words.to_vec()),
+                _ => flag.value_name("VALUE"),
+            })
+        });
+        command.arg(file).args(flags)
+    }
+
+    /// Everything that was said, each setting by whoever comes first: flags, `LEDGERSTONE_…`, the
+    /// names of earlier services, the file, the default.
+    pub fn gather(matches: &ArgMatches, variables: &Variables) -> Result<Self, Failure> {
+        let mut gathered = Self { values: BTreeMap::new(), notes: Vec::new() };
+        for setting in SETTINGS {
+            if let Some(default) = setting.default {
+                gathered.set(setting, default, Source::Default)?;
+            }
+        }
+        let file = matches.get_one::<String>("config").or_else(|| variables.get(FILE_VARIABLE));
+        if let Some(path) = file {
+            for (setting, value) in file::read(Path::new(path))? {
+                gathered.values.insert(setting.key, (value, Source::File(path.into())));
+            }
+        }
+        gathered.take_variables(variables)?;
+        gathered.take_flags(matches)?;
+        Ok(gathered)
+    }
+
+    fn take_variables(&mut self, variables: &Variables) -> Result<(), Failure> {
+        for setting in SETTINGS {
+            let own = setting.variable();
+            let names = setting.other_names.iter().copied().chain([own.as_str()]);
+            for name in names {
+                if let Some(text) = variables.get(name) {
+                    self.set(setting, text, Source::Variable(name.to_owned()))?;
+                }
+            }
+        }
+        for (name, what) in UNUSED_NAMES {
+            if variables.contains_key(*name) {
+                self.notes
+                    .push(format!("{name} is set and stands for {what}: not used by this version"));
+            }
+        }
+        let is_known = |name: &String| {
+            name == FILE_VARIABLE || SETTINGS.iter().any(|setting| setting.variable() == *name)
+        };
+        let unknown = variables.keys().filter(|name| name.starts_with(PREFIX) && !is_known(name));
+        self.notes
+            .extend(unknown.map(|name| format!("{name} is set, and there is no such setting")));
+        Ok(())
+    }
+
+    fn take_flags(&mut self, matches: &ArgMatches) -> Result<(), Failure> {
+        for setting in SETTINGS {
+            let Some(flag) = setting.flag else { continue };
+            if matches.value_source(setting.key) != Some(ValueSource::CommandLine) {
+                continue;
+            }
+            let text = match setting.kind {
+                Kind::Switch => "true",
+                _ => matches.get_one::<String>(setting.key).map_or("", String::as_str),
+            };
+            self.set(setting, text, Source::Flag(flag))?;
+        }
+        Ok(())
+    }
+
+    fn set(
+        &mut self,
+        setting: &'static Setting,
+        text: &str,
+        source: Source,
+    ) -> Result<(), Failure> {
+        let value = setting.kind.parse(text).map_err(|reason| {
+            let message = format!("{} ({source}): {reason}", setting.key);
+            Failure::new(ErrorCode::InvalidSettings, message)
+        })?;
+        self.values.insert(setting.key, (value, source));
+        Ok(())
+    }
+
+    /// Every setting with what is in force for it.
+    pub fn all(&self) -> impl Iterator<Item = InForce<'_>> {
+        SETTINGS.iter().map(|setting| {
+            let found = self.values.get(setting.key);
+            let (value, source) = found.map(|(value, source)| (value, source)).unzip();
+            InForce { setting, value, source }
+        })
+    }
+
+    /// What is worth knowing about what was said.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn value(&self, key: &str) -> Option<&Value> {
+        self.values.get(key).map(|(value, _)| value)
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        match self.value(key) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn path(&self, key: &str) -> Option<PathBuf> {
+        self.text(key).map(PathBuf::from)
+    }
+
+    fn number(&self, key: &str) -> Option<u64> {
+        match self.value(key) {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    fn is_on(&self, key: &str) -> bool {
+        matches!(self.value(key), Some(Value::Switch(true)))
+    }
+
+    fn list(&self, key: &str) -> &[String] {
+        match self.value(key) {
+            Some(Value::List(items)) => items,
+            _ => &[],
+        }
+    }
+
+    fn tables(&self, key: &str) -> &[toml::Table] {
+        match self.value(key) {
+            Some(Value::Tables(tables)) => tables,
+            _ => &[],
+        }
+    }
+}
+
+/// A setting that cannot be used, by its key.
+fn unusable(key: &str, reason: impl fmt::Display) -> Failure {
+    Failure::new(ErrorCode::InvalidSettings, format!("{key}: {reason}"))
+}

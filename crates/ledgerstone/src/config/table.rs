@@ -1,0 +1,152 @@
+//! The table of settings: one line each. It drives the flags, the environment, the file, what
+//! `config` prints, and docs/configuration.md.
+
+use super::kind::Kind;
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Its name in the file, with dots between tables.
+    pub key: &'static str,
+    /// Names in the environment beside `LEDGERSTONE_…`: those that earlier services had.
+    pub other_names: &'static [&'static str],
+    /// The option of `serve`, without its dashes.
+    pub flag: Option<&'static str>,
+    pub kind: Kind,
+    /// What holds where nobody says anything, written as in the environment.
+    pub default: Option<&'static str>,
+    pub meaning: &'static str,
+    /// Never printed.
+    pub is_secret: bool,
+}
+
+const fn setting(key: &'static str, kind: Kind, meaning: &'static str) -> Setting {
+    let (other_names, flag, default, is_secret) = (&[] as &[_], None, None, false);
+    Setting { key, other_names, flag, kind, default, meaning, is_secret }
+}
+
+impl Setting {
+    const fn flag(self, flag: &'static str) -> Self {
+        Self { flag: Some(flag), ..self }
+    }
+
+    const fn default(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    const fn also(self, other_names: &'static [&'static str]) -> Self {
+        Self { other_names, ..self }
+    }
+
+    const fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
+    }
+
+    /// The name in the environment: `LEDGERSTONE_` and the key in capitals.
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.key.replace('.', "_").to_uppercase())
+    }
+}
+
+/// How all our names in the environment begin.
+pub const PREFIX: &str = "LEDGERSTONE_";
+
+/// The file with the settings, named in the environment.
+pub const FILE_VARIABLE: &str = "LEDGERSTONE_CONFIG";
+
+const COUNT: Kind = Kind::Number { min: 1, max: 1_000_000 };
+const BYTES: Kind = Kind::Number { min: 1024, max: 1 << 40 };
+const SECONDS: Kind = Kind::Number { min: 1, max: 3_600 };
+
+/// Every setting there is.
+#[rustfmt::skip] // one line for each
+pub const SETTINGS: &[Setting] = &[
+    setting("data", Kind::Path, "The data directory").flag("data").default("./ledgerstone-data"),
+    setting("listen", Kind::Address, "The address and port to listen on; port 0 lets the system choose one").flag("listen").default("127.0.0.1:8003"),
+    setting("port", Kind::Number { min: 0, max: 65_535 }, "Takes the place of the port in `listen`").also(&["PORT"]),
+    setting("behind_proxy", Kind::Switch, "Something in front of the server ends TLS, so plain HTTP may be listened for on any address").flag("behind-proxy").default("false"),
+    setting("environment", Kind::Text, "What this deployment is called in logs and in the status").also(&["ENVIRONMENT"]).default("production"),
+    setting("tls.certificate", Kind::Path, "PEM file of the server's certificate and those between it and the authority").flag("tls-cert"),
+    setting("tls.key", Kind::Path, "PEM file of the certificate's private key").flag("tls-key"),
+    setting("tls.client_ca", Kind::Path, "PEM file of the authorities whose client certificates are accepted").flag("tls-client-ca"),
+    setting("tls.client_certificates", Kind::OneOf(&["optional", "required"]), "Whether clients must show a certificate once there is `tls.client_ca`").default("optional"),
+    setting("tenants.create_on_first_event", Kind::Switch, "Create a tenant when the first event for it comes in").default("false"),
+    setting("auth.issuers", Kind::Tables, "The issuers of tokens; see below"),
+    setting("auth.certificates", Kind::Tables, "The names in client certificates; see below"),
+    setting("auth.development", Kind::Switch, "Allow HS256 tokens, with which whoever verifies can also sign: never in production").default("false"),
+    setting("bootstrap.key", Kind::Text, "The first admin API key of the tenant `default`, made with `ledgerstone api-keys generate`").secret(),
+    setting("bootstrap.key_file", Kind::Path, "The same in a file"),
+    setting("operator.key", Kind::Text, "An admin API key of `_system`, for who administers tenants, made with `ledgerstone api-keys generate`").secret(),
+    setting("operator.key_file", Kind::Path, "The same in a file"),
+    setting("cors.origins", Kind::List, "Origins whose pages may use the interface from a browser, or `*` for all").also(&["CORS_ORIGINS"]),
+    setting("rate_limit.requests_per_second", Kind::Number { min: 0, max: 1_000_000 }, "Requests a second that each credential may send in the long run; 0 sets no limit").default("0"),
+    setting("rate_limit.burst", COUNT, "Requests that a credential may send at once after a pause").default("200"),
+    setting("log.level", Kind::OneOf(&["error", "warn", "info", "debug", "trace"]), "What the log tells").flag("log-level").default("info"),
+    setting("log.format", Kind::OneOf(&["auto", "text", "json"]), "How the log is written to standard error; `auto` is text on a terminal and JSON otherwise").flag("log-format").default("auto"),
+    setting("limits.connections", COUNT, "Connections at one moment; more are answered 503 `SERVER_BUSY`").default("4096"),
+    setting("limits.header_bytes", Kind::Number { min: 8_192, max: 1 << 20 }, "Bytes of a request's line and headers; larger ones are answered 431").default("65536"),
+    setting("limits.headers", Kind::Number { min: 8, max: 1_000 }, "Headers of a request; more are answered 431").default("64"),
+    setting("limits.header_seconds", SECONDS, "How long a request's header may take, and the first byte of a new connection").default("30"),
+    setting("limits.idle_seconds", SECONDS, "How long a connection may be idle between two requests").default("75"),
+    setting("limits.handshake_seconds", SECONDS, "How long a TLS handshake may take").default("10"),
+    setting("limits.write_pause_seconds", SECONDS, "How long a client may leave unread what is sent to it").default("60"),
+    setting("limits.http2_streams", Kind::Number { min: 1, max: 10_000 }, "Requests that run at one moment on one HTTP/2 connection").default("128"),
+    setting("limits.drain_seconds", SECONDS, "How long running requests may take to end once the server stops").default("20"),
+    setting("limits.body_bytes_in_memory", BYTES, "Bytes of all request bodies held at one moment; more are answered 503 `SERVER_BUSY`").default("268435456"),
+    setting("limits.body_pause_seconds", SECONDS, "How long a request's body may pause").default("30"),
+    setting("limits.body_bytes_per_second", COUNT, "Bytes a second that a body must bring in the long run").default("1024"),
+    setting("limits.streams", COUNT, "NDJSON requests that run at one moment; more are answered 503 `SERVER_BUSY`").default("64"),
+    setting("limits.blocking_requests", Kind::Number { min: 1, max: 500 }, "Requests that read the disk or compute at one moment; others wait").default("64"),
+    setting("jobs.workers", COUNT, "Jobs that run at one moment").default("2"),
+    setting("jobs.open", COUNT, "Jobs of all tenants that wait or run; more are answered 429 `TOO_MANY_JOBS`").default("64"),
+    setting("jobs.open_per_tenant", COUNT, "The same for one tenant").default("8"),
+    setting("verification.records_per_second", COUNT, "Records a second that the verification in the background reads").default("5000"),
+    setting("verification.pause_seconds", Kind::Number { min: 1, max: 604_800 }, "Rest between two passes of the verification in the background").default("600"),
+];
+
+/// Names of earlier services that are understood and not used, with what they stood for.
+pub const UNUSED_NAMES: &[(&str, &str)] = &[
+    ("DATABASE_URL", "a database"),
+    ("AUDIT_DB_URL", "a database"),
+    ("REDIS_URL", "a Redis server"),
+    ("ELASTICSEARCH_URL", "a search engine"),
+    ("S3_BUCKET_NAME", "an object store"),
+    ("AWS_ACCESS_KEY_ID", "an object store"),
+    ("AWS_SECRET_ACCESS_KEY", "an object store"),
+    ("AWS_SESSION_TOKEN", "an object store"),
+    ("AWS_REGION", "an object store"),
+    ("AWS_DEFAULT_REGION", "an object store"),
+    ("AWS_ENDPOINT_URL", "an object store"),
+];
+
+/// The setting of this key.
+pub fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{SETTINGS, UNUSED_NAMES};
+
+    #[test]
+    fn names_stand_once_and_defaults_can_be_read() {
+        let mut seen = HashSet::new();
+        for setting in SETTINGS {
+            assert!(seen.insert(setting.key.to_owned()), "{}", setting.key);
+            assert!(seen.insert(setting.variable()), "{}", setting.key);
+            for name in setting.other_names.iter().copied().chain(setting.flag) {
+                assert!(seen.insert(format!("{name} ")), "{name}");
+            }
+            if let Some(default) = setting.default {
+                setting.kind.parse(default).unwrap();
+            }
+            assert!(!setting.meaning.ends_with('.') && setting.meaning.len() > 10);
+            assert!(!setting.is_secret || setting.default.is_none());
+        }
+        for (name, _) in UNUSED_NAMES {
+            assert!(seen.insert(format!("{name} ")), "{name}");
+        }
+    }
+}

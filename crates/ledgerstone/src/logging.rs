@@ -1,0 +1,39 @@
+//! The log of a server: standard error, as text for people or as one JSON object a line.
+//!
+//! What is logged never holds the content of an event or a secret: our own crates log ids, codes,
+//! counts and times, and of others only warnings are taken, whatever the level, because some of
+//! them log headers.
+
+use std::io::{self, IsTerminal as _};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::{LogFormat, LogSettings};
+
+/// How the targets of our own crates begin.
+const OURS: &str = "ledgerstone";
+
+/// Begins the log of this process. A second call changes nothing.
+pub fn start(settings: LogSettings) {
+    let as_text = match settings.format {
+        LogFormat::Auto => io::stderr().is_terminal(),
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+    };
+    let targets = Targets::new()
+        .with_default(settings.level.min(LevelFilter::WARN))
+        .with_target(OURS, settings.level);
+    let lines = fmt::layer().with_writer(io::stderr);
+    let layer = if as_text {
+        lines.with_ansi(io::stderr().is_terminal()).with_target(false).boxed()
+    } else {
+        lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+    };
+    // An error says that there is a log already.
+    let _ = tracing_subscriber::registry().with(layer.with_filter(targets)).try_init();
+}

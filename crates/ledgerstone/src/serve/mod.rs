@@ -1,0 +1,238 @@
+//! The life of a server: the address is taken, the ledgers are opened, requests are answered, and
+//! all of it ends in order.
+
+mod announce;
+mod first_keys;
+mod handles;
+mod signals;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledgerstone_edge::auth::Authenticator;
+use ledgerstone_edge::rest::{CursorKey, Opening, Service, ServiceParts, router_with};
+use ledgerstone_edge::server::{Drained, Server, ServerError, Stop, Stopper, stop_channel};
+use ledgerstone_ledger::jobs::BackgroundVerifier;
+use ledgerstone_ledger::{ApiKeys, Driver, FOLLOWERS, JobPool, Ledger};
+use ledgerstone_model::ErrorCode;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+use crate::config::Configuration;
+use crate::data_dir::{ForWriting, IfMissing};
+use crate::failure::Failure;
+use crate::output::Console;
+use crate::system::System;
+
+/// How often it is looked whether the ledger can still be written.
+const HALT_CHECK: Duration = Duration::from_millis(250);
+
+/// The name under which the background verification reports trouble.
+const VERIFICATION: &str = "verification";
+
+/// How long work that nobody waits for any more may hold up the end.
+const LEFTOVER_TIME: Duration = Duration::from_secs(2);
+
+/// Serves until somebody says stop, and ends in order.
+pub fn run(configuration: &Configuration, console: &mut Console) -> Result<(), Failure> {
+    configuration.check()?;
+    handles::raise_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(ErrorCode::Internal, format!("no threads: {error}")))?;
+    let (stopper, stop) = stop_channel();
+    let stopper = Arc::new(stopper);
+    let settings = configuration.server()?;
+    let server = runtime.block_on(Server::bind(settings)).map_err(|error| refused(&error))?;
+    let (address, is_tls) = (server.local_addr(), server.tls().is_some());
+    runtime.block_on(async { signals::listen(server.tls().cloned(), Arc::clone(&stopper)) })?;
+    // From here on `/health/live` answers; everything else says NOT_READY.
+    let opening = Opening::default();
+    let serving = runtime.spawn(server.serve(opening.router(), stop.clone()));
+    let ended = ForWriting::open(
+        &configuration.data()?,
+        IfMissing::Create,
+        configuration.tenant_creation(),
+        console,
+    )
+    .and_then(|data| {
+        let parts = Parts { runtime: &runtime, opening, serving, stop, stopper };
+        let running = parts.start(configuration, &data, console);
+        let running = running.and_then(|running| {
+            announce::listening(address, is_tls, console)?;
+            running.until_stopped(&data)
+        });
+        close(data, running, console)
+    });
+    runtime.shutdown_timeout(LEFTOVER_TIME);
+    ended
+}
+
+fn refused(error: &ServerError) -> Failure {
+    Failure::new(error.code(), error.to_string())
+}
+
+/// Closes the ledgers in order, unless nobody knows what is on the disk.
+fn close(
+    data: ForWriting,
+    ended: Result<(), Failure>,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    match ended {
+        Err(failure) if failure.is_fatal() => Err(failure),
+        Err(failure) => {
+            // The first failure is the one to tell.
+            let _ = data.close(console);
+            Err(failure)
+        }
+        Ok(()) => data.close(console),
+    }
+}
+
+/// What a server that listens is made of.
+struct Parts<'a> {
+    runtime: &'a Runtime,
+    opening: Opening,
+    serving: JoinHandle<Drained>,
+    stop: Stop,
+    stopper: Arc<Stopper>,
+}
+
+/// A server that answers.
+struct Running<'a> {
+    runtime: &'a Runtime,
+    serving: JoinHandle<Drained>,
+    service: Service,
+    driver: Arc<Driver>,
+    verifier: Arc<BackgroundVerifier>,
+    stop: Stop,
+    stopper: Arc<Stopper>,
+}
+
+impl<'a> Parts<'a> {
+    /// Starts everything that works on the ledgers, and lets requests in.
+    fn start(
+        self,
+        configuration: &Configuration,
+        data: &ForWriting,
+        console: &mut Console,
+    ) -> Result<Running<'a>, Failure> {
+        let api_keys = Arc::new(data.api_keys()?);
+        first_keys::grant(data.ledger(), &api_keys, &configuration.first_keys()?, console)?;
+        let service = self.service(configuration, data, api_keys)?;
+        let verifier = BackgroundVerifier::start(data.ledger(), configuration.verification())?;
+        let verifier = Arc::new(verifier);
+        let context = data.follower_context();
+        let followers = FOLLOWERS.iter().map(|entry| (entry.make)(&context)).collect();
+        let driver = Arc::new(Driver::start(data.ledger(), followers)?);
+        let names = FOLLOWERS.iter().map(|entry| entry.name).chain(["anchors", VERIFICATION]);
+        service.operation().watch(names.collect(), problems_of(&driver, &verifier));
+        service.operation().name(configuration.environment());
+        self.opening.open(router_with(&service, &configuration.router()?));
+        let Self { runtime, serving, stop, stopper, .. } = self;
+        Ok(Running { runtime, serving, service, driver, verifier, stop, stopper })
+    }
+
+    fn service(
+        &self,
+        configuration: &Configuration,
+        data: &ForWriting,
+        api_keys: Arc<ApiKeys>,
+    ) -> Result<Service, Failure> {
+        let system = System::new();
+        let cursor_key = CursorKey::new(&*data.cursor_secret(&system)?);
+        let System { clock, entropy, .. } = system;
+        let authenticator = Authenticator::new(configuration.auth()?, api_keys, clock.clone())
+            .map_err(|error| Failure::new(error.code(), error.to_string()))?;
+        self.runtime.block_on(async {
+            authenticator.prefetch().await;
+        });
+        let (ledger, limits) = (Arc::clone(data.ledger()), configuration.limits());
+        let jobs = Arc::new(JobPool::start(&ledger, data.jobs(), configuration.jobs())?);
+        Ok(Service::new(ServiceParts {
+            ledger,
+            authenticator,
+            clock,
+            entropy,
+            limits,
+            jobs,
+            cursor_key,
+        }))
+    }
+}
+
+impl Running<'_> {
+    /// Waits for the word to stop, lets what runs end, and stops the threads beside the ledger.
+    fn until_stopped(self, data: &ForWriting) -> Result<(), Failure> {
+        let Self { runtime, serving, service, driver, verifier, stop, stopper } = self;
+        let ledger = data.ledger();
+        let halted = runtime.block_on(async {
+            let halted = first(halt_of(ledger), stop.requested()).await;
+            service.operation().stop();
+            stopper.stop();
+            if halted.is_none() {
+                tracing::info!("stopping: no new connections; requests that run are finished");
+            }
+            match serving.await {
+                Ok(Drained { cut: 0 }) => {}
+                Ok(Drained { cut }) => {
+                    tracing::warn!(cut, "connections were cut: their time was over");
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the listener ended in a way held to be impossible");
+                }
+            }
+            halted
+        });
+        service.jobs().stop();
+        // Their threads are joined by whoever holds them last, which is here.
+        drop((driver, verifier));
+        match halted.or_else(|| ledger.halted()) {
+            None => Ok(()),
+            Some(reason) => {
+                Err(Failure::new(ErrorCode::OutcomeUnknown, reason).after_failed_write())
+            }
+        }
+    }
+}
+
+/// What is wrong beside the ledger at this moment, by the name of the thread that knows.
+fn problems_of(
+    driver: &Arc<Driver>,
+    verifier: &Arc<BackgroundVerifier>,
+) -> impl Fn() -> BTreeMap<&'static str, String> + Send + Sync + 'static {
+    let (driver, verifier) = (Arc::downgrade(driver), Arc::downgrade(verifier));
+    move || {
+        let mut problems = driver.upgrade().map(|driver| driver.problems()).unwrap_or_default();
+        let status = verifier.upgrade().map(|verifier| verifier.status()).unwrap_or_default();
+        let known = status.findings.len() as u64 + status.findings_left_out;
+        let found = status.findings.first().map(|first| {
+            format!("{known} findings, the first: {} ({})", first.note, first.check.as_str())
+        });
+        if let Some(problem) = found.or(status.problem) {
+            problems.insert(VERIFICATION, problem);
+        }
+        problems
+    }
+}
+
+/// Why the ledger cannot be written any more, once that is so.
+async fn halt_of(ledger: &Ledger) -> String {
+    loop {
+        if let Some(reason) = ledger.halted() {
+            return reason;
+        }
+        tokio::time::sleep(HALT_CHECK).await;
+    }
+}
+
+/// What the one answers, or nothing if the other ends first.
+async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = ()>) -> Option<T> {
+    tokio::select! {
+        answer = one => Some(answer),
+        () = other => None,
+    }
+}
