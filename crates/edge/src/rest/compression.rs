@@ -5,7 +5,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{And, Predicate, SizeAbove};
 
 /// Bytes below which compressing costs more than it saves.
-const SMALLEST: u64 = 512;
+const SMALLEST: u16 = 512;
 
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
