@@ -49,6 +49,11 @@ const ARTEFACTS: &[Artefact] = &[
         place: Place::WholeFile,
         source: Source::Ledgerstone(&["configuration-page"]),
     },
+    Artefact {
+        path: "docs/openapi.json",
+        place: Place::WholeFile,
+        source: Source::Ledgerstone(&["openapi"]),
+    },
 ];
 
 pub fn run(project: &Project, mut arguments: Arguments) -> Result<()> {

@@ -11,6 +11,7 @@ mod get;
 mod import;
 mod init;
 mod list;
+mod openapi;
 mod proof;
 mod serve;
 mod signing_keys;
@@ -59,6 +60,7 @@ pub const COMMANDS: &[Command] = &[
     api_keys::COMMAND,
     signing_keys::COMMAND,
     config::COMMAND,
+    openapi::COMMAND,
     commands_page::COMMAND,
     config::PAGE_COMMAND,
 ];

@@ -63,7 +63,7 @@ pub(super) fn around(
 }
 
 async fn nothing_here() -> Problem {
-    Problem::new(ErrorCode::NotFound, "there is no such route; /docs lists those there are")
+    Problem::new(ErrorCode::NotFound, "there is no such route; GET /docs lists those there are")
 }
 
 async fn other_method() -> Problem {

@@ -28,6 +28,7 @@ mod jobs;
 pub mod limits;
 mod list_query;
 mod media_type;
+mod openapi;
 mod opening;
 pub mod operation;
 pub mod problem;
@@ -53,6 +54,7 @@ pub use cursor::{CURSOR_KEY_BYTES, CursorKey};
 pub use endpoint::{Access, Endpoint};
 pub use endpoints::ENDPOINTS;
 pub use limits::Limits;
+pub use openapi::document;
 pub use opening::Opening;
 pub use problem::Problem;
 pub use service::{Service, ServiceParts};
@@ -77,18 +79,4 @@ pub fn router_with(service: &Service, settings: &RouterSettings) -> Router {
     }
     let (router, _) = router.split_for_parts();
     envelope::around(router, service, settings).with_state(service.clone())
-}
-
-/// The interface as an `OpenAPI` document, made from the same table.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    let mut router = OpenApiRouter::<Service>::new();
-    for endpoint in ENDPOINTS {
-        router = router.routes(endpoint.operations());
-    }
-    let mut document = router.into_openapi();
-    // OpenAPI has no mark for a parameter that goes on over slashes.
-    let paths = std::mem::take(&mut document.paths.paths);
-    document.paths.paths =
-        paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
-    document
 }

@@ -8,6 +8,7 @@ mod browsers;
 mod jobs;
 mod listing;
 mod ndjson;
+mod openapi;
 mod proofs;
 mod rig;
 mod roles;

@@ -14,10 +14,12 @@ use Permission as P;
 const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("DELETE", "/v1/jobs/{id}", Some(P::VerifyRun)),
     ("GET", "/api/v1/audit/verify", Some(P::VerifyRun)),
+    ("GET", "/docs", None),
     ("GET", "/health", None),
     ("GET", "/health/audit", None),
     ("GET", "/health/live", None),
     ("GET", "/health/ready", None),
+    ("GET", "/openapi.json", None),
     ("GET", "/v1/api-keys", Some(P::ApiKeysRead)),
     ("GET", "/v1/checkpoint", Some(P::ProofsRead)),
     ("GET", "/v1/events", Some(P::RecordsRead)),
