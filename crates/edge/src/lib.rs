@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod disposition;
 pub mod importer;
+pub mod metrics;
 pub mod rest;
 pub mod server;
 pub mod shape;

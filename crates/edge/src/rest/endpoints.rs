@@ -8,8 +8,8 @@ use utoipa_axum::routes;
 use super::endpoint::{Access, Endpoint};
 use super::{
     api_keys, append, append_aliases, checkpoint, event_content, event_get, event_list,
-    event_proof, health, jobs, openapi, proof_consistency, proof_inclusion, signing_keys, status,
-    tenants, tlog, verification_keys, verify, verify_alias,
+    event_proof, health, jobs, metrics, openapi, proof_consistency, proof_inclusion, signing_keys,
+    status, tenants, tlog, verification_keys, verify, verify_alias,
 };
 
 /// Every endpoint there is.
@@ -49,6 +49,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Public, || routes!(health::ready)),
     Endpoint::new(Public, || routes!(health::audit)),
     Endpoint::new(Public, || routes!(verification_keys::list)),
+    Endpoint::new(Needs(Permission::MetricsRead), || routes!(metrics::metrics)),
     Endpoint::new(Public, || routes!(openapi::openapi)),
     Endpoint::new(Public, || routes!(openapi::docs)),
 ];

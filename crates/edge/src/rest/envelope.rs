@@ -9,7 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use ledgerstone_model::ErrorCode;
 
 use super::problem::Problem;
@@ -85,9 +85,24 @@ async fn envelope(State(service): State<Service>, mut request: Request, next: Ne
     let code = response.extensions().get::<Problem>().map(Problem::code);
     let status = response.status().as_u16();
     tracing::debug!(request_id = id.as_str(), %method, path, status, code = code.map(ErrorCode::as_str), "answered");
+    service.metrics().count_request(known_method(&method), &path, status);
     write_problem(&mut response, Some(&id));
     finish_headers(response.headers_mut(), &id);
     response
+}
+
+/// The method, unless somebody made it up.
+fn known_method(method: &Method) -> &str {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    if known.contains(method) { method.as_str() } else { "other" }
 }
 
 /// The route's pattern, which unlike the path itself holds nothing of a client's.

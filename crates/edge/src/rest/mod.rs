@@ -28,6 +28,7 @@ mod jobs;
 pub mod limits;
 mod list_query;
 mod media_type;
+mod metrics;
 mod openapi;
 mod opening;
 pub mod operation;

@@ -12,6 +12,7 @@ use super::limits::Limits;
 use super::operation::Operation;
 use super::rate_limit::RateLimiter;
 use crate::auth::Authenticator;
+use crate::metrics::Metrics;
 
 /// What a service is made of.
 pub struct ServiceParts {
@@ -39,6 +40,7 @@ struct Shared {
     body_memory: Arc<Semaphore>,
     rate_limiter: Option<RateLimiter>,
     operation: Operation,
+    metrics: Metrics,
 }
 
 impl Service {
@@ -49,6 +51,7 @@ impl Service {
         Self(Arc::new(Shared {
             rate_limiter: parts.limits.rate.map(RateLimiter::new),
             operation: Operation::default(),
+            metrics: Metrics::default(),
             parts,
             sealing: SealingPolicy::pass_through(),
             turns: semaphore(blocking_requests),
@@ -68,6 +71,10 @@ impl Service {
     /// How the process is doing.
     pub fn operation(&self) -> &Operation {
         &self.0.operation
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     pub(super) fn rate_limiter(&self) -> Option<&RateLimiter> {

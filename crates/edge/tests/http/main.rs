@@ -7,6 +7,7 @@ mod append;
 mod browsers;
 mod jobs;
 mod listing;
+mod metrics;
 mod ndjson;
 mod openapi;
 mod proofs;

@@ -19,6 +19,7 @@ const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("GET", "/health/audit", None),
     ("GET", "/health/live", None),
     ("GET", "/health/ready", None),
+    ("GET", "/metrics", Some(P::MetricsRead)),
     ("GET", "/openapi.json", None),
     ("GET", "/v1/api-keys", Some(P::ApiKeysRead)),
     ("GET", "/v1/checkpoint", Some(P::ProofsRead)),

@@ -8,6 +8,7 @@ use ledgerstone_proof::{Canonicalizer, EventId, SALT_BYTES, Salt, TenantId};
 
 use super::idempotency::IdempotencyKey;
 use crate::auth::Authorised;
+use crate::metrics::Metrics;
 use crate::rest::problem::{Fault, Problem};
 use crate::rest::service::Service;
 use crate::shape::{self, Shape, Shaped};
@@ -65,6 +66,10 @@ impl Source {
 
     pub(super) const fn tenant(&self) -> &TenantId {
         &self.tenant
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        self.service.metrics()
     }
 
     pub(super) fn draw(&self, events: usize) -> Vec<u8> {

@@ -5,6 +5,7 @@ use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::EventId;
 
 use super::proven::Proven;
+use crate::metrics::EventStatus;
 use crate::rest::problem::Problem;
 
 /// What became of one event of a request.
@@ -22,6 +23,18 @@ impl ItemResult {
             Self::Recorded(receipt) => receipt.status.as_str(),
             Self::Queued(_) => "queued",
             Self::Refused(_) => "rejected",
+        }
+    }
+
+    /// The same for counting.
+    pub(super) fn event_status(&self) -> EventStatus {
+        match self {
+            Self::Recorded(receipt) if receipt.status == ReceiptStatus::Duplicate => {
+                EventStatus::Duplicate
+            }
+            Self::Recorded(_) => EventStatus::Created,
+            Self::Queued(_) => EventStatus::Queued,
+            Self::Refused(_) => EventStatus::Rejected,
         }
     }
 

@@ -5,9 +5,11 @@ use ledgerstone_ledger::{Ledger, Outcome, Refusal, SubmitError, TenantCreation, 
 use ledgerstone_model::{ErrorCode, SealedEvent};
 use ledgerstone_proof::EventId;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::prepare::{RANDOM_BYTES, Source};
 use super::result::ItemResult;
+use crate::metrics::{EventCounter, EventStatus};
 use crate::rest::problem::Problem;
 use crate::rest::service::Service;
 
@@ -28,7 +30,7 @@ pub(super) enum Manner {
 
 /// An event of a request, after it was handed over or not.
 enum Item {
-    Taken(EventId),
+    Taken(EventId, EventCounter),
     Refused(Problem),
 }
 
@@ -38,6 +40,8 @@ pub(super) struct Taken {
     /// Where in the request the first of them stood.
     first: usize,
     ticket: Option<Ticket>,
+    /// When it was handed over.
+    since: Instant,
 }
 
 /// Prepares events and hands over what can be taken. `first` is the place of the first in the
@@ -48,6 +52,7 @@ pub(super) fn take(
     (first, texts): (usize, &[&[u8]]),
     manner: Manner,
 ) -> Result<Taken, SubmitError> {
+    let since = Instant::now();
     let random = source.draw(texts.len());
     let (random, _) = random.as_chunks::<RANDOM_BYTES>();
     let mut items = Vec::with_capacity(texts.len());
@@ -55,20 +60,24 @@ pub(super) fn take(
     for (offset, (text, random)) in texts.iter().zip(random).enumerate() {
         match source.prepare(text, first + offset, random) {
             Ok(event) => {
-                items.push(Item::Taken(event.event_id().clone()));
+                let counter = source.metrics().events_of(event.event_type());
+                items.push(Item::Taken(event.event_id().clone(), counter));
                 events.push(event);
             }
-            Err(problem) => items.push(Item::Refused(problem)),
+            Err(problem) => {
+                source.metrics().unreadable_events().count(EventStatus::Rejected);
+                items.push(Item::Refused(problem));
+            }
         }
     }
     if events.is_empty() || (manner == Manner::Atomic && events.len() < items.len()) {
         if manner == Manner::Atomic {
             items.iter_mut().for_each(refuse_with_the_batch);
         }
-        return Ok(Taken { items, first, ticket: None });
+        return Ok(Taken { items, first, ticket: None, since });
     }
     let ticket = hand_over(ledger, events, manner)?;
-    Ok(Taken { items, first, ticket: Some(ticket) })
+    Ok(Taken { items, first, ticket: Some(ticket), since })
 }
 
 fn hand_over(
@@ -84,7 +93,8 @@ fn hand_over(
 }
 
 fn refuse_with_the_batch(item: &mut Item) {
-    if let Item::Taken(_) = item {
+    if let Item::Taken(_, counter) = item {
+        counter.count(EventStatus::Rejected);
         let detail = "another event of the batch was refused";
         *item = Item::Refused(Problem::new(ErrorCode::BatchRefused, detail));
     }
@@ -105,7 +115,10 @@ impl Taken {
     /// What can be said at once: what was refused, and what waits in memory.
     pub(super) fn queued(self) -> Vec<ItemResult> {
         let result = |item| match item {
-            Item::Taken(id) => ItemResult::Queued(id),
+            Item::Taken(id, counter) => {
+                counter.count(EventStatus::Queued);
+                ItemResult::Queued(id)
+            }
             Item::Refused(problem) => ItemResult::Refused(problem),
         };
         self.items.into_iter().map(result).collect()
@@ -121,18 +134,28 @@ impl Taken {
         let mut outcomes = outcomes.into_iter();
         let result = |(offset, item)| match item {
             Item::Refused(problem) => ItemResult::Refused(problem),
-            Item::Taken(_) => match outcomes.next() {
-                Some(Outcome::Recorded(receipt)) => ItemResult::Recorded(Box::new(receipt)),
-                Some(Outcome::Refused(refusal)) => {
-                    ItemResult::Refused(problem(&refusal, source, self.first + offset))
-                }
-                None => ItemResult::Refused(Problem::new(
-                    ErrorCode::Internal,
-                    "a submission ended without an outcome",
-                )),
-            },
+            Item::Taken(_, counter) => {
+                let result = result_of(outcomes.next(), source, self.first + offset);
+                counter.count(result.event_status());
+                result
+            }
         };
-        self.items.into_iter().enumerate().map(result).collect()
+        let results: Vec<ItemResult> = self.items.into_iter().enumerate().map(result).collect();
+        let recorded = results.iter().filter(|one| one.event_status() == EventStatus::Created);
+        source.metrics().count_recorded(recorded.count() as u64);
+        source.metrics().observe_acknowledgement(self.since.elapsed());
+        results
+    }
+}
+
+fn result_of(outcome: Option<Outcome>, source: &Source, index: usize) -> ItemResult {
+    match outcome {
+        Some(Outcome::Recorded(receipt)) => ItemResult::Recorded(Box::new(receipt)),
+        Some(Outcome::Refused(refusal)) => ItemResult::Refused(problem(&refusal, source, index)),
+        None => {
+            let detail = "a submission ended without an outcome";
+            ItemResult::Refused(Problem::new(ErrorCode::Internal, detail))
+        }
     }
 }
 

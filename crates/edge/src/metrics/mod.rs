@@ -1,0 +1,154 @@
+//! What is counted and measured for Prometheus, in the `OpenMetrics` text format.
+//!
+//! Names without a prefix are those that dashboards of earlier services know; our own begin with
+//! `ledgerstone_`. No label ever holds a value that a sender can make up without limit.
+
+mod events;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::time::Duration;
+
+use events::EventCounters;
+pub use events::{EventCounter, EventStatus};
+
+/// Upper ends of the buckets for the time until an answer, in seconds.
+const SECONDS: [f64; 12] =
+    [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+/// A request by its route's pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+/// Everything that is counted and measured.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    events: EventCounters,
+    processed: Counter,
+    durations: Histogram,
+    requests: Family<Request, Counter>,
+    gauges: Gauges,
+}
+
+/// What is looked up when somebody asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Nothing is known to be wrong with the ledgers.
+    pub is_sound: bool,
+    /// Events that wait for the next commit.
+    pub waiting: usize,
+    pub records: u64,
+    pub unsealed_logs: u64,
+    pub sealed_segments: u64,
+}
+
+#[derive(Debug, Default)]
+struct Gauges {
+    integrity: Gauge,
+    waiting: Gauge,
+    records: Gauge,
+    unsealed_logs: Gauge,
+    sealed_segments: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        let (processed, requests) = (Counter::default(), Family::default());
+        let durations = Histogram::new(SECONDS);
+        let gauges = Gauges::default();
+        let events = EventCounters::default();
+        registry.register(
+            "events_processed",
+            "Events recorded since the process began",
+            processed.clone(),
+        );
+        registry.register(
+            "audit_events",
+            "Events by type and outcome; types beyond the first 200 count as other",
+            events.family(),
+        );
+        registry.register(
+            "audit_event_duration_seconds",
+            "Time from a submission to its acknowledgement",
+            durations.clone(),
+        );
+        registry.register(
+            "chain_integrity_status",
+            "1 while nothing is known to be wrong with the ledgers",
+            gauges.integrity.clone(),
+        );
+        registry.register(
+            "audit_buffer_size",
+            "Events in memory that wait for the next commit",
+            gauges.waiting.clone(),
+        );
+        registry.register("ledgerstone_records", "Records in all ledgers", gauges.records.clone());
+        registry.register(
+            "ledgerstone_unsealed_logs",
+            "Log files that wait to be sealed",
+            gauges.unsealed_logs.clone(),
+        );
+        registry.register(
+            "ledgerstone_sealed_segments",
+            "Sealed segments",
+            gauges.sealed_segments.clone(),
+        );
+        registry.register(
+            "ledgerstone_http_requests",
+            "Requests by method, route and status",
+            requests.clone(),
+        );
+        Self { registry, events, processed, durations, requests, gauges }
+    }
+}
+
+impl Metrics {
+    /// Where events of a type are counted.
+    pub fn events_of(&self, event_type: &str) -> EventCounter {
+        self.events.of(event_type)
+    }
+
+    /// Where submissions are counted whose type could not be read.
+    pub fn unreadable_events(&self) -> EventCounter {
+        self.events.unreadable()
+    }
+
+    pub fn count_recorded(&self, events: u64) {
+        self.processed.inc_by(events);
+    }
+
+    pub fn observe_acknowledgement(&self, time: Duration) {
+        self.durations.observe(time.as_secs_f64());
+    }
+
+    pub fn count_request(&self, method: &str, route: &str, status: u16) {
+        let (method, route) = (method.to_owned(), route.to_owned());
+        self.requests.get_or_create(&Request { method, route, status }).inc();
+    }
+
+    /// The text that Prometheus reads.
+    pub fn to_text(&self, moment: Moment) -> String {
+        let Gauges { integrity, waiting, records, unsealed_logs, sealed_segments } = &self.gauges;
+        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        integrity.set(i64::from(moment.is_sound));
+        waiting.set(number(moment.waiting as u64));
+        records.set(number(moment.records));
+        unsealed_logs.set(number(moment.unsealed_logs));
+        sealed_segments.set(number(moment.sealed_segments));
+        let mut text = String::with_capacity(8 * 1024);
+        // Writing into a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
