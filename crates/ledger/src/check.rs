@@ -91,6 +91,7 @@ pub fn verify(
         walk.finish(&context, system.as_ref(), &mut findings);
         walk.compare_since(&context, &mut findings);
     }
+    find_lost(&walks, options, &mut findings);
     if let Some(system) = system.as_ref().filter(|_| is_whole) {
         check_announcements(&walks, system, &mut findings);
     }
@@ -102,6 +103,21 @@ pub fn verify(
     });
     report.ledgers.sort_by(|left, right| left.tenant.cmp(&right.tenant));
     Ok(report)
+}
+
+/// Ledgers that an earlier verification found and that are not there any more.
+fn find_lost(
+    walks: &HashMap<TenantId, Walk>,
+    options: &VerifyOptions,
+    findings: &mut Vec<Finding>,
+) {
+    let is_lost =
+        |since: &&VerifiedHead| options.wants(&since.tenant) && !walks.contains_key(&since.tenant);
+    for since in options.since.iter().filter(is_lost) {
+        let note = "a ledger that was verified earlier is not there any more";
+        let finding = Finding::new(Check::Truncated, note).of(&since.tenant);
+        findings.push(finding.values(since.size, 0).with_code(ErrorCode::LedgerRolledBack));
+    }
 }
 
 fn begin_walks(ledgers: Vec<TenantId>, context: &Context<'_>) -> HashMap<TenantId, Walk> {

@@ -132,6 +132,13 @@ fn an_incremental_verification_sees_that_the_beginning_was_replaced() {
     let report = report_of(&*rig.store, &options);
     let shorter = report.findings.iter().find(|finding| finding.check == Check::Truncated);
     assert_eq!(shorter.unwrap().code, Some(ErrorCode::LedgerRolledBack));
+    let mut gone = head(&rig, "acme");
+    gone.tenant = tenant("gone");
+    options.since = vec![gone];
+    let report = report_of(&*rig.store, &options);
+    assert_eq!(report.findings.len(), 1, "{}", lines(&report));
+    assert_eq!(report.findings[0].code, Some(ErrorCode::LedgerRolledBack));
+    assert_eq!(report.findings[0].tenant, Some(tenant("gone")));
 }
 
 #[test]
