@@ -69,8 +69,8 @@ impl Ledger {
         Self::start(parts, ring, history, sequencer)
     }
 
-    /// Opens a deployment: checks that the keys are the ledger's, and completes what a crash left
-    /// half done.
+    /// Opens a deployment: checks that the keys are the ledger's and that it extends the checkpoints
+    /// it is shown, and completes what a crash left half done.
     pub fn open(
         store: Arc<dyn LedgerStore>,
         key_home: Arc<dyn KeyHome>,
@@ -85,7 +85,11 @@ impl Ledger {
             parts.key_home.save(&ring)?;
         }
         let sequencer = parts.sequencer(&ring, Some(&history));
+        let known = parts.settings.known.clone();
         let ledger = Self::start(parts, ring, history, sequencer)?;
+        for note in &known {
+            ledger.show_checkpoint(note)?;
+        }
         ledger.resume_record_key_change()?;
         ledger.settle_signing()?;
         ledger.finish_rotations()?;

@@ -45,6 +45,9 @@ pub struct Settings {
     pub open_records: usize,
     /// Bytes of content that may wait for the next commit, at most [`OPEN_BYTES_MAX`].
     pub open_bytes: usize,
+    /// Checkpoints that were seen elsewhere: a deployment that does not extend them is not opened,
+    /// so that nothing is signed in it.
+    pub known: Vec<String>,
 }
 
 impl Settings {
@@ -59,6 +62,7 @@ impl Settings {
             conflict_retries: 0,
             open_records: OPEN_RECORDS_MAX,
             open_bytes: OPEN_BYTES_MAX,
+            known: Vec::new(),
         }
     }
 }
