@@ -1,6 +1,6 @@
 //! Options that several commands have, with one meaning everywhere.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ledgerstone_ledger::{Ledger, TenantCreation};
@@ -116,6 +116,42 @@ impl RecordOptions {
             Failure::new(ErrorCode::InvalidId, format!("id {:?}: {error}", self.id))
         })
     }
+}
+
+/// `--known FILE`, for the commands that sign.
+#[derive(Args, Debug)]
+pub struct KnownOption {
+    /// A checkpoint that was kept elsewhere: unless its ledger extends it, nothing is signed or
+    /// recorded; may be given several times
+    #[arg(long, value_name = "FILE")]
+    known: Vec<PathBuf>,
+}
+
+impl KnownOption {
+    /// The signed notes in the files.
+    pub fn notes(&self) -> Result<Vec<String>, Failure> {
+        self.known.iter().map(|path| checkpoint_note(path)).collect()
+    }
+}
+
+/// The text of a file that holds a checkpoint.
+pub fn checkpoint_note(path: &Path) -> Result<String, Failure> {
+    String::from_utf8(read_file(path)?).map_err(|_| {
+        let message = format!("{} is not text, so no checkpoint", path.display());
+        Failure::new(ErrorCode::InvalidProof, message)
+    })
+}
+
+/// Reads a file that was given as an argument.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| {
+        let code = match error.kind() {
+            std::io::ErrorKind::NotFound => ErrorCode::InvalidArgument,
+            _ => ErrorCode::StorageFailed,
+        };
+        Failure::new(code, format!("{} cannot be read: {error}", path.display()))
+            .with_remedy("Check the path.")
+    })
 }
 
 /// A tenant whose ledger events go into.

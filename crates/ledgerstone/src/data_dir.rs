@@ -149,6 +149,23 @@ pub fn write<T>(
     write_with(path, if_missing, tenants, console, |data, console| work(&data.ledger, console))
 }
 
+/// The same in a directory that must extend these checkpoints, which were kept elsewhere: without
+/// them it is a usual opening, with them a directory that is not there is not made.
+pub fn write_extending<T>(
+    path: &Path,
+    known: Vec<String>,
+    if_missing: IfMissing,
+    tenants: TenantCreation,
+    console: &mut Console,
+    work: impl FnOnce(&Ledger, &mut Console) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    if known.is_empty() {
+        return write(path, if_missing, tenants, console, work);
+    }
+    let data = ForWriting::open_extending(path, known, tenants, console)?;
+    data.work(console, |data, console| work(&data.ledger, console))
+}
+
 /// The same for work that needs more than the ledger.
 pub fn write_with<T>(
     path: &Path,
@@ -157,16 +174,7 @@ pub fn write_with<T>(
     console: &mut Console,
     work: impl FnOnce(&ForWriting, &mut Console) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let data = ForWriting::open(path, if_missing, tenants, console)?;
-    match work(&data, console) {
-        Ok(done) => data.close(console).map(|()| done),
-        Err(failure) if failure.is_fatal() => Err(failure),
-        Err(failure) => {
-            // The first failure is the one to tell; that closing fails too says nothing more.
-            let _ = data.close(console);
-            Err(failure)
-        }
-    }
+    ForWriting::open(path, if_missing, tenants, console)?.work(console, work)
 }
 
 /// Makes a new data directory; one whose making was interrupted is completed.
@@ -257,7 +265,40 @@ impl ForWriting {
         if store.head(&TenantId::system())?.is_none() {
             return Self::complete(path, store, &birth, &system, console);
         }
-        Self::resume(path, store, tenants, &system, console)
+        Self::resume(path, store, (tenants, Vec::new()), &system, console)
+    }
+
+    /// Opens a directory that must extend these checkpoints.
+    fn open_extending(
+        path: &Path,
+        known: Vec<String>,
+        tenants: TenantCreation,
+        console: &mut Console,
+    ) -> Result<Self, Failure> {
+        let system = System::new();
+        let store = open_store(path, Mode::Write, &system);
+        let store = Arc::new(store.map_err(|error| in_directory(path, &error))?);
+        refuse_damaged(path, store.report())?;
+        let data = Self::resume(path, store.clone(), (tenants, known), &system, console);
+        // What is refused for its age is left as an orderly stop leaves it, with nothing signed.
+        data.inspect_err(|_| drop(store.close()))
+    }
+
+    /// Does the work and closes the directory, as [`write`] says.
+    fn work<T>(
+        self,
+        console: &mut Console,
+        work: impl FnOnce(&Self, &mut Console) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match work(&self, console) {
+            Ok(done) => self.close(console).map(|()| done),
+            Err(failure) if failure.is_fatal() => Err(failure),
+            Err(failure) => {
+                // The first failure is the one to tell; that closing fails too says nothing more.
+                let _ = self.close(console);
+                Err(failure)
+            }
+        }
     }
 
     /// Makes a store, then keys, then the ledger in it. The store begins again what an earlier process
@@ -301,7 +342,7 @@ impl ForWriting {
     fn resume(
         path: &Path,
         store: Arc<EmbeddedStore>,
-        tenants: TenantCreation,
+        (tenants, known): (TenantCreation, Vec<String>),
         system: &System,
         console: &mut Console,
     ) -> Result<Self, Failure> {
@@ -310,6 +351,7 @@ impl ForWriting {
         let mut settings = Settings::new(history.genesis().log_name().clone());
         settings.signing = history.signing();
         settings.tenant_creation = tenants;
+        settings.known = known;
         let keys = Arc::new(key_files(path, system));
         let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
         let ledger = Arc::new(Ledger::open(store.clone(), keys, settings, clock, entropy)?);

@@ -9,7 +9,7 @@ use ledgerstone_ledger::Receipt;
 use ledgerstone_model::ErrorCode;
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, IntoOption, JsonOption};
+use crate::arguments::{DataOption, IntoOption, JsonOption, KnownOption};
 use crate::data_dir::{self, IfMissing};
 use crate::failure::{Ending, Failure, InputPlace};
 use crate::ingest::{Item, Queue, Sink, ending, ingest, interruptible_queue};
@@ -37,21 +37,31 @@ struct Arguments {
     into: IntoOption,
     #[command(flatten)]
     output: JsonOption,
+    #[command(flatten)]
+    known: KnownOption,
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     let tenants = arguments.into.choice()?;
+    let known = arguments.known.notes()?;
     let path = &arguments.data.path;
     let creation = arguments.into.creation();
     let queue = interruptible_queue()?;
-    data_dir::write(path, IfMissing::Create, creation, console, |ledger, console| {
-        arguments.into.refuse_unknown(&tenants, ledger)?;
-        read_standard_input(Arc::clone(&queue));
-        let mut receipts = Receipts { console, refused: 0, line: Vec::new() };
-        ingest(ledger, &tenants, &queue, &mut receipts)?;
-        let any_refused = receipts.refused > 0;
-        Ok(ending(&queue, any_refused, console))
-    })
+    data_dir::write_extending(
+        path,
+        known,
+        IfMissing::Create,
+        creation,
+        console,
+        |ledger, console| {
+            arguments.into.refuse_unknown(&tenants, ledger)?;
+            read_standard_input(Arc::clone(&queue));
+            let mut receipts = Receipts { console, refused: 0, line: Vec::new() };
+            ingest(ledger, &tenants, &queue, &mut receipts)?;
+            let any_refused = receipts.refused > 0;
+            Ok(ending(&queue, any_refused, console))
+        },
+    )
 }
 
 /// Fills the queue from standard input, on a thread that may wait there for ever.

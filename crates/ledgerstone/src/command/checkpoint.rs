@@ -5,7 +5,7 @@ use ledgerstone_ledger::{Ledger, SignedCheckpoint, TenantCreation};
 use ledgerstone_model::json_write::ObjectWriter;
 
 use super::{Command, parsed};
-use crate::arguments::LedgerOptions;
+use crate::arguments::{KnownOption, LedgerOptions};
 use crate::data_dir::{self, IfMissing};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
@@ -25,20 +25,34 @@ pub const COMMAND: Command = Command {
 struct Arguments {
     #[command(flatten)]
     ledger: LedgerOptions,
+    #[command(flatten)]
+    known: KnownOption,
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     let tenant = arguments.ledger.tenant.to_read()?;
+    let known = arguments.known.notes()?;
     let path = &arguments.ledger.data.path;
     let creation = TenantCreation::Explicit;
-    let text = data_dir::write(path, IfMissing::Refuse, creation, console, |ledger, _| {
-        let checkpoint = if tenant.is_system() {
-            ledger.anchor()?.checkpoint
-        } else {
-            ledger.checkpoint(&tenant)?
-        };
-        if arguments.ledger.output.json { json(ledger, &checkpoint) } else { Ok(checkpoint.note) }
-    })?;
+    let text = data_dir::write_extending(
+        path,
+        known,
+        IfMissing::Refuse,
+        creation,
+        console,
+        |ledger, _| {
+            let checkpoint = if tenant.is_system() {
+                ledger.anchor()?.checkpoint
+            } else {
+                ledger.checkpoint(&tenant)?
+            };
+            if arguments.ledger.output.json {
+                json(ledger, &checkpoint)
+            } else {
+                Ok(checkpoint.note)
+            }
+        },
+    )?;
     console.text(&text)?;
     Ok(Ending::Done)
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use ledgerstone_edge::importer::{self, IMPORTERS, Importer};
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, IntoOption, JsonOption};
+use crate::arguments::{DataOption, IntoOption, JsonOption, KnownOption};
 use crate::data_dir::{self, IfMissing};
 use crate::failure::{Ending, Failure};
 use crate::ingest::{Queue, ending, ingest, interruptible_queue};
@@ -46,6 +46,8 @@ struct Arguments {
     into: IntoOption,
     #[command(flatten)]
     output: JsonOption,
+    #[command(flatten)]
+    known: KnownOption,
 }
 
 /// Puts the table of formats into the help.
@@ -61,19 +63,27 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     let importer = importer::find(&arguments.format)?;
     let tenants = arguments.into.choice()?;
     let inputs = Inputs::find(importer, &arguments.paths)?;
+    let known = arguments.known.notes()?;
     let path = &arguments.data.path;
     let creation = arguments.into.creation();
     let as_json = arguments.output.json || !console.is_terminal();
     let queue = interruptible_queue()?;
-    data_dir::write(path, IfMissing::Create, creation, console, |ledger, console| {
-        arguments.into.refuse_unknown(&tenants, ledger)?;
-        let mut summary = Summary::begin(console, inputs.len());
-        read(inputs, importer, Arc::clone(&queue));
-        let outcome = ingest(ledger, &tenants, &queue, &mut summary);
-        summary.finish(as_json)?;
-        let any_refused = summary.has_refusals();
-        outcome.map(|()| ending(&queue, any_refused, console))
-    })
+    data_dir::write_extending(
+        path,
+        known,
+        IfMissing::Create,
+        creation,
+        console,
+        |ledger, console| {
+            arguments.into.refuse_unknown(&tenants, ledger)?;
+            let mut summary = Summary::begin(console, inputs.len());
+            read(inputs, importer, Arc::clone(&queue));
+            let outcome = ingest(ledger, &tenants, &queue, &mut summary);
+            summary.finish(as_json)?;
+            let any_refused = summary.has_refusals();
+            outcome.map(|()| ending(&queue, any_refused, console))
+        },
+    )
 }
 
 /// Fills the queue, on a thread that may wait for its input for ever.

@@ -2,11 +2,11 @@
 
 mod directory;
 mod proof_file;
+mod since;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use ledgerstone_model::ErrorCode;
 
 use super::{Command, parsed};
 use crate::arguments::{DataOption, JsonOption};
@@ -20,7 +20,10 @@ pub const COMMAND: Command = Command {
               signature recomputed, and whatever is wrong is named, one finding a line. Without \
               --key the keys are those that the directory names itself, which finds every damage \
               but not somebody who wrote everything anew with keys of his own. Nothing is locked \
-              and nothing changed; private keys are not needed. A proof file: needs nothing but \
+              and nothing changed; private keys are not needed. With --since the records that the \
+              earlier verification covered are not read again; that they are still the same is \
+              checked by the root of their tree. With --from and --to only the runs are read that \
+              these records were written in, and no other ledger. A proof file: needs nothing but \
               the key. Exit status 0: it holds; 1: it does not; 2: it could not be checked.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
@@ -59,6 +62,16 @@ struct DirectoryOptions {
     /// Only this tenant's ledger, and `_system`, which anchors it
     #[arg(long, value_name = "T")]
     tenant: Option<String>,
+    /// Only the records from this number on; needs --tenant
+    #[arg(long, value_name = "N", requires = "tenant")]
+    from: Option<u64>,
+    /// Only the records below this number; needs --tenant
+    #[arg(long, value_name = "N", requires = "tenant")]
+    to: Option<u64>,
+    /// Only what came after an earlier verification: the report that its `verify --json` wrote, or
+    /// a checkpoint over what was verified then; may be given several times
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to"])]
+    since: Vec<PathBuf>,
     /// Also print size and root of every ledger
     #[arg(long)]
     verbose: bool,
@@ -69,16 +82,4 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
         Some(proof) => proof_file::run(proof, arguments, console),
         None => directory::run(arguments, console),
     }
-}
-
-/// Reads a file that was given as an argument.
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| {
-        let code = match error.kind() {
-            std::io::ErrorKind::NotFound => ErrorCode::InvalidArgument,
-            _ => ErrorCode::StorageFailed,
-        };
-        Failure::new(code, format!("{} cannot be read: {error}", path.display()))
-            .with_remedy("Check the path.")
-    })
 }

@@ -16,3 +16,4 @@ mod proofs;
 mod serve;
 mod signals;
 mod tour;
+mod verifying;

@@ -1,6 +1,7 @@
 //! Verifies a data directory, also one that is too damaged to be opened.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,22 +10,26 @@ use ledgerstone_ledger::check::{
 };
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::TenantId;
-use ledgerstone_store::Check;
 use ledgerstone_store::embedded::{EmbeddedStore, Mode, OpenError};
+use ledgerstone_store::{Check, LedgerStore as _};
 
-use super::{Arguments, read};
-use crate::arguments::verifier_key;
+use super::since::add_since;
+use super::{Arguments, DirectoryOptions};
+use crate::arguments::{checkpoint_note, verifier_key};
 use crate::data_dir::{damaged_file, in_directory, open_store};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
 use crate::system::System;
 
 pub fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
-    let options = options(arguments)?;
+    let mut options = options(arguments)?;
     let path = &arguments.data.path;
     let report = match open_store(path, Mode::Read, &System::new()) {
         Ok(store) => {
+            let store = Arc::new(store);
             tell_circumstances(&store, console);
+            refuse_nothing(&store, &arguments.directory, &mut options)?;
+            add_since(&arguments.directory.since, &store, &mut options)?;
             verify_store(&store, &options)?
         }
         Err(error) => unopened(path, &error, &options)?,
@@ -51,11 +56,7 @@ fn options(arguments: &Arguments) -> Result<VerifyOptions, Failure> {
         options.keys = TrustedKeys::Given(keys.collect::<Result<_, _>>()?);
     }
     for path in &arguments.directory.known {
-        let note = String::from_utf8(read(path)?).map_err(|_| {
-            let message = format!("{} is not text, so no checkpoint", path.display());
-            Failure::new(ErrorCode::InvalidProof, message)
-        })?;
-        options.known.push(note);
+        options.known.push(checkpoint_note(path)?);
     }
     Ok(options)
 }
@@ -77,14 +78,39 @@ fn tell_circumstances(store: &EmbeddedStore, console: &mut Console) {
     }
 }
 
-fn verify_store(store: &EmbeddedStore, options: &VerifyOptions) -> Result<Report, Failure> {
-    if let Scope::Tenant(tenant) = &options.scope {
-        use ledgerstone_store::LedgerStore as _;
-        if store.head(tenant)?.is_none() && store.report().findings.is_empty() {
-            let message = format!("there is no tenant {tenant}");
-            return Err(Failure::new(ErrorCode::UnknownTenant, message));
-        }
+/// Refuses a tenant that is not there and a range that holds no record, so that nothing passes for
+/// verified by a mistake; where the directory is damaged nobody knows how far it went.
+fn refuse_nothing(
+    store: &EmbeddedStore,
+    wanted: &DirectoryOptions,
+    options: &mut VerifyOptions,
+) -> Result<(), Failure> {
+    let Scope::Tenant(tenant) = &options.scope else {
+        return Ok(());
+    };
+    let is_sound = store.report().findings.is_empty();
+    let size = store.head(tenant)?.map(|head| head.range.size());
+    if size.is_none() && is_sound {
+        let message = format!("there is no tenant {tenant}");
+        return Err(Failure::new(ErrorCode::UnknownTenant, message));
     }
+    if wanted.from.is_none() && wanted.to.is_none() {
+        return Ok(());
+    }
+    let size = size.unwrap_or(0);
+    let (from, to) = (wanted.from.unwrap_or(0), wanted.to.unwrap_or(size));
+    if from >= to || (to > size && is_sound) {
+        let message = format!(
+            "--from {from} --to {to} names no records of this ledger, which has {size}; --from is \
+             below --to, and --to is the first number that is left out"
+        );
+        return Err(Failure::new(ErrorCode::InvalidArgument, message));
+    }
+    options.scope = Scope::Range { tenant: tenant.clone(), from, to };
+    Ok(())
+}
+
+fn verify_store(store: &EmbeddedStore, options: &VerifyOptions) -> Result<Report, Failure> {
     // Draws on standard error, and only on a terminal.
     let bar = ProgressBar::new(0);
     let template = "{elapsed} {wide_bar} {pos}/{len} records";

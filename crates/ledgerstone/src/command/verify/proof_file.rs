@@ -6,16 +6,16 @@ use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::{ProvedRecord, RecordProofError, TlogProof, verify_record_proof};
 
-use super::{Arguments, read};
-use crate::arguments::verifier_key;
+use super::Arguments;
+use crate::arguments::{read_file, verifier_key};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
 
 pub fn run(path: &Path, arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     let keys = arguments.keys.iter().map(|key| verifier_key(key)).collect::<Result<Vec<_>, _>>()?;
-    let content = arguments.content.as_deref().map(read).transpose()?;
+    let content = arguments.content.as_deref().map(read_file).transpose()?;
     let in_file = |reason: String| format!("{}: {reason}", path.display());
-    let proof = TlogProof::parse(&read(path)?)
+    let proof = TlogProof::parse(&read_file(path)?)
         .map_err(|error| Failure::new(ErrorCode::InvalidProof, in_file(error.to_string())))?;
     match verify_record_proof(&proof, &keys, content.as_deref()) {
         Ok(proved) => {
