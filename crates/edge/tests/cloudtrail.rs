@@ -205,6 +205,21 @@ fn what_is_no_record_is_refused_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_value_that_is_no_object_ends_nothing() {
+    let file = br#"{"Records":[{"a":1},5,[{}], "x]" ,null,tru,1e400,{"a":2}]}"#;
+    let results: Vec<_> = read(&CloudTrail, &file[..], InputLimits::default()).unwrap().collect();
+    assert_eq!(results.len(), 8);
+    assert!(results[0].is_ok() && results[7].is_ok());
+    for (at, result) in results[1..7].iter().enumerate() {
+        let error = result.as_ref().unwrap_err();
+        assert!(!error.is_final(), "{error}");
+        assert!(error.to_string().starts_with(&format!("record {} at byte ", at + 2)), "{error}");
+        let expected = if at == 4 { ErrorCode::NotJson } else { ErrorCode::InvalidImport };
+        assert_eq!(error.code(), expected, "{error}");
+    }
+}
+
+#[test]
 fn every_real_record_comes_back() {
     let Some(files) = real_files() else {
         return;

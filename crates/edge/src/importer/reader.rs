@@ -136,6 +136,25 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads the JSON value that starts here, of whatever kind, up to where it ends; what is no
+    /// value at all is empty.
+    pub(super) fn any_value(&mut self, limit: usize) -> Result<Vec<u8>, Gather> {
+        if matches!(self.peek()?, Some(b'{' | b'[' | b'"')) {
+            return self.value(limit);
+        }
+        let is_part =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        let mut value = Vec::new();
+        while let Some(byte) = self.peek()?.filter(is_part) {
+            if value.len() >= limit {
+                return Err(Gather::TooLong);
+            }
+            value.push(byte);
+            self.advance();
+        }
+        Ok(value)
+    }
+
     /// What is left of the chunk, or of the next one; empty only at the end of the input.
     fn unread(&mut self) -> Result<&[u8], ImportError> {
         if self.at >= self.chunk.len() {

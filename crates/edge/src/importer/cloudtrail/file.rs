@@ -52,17 +52,23 @@ impl<'a> Records<'a> {
                 reader.advance();
                 reader.peek_token()?;
             }
-            _ if self.count > 0 => return Err(fault(&reader, "has no `,` between two records")),
+            _ if self.count > 0 => {
+                return Err(fault(
+                    &reader,
+                    "has no `,` between two records; nothing behind it was read",
+                ));
+            }
             _ => {}
         }
         self.count += 1;
         let position = Position::Record { number: self.count, offset: reader.offset() };
-        if reader.peek()? != Some(b'{') {
-            return Err(fault(&reader, "is no json object where a record should stand"));
-        }
         let record = reader
-            .value(RECORD_BYTES_MAX)
+            .any_value(RECORD_BYTES_MAX)
             .map_err(|gather| gather.at(position, RECORD_BYTES_MAX))?;
+        if record.is_empty() {
+            let reason = "is no json where a record should stand; nothing behind it was read";
+            return Err(fault(&reader, reason));
+        }
         self.reader = Some(reader);
         Ok(Some((record, position)))
     }
