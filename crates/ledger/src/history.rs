@@ -1,12 +1,15 @@
 //! What the ledger `_system` says about the deployment: keys, modes of signing, tenants.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ledgerstone_model::system::{
-    Announcement, Genesis, KeyUse, LedgerId, PublicKey, SigningKeyRecord, SigningMode,
+    Announcement, Genesis, KeyChange, KeyUse, LedgerId, PublicKey, SigningKeyRecord, SigningMode,
     SystemRecord, TenantState,
 };
-use ledgerstone_proof::{IngestedAt, Kind, SequenceNumber, TenantId, record_hash, split_content};
+use ledgerstone_proof::{
+    IngestedAt, KeyId, Kind, SequenceNumber, TenantId, record_hash, split_content,
+};
 use ledgerstone_store::{LedgerStore, StoredRecord};
 
 use crate::error::LedgerError;
@@ -164,6 +167,18 @@ impl SystemHistory {
     /// The newest key for a use.
     pub fn newest_key(&self, usage: KeyUse) -> Option<&KeyPeriod> {
         self.keys.iter().rev().find(|period| period.usage == usage)
+    }
+
+    /// Until when a log key that was replaced signs beside its successor, which it does for
+    /// `overlap`; none for keys that do not, as after a compromise.
+    pub fn signs_beside_until(&self, key: &KeyId, overlap: Duration) -> Option<IngestedAt> {
+        let newest = self.newest_key(KeyUse::Log)?;
+        let announcement = newest.announcement.as_ref()?;
+        let is_its_successor = announcement.replaces() == Some(key)
+            && announcement.reason() == Some(KeyChange::Rotation);
+        let overlap = i64::try_from(overlap.as_micros()).ok()?;
+        let until = newest.announced_at.micros().checked_add(overlap)?;
+        is_its_successor.then(|| IngestedAt::from_micros(until).ok())?
     }
 
     /// How records of `_system` are signed now.

@@ -48,5 +48,5 @@ pub use reader::{Listing, Order, Reader};
 pub use receipt::{Outcome, Receipt, ReceiptSignature, ReceiptStatus, Refusal};
 pub use rotation::RotationReport;
 pub use sequencer::SubmitError;
-pub use settings::{Settings, TenantCreation};
+pub use settings::{KEY_OVERLAP, Settings, TenantCreation};
 pub use ticket::Ticket;

@@ -10,6 +10,9 @@ pub const OPEN_RECORDS_MAX: usize = 16_384;
 /// Bytes of content that may wait for the next commit.
 pub const OPEN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// How long an old log key signs beside the new one, unless something else is asked for.
+pub const KEY_OVERLAP: Duration = Duration::from_hours(24);
+
 /// How far the clock may fall behind the newest record before the status says so.
 pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
@@ -57,7 +60,7 @@ impl Settings {
             log_name,
             signing: SigningMode::Record,
             tenant_creation: TenantCreation::Explicit,
-            key_overlap: Duration::from_hours(24),
+            key_overlap: KEY_OVERLAP,
             anchor_interval: Duration::from_mins(1),
             conflict_retries: 0,
             open_records: OPEN_RECORDS_MAX,

@@ -61,12 +61,17 @@ pub struct ForReading {
     pub reader: Reader,
     /// Why some of it cannot be read.
     damage: Option<String>,
+    has_living_writer: bool,
 }
+
+/// What readers beside a process that writes are told.
+pub const LIVING_WRITER: &str = "a process is writing; records of the last second may be left out";
 
 impl ForReading {
     pub fn open(path: &Path, console: &mut Console) -> Result<Self, Failure> {
         let store = open_store(path, Mode::Read, &System::new());
-        let store = store.map_err(|error| in_directory(path, &error))?;
+        let store = store.map_err(|error| in_directory_to_read(path, &error))?;
+        let has_living_writer = store.report().living_writer;
         let damage = store.report().read_only.clone();
         if let Some(damage) = &damage {
             console.note(format!(
@@ -76,7 +81,7 @@ impl ForReading {
             ));
         }
         let reader = Reader::new(Arc::new(store)).with_tiles(StoredTiles::of(path));
-        Ok(Self { reader, damage })
+        Ok(Self { reader, damage, has_living_writer })
     }
 
     /// Whether all that was recorded can be seen.
@@ -84,7 +89,8 @@ impl ForReading {
         self.damage.is_none()
     }
 
-    /// In a damaged directory, what is not found may stand behind the damage.
+    /// In a damaged directory, what is not found may stand behind the damage; beside a process that
+    /// writes, it may not be seen yet.
     pub fn failure(&self, error: impl Into<Failure>) -> Failure {
         let failure = error.into();
         match (&self.damage, failure.code()) {
@@ -92,6 +98,15 @@ impl ForReading {
                 let message =
                     format!("{}, or it stands behind the damage: {damage}", failure.message());
                 Failure::new(ErrorCode::StoreDamaged, message)
+            }
+            (None, ErrorCode::EventNotFound | ErrorCode::UnknownTenant)
+                if self.has_living_writer =>
+            {
+                let remedy = format!(
+                    "{} Or ask again in a second: {LIVING_WRITER}.",
+                    failure.code().remedy()
+                );
+                failure.with_remedy(remedy)
             }
             _ => failure,
         }
@@ -118,7 +133,46 @@ pub fn in_directory(path: &Path, error: &OpenError) -> Failure {
         OpenError::NotADataDirectory { .. }
         | OpenError::NotEmpty { .. }
         | OpenError::Locked { .. } => Failure::new(code, error.to_string()),
-        _ => Failure::new(code, format!("cannot open {}: {error}", path.display())),
+        _ => {
+            let failure = Failure::new(code, format!("cannot open {}: {error}", path.display()));
+            match store_key_remedy(path, error) {
+                Some(remedy) => failure.with_remedy(remedy),
+                None => failure,
+            }
+        }
+    }
+}
+
+/// The same for a directory that was to be read and no more.
+pub fn in_directory_to_read(path: &Path, error: &OpenError) -> Failure {
+    let failure = in_directory(path, error);
+    let OpenError::Io { source, .. } = error else {
+        return failure;
+    };
+    if source.kind() != std::io::ErrorKind::PermissionDenied {
+        return failure;
+    }
+    Failure::new(ErrorCode::StorageFailed, failure.message()).with_remedy(
+        "Run it as the owner of the directory, or let this user read everything in it but keys/.",
+    )
+}
+
+/// What is to be done about a store key that cannot be used.
+fn store_key_remedy(path: &Path, error: &OpenError) -> Option<String> {
+    use ledgerstone_store::key_file::KeyFileError;
+    let file = ledgerstone_store::embedded::Layout::new(path).store_key();
+    match error {
+        OpenError::Key(KeyFileError::Exposed { .. }) => Some(format!(
+            "Run `chmod 600 {}`. Whoever could read it could make this directory pass for whole \
+             after cutting its end off.",
+            file.display()
+        )),
+        OpenError::KeyMissing | OpenError::Key(KeyFileError::Malformed(_)) => Some(format!(
+            "Put {} back from a copy of this directory: it never changes. Without it the directory \
+             can be read and verified, not written.",
+            file.display()
+        )),
+        _ => None,
     }
 }
 

@@ -74,7 +74,7 @@ impl Failure {
         let told = Told {
             code,
             message: message.into(),
-            remedy: Cow::Borrowed(code.remedy()),
+            remedy: Cow::Borrowed(remedy(code)),
             place: None,
             id: None,
             faults: Vec::new(),
@@ -152,7 +152,9 @@ impl Failure {
                 format!("{input}, {position}: ")
             }
         };
-        let id = self.told.id.as_ref().map_or_else(String::new, |id| format!(" (id {id})"));
+        // A message that speaks of the id need not be told it.
+        let id = self.told.id.as_ref().filter(|id| !self.told.message.contains(id.as_str()));
+        let id = id.map_or_else(String::new, |id| format!(" (id {id})"));
         let Told { code, message, remedy, .. } = &*self.told;
         format!("error[{code}]: {place}{message}{id}\n  {remedy}")
     }
@@ -196,6 +198,16 @@ fn write_faults(faults: &[Fault], out: &mut Vec<u8>) {
     out.push(b']');
 }
 
+/// The remedy of a code; a command that ended does not go on by itself, as a server does.
+const fn remedy(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::DiskFull => {
+            "Make room and run the command again; everything acknowledged is safe."
+        }
+        other => other.remedy(),
+    }
+}
+
 /// The code of an error of the file system.
 pub fn io_code(error: &std::io::Error) -> ErrorCode {
     use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
@@ -206,9 +218,21 @@ pub fn io_code(error: &std::io::Error) -> ErrorCode {
     }
 }
 
+/// What was wrong; a single fault whose code stands before the message does not name it again.
+fn told_once(rejection: &Rejection) -> String {
+    let text = rejection.to_string();
+    match rejection.faults() {
+        [only] if only.code() == rejection.code() => {
+            let code = format!(" ({})", only.code());
+            text.strip_suffix(&code).map_or(text.clone(), ToOwned::to_owned)
+        }
+        _ => text,
+    }
+}
+
 impl From<Rejection> for Failure {
     fn from(rejection: Rejection) -> Self {
-        let mut failure = Self::new(rejection.code(), rejection.to_string());
+        let mut failure = Self::new(rejection.code(), told_once(&rejection));
         failure.told.faults = rejection.faults().to_vec();
         failure
     }
@@ -236,6 +260,12 @@ impl From<LedgerError> for Failure {
         match error {
             // Its own text begins with the code.
             LedgerError::NotWritten { code, message } => Self::new(code, message),
+            LedgerError::Keys(error) if error.code() == ErrorCode::InvalidKey => {
+                Self::new(error.code(), error.to_string()).with_remedy(
+                    "Run `chmod 600` on the file if others may read or write it; else put it back \
+                     from a copy of keys/. Without it the directory can be read and verified.",
+                )
+            }
             other => Self::new(other.code(), other.to_string()),
         }
     }

@@ -13,6 +13,12 @@ use crate::failure::Failure;
 /// Bytes gathered before they are written.
 const BUFFER_BYTES: usize = 64 * 1024;
 
+/// So many of something whose plural ends in `s`.
+pub fn counted(count: u64, name: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {name}{plural}")
+}
+
 /// Where a command writes.
 #[derive(Debug)]
 pub struct Console {

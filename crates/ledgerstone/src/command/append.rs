@@ -56,8 +56,16 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
         |ledger, console| {
             arguments.into.refuse_unknown(&tenants, ledger)?;
             read_standard_input(Arc::clone(&queue));
-            let mut receipts = Receipts { console, refused: 0, line: Vec::new() };
-            ingest(ledger, &tenants, &queue, &mut receipts)?;
+            let mut receipts = Receipts { console, refused: 0, is_unread: false, line: Vec::new() };
+            let outcome = ingest(ledger, &tenants, &queue, &mut receipts);
+            if receipts.is_unread {
+                console.note(
+                "nobody reads the receipts any more: what was handed over is recorded, and nothing \
+                 else was taken; sending all of it again adds only what is missing",
+            );
+                return Ok(Ending::Findings);
+            }
+            outcome?;
             let any_refused = receipts.refused > 0;
             Ok(ending(&queue, any_refused, console))
         },
@@ -97,6 +105,8 @@ fn read_standard_input(queue: Arc<Queue>) {
 struct Receipts<'c> {
     console: &'c mut Console,
     refused: u64,
+    /// Whether it ended because nobody reads them.
+    is_unread: bool,
     line: Vec<u8>,
 }
 
@@ -117,10 +127,9 @@ impl Sink for Receipts<'_> {
     fn pause(&mut self) -> Result<(), Failure> {
         self.console.flush()?;
         if self.console.reader_left() {
+            self.is_unread = true;
             let message = "nobody reads the receipts any more";
-            return Err(Failure::new(ErrorCode::StorageFailed, message).with_remedy(
-                "What was already handed over is recorded; sending it again adds nothing.",
-            ));
+            return Err(Failure::new(ErrorCode::StorageFailed, message));
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use ledgerstone_ledger::{LedgerError, TenantCreation};
+use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{EventId, TlogProof};
 
 use super::{Command, parsed};
@@ -56,8 +57,15 @@ fn not_covered(id: &EventId, failure: &Failure) -> Failure {
         "no checkpoint covers event {id} yet, and none can be signed now: {}",
         failure.message()
     );
-    Failure::new(failure.code(), message).with_remedy(
-        "Ask where the ledger is written: `ledgerstone checkpoint` there, then copy the directory \
-         again.",
-    )
+    Failure::new(failure.code(), message).with_remedy(match failure.code() {
+        ErrorCode::StoreLocked => {
+            "Wait until the process that writes has signed one: a command does at its end. Or ask \
+             the server, which signs one for it: `GET /v1/events/{id}/proof`."
+        }
+        ErrorCode::DiskFull => "Make room on the disk of the data directory, then ask again.",
+        _ => {
+            "Ask where the ledger is written: `ledgerstone checkpoint` there, then copy the \
+             directory again."
+        }
+    })
 }

@@ -1,16 +1,17 @@
 //! `signing-keys`: which keys sign, which signed, and how one takes another's place.
 
 use clap::{Args, Subcommand};
-use ledgerstone_ledger::{KeyPeriod, SystemHistory, TenantCreation};
+use ledgerstone_ledger::{KEY_OVERLAP, KeyPeriod, SystemHistory, TenantCreation};
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::system::{KeyChange, KeyUse, SigningKeyRecord};
-use ledgerstone_proof::{TenantId, VerifierKey};
+use ledgerstone_proof::{IngestedAt, TenantId, VerifierKey};
 
 use super::{Command, parsed};
 use crate::arguments::{CommonOptions, LedgerOptions};
 use crate::data_dir::{self, ForReading, IfMissing};
 use crate::failure::{Ending, Failure};
-use crate::output::Console;
+use crate::output::{Console, counted};
+use crate::system::System;
 use crate::table::Table;
 
 pub const COMMAND: Command = Command {
@@ -66,10 +67,11 @@ fn list(ledger: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure
     let data = ForReading::open(&ledger.data.path, console)?;
     let history = data.reader.history()?;
     let vkeys = data.reader.log_keys(tenant, &history)?;
+    let now = System::new().clock.now();
     let as_table = console.is_terminal() && !ledger.output.json;
     let mut table = Table::new(&["use", "state", "since", "key id", "verifier key"]);
     for period in history.keys() {
-        let row = Row::new(period, &history, &vkeys);
+        let row = Row::new(period, &history, &vkeys, now);
         if as_table {
             table.row(row.cells());
         } else {
@@ -87,31 +89,52 @@ fn list(ledger: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure
 struct Row<'a> {
     period: &'a KeyPeriod,
     is_newest: bool,
+    /// Until when it signs beside the key that took its place.
+    signs_until: Option<IngestedAt>,
     /// The verifier key under the ledger's name; none for keys that never signed there.
     vkey: Option<&'a VerifierKey>,
 }
 
 impl<'a> Row<'a> {
-    fn new(period: &'a KeyPeriod, history: &SystemHistory, vkeys: &'a [VerifierKey]) -> Self {
+    fn new(
+        period: &'a KeyPeriod,
+        history: &SystemHistory,
+        vkeys: &'a [VerifierKey],
+        now: IngestedAt,
+    ) -> Self {
         let key_id = period.key.key_id();
         let is_it =
             |vkey: &&VerifierKey| ledgerstone_proof::KeyId::ed25519(vkey.verifying_key()) == key_id;
         let newest = history.newest_key(period.usage);
         Self {
             period,
+            signs_until: history
+                .signs_beside_until(&key_id, KEY_OVERLAP)
+                .filter(|until| now.micros() < until.micros()),
             is_newest: newest.is_some_and(|newest| newest.key.key_id() == key_id),
             vkey: vkeys.iter().find(is_it).filter(|_| period.usage == KeyUse::Log),
         }
     }
 
-    fn state(&self) -> &'static str {
-        if self.is_newest { "current" } else { "replaced" }
+    const fn state(&self) -> &'static str {
+        match (self.is_newest, self.signs_until) {
+            (true, _) => "current",
+            (false, Some(_)) => "outgoing",
+            (false, None) => "replaced",
+        }
+    }
+
+    fn state_for_people(&self) -> String {
+        match self.signs_until {
+            Some(until) => format!("{} until {until}", self.state()),
+            None => self.state().to_owned(),
+        }
     }
 
     fn cells(&self) -> [String; 5] {
         [
             self.period.usage.as_str().to_owned(),
-            self.state().to_owned(),
+            self.state_for_people(),
             self.period.announced_at.to_string(),
             self.period.key.key_id().to_string(),
             self.vkey.map_or_else(String::new, VerifierKey::to_string),
@@ -130,6 +153,8 @@ impl<'a> Row<'a> {
         object.optional_text("reason", reason);
         let replaces = announcement.and_then(SigningKeyRecord::replaces);
         object.optional_text("replaces", replaces.map(ledgerstone_proof::KeyId::as_str));
+        let until = self.signs_until.map(|until| until.to_string());
+        object.optional_text("signs_until", until.as_deref());
         object.text("state", self.state());
         object.text("tenant_id", tenant.as_str());
         object.text("use", self.period.usage.as_str());
@@ -152,11 +177,11 @@ fn rotate(
     })?;
     if as_text {
         console.line(format!(
-            "the {} key {} takes the place of {} in {} ledgers",
+            "the {} key {} takes the place of {} in {}",
             report.usage.as_str(),
             report.new,
             report.old,
-            report.ledgers
+            counted(report.ledgers as u64, "ledger")
         ))?;
         return Ok(Ending::Done);
     }

@@ -34,7 +34,7 @@ pub const COMMAND: Command = Command {
 struct Arguments {
     #[command(flatten)]
     data: DataOption,
-    /// Verify this proof file instead of a directory
+    /// Verify this proof file instead of a directory; `-` is standard input
     #[arg(long, value_name = "FILE", requires = "keys", conflicts_with_all = ["data", "directory"])]
     proof: Option<PathBuf>,
     /// With --proof: the content that the record must have

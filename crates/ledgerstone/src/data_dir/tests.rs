@@ -9,8 +9,8 @@ use ledgerstone_ledger::TenantCreation;
 use ledgerstone_ledger::check::{Level, VerifyOptions, verify};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::TenantId;
-use ledgerstone_store::embedded::Mode;
 use ledgerstone_store::embedded::files::{FileFault, FileOp, Files};
+use ledgerstone_store::embedded::{Mode, OpenError};
 use ledgerstone_testkit::TestDirectory;
 
 use super::{Birth, FIRST_TENANT, IfMissing, create, create_with, open_store, write};
@@ -81,4 +81,15 @@ fn a_making_stopped_at_any_step_is_made_by_the_next_command() {
         }
     }
     assert!(half_made > 15 && begun > 15, "{half_made} before FORMAT, {begun} after it");
+}
+
+#[test]
+fn what_may_not_be_read_is_told_apart_from_what_may_not_be_written() {
+    let denied = || OpenError::io("opening FORMAT", io::ErrorKind::PermissionDenied.into());
+    let write = super::in_directory(Path::new("data"), &denied());
+    assert_eq!(write.code(), ErrorCode::ReadOnlyStorage);
+    let read = super::in_directory_to_read(Path::new("data"), &denied());
+    assert_eq!(read.code(), ErrorCode::StorageFailed);
+    assert!(read.remedy().contains("let this user read"), "{}", read.remedy());
+    assert_eq!(read.message(), write.message());
 }

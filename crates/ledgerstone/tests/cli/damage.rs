@@ -17,7 +17,7 @@ fn a_flipped_bit_is_named_and_the_directory_is_not_written() {
     let program = Program::new("flip");
     program.append_numbered(0, 5);
     program.append_numbered(5, 10);
-    let at = offset_of(&program.data(LOG), "\"e-7\"");
+    let at = offset_of(&program.data(LOG), "\"e-5\"");
     flip(&program.data(LOG), at + 2);
     let run = program.run(&["verify"]).ended(1);
     assert!(run.text().contains(&format!("({LOG} at byte ")), "{run}");
@@ -69,6 +69,22 @@ fn one_damaged_block_of_head_is_named_and_replaced() {
     assert!(doctor.text().contains("other block of HEAD"), "{doctor}");
     program.append_numbered(2, 3);
     program.run(&["verify"]).ok();
+}
+
+#[test]
+fn a_head_of_which_nothing_is_left_is_not_said_to_serve() {
+    let program = Program::new("no-head");
+    program.append_numbered(0, 2);
+    let whole = fs::read(program.data("HEAD")).unwrap();
+    fs::write(program.data("HEAD"), vec![0; whole.len()]).unwrap();
+    let doctor = program.run(&["doctor"]).ended(1);
+    for untrue in ["other block of HEAD", "next one that writes", "next process that writes"] {
+        assert!(!doctor.text().contains(untrue), "{doctor}");
+    }
+    assert!(doctor.text().contains("HEAD back from a copy"), "{doctor}");
+    program.feed(&["append"], numbered(3)).failed(2, "STORE_DAMAGED");
+    fs::write(program.data("HEAD"), whole).unwrap();
+    program.run(&["doctor"]).ok();
 }
 
 #[test]

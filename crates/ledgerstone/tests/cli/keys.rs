@@ -35,7 +35,11 @@ fn keys_are_listed_and_replaced() {
     }
     let keys = program.run(&["signing-keys", "list"]).ok().lines();
     let states: Vec<String> = keys.iter().map(|key| text(key, "/state")).collect();
-    assert_eq!(states, ["replaced", "replaced", "current", "current"]);
+    assert_eq!(states, ["outgoing", "replaced", "current", "current"]);
+    let until = text(&keys[0], "/signs_until");
+    assert_eq!(until[10..], text(&keys[2], "/announced_at")[10..], "24 hours later");
+    assert!(until > text(&keys[2], "/announced_at"));
+    assert!(keys[1..].iter().all(|key| key.get("signs_until").is_none()));
     assert_eq!(text(&keys[2], "/reason"), "rotation");
     let receipts = program.append_numbered(3, 5);
     assert_eq!(text(&receipts[0], "/key_id"), text(&keys[3], "/key_id"));
@@ -75,7 +79,16 @@ fn keys_that_others_may_read_are_a_problem() {
         assert!(text(problem, "/remedy").contains("chmod 600"), "{problem}");
         let refused = program.feed(&["append"], numbered(1)).failed(2, "INVALID_KEY");
         assert!(refused.errors().contains(file), "{refused}");
+        assert!(refused.errors().contains("chmod 600"), "{refused}");
+        assert!(!refused.errors().contains("signing-keys list"), "{refused}");
         set(0o600).unwrap();
     }
+    let (here, away) = (program.data("keys/store.key"), program.place().join("store.key"));
+    fs::rename(&here, &away).unwrap();
+    let refused = program.feed(&["append"], numbered(1)).failed(2, "INVALID_KEY");
+    assert!(refused.errors().contains("store.key back from a copy"), "{refused}");
+    let doctor = program.run(&["doctor"]).ended(1);
+    assert!(doctor.text().contains("store.key is missing"), "{doctor}");
+    fs::rename(&away, &here).unwrap();
     program.feed(&["append"], numbered(1)).ok();
 }

@@ -86,8 +86,15 @@ fn a_proof_that_needs_a_checkpoint_waits_for_the_writer() {
     wait_for(&program, 2);
     let run = program.run(&["proof", "e-0"]).failed(2, "STORE_LOCKED");
     assert!(run.errors().contains("no checkpoint covers event e-0 yet"), "{run}");
+    assert!(run.errors().contains("Wait until the process that writes"), "{run}");
+    for command in ["get", "proof"] {
+        let run = program.run(&[command, "e-1"]).failed(2, "EVENT_NOT_FOUND");
+        assert!(run.errors().contains("a process is writing; records of the last"), "{run}");
+    }
     writer.stop();
     program.run(&["proof", "e-0"]).ok();
+    let run = program.run(&["get", "e-1"]).failed(2, "EVENT_NOT_FOUND");
+    assert!(!run.errors().contains("a process is writing"), "{run}");
 }
 
 #[test]
@@ -130,6 +137,6 @@ fn a_writer_whose_receipts_nobody_reads_stops() {
         assert!(begin.elapsed() < PATIENCE, "the writer does not stop");
         std::thread::sleep(Duration::from_millis(10));
     };
-    assert_eq!(status.code(), Some(2));
+    assert_eq!(status.code(), Some(1));
     program.run(&["verify"]).ok();
 }

@@ -55,6 +55,10 @@ fn a_proof_is_verified_without_the_ledger() {
     assert_eq!(number(&proved, "/sequence_number"), 8);
     assert_eq!(number(&proved, "/size"), 21);
 
+    let input = ["verify", "--proof", "-", "--key", &key];
+    away.feed(&input, proof.bytes()).ok();
+    assert!(away.feed(&input, "x").failed(2, "INVALID_PROOF").errors().contains("standard input:"));
+
     away.place().write("content", "{}");
     let run = away.run(&[&verify[..], &["--content", "content"]].concat());
     run.failed(1, "PROOF_MISMATCH");

@@ -2,16 +2,21 @@
 
 use std::path::Path;
 
-use ledgerstone_store::embedded::{EmbeddedStore, Layout, Mode, OpenError};
+use ledgerstone_store::embedded::{EmbeddedStore, Layout, Mode, OpenError, Options};
 use ledgerstone_store::{Check, ContainerFinding, LedgerStore as _, key_file};
 
 use super::{Observation, Weight};
-use crate::data_dir::{damaged_file, in_directory, key_files, open_store};
+use crate::data_dir::{damaged_file, in_directory, in_directory_to_read, key_files, open_store};
 use crate::failure::Failure;
+use crate::output::counted;
 use crate::system::System;
 
-/// Less room than this will be full soon: the store makes files of up to 96 MiB ahead.
-const LITTLE_ROOM_BYTES: u64 = 512 * 1024 * 1024;
+/// Files of the size of a log for which there should be room: the next log, which is made ahead, the
+/// segment that a full log is sealed into, and one more for indexes and tiles.
+const FILES_AHEAD: u64 = 3;
+
+/// `HEAD` is written twice, into two blocks in turn.
+const BLOCKS_OF_HEAD: usize = 2;
 
 /// What damage leaves to do, wherever it sits.
 const WAYS_BACK: &str = "Keep this directory as it is, as evidence. Way back 1: put the named file \
@@ -41,7 +46,7 @@ fn problem(subject: &'static str, what: String, remedy: impl Into<String>) -> Ob
 
 fn unopened(path: &Path, error: &OpenError) -> Result<Observation, Failure> {
     let Some(file) = damaged_file(path, error) else {
-        return Err(in_directory(path, error));
+        return Err(in_directory_to_read(path, error));
     };
     let failure = in_directory(path, error);
     let remedy = format!(
@@ -56,17 +61,17 @@ fn look_at_store(store: &EmbeddedStore, seen: &mut Vec<Observation>) -> Result<(
     seen.push(note(
         "contents",
         format!(
-            "{} records in {} ledgers; {} sealed segments, {} unsealed logs; {}",
-            status.records,
-            status.ledgers,
-            status.sealed_segments,
-            status.unsealed_logs,
+            "{} in {}; {}, {}; {}",
+            counted(status.records, "record"),
+            counted(status.ledgers, "ledger"),
+            counted(status.sealed_segments, "sealed segment"),
+            counted(status.unsealed_logs, "unsealed log"),
             status.protection
         ),
     ));
     if report.living_writer {
         seen.push(note("writer", "a process is writing; its last second may not be shown"));
-    } else if report.unclean {
+    } else if report.unclean && report.read_only.is_none() {
         let what = "the last process did not stop in order; the next one that writes repairs that";
         seen.push(note("stop", what));
     }
@@ -83,7 +88,9 @@ fn look_at_store(store: &EmbeddedStore, seen: &mut Vec<Observation>) -> Result<(
         ));
     }
     let (_, findings) = store.parts()?;
-    seen.extend(findings.iter().map(damage));
+    let is_head = |finding: &&ContainerFinding| finding.location.file == Path::new("HEAD");
+    let has_head = findings.iter().filter(is_head).count() < BLOCKS_OF_HEAD;
+    seen.extend(findings.iter().map(|finding| damage(finding, has_head)));
     if let Some(reason) = &report.read_only {
         let what = format!("nothing can be written: {reason}");
         seen.push(problem("writing", what, "Writing goes on when that is repaired."));
@@ -93,7 +100,7 @@ fn look_at_store(store: &EmbeddedStore, seen: &mut Vec<Observation>) -> Result<(
     Ok(())
 }
 
-fn damage(finding: &ContainerFinding) -> Observation {
+fn damage(finding: &ContainerFinding, has_head: bool) -> Observation {
     let file = finding.location.file.display();
     let place = match finding.location.offset {
         0 => file.to_string(),
@@ -105,8 +112,12 @@ fn damage(finding: &ContainerFinding) -> Observation {
     );
     let remedy = match finding.check {
         Check::Head if finding.location.file == Path::new("HEAD") => {
-            "The other block of HEAD serves; the next process that writes replaces this one. If \
-             both are damaged, put HEAD back from a copy."
+            if has_head {
+                "The other block of HEAD serves; the next process that writes replaces this one."
+            } else {
+                "No block of HEAD is left, so nothing can be written; records can be read. Put \
+                 HEAD back from a copy of this directory, then run `ledgerstone verify`."
+            }
         }
         _ if is_derived(&finding.location.file) => {
             "Somebody has written this file who had not the store key. It is not believed, and a \
@@ -130,6 +141,11 @@ fn look_at_keys(path: &Path, seen: &mut Vec<Observation>) {
         seen.push(note("keys", what));
     }
     let store_key = Layout::new(path).store_key();
+    if keys.exists() && !store_key.exists() {
+        let what = format!("{} is missing; nothing can be written without it", store_key.display());
+        let remedy = "Put it back from a copy of this directory: it never changes.";
+        seen.push(problem("keys", what, remedy));
+    }
     let exposed_store_key = key_file::is_exposed(&store_key).then_some(store_key);
     for file in keys.exposed().into_iter().chain(exposed_store_key) {
         let what = format!(
@@ -148,12 +164,37 @@ fn look_at_keys(path: &Path, seen: &mut Vec<Observation>) {
 fn look_at_room(path: &Path, seen: &mut Vec<Observation>) {
     let Ok(disk) = rustix::fs::statvfs(path) else { return };
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let what = format!("{} MiB are free on its disk", free / (1024 * 1024));
-    seen.push(if free < LITTLE_ROOM_BYTES {
-        let remedy = "Make room: writing is refused when the next log file cannot be made, and \
-                      goes on by itself when there is room again.";
-        problem("room", what, remedy)
-    } else {
-        note("room", what)
-    });
+    seen.push(room(free, Options::default().log_bytes_max));
+}
+
+fn room(free: u64, log_bytes: u64) -> Observation {
+    let wanted = FILES_AHEAD * log_bytes;
+    let mebibytes = |bytes: u64| bytes / (1024 * 1024);
+    let what = format!("{} MiB are free on its disk", mebibytes(free));
+    if free >= wanted {
+        return note("room", what);
+    }
+    let what = format!(
+        "{what}; a busy store needs {} MiB: for {FILES_AHEAD} files of {} MiB, the next log, the \
+         segment that a full one is sealed into, and indexes",
+        mebibytes(wanted),
+        mebibytes(log_bytes)
+    );
+    let remedy = "Make room: writing is refused when the next log file cannot be made; a server \
+                  goes on by itself when there is room again.";
+    problem("room", what, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Weight, room};
+
+    #[test]
+    fn room_is_little_when_the_next_files_do_not_fit() {
+        let mebibyte = 1024 * 1024;
+        assert_eq!(room(375 * mebibyte, 72 * mebibyte).weight, Weight::Note);
+        let little = room(215 * mebibyte, 72 * mebibyte);
+        assert_eq!(little.weight, Weight::Problem);
+        assert!(little.what.starts_with("215 MiB are free") && little.what.contains("216 MiB"));
+    }
 }

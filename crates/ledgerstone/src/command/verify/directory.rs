@@ -16,9 +16,9 @@ use ledgerstone_store::{Check, LedgerStore as _};
 use super::since::add_since;
 use super::{Arguments, DirectoryOptions};
 use crate::arguments::{checkpoint_note, verifier_key};
-use crate::data_dir::{damaged_file, in_directory, open_store};
+use crate::data_dir::{LIVING_WRITER, damaged_file, in_directory_to_read, open_store};
 use crate::failure::{Ending, Failure};
-use crate::output::Console;
+use crate::output::{Console, counted};
 use crate::system::System;
 
 pub fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
@@ -65,7 +65,7 @@ fn options(arguments: &Arguments) -> Result<VerifyOptions, Failure> {
 fn tell_circumstances(store: &EmbeddedStore, console: &mut Console) {
     let report = store.report();
     if report.living_writer {
-        console.note("a process is writing; records of the last second may be left out");
+        console.note(LIVING_WRITER);
     }
     for torn in &report.torn {
         console.note(format!(
@@ -129,7 +129,7 @@ fn verify_store(store: &EmbeddedStore, options: &VerifyOptions) -> Result<Report
 /// cannot be read, or is none, could not be checked.
 fn unopened(path: &Path, error: &OpenError, options: &VerifyOptions) -> Result<Report, Failure> {
     let Some(file) = damaged_file(path, error) else {
-        return Err(in_directory(path, error));
+        return Err(in_directory_to_read(path, error));
     };
     let finding = Finding {
         check: Check::Format,
@@ -175,13 +175,13 @@ fn print(report: &Report, arguments: &Arguments, console: &mut Console) -> Resul
     }
     console.line(verdict(report))?;
     console.line(format!(
-        "checked at level {}: {} ledgers, {} records, {} signatures, {} checkpoints, {} anchors",
+        "checked at level {}: {}, {}, {}, {}, {}",
         report.level.as_str(),
-        report.ledgers.len(),
-        report.records_checked,
-        report.signatures_checked,
-        report.checkpoints_checked,
-        report.anchors_checked
+        counted(report.ledgers.len() as u64, "ledger"),
+        counted(report.records_checked, "record"),
+        counted(report.signatures_checked, "signature"),
+        counted(report.checkpoints_checked, "checkpoint"),
+        counted(report.anchors_checked, "anchor"),
     ))?;
     console.line(match report.keys {
         KeySource::FromDirectory => {

@@ -1,5 +1,6 @@
 //! Verifies one record with nothing but its proof file and a key.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use ledgerstone_model::ErrorCode;
@@ -14,8 +15,10 @@ use crate::output::Console;
 pub fn run(path: &Path, arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     let keys = arguments.keys.iter().map(|key| verifier_key(key)).collect::<Result<Vec<_>, _>>()?;
     let content = arguments.content.as_deref().map(read_file).transpose()?;
-    let in_file = |reason: String| format!("{}: {reason}", path.display());
-    let proof = TlogProof::parse(&read_file(path)?)
+    let is_input = path.as_os_str() == "-";
+    let shown = if is_input { "standard input".to_owned() } else { path.display().to_string() };
+    let in_file = |reason: String| format!("{shown}: {reason}");
+    let proof = TlogProof::parse(&if is_input { read_input()? } else { read_file(path)? })
         .map_err(|error| Failure::new(ErrorCode::InvalidProof, in_file(error.to_string())))?;
     match verify_record_proof(&proof, &keys, content.as_deref()) {
         Ok(proved) => {
@@ -34,6 +37,15 @@ pub fn run(path: &Path, arguments: &Arguments, console: &mut Console) -> Result<
             Ok(Ending::Findings)
         }
     }
+}
+
+fn read_input() -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes).map_err(|error| {
+        let message = format!("standard input cannot be read: {error}");
+        Failure::new(ErrorCode::StorageFailed, message)
+    })?;
+    Ok(bytes)
 }
 
 fn does_not_hold(reason: &str) -> Vec<u8> {
