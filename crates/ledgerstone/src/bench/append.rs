@@ -105,17 +105,6 @@ impl AppendBench {
         self.send_all(ledger, &tenants).map(drop)
     }
 
-    /// The texts of the first events.
-    pub fn texts(&self, count: u64) -> Vec<Vec<u8>> {
-        let workload = Workload::new(SEED, self.tenants);
-        let text = |i| {
-            let mut text = Vec::new();
-            workload.event(i, &mut text);
-            text
-        };
-        (0..count).map(text).collect()
-    }
-
     fn mean_json_bytes(&self) -> u64 {
         let workload = Workload::new(SEED, self.tenants);
         let mut text = Vec::new();
