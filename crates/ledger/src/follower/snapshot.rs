@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use ledgerstone_proof::{Hash, sha256};
@@ -14,9 +15,11 @@ const TRAILER: usize = 32;
 /// what it belongs to, a line end, and what is before.
 pub(super) fn write(path: &Path, belongs: &str, content: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or_else(|| Path::new("."));
-    fs::create_dir_all(directory)?;
+    fs::DirBuilder::new().recursive(true).mode(0o750).create(directory)?;
     let beside = path.with_extension("tmp");
-    let mut file = File::create(&beside)?;
+    let options =
+        fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o640).clone();
+    let mut file = options.open(&beside)?;
     file.write_all(content)?;
     file.write_all(trailer(belongs, content).as_bytes())?;
     file.sync_all()?;

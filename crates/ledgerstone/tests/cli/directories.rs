@@ -175,3 +175,23 @@ fn a_read_only_disk_is_read_and_not_written() {
     }
     assert_eq!(program.sizes(), before);
 }
+
+#[test]
+fn nobody_but_owner_and_group_may_read_a_data_directory() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let program = Program::new("modes");
+    program.append_numbered(0, 3);
+    let mut open = vec![program.data("")];
+    let mut seen = 0;
+    while let Some(path) = open.pop() {
+        let about = std::fs::metadata(&path).unwrap();
+        let mode = about.permissions().mode() & 0o7777;
+        let most = if about.is_dir() { 0o750 } else { 0o640 };
+        assert_eq!(mode & !most, 0, "{} is {mode:04o}", path.display());
+        seen += 1;
+        if about.is_dir() {
+            open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    assert!(seen > 12, "{seen}");
+}

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -18,6 +19,9 @@ pub(super) fn open(path: &Path) -> Result<Connection, AdminError> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let begun = fs::metadata(path).is_ok_and(|file| file.len() > 0);
+    // SQLite would let everybody read it, and gives its other files the mode of this one. Where it
+    // cannot be made SQLite cannot either, and says so.
+    drop(fs::OpenOptions::new().create_new(true).write(true).mode(0o640).open(path));
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     configure(&connection).map_err(failed)?;
     let tables: i64 = connection

@@ -124,6 +124,13 @@ impl Files {
     }
 }
 
+/// Makes a directory of the store, and those above it, that others than owner and group may not
+/// look into; one that is there keeps its mode.
+pub fn make_directory(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o750).create(path)
+}
+
 /// An open file whose changes can be made to fail.
 #[derive(Debug)]
 pub struct DataFile {
@@ -169,10 +176,11 @@ impl DataFile {
         self.files.run(FileOp::Truncate, &self.path, || self.file.set_len(len))
     }
 
-    /// Takes away everybody's right to write, as sealed files have it.
+    /// Takes away everybody's right to write, and that of others than owner and group to read, as
+    /// sealed files have it.
     pub fn make_read_only(&self) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt;
-        self.file.set_permissions(std::fs::Permissions::from_mode(0o444))
+        self.file.set_permissions(std::fs::Permissions::from_mode(0o440))
     }
 
     /// Writes zeros over `from..to`, so that later writes need no new blocks.

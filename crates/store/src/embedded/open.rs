@@ -155,7 +155,7 @@ pub fn prepare_place(files: &Files, layout: &Layout) -> Result<File, OpenError> 
         return Err(not_empty());
     }
     let made = |error| OpenError::io(format!("making {} failed", path.display()), error);
-    std::fs::create_dir_all(path).map_err(made)?;
+    super::files::make_directory(path).map_err(made)?;
     let lock = writer_lock::take_lock(layout)?;
     // Looked at again under the lock: another process may have been making it.
     let cleared = unfinished::clear(files, layout).map_err(|error| {

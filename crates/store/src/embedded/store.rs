@@ -57,7 +57,7 @@ impl EmbeddedStore {
             move |error| OpenError::io(what, error)
         };
         for directory in layout.directories() {
-            std::fs::create_dir_all(&directory).map_err(made("making a directory"))?;
+            super::files::make_directory(&directory).map_err(made("making a directory"))?;
         }
         let mut id = [0; 16];
         entropy.fill(&mut id);
@@ -86,7 +86,7 @@ impl EmbeddedStore {
         let format = open::format_of(store, key.verifying_key()).encode();
         shared
             .files
-            .replace(&shared.layout.format(), format.as_bytes(), 0o444)
+            .replace(&shared.layout.format(), format.as_bytes(), 0o440)
             .map_err(made("writing FORMAT"))?;
         open::sync_parent(&shared.files, path).map_err(made("syncing the directory above"))?;
         Self::start(shared, loaded.report, Some(lock_file))

@@ -52,7 +52,7 @@ fn make_missing_directories(shared: &Shared) -> Result<(), OpenError> {
         shared.layout.directories().into_iter().filter(|path| !path.is_dir()).collect();
     for directory in &missing {
         let failed = |error| OpenError::io(format!("making {} failed", directory.display()), error);
-        std::fs::create_dir_all(directory).map_err(failed)?;
+        super::files::make_directory(directory).map_err(failed)?;
     }
     if missing.is_empty() {
         return Ok(());

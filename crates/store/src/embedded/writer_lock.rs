@@ -1,6 +1,7 @@
 //! The lock that one writing process holds, and how others see whether it is held.
 
 use std::fs::TryLockError;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::{Duration, Instant};
 
 use super::layout::Layout;
@@ -17,6 +18,7 @@ pub fn take_lock(layout: &Layout) -> Result<std::fs::File, OpenError> {
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(0o640)
         .open(&path)
         .map_err(|error| OpenError::io("opening LOCK failed", error))?;
     let begun = Instant::now();
