@@ -247,3 +247,12 @@ fn an_id_that_stands_for_another_event_is_a_conflict() {
     program.feed(&["append"], other).failed(1, "ID_CONFLICT");
     assert_eq!(program.sizes(), before);
 }
+
+#[test]
+fn a_code_is_told_once() {
+    let program = Program::new("told-once");
+    let run = program.feed(&["append"], "{\"event_type\":\n").failed(1, "NOT_JSON");
+    assert_eq!(run.errors().matches("NOT_JSON").count(), 1, "{run}");
+    let run = program.run(&["verify", "--tenant", "_system"]).ok();
+    assert!(run.text().contains(" 1 ledger, "), "{run}");
+}
