@@ -61,6 +61,8 @@ pub fn verify(
         Some((system, is_whole)) => (Some(system), is_whole),
         None => (None, false),
     };
+    // What stands behind damage was not read for the history.
+    let is_whole = is_whole && !parts.iter().any(|part| part.behind_damage);
     let mut context = Context::new(store, options, progress, total);
     let mut evidence = Evidence::collect(&parts, &ledgers, &context);
     context.want(evidence.sizes());
@@ -97,6 +99,10 @@ pub fn verify(
     }
     evidence.check_anchors(&mut walks, &context, &mut findings);
     evidence.conclude(&walks, &context, &mut report, &mut findings);
+    if store.status().read_only {
+        report.drop_gaps_of_frames(&mut findings);
+        findings.extend(lost_ledgers(&walks, options));
+    }
     report.add_all(findings);
     report.findings.sort_by(|left, right| {
         (&left.tenant, left.sequence_number).cmp(&(&right.tenant, right.sequence_number))
@@ -118,6 +124,15 @@ fn find_lost(
         let finding = Finding::new(Check::Truncated, note).of(&since.tenant);
         findings.push(finding.values(since.size, 0).with_code(ErrorCode::LedgerRolledBack));
     }
+}
+
+/// In a damaged store: tenants that `_system` names, of whose ledgers no record can be read.
+fn lost_ledgers(walks: &HashMap<TenantId, Walk>, options: &VerifyOptions) -> Vec<Finding> {
+    let system = walks.get(&TenantId::system()).filter(|_| options.scope == Scope::All);
+    let named = system.into_iter().flat_map(|system| system.tenants.keys());
+    let lost = named.filter(|tenant| walks.get(tenant).is_none_or(|walk| walk.size() == 0));
+    let note = "_system names this tenant, but no record of its ledger can be read";
+    lost.map(|tenant| Finding::new(Check::Truncated, note).at(tenant, 0)).collect()
 }
 
 fn begin_walks(ledgers: Vec<TenantId>, context: &Context<'_>) -> HashMap<TenantId, Walk> {

@@ -151,6 +151,8 @@ pub struct Part {
     pub id: u64,
     /// Records in it, for progress.
     pub records: u64,
+    /// It stands behind damage: reads do not give it, but it is verified like the rest.
+    pub behind_damage: bool,
     /// Where it lies.
     pub location: Location,
     /// What the part holds beside records; each item stands in exactly one part.

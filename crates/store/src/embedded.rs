@@ -13,6 +13,7 @@
 )]
 
 mod active;
+mod behind;
 mod binding;
 mod block_cache;
 mod codec;

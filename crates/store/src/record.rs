@@ -159,4 +159,7 @@ pub struct ContainerFinding {
     pub sequence_number: Option<SequenceNumber>,
     pub expected: String,
     pub found: String,
+    /// Records after the first one that are lost with it; where the first one is not known, all
+    /// that are lost.
+    pub following: u64,
 }

@@ -25,7 +25,7 @@ pub struct Finding {
     pub expected: String,
     pub found: String,
     /// Records right after it that are concerned too: that could not be checked because of it, or of
-    /// which the same is true.
+    /// which the same is true. Where no record is named, all that could not be checked because of it.
     pub following: u64,
     /// What it means, in a few words.
     pub note: String,
@@ -89,7 +89,7 @@ impl Finding {
             offset: found.location.offset,
             expected: found.expected,
             found: found.found,
-            following: 0,
+            following: found.following,
             note: "a container of the store is not as it was written".to_owned(),
         }
     }
@@ -112,8 +112,12 @@ impl Finding {
         if !self.expected.is_empty() || !self.found.is_empty() {
             more.push(format!("; expected {}, found {}", self.expected, self.found));
         }
-        if self.following > 0 {
-            more.push(format!("; the same, or unchecked: {} records after it", self.following));
+        match (self.following, self.sequence_number) {
+            (0, _) => {}
+            (count, Some(_)) => {
+                more.push(format!("; the same, or unchecked: {count} records after it"));
+            }
+            (count, None) => more.push(format!("; unchecked because of it: {count} records")),
         }
         more.extend(self.code.map(|code| format!(" [{code}]")));
         line.extend(more);
@@ -224,6 +228,19 @@ impl Report {
                 self.findings_left_out += 1;
             }
         }
+    }
+
+    /// Leaves out the gaps in ledgers that a damaged frame explains, record by record.
+    pub(super) fn drop_gaps_of_frames(&self, findings: &mut Vec<Finding>) {
+        let is_named = |gap: &Finding| {
+            self.findings.iter().any(|frame| {
+                frame.check == Check::Frame
+                    && frame.sequence_number.is_some()
+                    && (&frame.tenant, frame.sequence_number, frame.following)
+                        == (&gap.tenant, gap.sequence_number, gap.following)
+            })
+        };
+        findings.retain(|finding| finding.check != Check::Sequence || !is_named(finding));
     }
 
     pub fn ledger(&self, tenant: &TenantId) -> Option<&LedgerReport> {

@@ -158,13 +158,16 @@ impl Walk {
     fn skip_gap(&mut self, stretch: &Stretch, findings: &mut Vec<Finding>) {
         self.is_damaged = true;
         let missing = stretch.first - self.next;
-        let note = format!("{missing} records are missing");
-        findings.push(
-            Finding::new(Check::Sequence, note)
-                .at(&self.tenant, self.next)
-                .in_file(&stretch.file, stretch.offset)
-                .values(self.next, stretch.first),
-        );
+        let note = match missing {
+            1 => format!("record {} is missing", self.next),
+            _ => format!("{missing} records are missing, {} to {}", self.next, stretch.first - 1),
+        };
+        let mut finding = Finding::new(Check::Sequence, note)
+            .at(&self.tenant, self.next)
+            .in_file(&stretch.file, stretch.offset)
+            .values(self.next, stretch.first);
+        finding.following = missing - 1;
+        findings.push(finding);
         self.next = stretch.first;
         self.last_hash = stretch.previous_hash;
         self.tree = None;
@@ -332,6 +335,13 @@ impl Walk {
     fn compare_head(&self, context: &Context<'_>, findings: &mut Vec<Finding>) {
         let finding = |note: &str| Finding::new(Check::Head, note).at(&self.tenant, self.next);
         let head = match context.store().head(&self.tenant) {
+            // What stands behind damage was read here, and the store does not serve it.
+            Ok(head)
+                if context.store().status().read_only
+                    && head.as_ref().map_or(0, ledgerstone_store::Head::size) < self.next =>
+            {
+                return;
+            }
             Ok(Some(head)) => head,
             Ok(None) => return findings.push(finding("the store has no head of this ledger")),
             Err(error) => return findings.push(finding(&error.to_string())),

@@ -58,5 +58,6 @@ fn finding(shared: &Shared, path: &Path) -> ContainerFinding {
         expected: "a derived file under the signature of the store key".to_owned(),
         found: "a forged one, which is not believed; a process that writes makes it again"
             .to_owned(),
+        following: 0,
     }
 }

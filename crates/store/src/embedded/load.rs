@@ -38,6 +38,7 @@ pub fn head_faults(head: &HeadFile) -> Vec<ContainerFinding> {
         sequence_number: None,
         expected: format!("block {block} as it was written"),
         found: fault.what.to_owned(),
+        following: 0,
     };
     head.faults.iter().map(finding).collect()
 }
@@ -106,6 +107,11 @@ pub fn sealed_elsewhere(shared: &Shared) -> bool {
     let known = shared.read().segments_digest;
     let now = store_key_of(shared).and_then(|key| read_head(shared, &key).state);
     now.is_some_and(|head| head.segments_digest != known)
+}
+
+/// What `HEAD` says now; `None` when neither of its blocks can be read.
+pub fn head_state(shared: &Shared) -> Option<HeadState> {
+    store_key_of(shared).and_then(|key| read_head(shared, &key).state)
 }
 
 fn read_head(shared: &Shared, key: &VerifyingKey) -> HeadFile {
@@ -197,6 +203,7 @@ fn section(shared: &Shared, path: &Path, expected: &str, found: &str) -> Contain
         sequence_number: None,
         expected: expected.to_owned(),
         found: found.to_owned(),
+        following: 0,
     }
 }
 
@@ -310,6 +317,7 @@ fn replay(shared: &Shared, state: &mut State, loaded: &mut Loaded, files: Vec<Lo
             sequence_number: None,
             expected: format!("frame {} and {} records, as HEAD says", place.frame, head.records),
             found,
+            following: 0,
         });
     }
 }

@@ -99,6 +99,21 @@ impl<'a> Frames<'a> {
         Self { file, nonce, at: SECTOR }
     }
 
+    /// Begins at an offset, where a frame begins or nothing stands.
+    pub fn from(file: &'a [u8], nonce: Nonce, at: usize) -> Self {
+        Self { file, nonce, at }
+    }
+
+    /// The whole file.
+    pub fn file(&self) -> &'a [u8] {
+        self.file
+    }
+
+    /// Goes on at the offset of another frame.
+    pub fn skip_to(&mut self, at: usize) {
+        self.at = at;
+    }
+
     /// Offset after the last frame given.
     pub fn offset(&self) -> usize {
         self.at

@@ -71,7 +71,7 @@ impl Replay<'_> {
             match frames.next_frame() {
                 Ok(frame) => {
                     if let Err(finding) = self.frame(log, &frame) {
-                        self.state.findings.push(finding);
+                        self.state.findings.push(*finding);
                         return Ended::Damaged;
                     }
                 }
@@ -99,12 +99,12 @@ impl Replay<'_> {
         let check = if bad.cut_by_the_end { Check::Truncated } else { Check::Frame };
         let mut finding = self.finding(log, check, bad.start as u64, expected, found);
         (finding.tenant, finding.sequence_number) = first_changed_record(&log.bytes, &bad).unzip();
-        self.state.findings.push(finding);
+        self.state.findings.push(*finding);
         self.bad_before = log.followed && bad.good_behind.is_none();
         if self.bad_before { Ended::Clean } else { Ended::Damaged }
     }
 
-    fn frame(&mut self, log: &LogBytes, frame: &Frame<'_>) -> Result<(), ContainerFinding> {
+    fn frame(&mut self, log: &LogBytes, frame: &Frame<'_>) -> Result<(), Box<ContainerFinding>> {
         let at = frame.start as u64;
         let expected = self.state.frame.frame + 1;
         if frame.number != expected {
@@ -144,7 +144,7 @@ impl Replay<'_> {
     }
 
     /// `HEAD` names the last durable frame and what the store held then.
-    fn compare_with_head(&mut self, log: &LogBytes, at: u64) -> Result<(), ContainerFinding> {
+    fn compare_with_head(&mut self, log: &LogBytes, at: u64) -> Result<(), Box<ContainerFinding>> {
         let Some(head) = self.head.filter(|h| h.last_frame.frame == self.state.frame.frame) else {
             return Ok(());
         };
@@ -179,11 +179,11 @@ impl Replay<'_> {
         log: &LogBytes,
         frame: &Frame<'_>,
         run: &PayloadRun<'_>,
-    ) -> Result<(), ContainerFinding> {
+    ) -> Result<(), Box<ContainerFinding>> {
         let at = frame.start as u64;
         let ledger =
             self.state.ledgers.entry(run.tenant.clone()).or_insert_with(Ledger::empty).head.clone();
-        let place = |mut finding: ContainerFinding, number: u64| {
+        let place = |mut finding: Box<ContainerFinding>, number: u64| {
             finding.tenant = Some(run.tenant.clone());
             finding.sequence_number = SequenceNumber::new(number).ok();
             finding
@@ -241,6 +241,7 @@ impl Replay<'_> {
         *records += count;
     }
 
+    #[expect(clippy::unnecessary_box_returns, reason = "it is the error of most of its callers")]
     fn finding(
         &self,
         log: &LogBytes,
@@ -248,10 +249,18 @@ impl Replay<'_> {
         offset: u64,
         expected: String,
         found: String,
-    ) -> ContainerFinding {
+    ) -> Box<ContainerFinding> {
         let file = self.shared.layout.relative(log.file.path());
         let location = Location { file, offset };
-        ContainerFinding { check, location, tenant: None, sequence_number: None, expected, found }
+        Box::new(ContainerFinding {
+            check,
+            location,
+            tenant: None,
+            sequence_number: None,
+            expected,
+            found,
+            following: 0,
+        })
     }
 }
 

@@ -72,6 +72,7 @@ fn finding(
         sequence_number: None,
         expected,
         found,
+        following: 0,
     }
 }
 

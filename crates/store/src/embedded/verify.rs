@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use ledgerstone_proof::{Hash, SequenceNumber};
 
+use super::behind::{Scan, logs_behind};
 use super::files::DataFile;
 use super::forgery::{forged_headers, forged_pages};
+use super::frame::BadFrame;
 use super::head_file::HeadFile;
 use super::load::sealed_elsewhere;
 use super::log_file::{End, Frames, LogHeader};
@@ -21,6 +23,8 @@ use crate::record::{Check, ContainerFinding, Location};
 
 /// Ids of log parts have this bit; the others are places in the list of segments.
 const LOG_PART: u64 = 1 << 63;
+/// Ids of what stands behind damage in a log have this bit.
+const BEHIND_PART: u64 = 1 << 62;
 
 /// All parts, and what is wrong with the store as a whole.
 pub fn parts(shared: &Shared) -> (Vec<Part>, Vec<ContainerFinding>) {
@@ -36,19 +40,83 @@ pub fn parts(shared: &Shared) -> (Vec<Part>, Vec<ContainerFinding>) {
             _ => PartContents::default(),
         };
         let records = segment.header().records;
-        parts.push(Part { id: place as u64, records, location, contents });
+        parts.push(Part { id: place as u64, records, behind_damage: false, location, contents });
     }
     for log in &state.logs {
         let contents =
             PartContents { checkpoints: log.checkpoints.clone(), anchored: log.anchored.clone() };
         let location = location(shared, log.file.path(), 0);
-        parts.push(Part { id: LOG_PART | log.number, records: log.records, location, contents });
+        let id = LOG_PART | log.number;
+        parts.push(Part { id, records: log.records, behind_damage: false, location, contents });
     }
     drop(state);
+    add_behind(shared, &mut parts, &mut findings);
     findings.extend(head_findings(shared));
     findings.extend(forged_headers(shared));
     findings.dedup();
     (parts, findings)
+}
+
+/// Adds what stands behind damage in the logs, and says what is lost in between.
+fn add_behind(shared: &Shared, parts: &mut Vec<Part>, findings: &mut Vec<ContainerFinding>) {
+    let logs = logs_behind(shared);
+    let Some(last) = logs.last() else { return };
+    let head = super::load::head_state(shared);
+    let told = findings.iter().rposition(|finding| finding.location.file.starts_with("log"));
+    let told = told.map(|place| findings.remove(place));
+    let (frame, records) = {
+        let state = shared.read();
+        (state.frame.frame, state.records)
+    };
+    let mut scan = Scan::begin(frame + 1, records, told);
+    for log in &logs {
+        let Some((header, bytes)) = log.read(shared) else { continue };
+        let location = location(shared, &log.path, 0);
+        let name = location.file.clone();
+        let mut part = Part {
+            id: BEHIND_PART | log.number,
+            records: 0,
+            behind_damage: true,
+            location,
+            contents: PartContents::default(),
+        };
+        let is_torn = |bad: &BadFrame| {
+            let place = (log.number, bad.start as u64);
+            let shown = head.as_ref().map(|head| (head.last_frame.file, head.last_frame.end));
+            bad.zero_sector && bad.good_behind.is_none() && shown.is_some_and(|end| place >= end)
+        };
+        let mut frames = Frames::from(&bytes, header.nonce, log.from);
+        scan.file(&name, &mut frames, is_torn, |_, payload| {
+            part.records += payload.runs.iter().map(|run| run.rows.len() as u64).sum::<u64>();
+            part.contents.checkpoints.extend(payload.checkpoints);
+            part.contents.anchored.extend(payload.anchored);
+        });
+        if part.records > 0 || part.contents != PartContents::default() {
+            parts.push(part);
+        }
+    }
+    let name = shared.layout.relative(&last.path);
+    findings.extend(scan.finish(&name, head.map(|head| head.records)));
+}
+
+/// Shows the good frames behind damage; what is bad there was told with the parts.
+fn inspect_behind(shared: &Shared, part: &Part, inspector: &mut dyn Inspector) {
+    let frame = shared.read().frame.frame;
+    let mut scan = Scan::begin(frame + 1, 0, None);
+    let logs = logs_behind(shared);
+    let wanted = logs.iter().filter(|log| log.number == part.id & !BEHIND_PART);
+    for log in wanted {
+        let Some((header, bytes)) = log.read(shared) else { continue };
+        let mut frames = Frames::from(&bytes, header.nonce, log.from);
+        scan.file(
+            &part.location.file,
+            &mut frames,
+            |_| false,
+            |frame, payload| {
+                payload.runs.iter().for_each(|run| show(run, frame.start as u64, inspector));
+            },
+        );
+    }
 }
 
 /// Reads `HEAD` again. A block that is being written at this moment is read once more.
@@ -80,6 +148,10 @@ pub fn inspect(
     part: &Part,
     inspector: &mut dyn Inspector,
 ) -> Result<(), ReadError> {
+    if part.behind_damage {
+        inspect_behind(shared, part, inspector);
+        return Ok(());
+    }
     if part.id & LOG_PART != 0 {
         return inspect_log(shared, part, inspector);
     }
@@ -111,6 +183,7 @@ pub fn inspect(
                 sequence_number: None,
                 expected: "the segment that was sealed".to_owned(),
                 found: fault.to_string(),
+                following: 0,
             });
             Ok(())
         }
@@ -177,7 +250,9 @@ fn inspect_log(
                 (finding.tenant, finding.sequence_number) =
                     first_changed_record(bytes, &bad).unzip();
                 inspector.finding(finding);
-                return Ok(());
+                // What is good behind it is shown, and the gap in its ledgers names what is lost.
+                let Some(next) = bad.good_behind else { return Ok(()) };
+                frames.skip_to(next);
             }
         }
     }
@@ -222,6 +297,7 @@ fn broken(part: &Part, offset: usize, found: &str) -> ContainerFinding {
         sequence_number: None,
         expected: "the frame that was written".to_owned(),
         found: found.to_owned(),
+        following: 0,
     }
 }
 

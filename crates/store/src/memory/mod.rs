@@ -274,6 +274,7 @@ fn part(id: u64, commits: &[Commit]) -> Part {
     Part {
         id,
         records: runs.map(|run| run.records.len() as u64).sum(),
+        behind_damage: false,
         location: Location::default(),
         contents: PartContents {
             checkpoints: commits.iter().flat_map(|commit| commit.checkpoints.clone()).collect(),

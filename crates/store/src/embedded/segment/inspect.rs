@@ -108,6 +108,7 @@ fn checked(
             sequence_number: None,
             expected: format!("section {} with SHA-256 {}", kind.name(), section.digest.to_hex()),
             found: found.to_hex(),
+            following: 0,
         });
     }
     Ok(bytes)
@@ -121,6 +122,7 @@ fn unreadable(location: &Location, kind: SectionKind, found: &str) -> ContainerF
         sequence_number: None,
         expected: format!("a readable section {}", kind.name()),
         found: found.to_owned(),
+        following: 0,
     }
 }
 
@@ -239,6 +241,7 @@ impl Walk<'_> {
             sequence_number: SequenceNumber::new(number).ok(),
             expected: "a readable block of records".to_owned(),
             found: found.to_owned(),
+            following: 0,
         }
     }
 }

@@ -1,0 +1,85 @@
+//! Damage in an unsealed log hides nothing of what stands behind it: that is verified too, and what
+//! is lost is named and counted.
+
+use serde_json::{Value, json};
+
+use crate::program::{Program, Run, flip, number, numbered, offset_of, text};
+
+const LOG: &str = "log/000000000001.log";
+
+fn findings(run: &Run) -> Vec<Value> {
+    run.line()["findings"].as_array().unwrap().clone()
+}
+
+fn is_at(finding: &Value, tenant: &str, first: u64, following: u64) -> bool {
+    finding["tenant"] == json!(tenant)
+        && finding["sequence_number"] == json!(first)
+        && finding["following"] == json!(following)
+}
+
+/// Two batches of five events, and a tenant whose ledger stands behind both.
+fn with_a_tenant_behind(name: &str) -> Program {
+    let program = Program::new(name);
+    program.append_numbered(0, 5);
+    program.append_numbered(5, 10);
+    program.run(&["tenants", "create", "acme"]).ok();
+    program.feed(&["append", "--tenant", "acme"], numbered(20)).ok();
+    program
+}
+
+#[test]
+fn a_damaged_frame_names_the_records_that_it_held_and_the_rest_is_verified() {
+    let program = with_a_tenant_behind("behind");
+    let whole = program.run(&["verify", "--json"]).ok().line();
+    flip(&program.data(LOG), offset_of(&program.data(LOG), "\"e-7\"") + 2);
+    let run = program.run(&["verify", "--json"]).ended(1);
+    let found = findings(&run);
+    let frame = found.iter().find(|one| one["check"] == json!("frame")).unwrap();
+    let (first, following) = (number(frame, "/sequence_number"), number(frame, "/following"));
+    assert!(first <= 8 && first + following >= 8, "{run}");
+    let (report, lost) = (run.line(), following + 1);
+    let total = number(&whole, "/records_checked");
+    assert_eq!(number(&report, "/records_checked"), total - lost, "{run}");
+    let told = format!("of {total} records {} can be read", total - lost);
+    assert!(text(frame, "/found").contains(&told), "{run}");
+    // The ledger that stands behind the damage is there, with its size.
+    let acme = |report: &Value| {
+        let ledgers = report["ledgers"].as_array().unwrap();
+        ledgers.iter().find(|one| one["tenant"] == json!("acme")).cloned()
+    };
+    assert_eq!(acme(&report).unwrap()["size"], acme(&whole).unwrap()["size"]);
+}
+
+#[test]
+fn every_damaged_frame_is_named() {
+    let program = with_a_tenant_behind("behind-two");
+    for id in ["\"e-2\"", "\"e-20\""] {
+        flip(&program.data(LOG), offset_of(&program.data(LOG), id) + 2);
+    }
+    let run = program.run(&["verify", "--json"]).ended(1);
+    let found = findings(&run);
+    let frames: Vec<_> = found.iter().filter(|one| one["check"] == json!("frame")).collect();
+    assert!(frames.len() >= 2, "{run}");
+    assert!(frames.iter().any(|one| is_at(one, "acme", 1, 0)), "{run}");
+}
+
+#[test]
+fn a_frame_that_cannot_be_read_at_all_is_counted() {
+    let program = with_a_tenant_behind("behind-header");
+    let at = offset_of(&program.data(LOG), "\"e-7\"") / 512 * 512;
+    // The length of the payload: what the frame held cannot be told from it.
+    let magic = 0x4d52_464c_u32.to_le_bytes();
+    let bytes = std::fs::read(program.data(LOG)).unwrap();
+    let start = (0..=at).rev().step_by(512).find(|at| bytes[*at..*at + 4] == magic).unwrap();
+    flip(&program.data(LOG), start + 14);
+    let run = program.run(&["verify", "--json"]).ended(1);
+    let found = findings(&run);
+    let frame = found.iter().find(|one| one["check"] == json!("frame")).unwrap();
+    assert!(number(frame, "/following") > 0, "{run}");
+    assert!(text(frame, "/found").contains("can be read"), "{run}");
+    assert_eq!(frame.get("tenant"), None, "{run}");
+    // By a checkpoint or an anchor behind it, the ledger is known to have been longer.
+    let is_end =
+        |one: &Value| one["check"] == json!("truncated") && one["tenant"] == json!("default");
+    assert!(found.iter().any(is_end), "{run}");
+}
