@@ -50,6 +50,11 @@ pub enum LedgerError {
          put the right key file back", usage = usage.as_str()
     )]
     WrongKey { usage: KeyUse, expected: KeyId, found: KeyId },
+    #[error(
+        "the old {usage} key, which may still sign beside the new one, is {found}, but the ledger's \
+         is {}; put the right key file ({usage}.previous.key or {usage}.retiring.key) back", expected.as_ref().map_or("none", KeyId::as_str), usage = usage.as_str()
+    )]
+    WrongOutgoingKey { usage: KeyUse, expected: Option<KeyId>, found: KeyId },
     #[error("{0}")]
     RolledBack(RolledBack),
     #[error("a {usage} key is already being replaced; wait until that is done", usage = .0.as_str())]
@@ -91,7 +96,7 @@ impl LedgerError {
             Self::EventNotFound { .. } | Self::RecordNotFound { .. } => ErrorCode::EventNotFound,
             Self::SystemRecord { source, .. } => source.code(),
             Self::Damaged { .. } | Self::UnprovenRecord { .. } => ErrorCode::RecordDamaged,
-            Self::WrongKey { .. } => ErrorCode::InvalidKey,
+            Self::WrongKey { .. } | Self::WrongOutgoingKey { .. } => ErrorCode::InvalidKey,
             Self::RolledBack(_) => ErrorCode::LedgerRolledBack,
             Self::RotationRunning(_) => ErrorCode::Conflict,
             Self::InvalidProof { .. } | Self::NotCovered { .. } => ErrorCode::InvalidProof,

@@ -44,6 +44,7 @@ pub use jobs::{JobPool, JobSettings};
 pub use keyfile::KeyFiles;
 pub use keys::{KeyHome, KeyHomeError, KeyRing, KeySlots, MemoryKeys, OutgoingKey, Retirement};
 pub use ledger::{Ledger, LedgerStatus, Waiting};
+pub use open::check_keys;
 pub use reader::{Listing, Order, Reader};
 pub use receipt::{Outcome, Receipt, ReceiptSignature, ReceiptStatus, Refusal};
 pub use rotation::RotationReport;

@@ -113,8 +113,33 @@ fn settle_keys(ring: &mut KeyRing, history: &SystemHistory) -> Result<bool, Ledg
     for usage in [KeyUse::Log, KeyUse::Record] {
         let newest = history.newest_key(usage).ok_or(LedgerError::NotCreated)?;
         changed |= settle_key(ring.slots_mut(usage), newest)?;
+        check_outgoing(ring.slots(usage), usage, history)?;
     }
     Ok(changed)
+}
+
+/// An outgoing key signs for as long as the overlap lasts: it must be the one that the current key
+/// has replaced.
+fn check_outgoing(
+    slots: &KeySlots,
+    usage: KeyUse,
+    history: &SystemHistory,
+) -> Result<(), LedgerError> {
+    let Some(outgoing) = &slots.outgoing else {
+        return Ok(());
+    };
+    let found = key_id(&outgoing.key);
+    let replaced = history.keys().iter().rev().filter(|period| period.usage == usage).nth(1);
+    let expected = replaced.map(|period| period.key.key_id());
+    if expected.as_ref() == Some(&found) {
+        return Ok(());
+    }
+    Err(LedgerError::WrongOutgoingKey { usage, expected, found })
+}
+
+/// Checks that private keys can be loaded and are the ledger's, and changes nothing.
+pub fn check_keys(key_home: &dyn KeyHome, history: &SystemHistory) -> Result<(), LedgerError> {
+    settle_keys(&mut key_home.load()?, history).map(drop)
 }
 
 fn settle_key(slots: &mut KeySlots, newest: &KeyPeriod) -> Result<bool, LedgerError> {

@@ -64,6 +64,46 @@ fn other_keys_than_the_ledgers_are_refused() {
 }
 
 #[test]
+fn another_old_key_does_not_sign_beside_the_new_one() {
+    let (program, other) = (Program::new("overlap"), Program::new("overlap-other"));
+    program.append_numbered(0, 1);
+    other.run(&["init"]).ok();
+    program.run(&["signing-keys", "rotate", "--use", "log"]).ok();
+    let previous = program.data("keys/log.previous.key");
+    let own = fs::read(&previous).unwrap();
+    fs::copy(other.data("keys/log.key"), &previous).unwrap();
+    let run = program.feed(&["append"], numbered(2)).failed(2, "INVALID_KEY");
+    assert!(run.errors().contains("log.previous.key"), "{run}");
+    let doctor = program.run(&["doctor"]).ended(1);
+    assert!(doctor.text().contains("log.previous.key"), "{doctor}");
+    fs::write(&previous, own).unwrap();
+    program.append_numbered(2, 3);
+    program.run(&["verify"]).ok();
+}
+
+#[test]
+fn doctor_looks_into_the_key_files() {
+    let (program, other) = (Program::new("look-in"), Program::new("look-in-other"));
+    program.append_numbered(0, 1);
+    other.run(&["init"]).ok();
+    for file in ["log.key", "record.key", "store.key"] {
+        let path = program.data("keys").join(file);
+        let own = fs::read(&path).unwrap();
+        let use_of = file.strip_suffix(".key").unwrap();
+        for wrong in [b"x\n".to_vec(), fs::read(other.data("keys").join(file)).unwrap()] {
+            fs::write(&path, wrong).unwrap();
+            let seen = program.run(&["doctor"]).ended(1).lines();
+            let problem = seen
+                .iter()
+                .find(|one| one["problem"] == json!(true) && text(one, "/what").contains(use_of));
+            assert!(problem.is_some(), "{file}: {seen:?}");
+        }
+        fs::write(&path, own).unwrap();
+    }
+    program.run(&["doctor"]).ok();
+}
+
+#[test]
 fn keys_that_others_may_read_are_a_problem() {
     let program = Program::new("exposed");
     program.run(&["init"]).ok();

@@ -190,6 +190,11 @@ impl EmbeddedStore {
         &self.shared.layout
     }
 
+    /// The key that verifies `HEAD`, whose private half opens the store for writing.
+    pub fn store_key(&self) -> VerifyingKey {
+        self.shared.verifier
+    }
+
     pub fn id(&self) -> StoreId {
         self.shared.store
     }

@@ -1,8 +1,11 @@
 //! Looks at a directory from all sides, without changing it.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use ledgerstone_ledger::{KeyHome as _, LedgerError, Reader, check_keys};
 use ledgerstone_store::embedded::{EmbeddedStore, Layout, Mode, OpenError, Options};
+use ledgerstone_store::key_file::{KeyFileError, PrivateKeyUse};
 use ledgerstone_store::{Check, ContainerFinding, LedgerStore as _, key_file};
 
 use super::{Observation, Weight};
@@ -21,14 +24,18 @@ const BLOCKS_OF_HEAD: usize = 2;
 /// What damage leaves to do, wherever it sits.
 const WAYS_BACK: &str = "Keep this directory as it is, as evidence. Way back 1: put the named file \
     back from a copy of this directory, then run `ledgerstone verify`. Way back 2: begin a new \
-    directory and import again what was lost; events that are still readable here \
-    (`ledgerstone list`, `get`, `proof`) keep their proofs.";
+    directory and import again what was lost. Events before the damage can still be read here \
+    (`ledgerstone list`, `get`), and proved (`ledgerstone proof`) where a checkpoint before the \
+    damage covers them; a proof file that was made earlier holds as before.";
 
 /// Everything that is worth telling.
 pub fn examine(path: &Path) -> Result<Vec<Observation>, Failure> {
     let mut seen = Vec::new();
     match open_store(path, Mode::Read, &System::new()) {
-        Ok(store) => look_at_store(&store, &mut seen)?,
+        Ok(store) => {
+            look_at_store(&store, &mut seen)?;
+            look_into_keys(path, store, &mut seen);
+        }
         Err(error) => seen.push(unopened(path, &error)?),
     }
     look_at_keys(path, &mut seen);
@@ -158,6 +165,45 @@ fn look_at_keys(path: &Path, seen: &mut Vec<Observation>) {
             file.display()
         );
         seen.push(problem("keys", what, remedy));
+    }
+}
+
+/// Whether the key files can be read, and hold the keys of this ledger.
+fn look_into_keys(path: &Path, store: EmbeddedStore, seen: &mut Vec<Observation>) {
+    let keys = key_files(path, &System::new());
+    let (store_key, layout) = (store.store_key(), store.layout().clone());
+    // Behind damage another key may have been announced.
+    let is_whole = store.report().read_only.is_none();
+    let mut wrong = |file: Option<&Path>, what: String| {
+        let file = file.map_or_else(String::new, |file| format!("{}: ", file.display()));
+        let remedy = "Put the right file back from a copy of the keys. Until then nothing can be \
+                      written; the directory can be read and verified.";
+        seen.push(problem("keys", format!("{file}{what}"), remedy));
+    };
+    // Files that others may read are told by their rights alone.
+    let is_told = |error: &KeyFileError| matches!(error, KeyFileError::Exposed { .. });
+    for (file, usage) in
+        [(layout.store_key(), PrivateKeyUse::Store), (layout.cursor_key(), PrivateKeyUse::Cursor)]
+    {
+        match key_file::read(&file, usage) {
+            Ok(Some(key)) if usage == PrivateKeyUse::Store && key.verifying_key() != store_key => {
+                wrong(Some(&file), "the store key of another directory".to_owned());
+            }
+            Err(error) if !is_told(&error) => wrong(Some(&file), error.to_string()),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    if !keys.exists() {
+        return;
+    }
+    let checked = match Reader::new(Arc::new(store)).history() {
+        Ok(history) if is_whole => check_keys(&keys, &history),
+        _ => keys.load().map(drop).map_err(LedgerError::from),
+    };
+    match checked {
+        Err(LedgerError::Keys(error)) if is_told(&error.source) => {}
+        Err(error) => wrong(None, error.to_string()),
+        Ok(()) => {}
     }
 }
 
