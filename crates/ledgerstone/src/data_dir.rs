@@ -84,6 +84,11 @@ impl ForReading {
         Ok(Self { reader, damage, has_living_writer })
     }
 
+    /// Why some of it cannot be read; none where all can.
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.as_deref()
+    }
+
     /// Whether all that was recorded can be seen.
     pub const fn is_whole(&self) -> bool {
         self.damage.is_none()

@@ -41,7 +41,11 @@ fn prove(arguments: &Arguments, console: &mut Console) -> Result<TlogProof, Fail
     let path = &arguments.record.ledger.data.path;
     let data = ForReading::open(path, console)?;
     match data.reader.record_proof(&tenant, &id) {
-        Err(LedgerError::NotCovered { .. }) => {}
+        Err(LedgerError::NotCovered { .. }) => {
+            if let Some(damage) = data.damage() {
+                return Err(behind_damage(&id, damage));
+            }
+        }
         proof => return proof.map_err(|error| data.failure(error)),
     }
     drop(data);
@@ -49,6 +53,18 @@ fn prove(arguments: &Arguments, console: &mut Console) -> Result<TlogProof, Fail
         Ok(ledger.record_proof(&tenant, &id)?)
     })
     .map_err(|failure| not_covered(&id, &failure))
+}
+
+/// In a damaged directory no checkpoint can be signed, and one that is there may be out of reach.
+fn behind_damage(id: &EventId, damage: &str) -> Failure {
+    let message = format!(
+        "no checkpoint that can be read covers event {id}: those behind the damage are out of \
+         reach, and none can be signed while the directory is damaged ({damage})"
+    );
+    Failure::new(ErrorCode::StoreDamaged, message).with_remedy(
+        "Put the damaged file back from a copy of this directory, or prove the event there. `get` \
+         still shows the record; `ledgerstone doctor` says more.",
+    )
 }
 
 /// Why the checkpoint that the proof needs could not be signed.

@@ -17,6 +17,17 @@ fn is_at(finding: &Value, tenant: &str, first: u64, following: u64) -> bool {
         && finding["following"] == json!(following)
 }
 
+/// Offsets of all frames of the log.
+fn frame_starts(program: &Program) -> Vec<usize> {
+    let magic = 0x4d52_464c_u32.to_le_bytes();
+    let bytes = std::fs::read(program.data(LOG)).unwrap();
+    (0..bytes.len()).step_by(512).filter(|at| bytes[*at..].starts_with(&magic)).collect()
+}
+
+fn frame_after(program: &Program, offset: usize) -> usize {
+    frame_starts(program).into_iter().find(|start| *start > offset).unwrap()
+}
+
 /// Two batches of five events, and a tenant whose ledger stands behind both.
 fn with_a_tenant_behind(name: &str) -> Program {
     let program = Program::new(name);
@@ -66,11 +77,9 @@ fn every_damaged_frame_is_named() {
 #[test]
 fn a_frame_that_cannot_be_read_at_all_is_counted() {
     let program = with_a_tenant_behind("behind-header");
-    let at = offset_of(&program.data(LOG), "\"e-7\"") / 512 * 512;
+    let at = offset_of(&program.data(LOG), "\"e-7\"");
     // The length of the payload: what the frame held cannot be told from it.
-    let magic = 0x4d52_464c_u32.to_le_bytes();
-    let bytes = std::fs::read(program.data(LOG)).unwrap();
-    let start = (0..=at).rev().step_by(512).find(|at| bytes[*at..*at + 4] == magic).unwrap();
+    let start = frame_starts(&program).into_iter().rfind(|start| *start <= at).unwrap();
     flip(&program.data(LOG), start + 14);
     let run = program.run(&["verify", "--json"]).ended(1);
     let found = findings(&run);
@@ -78,8 +87,26 @@ fn a_frame_that_cannot_be_read_at_all_is_counted() {
     assert!(number(frame, "/following") > 0, "{run}");
     assert!(text(frame, "/found").contains("can be read"), "{run}");
     assert_eq!(frame.get("tenant"), None, "{run}");
-    // By a checkpoint or an anchor behind it, the ledger is known to have been longer.
-    let is_end =
-        |one: &Value| one["check"] == json!("truncated") && one["tenant"] == json!("default");
-    assert!(found.iter().any(is_end), "{run}");
+    // Later records, or else a checkpoint or an anchor, tell that the ledger was longer.
+    let is_lack = |one: &Value| {
+        ["sequence", "truncated"].contains(&one["check"].as_str().unwrap())
+            && one["tenant"] == json!("default")
+    };
+    assert!(found.iter().any(is_lack), "{run}");
+}
+
+#[test]
+fn what_is_said_of_proofs_in_a_damaged_directory_is_true() {
+    let program = Program::new("behind-proof");
+    program.append_numbered(0, 5);
+    // The frame behind the last event's: the first one that can hold a checkpoint over it.
+    let last = offset_of(&program.data(LOG), "\"e-4\"");
+    flip(&program.data(LOG), frame_after(&program, last) + 14);
+    program.run(&["verify"]).ended(1);
+    program.run(&["get", "e-3"]).ok();
+    let run = program.run(&["proof", "e-3"]).failed(2, "STORE_DAMAGED");
+    assert!(run.errors().contains("no checkpoint that can be read covers event e-3"), "{run}");
+    assert!(!run.errors().contains("ledgerstone checkpoint"), "{run}");
+    let doctor = program.run(&["doctor"]).ended(1);
+    assert!(doctor.text().contains("where a checkpoint before the damage covers them"), "{doctor}");
 }
