@@ -26,7 +26,7 @@ mod walk;
 use std::collections::HashMap;
 
 use ledgerstone_model::ErrorCode;
-use ledgerstone_proof::{Checkpoint, Note, TenantId};
+use ledgerstone_proof::TenantId;
 use ledgerstone_store::{Check, LedgerStore, Part, ReadError};
 
 use anchors::Anchors;
@@ -42,7 +42,9 @@ use walk::Walk;
 use crate::history::{SystemHistory, read_genesis};
 
 pub use live::{Watch, verify_live};
-pub use options::{Level, Progress, Scope, TrustedKeys, VerifiedHead, VerifyOptions};
+pub use options::{
+    KnownCheckpoint, Level, Progress, Scope, TrustedKeys, VerifiedHead, VerifyOptions,
+};
 pub use report::{Finding, KeySource, LedgerReport, Report};
 
 /// Verifies a store. The error is that it could not be read at all; everything that is wrong with it
@@ -197,20 +199,16 @@ impl Evidence {
         };
         let origins: HashMap<String, TenantId> = ledgers.iter().filter_map(origin).collect();
         for note in notes {
-            let body =
-                Note::parse(note.as_bytes()).map_err(|error| error.to_string()).and_then(|note| {
-                    Checkpoint::parse_body(note.text()).map_err(|error| error.to_string())
-                });
-            match body {
+            match note.parse() {
                 Ok(body) => {
                     let tenant = origins.get(body.origin()).cloned();
                     let size = body.size().value();
                     self.sizes.extend(tenant.clone().map(|tenant| (tenant, size)));
-                    self.known.push(Known { note: note.clone(), body, tenant });
+                    self.known.push(Known { seen: note.clone(), body, tenant });
                 }
                 Err(error) => {
-                    let note = "a checkpoint seen elsewhere cannot be read";
-                    let finding = Finding::new(Check::Checkpoint, note);
+                    let what = "a checkpoint seen elsewhere cannot be read";
+                    let finding = Finding::new(Check::Checkpoint, what).seen_in(&note.name);
                     self.unreadable.push(finding.values("a signed checkpoint", error));
                 }
             }
@@ -291,6 +289,7 @@ impl Evidence {
                     let note = "a checkpoint seen elsewhere is of a ledger that is not here";
                     let finding = Finding::new(Check::Checkpoint, note);
                     let finding = finding.values(known.body.origin(), "no such ledger");
+                    let finding = finding.seen_in(&known.seen.name);
                     findings.push(finding.with_code(ErrorCode::LedgerRolledBack));
                 }
             }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ledgerstone_ledger::check::KnownCheckpoint;
 use ledgerstone_ledger::{Ledger, TenantCreation};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{EventId, NameError, TenantId, VerifierKey};
@@ -130,16 +131,23 @@ pub struct KnownOption {
 impl KnownOption {
     /// The signed notes in the files.
     pub fn notes(&self) -> Result<Vec<String>, Failure> {
-        self.known.iter().map(|path| checkpoint_note(path)).collect()
+        self.known.iter().map(|path| Ok(known_checkpoint(path)?.note)).collect()
     }
 }
 
-/// The text of a file that holds a checkpoint.
-pub fn checkpoint_note(path: &Path) -> Result<String, Failure> {
-    String::from_utf8(read_file(path)?).map_err(|_| {
-        let message = format!("{} is not text, so no checkpoint", path.display());
+/// A checkpoint that was kept elsewhere.
+pub fn known_checkpoint(path: &Path) -> Result<KnownCheckpoint, Failure> {
+    let refused = |reason: String| {
+        let message = format!("--known {}: {reason}", path.display());
         Failure::new(ErrorCode::InvalidProof, message)
-    })
+            .with_remedy("Give a signed checkpoint, as `ledgerstone checkpoint` prints it.")
+    };
+    let bytes = std::fs::read(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
+    let note = String::from_utf8(bytes)
+        .map_err(|_| refused("is not text, so no checkpoint".to_owned()))?;
+    let known = KnownCheckpoint { name: path.display().to_string(), note };
+    known.parse().map_err(|reason| refused(format!("is no signed checkpoint: {reason}")))?;
+    Ok(known)
 }
 
 /// Reads a file that was given as an argument.

@@ -4,7 +4,7 @@ use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{Checkpoint, KeyName, Note, NoteError, TenantId, VerifierKey};
 use ledgerstone_store::{Check, StoredCheckpoint};
 
-use super::options::TrustedKeys;
+use super::options::{KnownCheckpoint, TrustedKeys};
 use super::report::Finding;
 use super::verdicts::{Source, Verdicts};
 use super::walk::Walk;
@@ -147,7 +147,7 @@ fn signers(walk: &Walk, note: &Note, size: u64) -> Result<Vec<usize>, NoteError>
 /// A checkpoint that was seen elsewhere.
 #[derive(Debug)]
 pub(super) struct Known {
-    pub(super) note: String,
+    pub(super) seen: KnownCheckpoint,
     pub(super) body: Checkpoint,
     /// The ledger with its origin.
     pub(super) tenant: Option<TenantId>,
@@ -166,9 +166,11 @@ pub(super) fn check_known(
     if let TrustedKeys::Given(given) = trusted {
         keys.extend(given.iter().cloned());
     }
-    let finding =
-        |check, note: &str| Finding::new(check, note).at(walk.tenant(), walk.size().min(size));
-    let verified = Note::parse(known.note.as_bytes()).and_then(|note| {
+    let finding = |check, note: &str| {
+        let finding = Finding::new(check, note).at(walk.tenant(), walk.size().min(size));
+        finding.seen_in(&known.seen.name)
+    };
+    let verified = Note::parse(known.seen.note.as_bytes()).and_then(|note| {
         note.verify(&keys)?;
         Ok(())
     });
@@ -188,7 +190,7 @@ pub(super) fn check_known(
             "the first {size} records are not those under a checkpoint that was seen elsewhere"
         );
         let finding = Finding::new(Check::Checkpoint, note).of(walk.tenant());
-        let finding = finding.values(known.body.root(), root);
+        let finding = finding.seen_in(&known.seen.name).values(known.body.root(), root);
         findings.push(finding.with_code(ErrorCode::LedgerRolledBack));
     }
 }

@@ -1,6 +1,6 @@
 //! What is to be verified, against what, and how thoroughly.
 
-use ledgerstone_proof::{Hash, TenantId, VerifierKey};
+use ledgerstone_proof::{Checkpoint, Hash, Note, TenantId, VerifierKey};
 
 /// How thoroughly records are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub struct VerifyOptions {
     /// same is checked by their root.
     pub since: Vec<VerifiedHead>,
     /// Checkpoint notes that were seen elsewhere, and that the ledgers must extend.
-    pub known: Vec<String>,
+    pub known: Vec<KnownCheckpoint>,
     /// Threads that work, at least 1.
     pub threads: usize,
     /// Event ids that are compared at a time, in 8 bytes each. For what a store has beyond, its ids
@@ -119,4 +119,21 @@ pub struct Progress {
     pub records: u64,
     /// Records in all parts of the store, those outside the scope included.
     pub total: u64,
+}
+
+/// A checkpoint that was seen elsewhere.
+#[derive(Clone, Debug)]
+pub struct KnownCheckpoint {
+    /// Where it comes from, for findings; may be empty.
+    pub name: String,
+    /// The signed note.
+    pub note: String,
+}
+
+impl KnownCheckpoint {
+    /// What it says; no signature is checked. The error says why it is no checkpoint.
+    pub fn parse(&self) -> Result<Checkpoint, String> {
+        let note = Note::parse(self.note.as_bytes()).map_err(|error| error.to_string())?;
+        Checkpoint::parse_body(note.text()).map_err(|error| error.to_string())
+    }
 }

@@ -74,6 +74,14 @@ impl Finding {
         self
     }
 
+    /// Names the checkpoint seen elsewhere that was compared.
+    pub(super) fn seen_in(mut self, name: &str) -> Self {
+        if !name.is_empty() {
+            self.note = format!("{} ({name})", self.note);
+        }
+        self
+    }
+
     pub(super) const fn with_code(mut self, code: ErrorCode) -> Self {
         self.code = Some(code);
         self

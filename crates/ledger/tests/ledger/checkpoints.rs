@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledgerstone_ledger::check::{Level, VerifyOptions};
+use ledgerstone_ledger::check::{KnownCheckpoint, Level, VerifyOptions};
 use ledgerstone_ledger::{LedgerError, RolledBack};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{Checkpoint, TenantId, verify_consistency};
@@ -11,6 +11,10 @@ use ledgerstone_store::{Check, LedgerStore};
 use ledgerstone_testkit::SeededEntropy;
 
 use crate::rig::{Rig, receipts, report_of, tenant};
+
+fn known(note: &str) -> KnownCheckpoint {
+    KnownCheckpoint { name: "kept.note".to_owned(), note: note.to_owned() }
+}
 
 #[test]
 fn a_checkpoint_is_signed_under_the_ledgers_own_name() {
@@ -91,7 +95,7 @@ fn an_earlier_state_put_back_is_found_with_a_checkpoint_seen_elsewhere() {
     rig.store.tamper(|all| *all = old);
     rig.assert_sound();
     let mut options = VerifyOptions::new(Level::Full, 2);
-    options.known = vec![seen.note.clone()];
+    options.known = vec![known(&seen.note)];
     let report = report_of(&*rig.store, &options);
     assert_eq!(report.findings.len(), 1);
     let finding = &report.findings[0];
@@ -153,7 +157,7 @@ fn only_checkpoints_of_this_deployment_bind_it() {
     let altered = ledger.checkpoint(&tenant("acme")).unwrap();
     assert_eq!(altered, own, "an altered checkpoint changes nothing");
     let mut options = VerifyOptions::new(Level::Tree, 1);
-    options.known = vec![foreign.note, "no checkpoint".to_owned()];
+    options.known = vec![known(&foreign.note), known("no checkpoint")];
     let report = report_of(&*rig.store, &options);
     assert_eq!(report.findings.len(), 2);
     rig.assert_sound();

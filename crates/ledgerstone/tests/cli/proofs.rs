@@ -116,7 +116,7 @@ fn a_checkpoint_kept_elsewhere_must_be_extended() {
     assert!(run.text().contains("LEDGER_ROLLED_BACK"), "{run}");
     early.run(&["verify"]).ok();
     early.place().write("broken.note", "x");
-    early.run(&["verify", "--known", "broken.note"]).ended(1);
+    early.run(&["verify", "--known", "broken.note"]).failed(2, "INVALID_PROOF");
 }
 
 #[test]
@@ -138,4 +138,22 @@ fn an_export_holds_the_whole_tree_and_grows() {
     program.run(&["tlog", "export", "mine"]).failed(2, "DATA_DIRECTORY_NOT_EMPTY");
     let other = ["tlog", "export", "out", "--tenant", "_system"];
     program.run(&other).failed(2, "DATA_DIRECTORY_NOT_EMPTY");
+}
+
+#[test]
+fn a_known_checkpoint_that_is_none_is_the_callers_mistake() {
+    let program = Program::new("known-none");
+    program.append_numbered(0, 1);
+    program.place().write("none.note", "no checkpoint\n");
+    program.place().write("binary.note", [0xff, 0xfe]);
+    for file in ["none.note", "binary.note", "absent.note", "."] {
+        let run = program.run(&["verify", "--known", file]).failed(2, "INVALID_PROOF");
+        assert!(run.errors().contains(file), "{run}");
+    }
+    let other = Program::new("known-other");
+    other.append_numbered(0, 1);
+    let note = other.run(&["checkpoint"]).ok();
+    program.place().write("other.note", note.bytes());
+    let run = program.run(&["verify", "--known", "other.note"]).ended(1);
+    assert!(run.text().contains("other.note"), "{run}");
 }

@@ -15,7 +15,7 @@ use ledgerstone_store::{Check, LedgerStore as _};
 
 use super::since::add_since;
 use super::{Arguments, DirectoryOptions};
-use crate::arguments::{checkpoint_note, verifier_key};
+use crate::arguments::{known_checkpoint, verifier_key};
 use crate::data_dir::{LIVING_WRITER, damaged_file, in_directory_to_read, open_store};
 use crate::failure::{Ending, Failure};
 use crate::output::{Console, counted};
@@ -56,7 +56,7 @@ fn options(arguments: &Arguments) -> Result<VerifyOptions, Failure> {
         options.keys = TrustedKeys::Given(keys.collect::<Result<_, _>>()?);
     }
     for path in &arguments.directory.known {
-        options.known.push(checkpoint_note(path)?);
+        options.known.push(known_checkpoint(path)?);
     }
     Ok(options)
 }

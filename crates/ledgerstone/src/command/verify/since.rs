@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ledgerstone_ledger::Reader;
-use ledgerstone_ledger::check::{Level, VerifiedHead, VerifyOptions};
+use ledgerstone_ledger::check::{KnownCheckpoint, Level, VerifiedHead, VerifyOptions};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{Checkpoint, Hash, Note, TenantId};
 use ledgerstone_store::embedded::EmbeddedStore;
 use serde_json::Value;
 
-use crate::arguments::checkpoint_note;
+use crate::arguments::read_file;
 use crate::failure::Failure;
 
 /// Adds what the files say was verified. A checkpoint is also held against the ledger as one that
@@ -22,12 +22,14 @@ pub fn add_since(
 ) -> Result<(), Failure> {
     let mut heads = Vec::new();
     for path in paths {
-        let text = checkpoint_note(path)?;
+        let text =
+            String::from_utf8(read_file(path)?).map_err(|_| refused(path, "it is not text"))?;
         if text.trim_start().starts_with('{') {
             heads.extend(of_report(path, &text, options.level)?);
         } else {
             heads.push(of_checkpoint(path, &text, store)?);
-            options.known.push(text);
+            let name = path.display().to_string();
+            options.known.push(KnownCheckpoint { name, note: text });
         }
     }
     // Of two about one ledger the later serves; the other is held against the same tree by it.
