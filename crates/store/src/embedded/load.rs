@@ -185,7 +185,12 @@ fn accept_segments(
             _ => {
                 let expected =
                     format!("segments whose list has SHA-256 {}", head.segments_digest.to_hex());
-                let found = digest(&all).to_hex();
+                let mut found = digest(&all).to_hex();
+                let lacking = missing_segments(&all, logs);
+                for (place, first) in lacking.into_iter().enumerate() {
+                    found.push_str(if place == 0 { "; missing: " } else { ", " });
+                    found.push_str(&sealed_load::segment_file(shared, first));
+                }
                 let directory = shared.layout.segments();
                 state.findings.push(section(shared, &directory, &expected, &found));
                 return Ok((all, Vec::new()));
@@ -193,6 +198,24 @@ fn accept_segments(
         }
     }
     Ok((segments, unfinished))
+}
+
+/// First ordinals of segments that are missing, as far as their neighbours tell: those that stand
+/// between others, and one at the end that the logs show to have been sealed.
+fn missing_segments(segments: &[Arc<Segment>], logs: &[(u64, PathBuf)]) -> Vec<u64> {
+    let mut missing = Vec::new();
+    let (mut next, mut sealed) = (0, 0);
+    for header in segments.iter().map(|segment| segment.header()) {
+        if header.first_ordinal > next {
+            missing.push(next);
+        }
+        next = header.first_ordinal.saturating_add(header.records);
+        sealed = header.log_number;
+    }
+    if logs.first().is_none_or(|log| log.0 > sealed + 1) {
+        missing.push(next);
+    }
+    missing
 }
 
 fn section(shared: &Shared, path: &Path, expected: &str, found: &str) -> ContainerFinding {

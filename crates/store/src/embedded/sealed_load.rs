@@ -28,7 +28,8 @@ pub fn load(shared: &Shared, state: &mut State, segments: Vec<Arc<Segment>>) {
         let first = segment.header().first_ordinal;
         if first != expected {
             let found = format!("a segment that begins at {first}");
-            let expected = format!("a segment that begins at commit ordinal {expected}");
+            let name = segment_file(shared, expected);
+            let expected = format!("a segment that begins at commit ordinal {expected}, {name}");
             state.findings.push(finding(shared, &segment, Check::Section, expected, found));
         }
         state.records = first + segment.header().records;
@@ -55,6 +56,13 @@ pub fn load(shared: &Shared, state: &mut State, segments: Vec<Arc<Segment>>) {
         }
     }
     state.segments_digest = list_digest(state.segments.iter().map(|segment| segment.header()));
+}
+
+/// The name of a segment of which only the first record is known: any generation may be meant, but
+/// 1 is what sealing writes.
+pub fn segment_file(shared: &Shared, first: u64) -> String {
+    let path = shared.layout.segment(first, 1);
+    format!("{} or a later generation of it", shared.layout.relative(&path).display())
 }
 
 fn finding(

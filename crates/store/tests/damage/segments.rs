@@ -35,6 +35,10 @@ fn a_removed_segment_is_named() {
         let place = original.copy("removed");
         std::fs::remove_file(place.path(segment)).unwrap();
         assert_section(&place, "removed");
+        let name = segment.to_string_lossy();
+        let observed = Observed::of(&place);
+        let is_named = observed.findings.iter().any(|one| one.found.contains(&*name));
+        assert!(is_named, "{name}: {:?}", observed.findings);
     }
     let place = original.copy("all-segments-removed");
     for segment in &segments {
