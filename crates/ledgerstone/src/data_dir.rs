@@ -343,7 +343,7 @@ impl ForWriting {
         data.inspect_err(|_| drop(store.close()))
     }
 
-    /// Does the work and closes the directory, as [`write`] says.
+    /// Does the work and closes the directory, as [`write()`] says.
     fn work<T>(
         self,
         console: &mut Console,
