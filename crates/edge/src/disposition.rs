@@ -1,8 +1,10 @@
 //! The one table of what each error means to those who sent something: its HTTP status, and whether
 //! sending the same again can help.
 
+use Recurrence::{Permanent, Transient};
 use http::StatusCode;
 use ledgerstone_model::ErrorCode;
+use ledgerstone_model::ErrorCode as C;
 
 /// What an error means on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,106 +19,146 @@ pub struct Disposition {
 /// A code that this table does not know yet counts as the server's own fault; a test holds the
 /// table against [`ErrorCode::ALL`].
 pub fn disposition(code: ErrorCode) -> Disposition {
-    let (status, is_transient) = known(code).unwrap_or((StatusCode::INTERNAL_SERVER_ERROR, false));
+    let row = TABLE.iter().find(|(_, _, codes)| codes.contains(&code));
+    let (status, is_transient) = row
+        .map_or((StatusCode::INTERNAL_SERVER_ERROR, false), |(status, transient, _)| {
+            (*status, *transient == Transient)
+        });
     Disposition { status, is_transient }
 }
 
-fn known(code: ErrorCode) -> Option<(StatusCode, bool)> {
-    use ErrorCode as C;
-    use StatusCode as S;
-    Some(match code {
-        C::NotJson
-        | C::NotUtf8
-        | C::EmptyInput
-        | C::InvalidGzip
-        | C::InvalidImport
-        | C::UnknownFormat
-        | C::InvalidTenant
-        | C::InvalidProof
-        | C::InvalidKey
-        | C::InvalidBody
-        | C::InvalidCursor
-        | C::NotSupportedYet
-        | C::ResultsNotRead
-        | C::AmbiguousCredential
-        | C::InvalidArgument => (S::BAD_REQUEST, false),
-
-        C::DuplicateKey
-        | C::LoneSurrogate
-        | C::NumberNotExact
-        | C::TooDeep
-        | C::InvalidEvent
-        | C::MissingField
-        | C::InvalidField
-        | C::InvalidTimestamp
-        | C::InvalidId
-        | C::ReservedName
-        | C::ReservedEventType
-        | C::TenantMismatch
-        | C::ProofMismatch
-        | C::BatchRefused
-        | C::IdempotencyConflict => (S::UNPROCESSABLE_ENTITY, false),
-
-        C::EventTooLarge | C::InputTooLarge | C::TooManyItems => (S::PAYLOAD_TOO_LARGE, false),
-        C::UnknownTenant | C::EventNotFound | C::NotFound | C::UnknownApiKey => {
-            (S::NOT_FOUND, false)
-        }
-        C::Unauthenticated | C::InvalidToken | C::TokenExpired | C::KeyRevoked => {
-            (S::UNAUTHORIZED, false)
-        }
-        C::Forbidden | C::TenantSuspended => (S::FORBIDDEN, false),
-        C::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, false),
-        C::UnsupportedMediaType => (S::UNSUPPORTED_MEDIA_TYPE, false),
-        C::RateLimited | C::TooManyJobs => (S::TOO_MANY_REQUESTS, true),
-        C::IdConflict | C::TenantExists | C::ApiKeyConflict => (S::CONFLICT, false),
-        C::Conflict => (S::CONFLICT, true),
-
-        C::DiskFull
-        | C::QueueFull
-        | C::StoreLocked
-        | C::OutcomeUnknown
-        | C::IssuerUnavailable
-        | C::ServerBusy
-        | C::NotReady
-        | C::ShuttingDown => (S::SERVICE_UNAVAILABLE, true),
-        C::StoreDamaged | C::LedgerRolledBack | C::ReadOnlyStorage => {
-            (S::SERVICE_UNAVAILABLE, false)
-        }
-        C::InvalidSettings
-        | C::InvalidTlsSettings
-        | C::CannotListen
-        | C::UnprotectedListener
-        | C::NotADataDirectory
-        | C::DataDirectoryNotEmpty
-        | C::UnsupportedFormatVersion
-        | C::RecordDamaged
-        | C::StorageFailed
-        | C::InvalidAuthSettings
-        | C::Internal => (S::INTERNAL_SERVER_ERROR, false),
-        _ => return None,
-    })
+/// Whether sending the same again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recurrence {
+    Transient,
+    Permanent,
 }
+
+/// Every code stands in exactly one row.
+const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
+    (
+        StatusCode::BAD_REQUEST,
+        Permanent,
+        &[
+            C::NotJson,
+            C::NotUtf8,
+            C::EmptyInput,
+            C::InvalidGzip,
+            C::InvalidImport,
+            C::UnknownFormat,
+            C::InvalidTenant,
+            C::InvalidProof,
+            C::InvalidKey,
+            C::InvalidBody,
+            C::InvalidCursor,
+            C::NotSupportedYet,
+            C::ResultsNotRead,
+            C::AmbiguousCredential,
+            C::InvalidArgument,
+        ],
+    ),
+    (
+        StatusCode::UNPROCESSABLE_ENTITY,
+        Permanent,
+        &[
+            C::DuplicateKey,
+            C::LoneSurrogate,
+            C::NumberNotExact,
+            C::TooDeep,
+            C::InvalidEvent,
+            C::MissingField,
+            C::InvalidField,
+            C::InvalidTimestamp,
+            C::InvalidId,
+            C::ReservedName,
+            C::ReservedEventType,
+            C::TenantMismatch,
+            C::ProofMismatch,
+            C::BatchRefused,
+            C::IdempotencyConflict,
+        ],
+    ),
+    (
+        StatusCode::PAYLOAD_TOO_LARGE,
+        Permanent,
+        &[C::EventTooLarge, C::InputTooLarge, C::TooManyItems],
+    ),
+    (
+        StatusCode::NOT_FOUND,
+        Permanent,
+        &[C::UnknownTenant, C::EventNotFound, C::NotFound, C::UnknownApiKey],
+    ),
+    (
+        StatusCode::UNAUTHORIZED,
+        Permanent,
+        &[C::Unauthenticated, C::InvalidToken, C::TokenExpired, C::KeyRevoked],
+    ),
+    (StatusCode::FORBIDDEN, Permanent, &[C::Forbidden, C::TenantSuspended]),
+    (StatusCode::METHOD_NOT_ALLOWED, Permanent, &[C::MethodNotAllowed]),
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, Permanent, &[C::UnsupportedMediaType]),
+    (StatusCode::TOO_MANY_REQUESTS, Transient, &[C::RateLimited, C::TooManyJobs]),
+    (StatusCode::CONFLICT, Permanent, &[C::IdConflict, C::TenantExists, C::ApiKeyConflict]),
+    (StatusCode::CONFLICT, Transient, &[C::Conflict]),
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        Transient,
+        &[
+            C::DiskFull,
+            C::QueueFull,
+            C::StoreLocked,
+            C::OutcomeUnknown,
+            C::IssuerUnavailable,
+            C::ServerBusy,
+            C::NotReady,
+            C::ShuttingDown,
+        ],
+    ),
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        Permanent,
+        &[C::StoreDamaged, C::LedgerRolledBack, C::ReadOnlyStorage],
+    ),
+    (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        Permanent,
+        &[
+            C::InvalidSettings,
+            C::InvalidTlsSettings,
+            C::CannotListen,
+            C::UnprotectedListener,
+            C::NotADataDirectory,
+            C::DataDirectoryNotEmpty,
+            C::UnsupportedFormatVersion,
+            C::RecordDamaged,
+            C::StorageFailed,
+            C::InvalidAuthSettings,
+            C::Internal,
+        ],
+    ),
+];
 
 #[cfg(test)]
 mod tests {
     use ledgerstone_model::ErrorCode;
 
-    use super::known;
+    use super::{TABLE, disposition};
 
     #[test]
-    fn every_code_stands_in_the_table() {
+    fn every_code_stands_in_exactly_one_row() {
         for code in ErrorCode::ALL {
-            assert!(known(*code).is_some(), "{code} has no disposition");
+            let rows = TABLE.iter().filter(|(_, _, codes)| codes.contains(code)).count();
+            assert_eq!(rows, 1, "{code}");
         }
     }
 
     #[test]
     fn only_the_servers_own_failures_are_5xx() {
         for code in ErrorCode::ALL {
-            let (status, is_transient) = known(*code).unwrap();
+            let found = disposition(*code);
+            let status = found.status;
             assert!(status.is_client_error() || status.is_server_error(), "{code}: {status}");
             assert!(
-                !is_transient
+                !found.is_transient
                     || code.remedy().to_lowercase().contains("again")
                     || *code == ErrorCode::DiskFull
                     || *code == ErrorCode::StoreLocked,
