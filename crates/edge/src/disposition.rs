@@ -51,6 +51,7 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
             C::InvalidKey,
             C::InvalidBody,
             C::InvalidCursor,
+            C::InvalidFilter,
             C::NotSupportedYet,
             C::ResultsNotRead,
             C::AmbiguousCredential,

@@ -195,6 +195,9 @@ error_codes! {
     BatchRefused = "BATCH_REFUSED",
         "Another event of an atomic batch was refused, so this one was not taken either.",
         "Mend the events that have another code, and send the whole batch again.";
+    InvalidFilter = "INVALID_FILTER",
+        "A filter names a field that does not exist, or asks of a field what it cannot answer.",
+        "Correct the filter at the place that the message names; docs/filters.md describes it.";
     IdempotencyConflict = "IDEMPOTENCY_CONFLICT",
         "The Idempotency-Key was used before with another payload.",
         "Use a new key for a new request; to repeat one, send exactly what was sent first.";

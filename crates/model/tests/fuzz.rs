@@ -3,10 +3,13 @@
 
 mod parsing;
 
+use std::sync::LazyLock;
+
+use ledgerstone_model::filter::RecordView;
 use ledgerstone_model::json::Value;
 use ledgerstone_model::timestamp::EventTime;
-use ledgerstone_model::{SystemRecord, as_sent};
-use ledgerstone_proof::canonicalize;
+use ledgerstone_model::{Filter, SystemRecord, as_sent};
+use ledgerstone_proof::{Canonicalizer, Header, canonicalize};
 use ledgerstone_testkit::{Mutator, fuzz_iterations};
 use parsing::parse;
 
@@ -63,6 +66,42 @@ fn readers_never_panic_and_keep_their_laws() {
     // A fuzzer that never gets past the front door proves nothing.
     assert!(accepted > 0 && records > 0 && times > 0, "{accepted} {records} {times}");
 }
+
+const FILTERS: &[&str] = &[
+    r#"{"and":[{"field":"severity","gte":"high"},{"not":{"field":"actor.type","eq":"service"}}]}"#,
+    r#"{"field":"timestamp","gte":"2026-03-01T00:00:00Z","lt":"2026-04-01T00:00:00Z"}"#,
+    r#"{"or":[{"field":"data.after.n","in":["a",1,true]},{"field":"actor.id","like":"a\\_%"},{"text":"x y"}]}"#,
+    r#"{"field":"/metadata/a.b~1c","exists":false}"#,
+];
+
+#[test]
+fn filters_never_panic_and_are_read_back() {
+    let mutator = Mutator::new(0x5eed_f117_e25a_0001, PIECES);
+    let event = canonicalize(include_bytes!("fixtures/every_field.json")).expect("a fixture");
+    let mut accepted = 0;
+    for round in 0..fuzz_iterations(20_000) {
+        let mut text = FILTERS[round % FILTERS.len()].as_bytes().to_vec();
+        mutator.mutate(&mut text);
+        let Ok(filter) = Filter::parse(&text, &mut Canonicalizer::new()) else {
+            continue;
+        };
+        accepted += 1;
+        let back = Filter::parse(&filter.to_json(), &mut Canonicalizer::new());
+        assert_eq!(back.as_ref(), Ok(&filter), "{}", String::from_utf8_lossy(&text));
+        let view = RecordView::new(&HEADER, Value::new(&event));
+        assert_ne!(filter.matches(&view), filter.clone().negated().matches(&view));
+        let _ = filter.matches(&RecordView::new(&HEADER, Value::new(&text)));
+    }
+    assert!(accepted > 0, "no mutated filter was accepted");
+}
+
+static HEADER: LazyLock<Header> = LazyLock::new(|| {
+    let zero = "0".repeat(64);
+    let text = format!(
+        r#"{{"content_hash":"{zero}","event_id":"e","ingested_at":"2024-05-01T12:00:05.000000Z","kind":"event","previous_hash":"{zero}","sequence_number":1,"tenant_id":"t","version":1}}"#
+    );
+    Header::parse(text.as_bytes()).expect("a header")
+});
 
 fn check_event(text: &[u8]) -> bool {
     let Ok(event) = parse(text) else {
