@@ -18,6 +18,7 @@ pub mod json;
 pub mod json_tree;
 pub mod json_write;
 pub mod peek;
+pub mod personal;
 pub mod rejection;
 pub mod schema;
 pub mod schema_table;
