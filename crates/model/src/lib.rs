@@ -23,6 +23,7 @@ pub mod rejection;
 pub mod schema;
 pub mod schema_table;
 pub mod sealed;
+pub mod sealing;
 pub mod system;
 pub mod time;
 pub mod timestamp;
