@@ -52,6 +52,7 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
             C::InvalidBody,
             C::InvalidCursor,
             C::InvalidFilter,
+            C::InvalidPolicy,
             C::NotSupportedYet,
             C::ResultsNotRead,
             C::AmbiguousCredential,

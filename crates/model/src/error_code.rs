@@ -198,6 +198,9 @@ error_codes! {
     InvalidFilter = "INVALID_FILTER",
         "A filter names a field that does not exist, or asks of a field what it cannot answer.",
         "Correct the filter at the place that the message names; docs/filters.md describes it.";
+    InvalidPolicy = "INVALID_POLICY",
+        "A policy names a field that no event has, a class that does not exist, or contradicts itself.",
+        "Correct the policy at the place that the message names; nothing of it was taken.";
     IdempotencyConflict = "IDEMPOTENCY_CONFLICT",
         "The Idempotency-Key was used before with another payload.",
         "Use a new key for a new request; to repeat one, send exactly what was sent first.";

@@ -21,6 +21,7 @@ pub mod peek;
 pub mod personal;
 pub mod rejection;
 pub mod schema;
+pub mod schema_path;
 pub mod schema_table;
 pub mod sealed;
 pub mod sealing;

@@ -4,8 +4,21 @@
 pub mod class;
 pub mod envelope;
 pub mod key;
+pub mod opening;
+pub mod pattern;
+pub mod plan;
+pub mod policy;
+pub mod preset;
+mod spread;
+pub mod subject;
 pub mod xaes;
 
 pub use class::FieldClass;
 pub use envelope::{Envelope, EnvelopeError, EnvelopePlace};
 pub use key::{SealingKeyId, SubjectKey};
+pub use opening::{NotOpenedEvent, open_event};
+pub use pattern::PathPattern;
+pub use plan::SealingPlan;
+pub use policy::{FieldOwner, FieldPolicy, FieldRule};
+pub use preset::Preset;
+pub use subject::Subject;

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::rejection::{pointer_push, pointer_steps};
-use crate::schema::{FIELDS, FieldType, find, pointers};
+use crate::schema::{FieldType, pointers};
+use crate::schema_path::SchemaPlace;
 
 /// Steps that a path may have.
 const STEPS_MAX: usize = 16;
@@ -53,13 +54,6 @@ pub enum FieldKind {
     Bool,
     /// The sender's own: any of these, told by the value.
     Free,
-}
-
-/// Where a step leads: to a field, or to members of its own.
-enum Step {
-    Leaf(FieldKind),
-    Group(&'static [crate::schema::Field]),
-    Intake,
 }
 
 const RECORD_FIELDS: &[(&str, RecordField)] = &[
@@ -156,48 +150,38 @@ impl fmt::Display for FieldPath {
     }
 }
 
-/// The kind of the field at `steps`, walked along the table of fields.
+/// The kind of the field at `steps`.
 fn kind_of(steps: &[String]) -> Result<FieldKind, String> {
-    let mut at = Step::Group(FIELDS);
+    let mut at = SchemaPlace::Event;
     for (index, step) in steps.iter().enumerate() {
-        at = match at {
-            Step::Leaf(FieldKind::Free) => return Ok(FieldKind::Free),
-            Step::Leaf(_) => return Err(format!("has nothing below {}", steps[..index].join("."))),
-            Step::Group(_) if index == 0 && step == "intake" => Step::Intake,
-            Step::Group(fields) => find(fields, step.as_bytes())
-                .map(|field| step_of(field.kind()))
-                .ok_or_else(|| unknown(steps))?,
-            Step::Intake => intake_step(step).ok_or_else(|| unknown(steps))?,
+        at = match at.below(step) {
+            Some(below) => below,
+            None if matches!(at, SchemaPlace::Field(_)) => {
+                return Err(format!("has nothing below {}", steps[..index].join(".")));
+            }
+            None => return Err(unknown(steps)),
         };
     }
     match at {
-        Step::Leaf(kind) => Ok(kind),
-        Step::Group(_) | Step::Intake => Err("is a group; name a field in it".to_owned()),
+        SchemaPlace::Field(kind) => Ok(FieldKind::of(kind)),
+        _ => Err("is a group; name a field in it".to_owned()),
     }
 }
 
-const fn step_of(kind: FieldType) -> Step {
-    Step::Leaf(match kind {
-        FieldType::Group(fields) => return Step::Group(fields),
-        FieldType::OneOf(choices) => FieldKind::Choice(choices),
-        FieldType::Timestamp => FieldKind::Time,
-        FieldType::Integer { .. } | FieldType::Number { .. } => FieldKind::Number,
-        FieldType::Bool => FieldKind::Bool,
-        FieldType::Object | FieldType::Any => FieldKind::Free,
-        FieldType::Text { .. }
-        | FieldType::EventId
-        | FieldType::Tenant
-        | FieldType::EventType
-        | FieldType::TextList { .. } => FieldKind::Text,
-    })
-}
-
-/// The members of the server's own corner.
-fn intake_step(step: &str) -> Option<Step> {
-    match step {
-        "format" | "mapping" | "set" | "flags" => Some(Step::Leaf(FieldKind::Text)),
-        "original" | "unmapped" => Some(Step::Leaf(FieldKind::Free)),
-        _ => None,
+impl FieldKind {
+    const fn of(kind: FieldType) -> Self {
+        match kind {
+            FieldType::OneOf(choices) => Self::Choice(choices),
+            FieldType::Timestamp => Self::Time,
+            FieldType::Integer { .. } | FieldType::Number { .. } => Self::Number,
+            FieldType::Bool => Self::Bool,
+            FieldType::Object | FieldType::Any | FieldType::Group(_) => Self::Free,
+            FieldType::Text { .. }
+            | FieldType::EventId
+            | FieldType::Tenant
+            | FieldType::EventType
+            | FieldType::TextList { .. } => Self::Text,
+        }
     }
 }
 

@@ -1,0 +1,156 @@
+//! The fields that a rule of a policy is about: `actor.email`, `data`, `data.*.password`.
+
+use std::fmt;
+
+use crate::rejection::{pointer_push, pointer_steps};
+use crate::schema_path::SchemaPlace;
+
+const STEPS_MAX: usize = 16;
+
+const BYTES_MAX: usize = 512;
+
+/// A path and everything below it; `*` stands for one name, whatever it is. Elements of arrays have
+/// no names and are passed through.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PathPattern {
+    steps: Vec<PatternStep>,
+}
+
+/// One step of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PatternStep {
+    Name(String),
+    Any,
+}
+
+impl PathPattern {
+    /// Reads names with dots between, or a JSON pointer. The error says why no event could ever
+    /// have such a field.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > BYTES_MAX {
+            return Err(format!("has {} bytes; at most {BYTES_MAX} are allowed", text.len()));
+        }
+        let names: Vec<String> = match text.strip_prefix('/') {
+            Some(_) => pointer_steps(text).collect(),
+            None => text.split('.').map(str::to_owned).collect(),
+        };
+        if names.len() > STEPS_MAX {
+            return Err(format!("has {} steps; at most {STEPS_MAX} are allowed", names.len()));
+        }
+        if names.iter().any(String::is_empty) {
+            return Err("has an empty name in it; write it like actor.email or data.*".to_owned());
+        }
+        let steps: Vec<PatternStep> = names.into_iter().map(PatternStep::of).collect();
+        check_leads_somewhere(&steps)?;
+        Ok(Self { steps })
+    }
+
+    /// The steps from the event down; never empty.
+    pub fn steps(&self) -> &[PatternStep] {
+        &self.steps
+    }
+
+    /// Whether the place or one above it is meant.
+    pub fn covers<S: AsRef<str>>(&self, names: &[S]) -> bool {
+        self.steps.len() <= names.len() && self.fits(names)
+    }
+
+    /// Whether something below the place is meant.
+    pub fn reaches_below<S: AsRef<str>>(&self, names: &[S]) -> bool {
+        self.steps.len() > names.len() && self.fits(names)
+    }
+
+    fn fits<S: AsRef<str>>(&self, names: &[S]) -> bool {
+        self.steps.iter().zip(names).all(|(step, name)| step.is_met_by(name.as_ref()))
+    }
+
+    /// Rules that say more come first: more steps, then fewer `*`.
+    pub fn precision(&self) -> (usize, usize) {
+        let named = self.steps.iter().filter(|step| **step != PatternStep::Any).count();
+        (self.steps.len(), named)
+    }
+}
+
+impl PatternStep {
+    fn of(name: String) -> Self {
+        if name == "*" { Self::Any } else { Self::Name(name) }
+    }
+
+    fn is_met_by(&self, name: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Name(own) => own == name,
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Any => "*",
+            Self::Name(name) => name,
+        }
+    }
+}
+
+fn check_leads_somewhere(steps: &[PatternStep]) -> Result<(), String> {
+    let mut places = vec![SchemaPlace::Event];
+    for step in steps {
+        places = match step {
+            PatternStep::Any => places.into_iter().flat_map(SchemaPlace::below_any).collect(),
+            PatternStep::Name(name) => {
+                places.into_iter().filter_map(|place| place.below(name)).collect()
+            }
+        };
+        if places.is_empty() {
+            return Err(format!("names no field of an event: there is no {} there", step.as_str()));
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.steps.iter().map(PatternStep::as_str).collect();
+        if names.iter().all(|name| !name.contains(['.', '/'])) {
+            return f.write_str(&names.join("."));
+        }
+        let mut pointer = String::new();
+        for name in names {
+            pointer_push(&mut pointer, name);
+        }
+        f.write_str(&pointer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PathPattern;
+
+    fn pattern(text: &str) -> PathPattern {
+        PathPattern::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_pattern_covers_its_place_and_all_below() {
+        let data = pattern("data");
+        assert!(data.covers(&["data"]) && data.covers(&["data", "after", "x"]));
+        assert!(!data.covers(&["actor"]) && !data.reaches_below(&["data"]));
+        let any = pattern("data.*.password");
+        assert!(any.covers(&["data", "after", "password", "x"]));
+        assert!(!any.covers(&["data", "after"]));
+        assert!(any.reaches_below(&["data"]) && any.reaches_below(&["data", "before"]));
+        assert!(!any.reaches_below(&["actor"]));
+        assert!(any.precision() > pattern("data.*").precision());
+        assert!(pattern("data.after").precision() > pattern("data.*").precision());
+    }
+
+    #[test]
+    fn a_pattern_that_no_event_can_meet_is_refused() {
+        for text in ["", "actr", "actor.id.x", "actor.*.x", "data..x", "intake.x", "severity.*"] {
+            assert!(PathPattern::parse(text).is_err(), "{text}");
+        }
+        for text in ["*", "actor.*", "*.id", "intake.original", "metadata.a.b", "/data/after/a.b"] {
+            assert_eq!(pattern(text).to_string(), text);
+        }
+        assert!(PathPattern::parse(&vec!["*"; 17].join(".")).is_err());
+    }
+}

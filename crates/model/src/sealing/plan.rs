@@ -1,0 +1,414 @@
+//! Decides what of one event is sealed and under whom, and writes the event with envelopes in the
+//! places of its values.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use ledgerstone_proof::canonical_string_into;
+
+use super::class::FieldClass;
+use super::envelope::{Envelope, EnvelopeError, EnvelopePlace};
+use super::key::SubjectKey;
+use super::policy::{FieldOwner, FieldPolicy};
+use super::spread::SealedTexts;
+use super::subject::Subject;
+use super::xaes::NONCE_BYTES;
+use crate::json::{NotCanonical, Value, ValueKind, name_order};
+use crate::personal::detect::has_personal_data;
+use crate::rejection::pointer_push;
+
+/// The member of a stored event that holds the envelopes.
+pub(super) const ENVELOPES: &str = "sealed";
+
+/// Marks a place whose value is in an envelope.
+pub(super) const MARK: &str = "$sealed";
+
+/// Fields that name kinds of things and never people, and ids that many records share.
+const CLEAR_PATHS: &[&[&str]] = &[
+    &["id"],
+    &["tenant_id"],
+    &["event_type"],
+    &["timestamp"],
+    &["severity"],
+    &["actor", "type"],
+    &["target", "type"],
+    &["action", "verb"],
+    &["action", "status"],
+    &["context"],
+    &["security"],
+    &["performance"],
+    &["compliance", "regulations_checked"],
+    &["compliance", "traffic_light_status"],
+    &["ai_specific", "agent_type"],
+    &["ai_specific", "model"],
+    &["ai_specific", "tools_used"],
+    &["intake", "format"],
+    &["intake", "mapping"],
+    &["intake", "set"],
+    &["intake", "flags"],
+];
+
+/// What of an event will be sealed.
+#[derive(Debug)]
+pub struct SealingPlan<'a> {
+    text: &'a [u8],
+    /// In the order of the text, none inside another.
+    places: Vec<SealedPlace>,
+    envelopes: Vec<PlannedEnvelope>,
+}
+
+#[derive(Debug)]
+struct SealedPlace {
+    range: Range<usize>,
+    pointer: String,
+    envelope: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct PlannedEnvelope {
+    subject: Subject,
+    class: FieldClass,
+}
+
+impl<'a> SealingPlan<'a> {
+    /// Applies a policy to the canonical text of an event.
+    pub fn make(text: &'a [u8], policy: &FieldPolicy) -> Result<Self, NotCanonical> {
+        let event = Value::new(text);
+        let mut planner = Planner {
+            policy,
+            people: People::read(event, policy)?,
+            plan: Self { text, places: Vec::new(), envelopes: Vec::new() },
+            sealed_texts: SealedTexts::default(),
+            clear_texts: Vec::new(),
+        };
+        if !policy.seals_nothing() {
+            planner.walk(event, &mut Vec::new(), &mut String::new())?;
+            planner.detect();
+            planner.spread();
+        }
+        let mut plan = planner.plan;
+        plan.places.sort_by_key(|place| place.range.start);
+        Ok(plan)
+    }
+
+    /// Whether the event stays as it is.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Whose keys are needed, without repetition.
+    pub fn subjects(&self) -> Vec<&Subject> {
+        let mut out: Vec<&Subject> = Vec::new();
+        for envelope in &self.envelopes {
+            if !out.contains(&&envelope.subject) {
+                out.push(&envelope.subject);
+            }
+        }
+        out
+    }
+
+    /// Writes the event with its values sealed. `key_of` gives the key of each of
+    /// [`Self::subjects`]; `nonce` gives new random bytes at every call.
+    pub fn seal<E: From<EnvelopeError>>(
+        &self,
+        place: EnvelopePlace<'_>,
+        key_of: impl Fn(&Subject) -> Result<SubjectKey, E>,
+        mut nonce: impl FnMut() -> [u8; NONCE_BYTES],
+    ) -> Result<Vec<u8>, E> {
+        if self.is_empty() {
+            return Ok(self.text.to_vec());
+        }
+        let mut envelopes = Vec::with_capacity(self.text.len());
+        for (index, planned) in self.envelopes.iter().enumerate() {
+            envelopes.push(if index == 0 { b'[' } else { b',' });
+            let key = key_of(&planned.subject)?;
+            let plaintext = zeroize::Zeroizing::new(self.plaintext(index));
+            Envelope::seal(&key, planned.class, place, nonce(), &plaintext)?.write(&mut envelopes);
+        }
+        envelopes.push(b']');
+        Ok(self.rewrite(&envelopes))
+    }
+
+    /// The values of one envelope, by their pointers in canonical order.
+    fn plaintext(&self, envelope: usize) -> Vec<u8> {
+        let mut places: Vec<&SealedPlace> =
+            self.places.iter().filter(|place| place.envelope == envelope).collect();
+        places.sort_by(|left, right| name_order(&left.pointer, &right.pointer));
+        let mut out = vec![b'{'];
+        for (index, place) in places.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            canonical_string_into(&place.pointer, &mut out);
+            out.push(b':');
+            out.extend_from_slice(self.text.get(place.range.clone()).unwrap_or_default());
+        }
+        out.push(b'}');
+        out
+    }
+
+    fn rewrite(&self, envelopes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.text.len() + envelopes.len());
+        let (gap, is_last) = member_gap(self.text, ENVELOPES);
+        let mut at = 0;
+        let mut is_written = false;
+        for place in &self.places {
+            if !is_written && place.range.start >= gap {
+                out.extend_from_slice(self.text.get(at..gap).unwrap_or_default());
+                write_member(envelopes, is_last, &mut out);
+                (at, is_written) = (gap, true);
+            }
+            out.extend_from_slice(self.text.get(at..place.range.start).unwrap_or_default());
+            out.extend_from_slice(format!("{{\"{MARK}\":{}}}", place.envelope).as_bytes());
+            at = place.range.end;
+        }
+        if !is_written {
+            out.extend_from_slice(self.text.get(at..gap).unwrap_or_default());
+            write_member(envelopes, is_last, &mut out);
+            at = gap;
+        }
+        out.extend_from_slice(self.text.get(at..).unwrap_or_default());
+        out
+    }
+}
+
+fn write_member(envelopes: &[u8], is_last: bool, out: &mut Vec<u8>) {
+    if is_last {
+        out.push(b',');
+    }
+    canonical_string_into(ENVELOPES, out);
+    out.push(b':');
+    out.extend_from_slice(envelopes);
+    if !is_last {
+        out.push(b',');
+    }
+}
+
+/// Where a new member goes into an object that is not empty, and whether it will be the last.
+fn member_gap(text: &[u8], name: &str) -> (usize, bool) {
+    let mut members = Value::new(text).members();
+    while let Ok(Some((key, _))) = members.next_member() {
+        if name_order(&key.text(), name).is_gt() {
+            // The quote stands before the name.
+            return (offset_in(text, key.raw()).saturating_sub(1), false);
+        }
+    }
+    (text.len().saturating_sub(1), true)
+}
+
+/// Where a part of the text begins in it.
+fn offset_in(text: &[u8], part: &[u8]) -> usize {
+    (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
+}
+
+/// Whom an event is about.
+struct People {
+    actor: Option<Subject>,
+    /// The target, where it is a person.
+    target_person: Option<Subject>,
+    /// The target, whatever it is.
+    target: Option<Subject>,
+}
+
+impl People {
+    fn read(event: Value<'_>, policy: &FieldPolicy) -> Result<Self, NotCanonical> {
+        let actor = named(event, "actor")?;
+        let target = named(event, "target")?;
+        let is_person = |subject: &Subject| match subject {
+            Subject::Person { kind, .. } => policy.is_person(kind),
+            Subject::Tenant => false,
+        };
+        Ok(Self { actor, target_person: target.clone().filter(is_person), target })
+    }
+
+    fn owner(&self, owner: FieldOwner, names: &[Cow<'_, str>]) -> Subject {
+        let is_targets = matches!(names.first().map(AsRef::as_ref), Some("target" | "data"));
+        let first = match owner {
+            FieldOwner::Tenant => return Subject::Tenant,
+            FieldOwner::Target => self.target.as_ref(),
+            FieldOwner::ByPlace if is_targets => self.target_person.as_ref(),
+            FieldOwner::Actor | FieldOwner::ByPlace => None,
+        };
+        first.or(self.actor.as_ref()).cloned().unwrap_or(Subject::Tenant)
+    }
+}
+
+/// The type and id of `actor` or `target`; `None` without an id.
+fn named(event: Value<'_>, group: &str) -> Result<Option<Subject>, NotCanonical> {
+    let Some(group) = event.member(group)? else {
+        return Ok(None);
+    };
+    let text = |value: Option<Value<'_>>| value.and_then(Value::text).map(Cow::into_owned);
+    let id = text(group.member("id")?).filter(|id| !id.is_empty());
+    let kind = text(group.member("type")?).unwrap_or_default();
+    Ok(id.map(|id| Subject::Person { kind, id }))
+}
+
+/// A text that no rule is about.
+struct ClearText<'a> {
+    text: Cow<'a, str>,
+    range: Range<usize>,
+    pointer: String,
+    owner: Subject,
+}
+
+struct Planner<'a, 'p> {
+    policy: &'p FieldPolicy,
+    people: People,
+    plan: SealingPlan<'a>,
+    sealed_texts: SealedTexts,
+    clear_texts: Vec<ClearText<'a>>,
+}
+
+impl<'a> Planner<'a, '_> {
+    /// Goes no deeper than canonical JSON is nested.
+    fn walk(
+        &mut self,
+        value: Value<'a>,
+        names: &mut Vec<Cow<'a, str>>,
+        pointer: &mut String,
+    ) -> Result<(), NotCanonical> {
+        let rule = self.policy.rule_at(names).map(|rule| (rule.class(), rule.owner()));
+        let is_sealed = rule.is_some_and(|(class, _)| class.is_sealed());
+        let is_container = matches!(value.kind(), ValueKind::Object | ValueKind::Array);
+        if let Some((class, owner)) = rule
+            && is_sealed
+            && !(is_container && self.policy.has_rules_below(names))
+        {
+            if value.kind() != ValueKind::Null {
+                let subject = self.people.owner(owner, names);
+                let envelope = self.envelope(subject, class);
+                self.note_texts(value, envelope)?;
+                self.seal_place(value, pointer.clone(), envelope);
+            }
+            return Ok(());
+        }
+        match value.kind() {
+            ValueKind::Object => self.walk_members(value, names, pointer),
+            ValueKind::Array => self.walk_elements(value, names, pointer),
+            ValueKind::Text if rule.is_none() && !is_clear(names) => {
+                self.note_clear(value, names, pointer);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn walk_members(
+        &mut self,
+        value: Value<'a>,
+        names: &mut Vec<Cow<'a, str>>,
+        pointer: &mut String,
+    ) -> Result<(), NotCanonical> {
+        let mut members = value.members();
+        while let Some((key, member)) = members.next_member()? {
+            let length = pointer.len();
+            names.push(key.text());
+            pointer_push(pointer, names.last().map_or("", AsRef::as_ref));
+            self.walk(member, names, pointer)?;
+            names.pop();
+            pointer.truncate(length);
+        }
+        Ok(())
+    }
+
+    fn walk_elements(
+        &mut self,
+        value: Value<'a>,
+        names: &mut Vec<Cow<'a, str>>,
+        pointer: &mut String,
+    ) -> Result<(), NotCanonical> {
+        let mut elements = value.elements();
+        let mut index = 0_usize;
+        while let Some(element) = elements.next_element()? {
+            let length = pointer.len();
+            pointer_push(pointer, &index.to_string());
+            self.walk(element, names, pointer)?;
+            pointer.truncate(length);
+            index += 1;
+        }
+        Ok(())
+    }
+
+    fn envelope(&mut self, subject: Subject, class: FieldClass) -> usize {
+        let planned = PlannedEnvelope { subject, class };
+        let known = self.plan.envelopes.iter().position(|one| *one == planned);
+        known.unwrap_or_else(|| {
+            self.plan.envelopes.push(planned);
+            self.plan.envelopes.len() - 1
+        })
+    }
+
+    fn seal_place(&mut self, value: Value<'a>, pointer: String, envelope: usize) {
+        let start = offset_in(self.plan.text, value.raw());
+        let range = start..start + value.raw().len();
+        self.plan.places.push(SealedPlace { range, pointer, envelope });
+    }
+
+    fn note_texts(&mut self, value: Value<'a>, envelope: usize) -> Result<(), NotCanonical> {
+        match value.kind() {
+            ValueKind::Text => {
+                self.sealed_texts.note(&value.text().unwrap_or_default(), envelope);
+            }
+            ValueKind::Object => {
+                let mut members = value.members();
+                while let Some((_, member)) = members.next_member()? {
+                    self.note_texts(member, envelope)?;
+                }
+            }
+            ValueKind::Array => {
+                let mut elements = value.elements();
+                while let Some(element) = elements.next_element()? {
+                    self.note_texts(element, envelope)?;
+                }
+            }
+            ValueKind::Number | ValueKind::Bool | ValueKind::Null => {}
+        }
+        Ok(())
+    }
+
+    fn note_clear(&mut self, value: Value<'a>, names: &[Cow<'a, str>], pointer: &str) {
+        let start = offset_in(self.plan.text, value.raw());
+        self.clear_texts.push(ClearText {
+            text: value.text().unwrap_or_default(),
+            range: start..start + value.raw().len(),
+            pointer: pointer.to_owned(),
+            owner: self.people.owner(FieldOwner::ByPlace, names),
+        });
+    }
+
+    /// Seals the clear texts that hold personal data by their form.
+    fn detect(&mut self) {
+        if !self.policy.has_detection() {
+            return;
+        }
+        for clear in std::mem::take(&mut self.clear_texts) {
+            if has_personal_data(&clear.text) {
+                let envelope = self.envelope(clear.owner, FieldClass::Personal);
+                self.sealed_texts.note(&clear.text, envelope);
+                let (range, pointer) = (clear.range, clear.pointer);
+                self.plan.places.push(SealedPlace { range, pointer, envelope });
+            } else {
+                self.clear_texts.push(clear);
+            }
+        }
+    }
+
+    /// Seals the clear texts in which a sealed one stands.
+    fn spread(&mut self) {
+        self.sealed_texts.settle();
+        for clear in std::mem::take(&mut self.clear_texts) {
+            if let Some(envelope) = self.sealed_texts.envelope_of(&clear.text) {
+                let (range, pointer) = (clear.range, clear.pointer);
+                self.plan.places.push(SealedPlace { range, pointer, envelope });
+            }
+        }
+    }
+}
+
+fn is_clear(names: &[Cow<'_, str>]) -> bool {
+    CLEAR_PATHS.iter().any(|path| {
+        path.len() <= names.len()
+            && path.iter().zip(names).all(|(step, name)| *step == name.as_ref())
+    })
+}

@@ -1,0 +1,436 @@
+//! What a tenant seals: rules from fields to classes, as data.
+
+use ledgerstone_proof::Canonicalizer;
+
+use super::class::FieldClass;
+use super::pattern::PathPattern;
+use super::preset::Preset;
+use super::subject::PERSON_TYPES;
+use crate::error_code::ErrorCode;
+use crate::json::{NotCanonical, Value, ValueKind};
+use crate::json_write::{ObjectWriter, text_array_into};
+use crate::rejection::{Fault, Faults, Rejection, pointer_push};
+
+/// Rules that a policy may have.
+pub const POLICY_RULES_MAX: usize = 256;
+
+/// Person types that a policy may name.
+pub const PERSON_TYPES_MAX: usize = 64;
+
+/// Bytes of a policy's JSON.
+pub const POLICY_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of the name of a person type.
+const PERSON_TYPE_BYTES_MAX: usize = 128;
+
+/// Which fields are sealed, and under whose keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldPolicy {
+    preset: Preset,
+    /// Those of the preset and the tenant's own, the most precise first.
+    rules: Vec<FieldRule>,
+    own_rules: Vec<FieldRule>,
+    person_types: Vec<String>,
+    has_detection: bool,
+}
+
+/// One line of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldRule {
+    path: PathPattern,
+    class: FieldClass,
+    owner: FieldOwner,
+    is_searchable: bool,
+}
+
+/// Whom a field is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldOwner {
+    /// The target, for `target` and `data` where it is a person; otherwise the actor.
+    ByPlace,
+    /// The actor, whatever the place.
+    Actor,
+    /// The target, whatever the place.
+    Target,
+    /// The tenant.
+    Tenant,
+}
+
+const OWNERS: &[(&str, FieldOwner)] = &[
+    ("by_place", FieldOwner::ByPlace),
+    ("actor", FieldOwner::Actor),
+    ("target", FieldOwner::Target),
+    ("tenant", FieldOwner::Tenant),
+];
+
+impl FieldRule {
+    pub const fn new(path: PathPattern, class: FieldClass) -> Self {
+        Self { path, class, owner: FieldOwner::ByPlace, is_searchable: false }
+    }
+
+    /// Lets the field's exact value be searched for by whoever may.
+    #[must_use]
+    pub const fn searchable(mut self) -> Self {
+        self.is_searchable = true;
+        self
+    }
+
+    pub const fn path(&self) -> &PathPattern {
+        &self.path
+    }
+
+    pub const fn class(&self) -> FieldClass {
+        self.class
+    }
+
+    pub const fn owner(&self) -> FieldOwner {
+        self.owner
+    }
+
+    pub const fn is_searchable(&self) -> bool {
+        self.is_searchable
+    }
+}
+
+impl FieldPolicy {
+    /// The policy that a preset is, without rules of the tenant's own.
+    pub fn of_preset(preset: Preset) -> Self {
+        let person_types = PERSON_TYPES.iter().map(|kind| (*kind).to_owned()).collect();
+        Self::assemble(preset, Vec::new(), person_types, preset != Preset::None)
+    }
+
+    fn assemble(
+        preset: Preset,
+        own_rules: Vec<FieldRule>,
+        person_types: Vec<String>,
+        has_detection: bool,
+    ) -> Self {
+        // The tenant's own come first, and sorting keeps that order among equally precise ones.
+        let mut rules = own_rules.clone();
+        rules.extend(preset.rules());
+        rules.sort_by_key(|rule| std::cmp::Reverse(rule.path.precision()));
+        Self { preset, rules, own_rules, person_types, has_detection }
+    }
+
+    /// Reads `{"preset","rules":[{"path","class","owner","searchable"}],"person_types","detection"}`,
+    /// of which every member may be left out. Names every fault (`INVALID_POLICY`).
+    pub fn parse(text: &[u8], scratch: &mut Canonicalizer) -> Result<Self, Rejection> {
+        if text.len() > POLICY_BYTES_MAX {
+            let reason =
+                format!("has {} bytes; at most {POLICY_BYTES_MAX} are allowed", text.len());
+            return Err(Rejection::of(Fault::new(String::new(), ErrorCode::InvalidPolicy, reason)));
+        }
+        let mut canonical = Vec::with_capacity(text.len());
+        scratch.strict(text, &mut canonical)?;
+        let mut reader = PolicyReader::default();
+        reader.read(Value::new(&canonical))?;
+        reader.faults.into_result()?;
+        let preset = reader.preset.unwrap_or(Preset::Standard);
+        let default = Self::of_preset(preset);
+        Ok(Self::assemble(
+            preset,
+            reader.rules,
+            reader.person_types.unwrap_or(default.person_types),
+            reader.has_detection.unwrap_or(default.has_detection),
+        ))
+    }
+
+    /// Appends the canonical JSON that [`Self::parse`] reads the same policy from.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let mut object = ObjectWriter::open(out);
+        object.key("detection").extend_from_slice(boolean(self.has_detection));
+        text_array_into(&self.person_types, object.key("person_types"));
+        object.text("preset", self.preset.as_str());
+        let rules = object.key("rules");
+        rules.push(b'[');
+        for (index, rule) in self.own_rules.iter().enumerate() {
+            if index > 0 {
+                rules.push(b',');
+            }
+            rule.write(rules);
+        }
+        rules.push(b']');
+        object.close();
+    }
+
+    /// The rule for a place: the most precise of those that cover it.
+    pub fn rule_at<S: AsRef<str>>(&self, names: &[S]) -> Option<&FieldRule> {
+        self.rules.iter().find(|rule| rule.path.covers(names))
+    }
+
+    /// Whether a rule says something else about a place below this one.
+    pub fn has_rules_below<S: AsRef<str>>(&self, names: &[S]) -> bool {
+        self.rules.iter().any(|rule| rule.path.reaches_below(names))
+    }
+
+    /// Whether actors and targets of this type are people.
+    pub fn is_person(&self, kind: &str) -> bool {
+        self.person_types.iter().any(|person| person == kind)
+    }
+
+    /// Whether texts that no rule is about are searched for personal data.
+    pub const fn has_detection(&self) -> bool {
+        self.has_detection
+    }
+
+    /// Whether anything could ever be sealed.
+    pub fn seals_nothing(&self) -> bool {
+        !self.has_detection && self.rules.iter().all(|rule| !rule.class.is_sealed())
+    }
+}
+
+impl FieldRule {
+    fn write(&self, out: &mut Vec<u8>) {
+        let owner =
+            OWNERS.iter().find(|(_, owner)| *owner == self.owner).map_or("", |(name, _)| name);
+        let mut object = ObjectWriter::open(out);
+        object.text("class", self.class.as_str());
+        object.text("owner", owner);
+        object.text("path", &self.path.to_string());
+        object.key("searchable").extend_from_slice(boolean(self.is_searchable));
+        object.close();
+    }
+}
+
+const fn boolean(value: bool) -> &'static [u8] {
+    if value { b"true" } else { b"false" }
+}
+
+#[derive(Default)]
+struct PolicyReader {
+    preset: Option<Preset>,
+    rules: Vec<FieldRule>,
+    person_types: Option<Vec<String>>,
+    has_detection: Option<bool>,
+    faults: Faults,
+}
+
+impl PolicyReader {
+    fn read(&mut self, policy: Value<'_>) -> Result<(), NotCanonical> {
+        if policy.kind() != ValueKind::Object {
+            self.fault(&[], "must be an object");
+        }
+        let mut members = policy.members();
+        while let Some((key, value)) = members.next_member()? {
+            match key.text().as_ref() {
+                "preset" => self.preset(value),
+                "detection" => self.detection(value),
+                "person_types" => self.person_types(value)?,
+                "rules" => self.rules(value)?,
+                other => {
+                    self.fault(
+                        &[other],
+                        "is no member of a policy; they are preset, rules, person_types, detection",
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn preset(&mut self, value: Value<'_>) {
+        self.preset = value.text().and_then(|name| Preset::parse(&name));
+        if self.preset.is_none() {
+            self.fault(&["preset"], format!("must be one of {}", Preset::names()));
+        }
+    }
+
+    fn detection(&mut self, value: Value<'_>) {
+        self.has_detection = value.boolean();
+        if self.has_detection.is_none() {
+            self.fault(&["detection"], "must be true or false");
+        }
+    }
+
+    fn person_types(&mut self, value: Value<'_>) -> Result<(), NotCanonical> {
+        let mut types = Vec::new();
+        let mut elements = value.elements();
+        while let Some(element) = elements.next_element()? {
+            match element.text() {
+                Some(text) if !text.is_empty() && text.len() <= PERSON_TYPE_BYTES_MAX => {
+                    types.push(text.into_owned());
+                }
+                _ => self.fault(
+                    &["person_types", &types.len().to_string()],
+                    format!("must be a string of 1 to {PERSON_TYPE_BYTES_MAX} bytes"),
+                ),
+            }
+        }
+        if value.kind() != ValueKind::Array || types.len() > PERSON_TYPES_MAX {
+            self.fault(
+                &["person_types"],
+                format!("must be an array of at most {PERSON_TYPES_MAX} types"),
+            );
+        }
+        self.person_types = Some(types);
+        Ok(())
+    }
+
+    fn rules(&mut self, value: Value<'_>) -> Result<(), NotCanonical> {
+        let mut elements = value.elements();
+        let mut count = 0;
+        while let Some(element) = elements.next_element()? {
+            self.rule(element, count)?;
+            count += 1;
+        }
+        if value.kind() != ValueKind::Array || count > POLICY_RULES_MAX {
+            self.fault(&["rules"], format!("must be an array of at most {POLICY_RULES_MAX} rules"));
+        }
+        Ok(())
+    }
+
+    fn rule(&mut self, value: Value<'_>, index: usize) -> Result<(), NotCanonical> {
+        let mut parts = RuleParts::default();
+        let mut members = value.members();
+        while let Some((key, member)) = members.next_member()? {
+            if let Err(reason) = parts.take(&key.text(), member) {
+                self.fault(&["rules", &index.to_string(), &key.text()], reason);
+                return Ok(());
+            }
+        }
+        match (parts.path, parts.class) {
+            (Some(path), Some(_)) if self.rules.iter().any(|rule| rule.path == path) => {
+                let reason = format!("is the second rule about {path}; keep one");
+                self.fault(&["rules", &index.to_string()], reason);
+            }
+            (Some(path), Some(class)) => {
+                let (owner, is_searchable) = (parts.owner, parts.is_searchable);
+                self.rules.push(FieldRule { path, class, owner, is_searchable });
+            }
+            _ => {
+                self.fault(&["rules", &index.to_string()], "must be an object with path and class");
+            }
+        }
+        Ok(())
+    }
+
+    fn fault(&mut self, steps: &[&str], reason: impl Into<String>) {
+        let mut pointer = String::new();
+        for step in steps {
+            pointer_push(&mut pointer, step);
+        }
+        self.faults.add(pointer, ErrorCode::InvalidPolicy, reason);
+    }
+}
+
+struct RuleParts {
+    path: Option<PathPattern>,
+    class: Option<FieldClass>,
+    owner: FieldOwner,
+    is_searchable: bool,
+}
+
+impl Default for RuleParts {
+    fn default() -> Self {
+        Self { path: None, class: None, owner: FieldOwner::ByPlace, is_searchable: false }
+    }
+}
+
+impl RuleParts {
+    fn take(&mut self, name: &str, value: Value<'_>) -> Result<(), String> {
+        let text = value.text();
+        match name {
+            "path" => self.path = Some(PathPattern::parse(text.as_deref().unwrap_or_default())?),
+            "class" => {
+                let class = text.and_then(|class| FieldClass::parse(&class));
+                self.class = Some(class.ok_or("must be public, personal, sensitive or secret")?);
+            }
+            "owner" => {
+                let known = OWNERS.iter().find(|(name, _)| text.as_deref() == Some(*name));
+                self.owner = known.ok_or("must be by_place, actor, target or tenant")?.1;
+            }
+            "searchable" => {
+                self.is_searchable = value.boolean().ok_or("must be true or false")?;
+            }
+            _ => {
+                return Err(
+                    "is no member of a rule; they are path, class, owner, searchable".to_owned()
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FieldOwner, FieldPolicy, FieldRule};
+    use crate::sealing::{FieldClass, Preset};
+    use ledgerstone_proof::{Canonicalizer, canonicalize};
+
+    fn parse(text: &str) -> Result<FieldPolicy, String> {
+        FieldPolicy::parse(text.as_bytes(), &mut Canonicalizer::new())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_most_precise_rule_counts() {
+        let policy = parse(
+            r#"{"preset":"none","rules":[
+                {"path":"data","class":"personal"},
+                {"path":"data.*.status","class":"public"},
+                {"path":"data.after.status","class":"secret","owner":"target","searchable":true}]}"#,
+        )
+        .unwrap();
+        let class = |names: &[&str]| policy.rule_at(names).map(FieldRule::class);
+        assert_eq!(class(&["data", "after", "x"]), Some(FieldClass::Personal));
+        assert_eq!(class(&["data", "before", "status"]), Some(FieldClass::Public));
+        let rule = policy.rule_at(&["data", "after", "status", "deeper"]).unwrap();
+        assert_eq!((rule.class(), rule.owner()), (FieldClass::Secret, FieldOwner::Target));
+        assert!(rule.is_searchable());
+        assert_eq!(class(&["actor", "name"]), None);
+        assert!(policy.has_rules_below(&["data"]) && !policy.has_rules_below(&["actor"]));
+        assert!(!policy.has_detection() && !policy.seals_nothing());
+    }
+
+    #[test]
+    fn own_rules_have_precedence_over_the_presets() {
+        let policy = parse(r#"{"rules":[{"path":"actor.email","class":"public"}]}"#).unwrap();
+        let class = |names: &[&str]| policy.rule_at(names).map(FieldRule::class);
+        assert_eq!(class(&["actor", "email"]), Some(FieldClass::Public));
+        assert_eq!(class(&["actor", "name"]), Some(FieldClass::Personal));
+        assert!(policy.is_person("patient") && !policy.is_person("service"));
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for text in [
+            "{}",
+            r#"{"preset":"none"}"#,
+            r#"{"preset":"strict","detection":false,"person_types":["a"],"rules":[{"path":"metadata.x","class":"secret","owner":"tenant"}]}"#,
+        ] {
+            let policy = parse(text).unwrap();
+            let mut written = Vec::new();
+            policy.write(&mut written);
+            assert_eq!(canonicalize(&written).unwrap(), written);
+            assert_eq!(parse(std::str::from_utf8(&written).unwrap()), Ok(policy));
+        }
+        assert!(FieldPolicy::of_preset(Preset::None).seals_nothing());
+    }
+
+    #[test]
+    fn every_fault_is_named_with_its_place() {
+        for (text, words) in [
+            ("[]", "must be an object"),
+            (r#"{"preset":"loose"}"#, "/preset: must be one of"),
+            (r#"{"colour":1}"#, "/colour: is no member"),
+            (r#"{"detection":"yes"}"#, "true or false"),
+            (r#"{"person_types":[""]}"#, "/person_types/0"),
+            (r#"{"rules":{}}"#, "/rules: must be an array"),
+            (r#"{"rules":[{"path":"data"}]}"#, "/rules/0: must be an object with path and class"),
+            (
+                r#"{"rules":[{"path":"nothing","class":"personal"}]}"#,
+                "/rules/0/path: names no field",
+            ),
+            (r#"{"rules":[{"path":"data","class":"private"}]}"#, "must be public, personal"),
+            (r#"{"rules":[{"path":"data","class":"secret","owner":"me"}]}"#, "by_place"),
+            (
+                r#"{"rules":[{"path":"data","class":"secret"},{"path":"/data","class":"public"}]}"#,
+                "second rule about data",
+            ),
+        ] {
+            let reason = parse(text).unwrap_err();
+            assert!(reason.contains(words), "{text}: {reason}");
+        }
+    }
+}
