@@ -13,6 +13,7 @@ pub mod jobs;
 pub mod key_file;
 pub mod memory;
 pub mod record;
+pub mod subject_keys;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -1,0 +1,14 @@
+//! The wrapped keys of data subjects: what must be destroyable, unlike everything else in a data
+//! directory.
+//!
+//! They stand in two files of fixed slots and nowhere else. A database would keep old pages in its
+//! journals; a slot is overwritten where it stands. Each change is synced in the first file and then
+//! in the second, so that one of them is whole at every moment.
+
+mod paired_slots;
+mod slot;
+mod slots_on_disk;
+
+pub use paired_slots::{PairedSlots, SlotFault, SlotNumber, SlotsError, SlotsReport};
+pub use slot::{SubjectKeySlot, SubjectTag, WRAPPED_KEY_BYTES, WrappedKey};
+pub use slots_on_disk::{SubjectKeySlots, SubjectKeysError};
