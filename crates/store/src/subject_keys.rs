@@ -1,4 +1,4 @@
-//! The wrapped keys of data subjects: what must be destroyable, unlike everything else in a data
+//! The wrapped keys of data subjects and of tenants: what must be destroyable, unlike everything else in a data
 //! directory.
 //!
 //! They stand in two files of fixed slots and nowhere else. A database would keep old pages in its
@@ -8,7 +8,11 @@
 mod paired_slots;
 mod slot;
 mod slots_on_disk;
+mod tenant_slot;
+mod tenants_on_disk;
 
 pub use paired_slots::{PairedSlots, SlotFault, SlotNumber, SlotsError, SlotsReport};
 pub use slot::{SubjectKeySlot, SubjectTag, WRAPPED_KEY_BYTES, WrappedKey};
 pub use slots_on_disk::{SubjectKeySlots, SubjectKeysError};
+pub use tenant_slot::{TenantKeySlot, WRAPPED_SECRETS_BYTES_MAX};
+pub use tenants_on_disk::TenantKeySlots;

@@ -31,6 +31,8 @@ pub enum SubjectKeysError {
     Slots(#[from] SlotsError),
     #[error("a key {0} stands there already")]
     Double(SealingKeyId),
+    #[error("the root key service wrapped a tenant's key into more bytes than a slot has")]
+    TooLong,
     #[error("an earlier change of the key files did not finish; open them again")]
     Broken,
 }
