@@ -107,6 +107,7 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
         &[
             C::DiskFull,
             C::QueueFull,
+            C::KeyServiceUnavailable,
             C::StoreLocked,
             C::OutcomeUnknown,
             C::IssuerUnavailable,

@@ -23,6 +23,7 @@ pub mod reader;
 pub mod receipt;
 pub mod record_line;
 pub mod rotation;
+pub mod sealing_keys;
 mod sequencer;
 pub mod settings;
 mod signing_mode;

@@ -1,0 +1,13 @@
+//! The keys that fields are sealed with: made when a person is first met, unwrapped for minutes,
+//! wrapped anew when a tenant's key is rotated, destroyed for good.
+//!
+//! A subject's key is wrapped by its tenant's, and a tenant's secrets by the root key, which a
+//! [`RootKey`] service holds. Only wrapped keys lie on a disk.
+
+mod opened;
+mod ring;
+mod root_key;
+mod tenant_secrets;
+
+pub use ring::{KeyRing, KeyRingError, KeyRingSettings};
+pub use root_key::{RootKey, RootKeyError};
