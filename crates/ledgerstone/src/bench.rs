@@ -12,13 +12,21 @@
 
 mod append;
 mod floor;
+mod ingest;
+mod process;
 mod scratch;
 mod verify;
 
 pub use append::AppendBench;
+pub use ingest::{IngestBench, Until};
 pub use verify::VerifyBench;
 
 use std::time::Duration;
+
+use crate::workload::Workload;
+
+/// Where the events come from: the same in every run.
+const SEED: u64 = 20_260_105;
 
 /// Share of latencies that the higher figure covers.
 const HIGH: f64 = 0.99;
@@ -61,29 +69,12 @@ pub fn conditions() -> String {
     format!("{cores} cores, {processor}, {build}, ledgerstone {}", env!("CARGO_PKG_VERSION"))
 }
 
-/// Greatest resident memory of this process so far, in MB.
-fn resident_peak_mb() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let kb = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
-    kb.unwrap_or_default() / 1024.0
-}
-
-/// Bytes this process has sent to storage so far.
-fn bytes_written() -> u64 {
-    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
-    let line = io.lines().find(|line| line.starts_with("write_bytes:"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or_default()
-}
-
-/// Processor time this process has used so far, in seconds, all threads together.
-fn processor_seconds() -> f64 {
-    /// The kernel counts in hundredths of a second, whatever the machine (`USER_HZ`).
-    const TICKS: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The second field is the name in brackets, which may itself hold spaces.
-    let fields = stat.rsplit(')').next().unwrap_or_default();
-    let ticks =
-        fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
-    ticks.sum::<f64>() / TICKS
+/// Bytes of an event as it is sent, from a sample.
+fn mean_json_bytes(tenants: u64) -> u64 {
+    /// Events in the sample.
+    const SAMPLE: u64 = 1_000;
+    let workload = Workload::new(SEED, tenants);
+    let mut text = Vec::new();
+    (0..SAMPLE).for_each(|i| workload.event(i, &mut text));
+    text.len() as u64 / SAMPLE
 }

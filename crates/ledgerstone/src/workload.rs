@@ -29,6 +29,9 @@ const BEGIN_MILLIS: u64 = 1_767_571_200_000;
 /// From one event to the next; the exact millisecond within it is by chance.
 const STEP_MILLIS: u64 = 10;
 
+/// Where in the text of an event its id stands.
+pub const ID_AT: std::ops::Range<usize> = 7..43;
+
 /// A generator of audit-like events of about 0.9 KB: nested, with keys in the order in which an
 /// application writes them, skewed towards a few busy actors, of forty types.
 ///
@@ -90,6 +93,13 @@ impl Workload {
         push_context(out, tenant, &mut random);
         push_data(out, subject.shape, &mut random);
         push_tail(out, &mut random);
+    }
+
+    /// Appends an id as long as those of events, to be written over one at [`ID_AT`]. No two numbers
+    /// stand for one id.
+    pub fn id(&self, i: u64, id: &mut Vec<u8>) {
+        let millis = BEGIN_MILLIS + (i & ((1 << 40) - 1)) * STEP_MILLIS;
+        push_uuid_v7(id, millis, text::mix(!(self.seed ^ i)), text::mix(self.seed ^ i));
     }
 
     fn push_actor(&self, out: &mut Vec<u8>, tenant: u64, random: &mut Random) {
@@ -240,7 +250,7 @@ mod tests {
     use ledgerstone_proof::{Canonicalizer, IngestedAt, TenantId, canonicalize};
     use serde_json::Value;
 
-    use super::{Workload, audit_day};
+    use super::{ID_AT, Workload, audit_day};
 
     const SAMPLE: u64 = 20_000;
 
@@ -317,6 +327,26 @@ mod tests {
         };
         let (one, other) = (actors(1), actors(2));
         assert!(one.len() > 50 && one.is_disjoint(&other));
+    }
+
+    #[test]
+    fn another_id_makes_another_event() {
+        let workload = Workload::new(1, 1);
+        let mut event = text(&workload, 3);
+        let ids: HashSet<Vec<u8>> = (0..1_000)
+            .map(|i| {
+                let mut id = Vec::new();
+                workload.id(i, &mut id);
+                id
+            })
+            .collect();
+        assert_eq!(ids.len(), 1_000);
+        for id in ids {
+            event[ID_AT].copy_from_slice(&id);
+            let read: Value = serde_json::from_slice(&event).unwrap();
+            assert_eq!(field(&read, "/id").as_bytes(), id);
+        }
+        assert_taken_as_it_stands("tenant-00000", &event);
     }
 
     #[test]

@@ -13,12 +13,11 @@ use ledgerstone_proof::{Canonicalizer, SALT_BYTES, Salt, SigningKey, TenantId};
 use serde_json::{Value, json};
 
 use super::floor::Floor;
+use super::process::Process;
 use super::scratch::Scratch;
-use super::{Latencies, bytes_written, conditions, processor_seconds, resident_peak_mb};
+use super::{Latencies, SEED, conditions, mean_json_bytes};
 use crate::system::System;
 use crate::workload::Workload;
-
-const SEED: u64 = 20_260_105;
 
 /// Random bytes that an event needs: for its id, where it has none, and for its salt.
 const RANDOM_BYTES: usize = 16 + SALT_BYTES;
@@ -50,18 +49,19 @@ impl AppendBench {
         .run()?;
         let scratch = Scratch::new(&self.parent, self.signing)?;
         let tenants = self.create_tenants(&scratch.ledger)?;
-        let written_before = bytes_written();
-        let processor = processor_seconds();
+        let process = Process::own();
+        let written_before = process.bytes_written();
+        let processor = process.processor_seconds();
         let begun = Instant::now();
         let latencies = self.send_all(&scratch.ledger, &tenants)?;
         let seconds = begun.elapsed().as_secs_f64();
         let unsealed = scratch.store.sealing();
-        let written = bytes_written() - written_before;
+        let written = process.bytes_written() - written_before;
         let (p50_ms, p99_ms) = latencies.figures();
         scratch.store.wait_until_sealed();
-        let processor = (processor_seconds() - processor) * 1e6 / self.events as f64;
+        let processor = (process.processor_seconds() - processor) * 1e6 / self.events as f64;
         let sizes = scratch.store.sizes();
-        let resident = resident_peak_mb();
+        let resident = process.resident_peak_mb();
         let (directory, opening_ms) = scratch.reopen_after_crash()?;
         drop(directory);
         let rate = self.events as f64 / seconds;
@@ -87,7 +87,7 @@ impl AppendBench {
             "processor_us_per_event": (processor * 100.0).round() / 100.0,
             "floor_processor_us_per_event": (floor.processor_us_per_event * 100.0).round() / 100.0,
             "ratio": (rate / floor.events_per_second * 1000.0).round() / 1000.0,
-            "json_bytes_per_event": self.mean_json_bytes(),
+            "json_bytes_per_event": mean_json_bytes(self.tenants),
             "bytes_written_per_event": (written as f64 / self.events as f64).round(),
             "bytes_kept_per_event": per_event(kept_total),
             "bytes_kept_by_part": kept,
@@ -103,14 +103,6 @@ impl AppendBench {
     pub fn fill(&self, ledger: &Arc<Ledger>) -> anyhow::Result<()> {
         let tenants = self.create_tenants(ledger)?;
         self.send_all(ledger, &tenants).map(drop)
-    }
-
-    fn mean_json_bytes(&self) -> u64 {
-        let workload = Workload::new(SEED, self.tenants);
-        let mut text = Vec::new();
-        let sample = self.events.clamp(1, 1_000);
-        (0..sample).for_each(|i| workload.event(i, &mut text));
-        text.len() as u64 / sample
     }
 
     fn create_tenants(&self, ledger: &Ledger) -> anyhow::Result<Vec<TenantId>> {

@@ -14,7 +14,8 @@ use std::time::Instant;
 use anyhow::Context;
 use ledgerstone_proof::{Canonicalizer, Hash, SigningKey, sha256};
 
-use super::{Latencies, processor_seconds};
+use super::Latencies;
+use super::process::Process;
 use crate::workload::Workload;
 
 /// The file is written again and again from its beginning; more would only measure the disk's
@@ -56,7 +57,8 @@ impl Floor<'_> {
         let disk = Mutex::new(Disk { file, at: 0 });
         let next = AtomicU64::new(0);
         let begun = Instant::now();
-        let processor = processor_seconds();
+        let process = Process::own();
+        let processor = process.processor_seconds();
         let mut latencies = Latencies::default();
         let threads: Vec<anyhow::Result<Latencies>> = std::thread::scope(|scope| {
             let work = || self.work(&disk, &next);
@@ -71,7 +73,8 @@ impl Floor<'_> {
         }
         let events_per_second = self.events as f64 / begun.elapsed().as_secs_f64();
         let (p50_ms, _) = latencies.figures();
-        let processor_us_per_event = (processor_seconds() - processor) * 1e6 / self.events as f64;
+        let processor_us_per_event =
+            (process.processor_seconds() - processor) * 1e6 / self.events as f64;
         Ok(FloorFigures { events_per_second, p50_ms, processor_us_per_event })
     }
 

@@ -1,21 +1,23 @@
 //! `bench`: the figures of this machine, with their floor measured in the same run.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use ledgerstone_edge::rest::limits::{ARRAY_ITEMS_MAX, LINES_MAX};
 use ledgerstone_ledger::check::Level;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::system::SigningMode;
 use serde_json::Value;
 
 use super::{Command, parsed};
-use crate::bench::{AppendBench, VerifyBench};
+use crate::bench::{AppendBench, IngestBench, Until, VerifyBench};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
 
 pub const COMMAND: Command = Command {
     name: "bench",
-    about: "Measure how fast this machine appends and verifies, beside the least it must do",
+    about: "Measure how fast this machine appends, serves and verifies, beside the least it must do",
     details: "Everything happens in a temporary directory, which is removed. The floor is measured \
               in the same run with the same events; the ratio is what can be compared between \
               machines. A busy machine gives low figures for both.",
@@ -34,6 +36,8 @@ struct Arguments {
 enum What {
     /// From JSON text to durable receipt
     Append(Append),
+    /// From a request over HTTP to its durable acknowledgement, by a server of its own
+    Ingest(Ingest),
     /// The whole of a store, read back and recomputed
     Verify(Verify),
 }
@@ -52,6 +56,30 @@ struct Append {
     /// Callers that each wait for their receipts [default: 1 for single events, else 2]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     callers: Option<u16>,
+    /// What is signed
+    #[arg(long, value_name = "WHAT", value_parser = ["record", "checkpoint"], default_value = "checkpoint")]
+    signing: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
+struct Ingest {
+    /// Events in all
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    events: u64,
+    /// Send for so long instead, and tell the server's memory every 10 seconds
+    #[arg(long, conflicts_with = "events", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    minutes: Option<u64>,
+    /// Events in a request: at most 1,000 in an array, or 100,000 as lines
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=LINES_MAX as u64))]
+    batch: u64,
+    /// Connections that each wait for their answers [default: 128 for single events, else 4]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4_000))]
+    connections: Option<u16>,
+    /// Send one event a line rather than an array
+    #[arg(long)]
+    ndjson: bool,
     /// What is signed
     #[arg(long, value_name = "WHAT", value_parser = ["record", "checkpoint"], default_value = "checkpoint")]
     signing: String,
@@ -90,6 +118,7 @@ struct Common {
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     let (figures, common) = match &arguments.what {
         What::Append(append) => (append.measure(), &append.common),
+        What::Ingest(ingest) => (ingest.checked()?.measure(console), &ingest.common),
         What::Verify(verify) => (verify.measure(), &verify.common),
     };
     let figures = figures.map_err(|error| {
@@ -111,6 +140,33 @@ impl Append {
             parent: self.common.directory.clone(),
         }
         .run()
+    }
+}
+
+impl Ingest {
+    /// Refuses what a server would refuse.
+    fn checked(&self) -> Result<&Self, Failure> {
+        if self.ndjson || self.batch <= ARRAY_ITEMS_MAX as u64 {
+            return Ok(self);
+        }
+        let message =
+            format!("--batch {}: an array has at most {ARRAY_ITEMS_MAX} events", self.batch);
+        Err(Failure::new(ErrorCode::InvalidArgument, message)
+            .with_remedy("Give fewer, or send lines with --ndjson."))
+    }
+
+    fn measure(&self, console: &mut Console) -> anyhow::Result<Value> {
+        let connections = self.connections.unwrap_or(if self.batch == 1 { 128 } else { 4 });
+        let time = self.minutes.map(Duration::from_mins);
+        IngestBench {
+            until: time.map_or(Until::Events(self.events), Until::Time),
+            batch: self.batch,
+            connections: usize::from(connections),
+            signing: SigningMode::parse(&self.signing).unwrap_or(SigningMode::Checkpoint),
+            as_ndjson: self.ndjson,
+            parent: self.common.directory.clone(),
+        }
+        .run(console)
     }
 }
 

@@ -1,0 +1,201 @@
+//! `bench ingest`: from a request over HTTP to its durable acknowledgement, by a real server.
+//!
+//! The server is this program as a process of its own, so that its memory and its processor time
+//! can be told from the sender's. It runs with the settings that a newcomer meets; nothing is
+//! raised. The sender is a single thread, and what it sends was made before the clock starts, apart
+//! from the ids of events.
+
+mod bodies;
+mod sender;
+mod server;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use ledgerstone_model::system::SigningMode;
+use ledgerstone_proof::SigningKey;
+use serde_json::{Value, json};
+
+use super::floor::{Floor, FloorFigures};
+use super::process::Process;
+use super::{SEED, conditions, mean_json_bytes};
+use crate::output::Console;
+use bodies::Bodies;
+use sender::{Load, Sent};
+use server::{Ended, Server};
+
+/// Events of the floor where a time is set and no number.
+const FLOOR_EVENTS: u64 = 500_000;
+
+/// Events of the floor when they come singly: each costs a sync.
+const FLOOR_SINGLES: u64 = 20_000;
+
+/// How often the server's memory is looked at.
+const SAMPLE_EVERY: Duration = Duration::from_secs(10);
+
+/// When enough was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    Events(u64),
+    Time(Duration),
+}
+
+/// What is measured.
+pub struct IngestBench {
+    pub until: Until,
+    /// Events in a request.
+    pub batch: u64,
+    /// Connections that each send one request and wait for its answer.
+    pub connections: usize,
+    pub signing: SigningMode,
+    /// One event a line rather than an array.
+    pub as_ndjson: bool,
+    /// Where the temporary directory is made.
+    pub parent: PathBuf,
+}
+
+/// What a run gave.
+struct Measured {
+    sent: Sent,
+    seconds: f64,
+    unsealed: u64,
+    sender_processor: f64,
+    /// Memory of the server every [`SAMPLE_EVERY`], in MB.
+    resident: Vec<f64>,
+    server: Ended,
+}
+
+impl IngestBench {
+    pub fn run(&self, console: &mut Console) -> anyhow::Result<Value> {
+        let floor = self.floor()?;
+        let measured = self.measure(console)?;
+        Ok(self.figures(measured, &floor))
+    }
+
+    fn floor(&self) -> anyhow::Result<FloorFigures> {
+        let signing_key = SigningKey::from_seed([7; 32]);
+        let events = match self.until {
+            Until::Events(events) => events,
+            Until::Time(_) => FLOOR_EVENTS,
+        };
+        Floor {
+            parent: &self.parent,
+            events: if self.batch == 1 { events.min(FLOOR_SINGLES) } else { events },
+            batch: self.batch,
+            tenants: 1,
+            seed: SEED,
+            threads: if self.batch == 1 { 1 } else { 2 },
+            key: (self.signing == SigningMode::Record).then_some(&signing_key),
+        }
+        .run()
+    }
+
+    fn measure(&self, console: &mut Console) -> anyhow::Result<Measured> {
+        let server = Server::start(&self.parent, self.signing, console)?;
+        let load = Arc::new(Load::new(
+            Bodies::new(self.batch, self.as_ndjson),
+            self.until,
+            self.connections,
+        ));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (own, process) = (Process::own(), server.process());
+        let (processor, written) = (process.processor_seconds(), process.bytes_written());
+        let mut resident = Vec::new();
+        let (sent, seconds, sender_processor) = runtime.block_on(async {
+            let connected = load.connect(server.address(), server.key()).await?;
+            let (begun, used) = (Instant::now(), own.processor_seconds());
+            let sending = load.send(connected);
+            let watching = watch(&process, begun, &mut resident, console);
+            let sent = tokio::select! {
+                sent = sending => sent,
+                never = watching => match never {},
+            };
+            anyhow::Ok((sent?, begun.elapsed().as_secs_f64(), own.processor_seconds() - used))
+        })?;
+        let unsealed = server.unsealed_logs()?;
+        let server = server.end((processor, written))?;
+        ensure!(
+            server.records >= sent.acknowledged,
+            "{} events were acknowledged, and the ledger has {} records",
+            sent.acknowledged,
+            server.records
+        );
+        Ok(Measured { sent, seconds, unsealed, sender_processor, resident, server })
+    }
+
+    fn figures(&self, measured: Measured, floor: &FloorFigures) -> Value {
+        let Measured { sent, seconds, unsealed, sender_processor, resident, server } = measured;
+        let events = sent.acknowledged;
+        let rate = events as f64 / seconds;
+        let (p50_ms, p99_ms) = sent.latencies.figures();
+        let hundredths = |value: f64| (value * 100.0).round() / 100.0;
+        let tenths = |value: f64| (value * 10.0).round() / 10.0;
+        let per_event = |value: f64| value / events.max(1) as f64;
+        let per_sealed = |bytes: u64| tenths(bytes as f64 / server.sizes.records.max(1) as f64);
+        let parts = server.sizes.parts.iter();
+        let kept: serde_json::Map<String, Value> =
+            parts.map(|(part, bytes)| ((*part).to_owned(), json!(per_sealed(*bytes)))).collect();
+        let kept_total: u64 = server.sizes.parts.iter().map(|part| part.1).sum();
+        json!({
+            "events": events,
+            "batch": self.batch,
+            "connections": self.connections,
+            "content_type": bodies::content_type(self.as_ndjson),
+            "signing": self.signing.as_str(),
+            "seconds": hundredths(seconds),
+            "events_per_second": rate.round(),
+            "p50_ms": p50_ms,
+            "p99_ms": p99_ms,
+            "floor_events_per_second": floor.events_per_second.round(),
+            "floor_p50_ms": floor.p50_ms,
+            "processor_us_per_event": hundredths(per_event(server.processor_seconds * 1e6)),
+            "sender_processor_us_per_event": hundredths(per_event(sender_processor * 1e6)),
+            "floor_processor_us_per_event": hundredths(floor.processor_us_per_event),
+            "ratio": (rate / floor.events_per_second * 1000.0).round() / 1000.0,
+            "json_bytes_per_event": mean_json_bytes(1),
+            "bytes_written_per_event": per_event(server.bytes_written as f64).round(),
+            "bytes_kept_per_event": per_sealed(kept_total),
+            "bytes_kept_by_part": kept,
+            "sealed_events": server.sizes.records,
+            "unsealed_logs_at_the_end": unsealed,
+            "resident_mb_every_10_s": resident.iter().map(|mb| mb.round()).collect::<Vec<_>>(),
+            "resident_peak_mb": server.resident_peak_mb.round(),
+            "conditions": format!(
+                "{}, {}, the server in a process of its own with usual settings, the sender one thread on the same machine",
+                conditions(),
+                self.parent.display()
+            ),
+        })
+    }
+}
+
+/// Looks at the server's memory again and again, and tells what it saw.
+async fn watch(
+    server: &Process,
+    begun: Instant,
+    resident: &mut Vec<f64>,
+    console: &mut Console,
+) -> std::convert::Infallible {
+    let mut ticks = tokio::time::interval(SAMPLE_EVERY);
+    // The first comes at once.
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        let now = server.resident_mb();
+        resident.push(now);
+        let seconds = begun.elapsed().as_secs();
+        console.note(format!("after {seconds} s the server holds {now:.0} MB"));
+    }
+}
+
+/// The failure of a command as one of a bench.
+fn told(failure: &crate::failure::Failure) -> anyhow::Error {
+    anyhow::Error::msg(failure.message().to_owned()).context("the server's directory")
+}
+
+/// Text that a server must have given.
+fn missing(what: &'static str) -> impl Fn() -> anyhow::Error {
+    move || anyhow::anyhow!("the server did not say {what}")
+}
