@@ -80,13 +80,9 @@ impl Receipt {
         object.text("id", self.id.as_str());
         object.text("tenant_id", self.tenant_id.as_str());
         object.number("sequence_number", self.sequence_number.value());
-        for (name, hash) in [
-            ("content_hash", &self.content_hash),
-            ("previous_hash", &self.previous_hash),
-            ("record_hash", &self.record_hash),
-        ] {
-            object.text(name, &hash.to_hex());
-        }
+        object.hash("content_hash", &self.content_hash);
+        object.hash("previous_hash", &self.previous_hash);
+        object.hash("record_hash", &self.record_hash);
         match &self.signature {
             None => {
                 object.key("signature").extend_from_slice(b"null");
@@ -97,7 +93,10 @@ impl Receipt {
                 object.text("key_id", signed.key_id.as_str());
             }
         }
-        object.text("ingested_at", &self.ingested_at.to_string());
+        let out = object.key("ingested_at");
+        out.push(b'"');
+        self.ingested_at.write(out);
+        out.push(b'"');
         object.text("status", self.status.as_str());
     }
 

@@ -1,6 +1,6 @@
 //! Writes canonical objects member by member, for texts the server makes itself.
 
-use ledgerstone_proof::canonical_string_into;
+use ledgerstone_proof::{Hash, canonical_string_into};
 
 /// Writes one object. The caller names the members in canonical order.
 pub struct ObjectWriter<'o> {
@@ -46,6 +46,14 @@ impl<'o> ObjectWriter<'o> {
     /// Writes a member that holds a string.
     pub fn text(&mut self, name: &str, value: &str) {
         canonical_string_into(value, self.key(name));
+    }
+
+    /// Writes a member that holds a hash in hexadecimal digits.
+    pub fn hash(&mut self, name: &str, hash: &Hash) {
+        let out = self.key(name);
+        out.push(b'"');
+        hash.write_hex(out);
+        out.push(b'"');
     }
 
     /// Writes a member that holds a string, if there is one.

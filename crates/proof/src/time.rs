@@ -173,7 +173,8 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 
 impl fmt::Display for IngestedAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&String::from_utf8_lossy(&self.text()))
+        // Digits are ASCII, so this cannot fail.
+        f.pad(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
     }
 }
 

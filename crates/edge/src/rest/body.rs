@@ -105,7 +105,8 @@ impl Service {
                 continue;
             }
             if whole.is_empty() {
-                whole = BytesMut::from(std::mem::take(&mut held.bytes));
+                whole.reserve(first_claim.unwrap_or_default());
+                whole.extend_from_slice(&std::mem::take(&mut held.bytes));
             }
             if whole.len() + next.len() > max {
                 frames.drop_rest().await;

@@ -59,7 +59,10 @@ impl Endpoint {
         let (schemas, paths, mut handlers) = (self.handlers)();
         if let Access::Needs(permission) = self.access {
             // The layer added last is passed first: who asks is known before it is counted.
-            handlers = handlers.layer(middleware::from_fn_with_state(service.clone(), limit_rate));
+            if service.rate_limiter().is_some() {
+                let limit = middleware::from_fn_with_state(service.clone(), limit_rate);
+                handlers = handlers.layer(limit);
+            }
             let gate = (service.clone(), permission);
             handlers = handlers.layer(middleware::from_fn_with_state(gate, authorise));
         }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use http::HeaderMap;
 use ledgerstone_model::{ErrorCode, ParseContext, Rejection, SealedEvent, ValidEvent, seal};
-use ledgerstone_proof::{Canonicalizer, EventId, SALT_BYTES, Salt, TenantId};
+use ledgerstone_proof::{Canonicalizer, EventId, IngestedAt, SALT_BYTES, Salt, TenantId};
 
 use super::idempotency::IdempotencyKey;
 use crate::auth::Authorised;
@@ -14,7 +14,7 @@ use crate::rest::service::Service;
 use crate::shape::{self, Shape, Shaped};
 
 /// Random bytes that an event needs: for its id, where it has none, and for its salt.
-pub(super) const RANDOM_BYTES: usize = 16 + SALT_BYTES;
+const RANDOM_BYTES: usize = 16 + SALT_BYTES;
 
 thread_local! {
     /// Room to make texts canonical in, kept because making it anew costs more than a small event.
@@ -51,6 +51,24 @@ pub(super) struct Source {
     idempotency: Option<IdempotencyKey>,
 }
 
+/// What a request's events need from outside.
+pub(super) struct Drawn {
+    random: Vec<u8>,
+    at: IngestedAt,
+}
+
+impl Drawn {
+    /// Random bytes for each event.
+    pub(super) fn random(&self) -> &[[u8; RANDOM_BYTES]] {
+        self.random.as_chunks().0
+    }
+
+    /// When the events came in.
+    pub(super) const fn at(&self) -> IngestedAt {
+        self.at
+    }
+}
+
 impl Source {
     pub(super) fn new(
         service: &Service,
@@ -72,25 +90,27 @@ impl Source {
         self.service.metrics()
     }
 
-    pub(super) fn draw(&self, events: usize) -> Vec<u8> {
+    /// Draws for all events of a request at once, which costs little more than for one.
+    pub(super) fn draw(&self, events: usize) -> Drawn {
         let mut random = vec![0; events * RANDOM_BYTES];
         self.service.entropy().fill(&mut random);
-        random
+        Drawn { random, at: self.service.clock().now() }
     }
 
-    /// Prepares one event. `index` is its place in the request.
+    /// Prepares one event that came in at `at`. `index` is its place in the request.
     pub(super) fn prepare(
         &self,
         text: &[u8],
         index: usize,
         random: &[u8; RANDOM_BYTES],
+        at: IngestedAt,
     ) -> Result<SealedEvent, Problem> {
         let (mut new_id, mut salt) = ([0; 16], [0; SALT_BYTES]);
         let (first, second) = random.split_at(new_id.len());
         new_id.copy_from_slice(first);
         salt.copy_from_slice(second);
         let given = self.idempotency.as_ref().map(|key| key.event_id(index)).transpose()?;
-        let mut context = ParseContext::new(&self.tenant, self.service.clock().now(), new_id);
+        let mut context = ParseContext::new(&self.tenant, at, new_id);
         if let Some(id) = &given {
             context = context.with_default_id(id);
         }

@@ -7,7 +7,7 @@ use ledgerstone_proof::EventId;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::prepare::{RANDOM_BYTES, Source};
+use super::prepare::Source;
 use super::result::ItemResult;
 use crate::metrics::{EventCounter, EventStatus};
 use crate::rest::problem::Problem;
@@ -53,12 +53,11 @@ pub(super) fn take(
     manner: Manner,
 ) -> Result<Taken, SubmitError> {
     let since = Instant::now();
-    let random = source.draw(texts.len());
-    let (random, _) = random.as_chunks::<RANDOM_BYTES>();
+    let drawn = source.draw(texts.len());
     let mut items = Vec::with_capacity(texts.len());
     let mut events = Vec::with_capacity(texts.len());
-    for (offset, (text, random)) in texts.iter().zip(random).enumerate() {
-        match source.prepare(text, first + offset, random) {
+    for (offset, (text, random)) in texts.iter().zip(drawn.random()).enumerate() {
+        match source.prepare(text, first + offset, random, drawn.at()) {
             Ok(event) => {
                 let counter = source.metrics().events_of(event.event_type());
                 items.push(Item::Taken(event.event_id().clone(), counter));
