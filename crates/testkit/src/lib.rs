@@ -1,5 +1,5 @@
 //! What tests of several crates share: a clock that is set, entropy that repeats, events,
-//! mutated texts, test directories, and the place of foreign test data.
+//! mutated texts, test directories, servers as processes, and the place of foreign test data.
 //!
 //! Only a development dependency; nothing here is fit for production.
 
@@ -11,6 +11,7 @@ mod entropy;
 mod event;
 mod foreign;
 mod mutator;
+mod served;
 
 pub use clock::MockClock;
 pub use directory::TestDirectory;
@@ -18,3 +19,4 @@ pub use entropy::SeededEntropy;
 pub use event::TestEvent;
 pub use foreign::foreign_data;
 pub use mutator::{Mutator, fuzz_iterations};
+pub use served::Served;

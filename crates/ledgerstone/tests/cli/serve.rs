@@ -1,88 +1,27 @@
 //! `serve`: from nothing to an answer, its signals, and what it leaves behind.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use ledgerstone_testkit::Served;
 use serde_json::{Value, json};
 
 use crate::program::{Program, text};
 
-/// A running server.
-struct Served {
-    child: Child,
-    /// The lines of JSON that it printed before it answered, without the last.
-    printed: Vec<Value>,
-    port: u16,
+fn start(program: &Program, change: impl FnOnce(&mut Command)) -> Served {
+    let mut command = program.command(&["serve", "--listen", "127.0.0.1:0"]);
+    change(&mut command);
+    Served::start(command)
 }
 
-impl Served {
-    fn start(program: &Program, change: impl FnOnce(&mut Command)) -> Self {
-        let mut command = program.command(&["serve", "--listen", "127.0.0.1:0"]);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        change(&mut command);
-        let mut served = Self { child: command.spawn().unwrap(), printed: Vec::new(), port: 0 };
-        let output = served.child.stdout.take().unwrap();
-        for line in BufReader::new(output).lines() {
-            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            if let Some(port) = line["port"].as_u64() {
-                served.port = u16::try_from(port).unwrap();
-                return served;
-            }
-            served.printed.push(line);
-        }
-        let (status, log) = served.ended();
-        panic!("it did not come up ({status:?}): {log}");
-    }
+fn plainly(program: &Program) -> Served {
+    start(program, |_| {})
+}
 
-    fn plainly(program: &Program) -> Self {
-        Self::start(program, |_| {})
-    }
-
-    /// A request over a connection of its own: status and body.
-    fn request(&self, method: &str, path: &str, key: Option<&str>, body: &str) -> (u16, Value) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let key = key.map(|key| format!("authorization: Bearer {key}\r\n")).unwrap_or_default();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{key}\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = answer.split_once("\r\n\r\n").unwrap().1;
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
-    }
-
-    fn append(&self, key: &str, id: &str) -> (u16, Value) {
-        self.request("POST", "/v1/events", Some(key), &event(id))
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([format!("-{name}"), id]).status().unwrap().success());
-    }
-
-    /// Waits for its end: exit status and log.
-    fn ended(mut self) -> (Option<i32>, String) {
-        let began = Instant::now();
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(began.elapsed() < Duration::from_secs(30), "it did not stop");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let output = self.child.wait_with_output().unwrap();
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
-    }
-
-    fn stop(self) -> String {
-        self.signal("TERM");
-        let (status, log) = self.ended();
-        assert_eq!(status, Some(0), "{log}");
-        log
-    }
+fn append(server: &Served, key: &str, id: &str) -> (u16, Value) {
+    server.request("POST", "/v1/events", Some(key), &event(id))
 }
 
 fn event(id: &str) -> String {
@@ -97,12 +36,12 @@ fn event(id: &str) -> String {
 #[test]
 fn it_starts_from_nothing_and_shows_its_key_once() {
     let program = Program::new("serve");
-    let server = Served::plainly(&program);
-    assert_eq!(server.printed.len(), 1);
-    let key = text(&server.printed[0], "/api_key");
-    assert_eq!(text(&server.printed[0], "/tenant_id"), "default");
+    let server = plainly(&program);
+    assert_eq!(server.printed().len(), 1);
+    let key = text(&server.printed()[0], "/api_key");
+    assert_eq!(text(&server.printed()[0], "/tenant_id"), "default");
     assert_eq!(server.request("GET", "/health/ready", None, "").0, 200);
-    assert_eq!(server.append(&key, "e-1").0, 201);
+    assert_eq!(append(&server, &key, "e-1").0, 201);
     assert_eq!(server.request("GET", "/v1/status", None, "").0, 401);
     let busy = program.run(&["append"]).ended(2);
     assert!(busy.errors().contains("STORE_LOCKED"));
@@ -111,9 +50,9 @@ fn it_starts_from_nothing_and_shows_its_key_once() {
     log.lines().for_each(|line| drop(serde_json::from_str::<Value>(line).unwrap()));
     // What was acknowledged is there, verifies, and the key is good and not shown again.
     program.run(&["verify"]).ok();
-    let server = Served::plainly(&program);
-    assert!(server.printed.is_empty());
-    let (status, again) = server.append(&key, "e-1");
+    let server = plainly(&program);
+    assert!(server.printed().is_empty());
+    let (status, again) = append(&server, &key, "e-1");
     assert_eq!((status, &again["status"]), (200, &json!("duplicate")));
     server.stop();
 }
@@ -125,14 +64,14 @@ fn keys_come_from_the_environment_and_from_files() {
     let (bootstrap, operator) = (key(), key());
     let file = program.place().write("operator.key", format!("{operator}\n"));
     for _ in 0..2 {
-        let server = Served::start(&program, |command| {
+        let server = start(&program, |command| {
             command.env("LEDGERSTONE_BOOTSTRAP_KEY", &bootstrap);
             command.env("LEDGERSTONE_OPERATOR_KEY_FILE", &file);
         });
-        assert!(server.printed.is_empty(), "{:?}", server.printed);
+        assert!(server.printed().is_empty(), "{:?}", server.printed());
         assert_eq!(server.request("GET", "/v1/api-keys", Some(&bootstrap), "").0, 200);
         assert_eq!(server.request("GET", "/v1/tenants", Some(&operator), "").0, 200);
-        assert_eq!(server.append(&operator, "x").0, 403);
+        assert_eq!(append(&server, &operator, "x").0, 403);
         let log = server.stop();
         assert!(!log.contains(&bootstrap) && !log.contains(&operator), "{log}");
     }
@@ -146,10 +85,10 @@ fn keys_come_from_the_environment_and_from_files() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let program = Program::new("signals");
-    let server = Served::plainly(&program);
+    let server = plainly(&program);
     // A request whose body never comes keeps the first stop waiting.
-    let mut open = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-    let key = text(&server.printed[0], "/api_key");
+    let mut open = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    let key = text(&server.printed()[0], "/api_key");
     write!(open, "POST /v1/events HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n").unwrap();
     std::thread::sleep(Duration::from_millis(300));
     let began = Instant::now();
@@ -157,7 +96,7 @@ fn a_second_signal_ends_it_at_once() {
     std::thread::sleep(Duration::from_millis(300));
     server.signal("INT");
     let (status, log) = server.ended();
-    assert_eq!(status, None, "it ended in order: {log}");
+    assert_eq!(status.code(), None, "it ended in order: {log}");
     assert!(began.elapsed() < Duration::from_secs(5));
     program.run(&["verify"]).ok();
 }
@@ -165,16 +104,16 @@ fn a_second_signal_ends_it_at_once() {
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
     let program = Program::new("killed");
-    let server = Served::plainly(&program);
-    let key = text(&server.printed[0], "/api_key");
+    let server = plainly(&program);
+    let key = text(&server.printed()[0], "/api_key");
     for number in 0..20 {
-        assert_eq!(server.append(&key, &format!("e-{number}")).0, 201);
+        assert_eq!(append(&server, &key, &format!("e-{number}")).0, 201);
     }
     server.signal("KILL");
-    assert_eq!(server.ended().0, None);
-    let server = Served::plainly(&program);
+    assert_eq!(server.ended().0.code(), None);
+    let server = plainly(&program);
     for number in 0..20 {
-        let (status, answer) = server.append(&key, &format!("e-{number}"));
+        let (status, answer) = append(&server, &key, &format!("e-{number}"));
         assert_eq!((status, &answer["status"]), (200, &json!("duplicate")), "e-{number}");
     }
     server.stop();
@@ -185,8 +124,8 @@ fn what_was_acknowledged_survives_a_kill() {
 fn it_does_not_come_up_where_it_must_not() {
     let program = Program::new("refused");
     program.run(&["serve", "--listen", "0.0.0.0:0"]).ended(2);
-    let server = Served::plainly(&program);
-    let address = format!("127.0.0.1:{}", server.port);
+    let server = plainly(&program);
+    let address = format!("127.0.0.1:{}", server.port());
     let taken = program.run(&["serve", "--listen", &address, "--data", "other"]).ended(2);
     assert!(taken.errors().contains("CANNOT_LISTEN"), "{taken}");
     let locked = program.run(&["serve", "--listen", "127.0.0.1:0"]).ended(2);
@@ -207,14 +146,14 @@ fn keys_are_made_listed_and_revoked_on_the_machine() {
     let listed = program.run(&["api-keys", "list"]).ok();
     assert!(!listed.text().contains(&key));
     assert_eq!(text(&listed.line(), "/label"), "billing");
-    let server = Served::plainly(&program);
-    assert!(server.printed.is_empty(), "somebody took care of keys already");
-    assert_eq!(server.append(&key, "e-1").0, 201);
+    let server = plainly(&program);
+    assert!(server.printed().is_empty(), "somebody took care of keys already");
+    assert_eq!(append(&server, &key, "e-1").0, 201);
     server.stop();
     program.run(&["api-keys", "revoke", &id, "--reason", "lost"]).ok();
     assert_eq!(text(&program.run(&["api-keys", "list"]).ok().line(), "/state"), "revoked");
-    let server = Served::plainly(&program);
-    assert_eq!(server.append(&key, "e-2").0, 401);
+    let server = plainly(&program);
+    assert_eq!(append(&server, &key, "e-2").0, 401);
     server.stop();
     program.run(&["api-keys", "revoke", "nothing"]).failed(2, "UNKNOWN_API_KEY");
     program

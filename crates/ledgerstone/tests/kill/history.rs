@@ -97,6 +97,18 @@ impl History {
         }
     }
 
+    /// How many events clients have sent into the ledgers.
+    pub fn events(&self) -> usize {
+        let records = TENANTS.iter().flat_map(|tenant| self.assert_chain(tenant));
+        records.filter(|record| record["kind"] == "event").count()
+    }
+
+    /// The ids of all events for which there are receipts, each with its tenant.
+    pub fn acknowledged(&self) -> BTreeSet<(String, String)> {
+        let name = |receipt: &Value| (text(receipt, "tenant_id"), text(receipt, "id"));
+        self.receipts.iter().map(name).collect()
+    }
+
     /// The records of a ledger, which continue each other from the genesis on.
     fn assert_chain(&self, tenant: &str) -> Vec<Value> {
         if !self.tenants().contains(tenant) {

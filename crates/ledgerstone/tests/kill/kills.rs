@@ -13,11 +13,16 @@ const LONG: &str = "LEDGERSTONE_LONG";
 /// Another seed gives other moments.
 const SEED: &str = "LEDGERSTONE_KILL_SEED";
 
-fn kills() -> usize {
-    if std::env::var_os(LONG).is_some() { 400 } else { 12 }
+/// Whether there is time for many kills.
+pub fn is_long() -> bool {
+    std::env::var_os(LONG).is_some()
 }
 
-fn seed() -> u64 {
+fn kills() -> usize {
+    if is_long() { 400 } else { 12 }
+}
+
+pub fn seed() -> u64 {
     std::env::var(SEED).ok().and_then(|text| text.parse().ok()).unwrap_or(20)
 }
 

@@ -6,3 +6,5 @@
 mod feeding;
 mod history;
 mod kills;
+mod sending;
+mod serving;
