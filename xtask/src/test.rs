@@ -14,8 +14,8 @@ const STEPS: &[Step] = &[Step {
     environment: &[],
 }];
 
-/// What `--long` adds: hundreds of kills, a flip of every byte, a proof of every record. In release,
-/// because there is so much of it.
+/// What `--long` adds: hundreds of kills, a flip of every byte, a proof of every record, ten minutes
+/// of clients of all kinds. In release, because there is so much of it.
 const LONG_STEPS: &[Step] = &[Step {
     about: "every test again with its long table, in release",
     program: "cargo",
