@@ -48,7 +48,7 @@ impl Authority {
 
 /// Streams events line by line; answers the last line of the answer.
 fn stream_lines(
-    client: Client,
+    client: &Client,
     server: &Served,
     key: &str,
     name: &'static str,
@@ -87,8 +87,8 @@ async fn certificates_change_while_lines_are_streamed() {
     });
     let key = server.first_key();
     let streams = [
-        stream_lines(first.client().http1_only().build().unwrap(), &server, &key, "h1"),
-        stream_lines(first.client().build().unwrap(), &server, &key, "h2"),
+        stream_lines(&first.client().http1_only().build().unwrap(), &server, &key, "h1"),
+        stream_lines(&first.client().build().unwrap(), &server, &key, "h2"),
     ];
     tokio::time::sleep(10 * PACE).await;
     assert!(is_trusted(first.client(), &server).await);
