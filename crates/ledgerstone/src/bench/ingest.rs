@@ -94,11 +94,12 @@ impl IngestBench {
 
     fn measure(&self, console: &mut Console) -> anyhow::Result<Measured> {
         let server = Server::start(&self.parent, self.signing, console)?;
-        let load = Arc::new(Load::new(
-            Bodies::new(self.batch, self.as_ndjson),
-            self.until,
-            self.connections,
-        ));
+        let distinct = match self.until {
+            Until::Events(events) => events.min(bodies::EVENTS),
+            Until::Time(_) => bodies::EVENTS,
+        };
+        let bodies = Bodies::new(distinct, self.batch, self.as_ndjson);
+        let load = Arc::new(Load::new(bodies, self.until, self.connections));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (own, process) = (Process::own(), server.process());
         let (processor, written) = (process.processor_seconds(), process.bytes_written());

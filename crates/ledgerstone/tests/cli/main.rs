@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod behind_damage;
+mod bench;
 mod chain;
 mod cloudtrail;
 mod commands;

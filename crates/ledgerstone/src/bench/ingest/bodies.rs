@@ -5,8 +5,8 @@ use bytes::Bytes;
 use crate::bench::SEED;
 use crate::workload::{ID_AT, Workload};
 
-/// Distinct events that are made; when all were sent, they are sent again under other ids.
-const EVENTS: u64 = 65_536;
+/// Distinct events that are made at most; when all were sent, they are sent again under other ids.
+pub(super) const EVENTS: u64 = 65_536;
 
 /// The bodies that are sent in turn.
 pub(super) struct Bodies {
@@ -29,10 +29,11 @@ pub(super) const fn content_type(as_ndjson: bool) -> &'static str {
 }
 
 impl Bodies {
-    /// Single events are sent as one object, more as an array or as lines.
-    pub(super) fn new(batch: u64, as_ndjson: bool) -> Self {
+    /// Makes so many distinct events, or a few more. Single ones are sent as one object, more as an
+    /// array or as lines.
+    pub(super) fn new(events: u64, batch: u64, as_ndjson: bool) -> Self {
         let workload = Workload::new(SEED, 1);
-        let count = EVENTS.div_ceil(batch);
+        let count = events.div_ceil(batch).max(1);
         let ready = (0..count).map(|number| make(&workload, number * batch, batch, as_ndjson));
         let ready = ready.collect();
         Self { workload, batch, ready, content_type: content_type(as_ndjson) }
@@ -91,7 +92,7 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::{Bodies, EVENTS};
+    use super::Bodies;
 
     fn ids(bodies: &Bodies, first: u64) -> Vec<String> {
         let body = bodies.body(first);
@@ -107,8 +108,8 @@ mod tests {
     #[test]
     fn no_id_is_sent_twice_however_long_it_goes_on() {
         for (batch, as_ndjson) in [(1, false), (1, true), (7, false), (7, true)] {
-            let bodies = Bodies::new(batch, as_ndjson);
-            let around = EVENTS.div_ceil(batch) * batch;
+            let bodies = Bodies::new(100, batch, as_ndjson);
+            let around = 100_u64.div_ceil(batch) * batch;
             let mut seen = HashSet::new();
             for first in [0, batch, around, around + batch, 5 * around] {
                 let ids = ids(&bodies, first);

@@ -1,0 +1,54 @@
+//! `bench`: that it measures what it says, not how fast it is.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::program::Program;
+
+/// Members that whoever compares runs looks for, whatever was measured.
+const FIGURES: [&str; 8] = [
+    "events_per_second",
+    "floor_events_per_second",
+    "ratio",
+    "p50_ms",
+    "p99_ms",
+    "processor_us_per_event",
+    "resident_peak_mb",
+    "json_bytes_per_event",
+];
+
+fn assert_figures(figures: &Value, events: u64) {
+    assert_eq!(figures["events"], events, "{figures}");
+    for name in FIGURES {
+        assert!(figures[name].as_f64().is_some_and(|figure| figure >= 0.0), "{name} in {figures}");
+    }
+    assert!(figures["conditions"].as_str().is_some_and(|text| text.contains("cores")));
+}
+
+#[test]
+fn append_and_ingest_tell_the_same_figures() {
+    let program = Program::new("bench");
+    let append = ["bench", "append", "--events", "300", "--batch", "100", "--json"];
+    assert_figures(&program.run(&append).ok().line(), 300);
+    let ingest = ["bench", "ingest", "--events", "300", "--json"];
+    for (how, content_type) in [
+        (&["--batch", "100", "--connections", "2"][..], "application/json"),
+        (&["--batch", "1", "--connections", "8", "--signing", "record"], "application/json"),
+        (&["--batch", "150", "--ndjson"], "application/x-ndjson"),
+    ] {
+        let figures = program.run(&[&ingest[..], how].concat()).ok().line();
+        assert_figures(&figures, 300);
+        assert_eq!(figures["content_type"], content_type);
+    }
+    assert_eq!(fs::read_dir(program.place().path()).unwrap().count(), 0, "it left something");
+}
+
+#[test]
+fn ingest_refuses_what_a_server_would_refuse() {
+    let program = Program::new("bench-refused");
+    let large = program.run(&["bench", "ingest", "--batch", "1001"]);
+    large.failed(2, "INVALID_ARGUMENT");
+    let both = program.run(&["bench", "ingest", "--events", "5", "--minutes", "1"]);
+    both.failed(2, "INVALID_ARGUMENT");
+}
