@@ -19,6 +19,8 @@ pub mod id;
 pub mod inclusion;
 pub mod merkle;
 pub mod note;
+#[cfg(feature = "rsa")]
+pub mod rsa;
 pub mod signature;
 pub mod tiles;
 pub mod time;
@@ -40,6 +42,8 @@ pub use id::{EventId, NameError, SequenceNumber, SequenceNumberError, TenantId};
 pub use inclusion::{inclusion_proof, verify_inclusion};
 pub use merkle::{NodeAddress, ProofError, ProofFault, TreeSize};
 pub use note::{Note, NoteError, NoteSignature, NoteText, Signer, sign_note};
+#[cfg(feature = "rsa")]
+pub use rsa::{RsaError, RsaSigningKey, RsaVerifyingKey};
 pub use signature::{KeyId, Signature, SignatureError, SigningKey, VerifyingKey, verify_batch};
 pub use tiles::{EntryBundle, TileError, TileKind, TilePath, node_from_tile_row, tiles_for_size};
 pub use time::{IngestedAt, TimeError};

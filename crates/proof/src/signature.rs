@@ -211,8 +211,8 @@ fn has_canonical_y(point: &[u8; 32]) -> bool {
     without_sign(point).iter().rev().lt(prime.iter().rev())
 }
 
-/// Names a key in headers' signatures and in key records: the first 8 bytes of
-/// `SHA-256("ed25519\n" || public key)`, as 16 hexadecimal digits.
+/// Names a key in headers' signatures and in key records: the first 8 bytes of SHA-256 over the
+/// algorithm's name, a line end and the public key, as 16 hexadecimal digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; KeyId::LENGTH]);
 
@@ -220,10 +220,16 @@ impl KeyId {
     /// Number of hexadecimal digits.
     pub const LENGTH: usize = 16;
 
-    /// The id of an Ed25519 key.
+    /// The id of an Ed25519 key: over `ed25519`, a line end and its 32 bytes.
     pub fn ed25519(key: &VerifyingKey) -> Self {
-        let mut message = b"ed25519\n".to_vec();
-        message.extend_from_slice(key.as_bytes());
+        Self::derived("ed25519", key.as_bytes())
+    }
+
+    /// The id of a key of the named algorithm, in that algorithm's one encoding.
+    pub(crate) fn derived(algorithm: &str, public_key: &[u8]) -> Self {
+        let mut message = algorithm.as_bytes().to_vec();
+        message.push(b'\n');
+        message.extend_from_slice(public_key);
         let mut digits = [0; Self::LENGTH];
         for (digit, hex) in digits.iter_mut().zip(sha256(&message).to_hex().bytes()) {
             *digit = hex;
