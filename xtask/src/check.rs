@@ -47,6 +47,12 @@ const SLOW: &[Step] = &[
         environment: &[],
     },
     Step {
+        about: "lints of `proof` without RSA, as an auditor may build it",
+        program: "cargo",
+        arguments: &["clippy", "-p", "ledgerstone-proof", "--locked", "--", "-D", "warnings"],
+        environment: &[],
+    },
+    Step {
         about: "documentation",
         program: "cargo",
         arguments: &["doc", "--workspace", "--no-deps", "--locked"],
