@@ -3,7 +3,7 @@
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::access::ApiKeyId;
 use ledgerstone_model::system::{KeyUse, SystemRecordError};
-use ledgerstone_proof::{EventId, KeyId, SequenceNumber, TenantId, TreeSize};
+use ledgerstone_proof::{EventId, KeyId, RsaError, SequenceNumber, TenantId, TreeSize};
 use ledgerstone_store::ReadError;
 use thiserror::Error;
 
@@ -75,6 +75,8 @@ pub enum LedgerError {
     NotWritten { code: ErrorCode, message: String },
     #[error("a background thread could not be started: {0}")]
     Thread(#[source] std::io::Error),
+    #[error("a fresh key could not be made: {0}")]
+    NoKey(#[source] RsaError),
     #[error(transparent)]
     Submit(#[from] SubmitError),
     #[error(transparent)]
@@ -102,7 +104,7 @@ impl LedgerError {
             Self::InvalidProof { .. } | Self::NotCovered { .. } => ErrorCode::InvalidProof,
             Self::NoSuchTile { .. } | Self::ApiKeyWish(_) => ErrorCode::InvalidArgument,
             Self::NotWritten { code, .. } => *code,
-            Self::Thread(_) => ErrorCode::Internal,
+            Self::Thread(_) | Self::NoKey(_) => ErrorCode::Internal,
             Self::Submit(error) => error.code(),
             Self::Read(error) => error.code(),
             Self::Keys(error) => error.code(),

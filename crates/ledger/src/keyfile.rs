@@ -14,10 +14,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ledgerstone_model::Entropy;
-use ledgerstone_model::system::KeyUse;
-use ledgerstone_proof::SigningKey;
+use ledgerstone_model::system::{KeyAlgorithm, KeyUse};
+use ledgerstone_store::RecordKey;
 use ledgerstone_store::embedded::files::Files;
-use ledgerstone_store::key_file::{self, KeyFileError};
+use ledgerstone_store::key_file::{self, FileKey, KeyFileError};
 
 use crate::keys::{KeyHome, KeyHomeError, KeyRing, KeySlots, OutgoingKey, Retirement};
 
@@ -48,13 +48,24 @@ impl KeyFiles {
         Self { directory: directory.into(), files }
     }
 
-    /// Makes the directory and fresh keys in it. Keys that are there already stay.
-    pub fn create(&self, entropy: &dyn Entropy) -> Result<KeyRing, KeyHomeError> {
-        if self.exists() {
-            return self.load();
+    /// Makes the directory and fresh keys in it, the record key of that algorithm. Keys that are
+    /// there already stay, but for a record key of another algorithm.
+    pub fn create(
+        &self,
+        algorithm: KeyAlgorithm,
+        entropy: &dyn Entropy,
+    ) -> Result<KeyRing, KeyHomeError> {
+        let there = if self.exists() { Some(self.load()?) } else { None };
+        if let Some(ring) = &there
+            && ring.record.current.public().algorithm() == algorithm
+        {
+            return Ok(ring.clone());
         }
         make_directory(&self.directory).map_err(|source| io_error(&self.directory, source))?;
-        let ring = KeyRing::generate(entropy);
+        let record = RecordKey::draw(algorithm, entropy).map_err(io::Error::other);
+        let record = record.map_err(|source| io_error(&self.directory, source))?;
+        let log = there.map_or_else(|| KeySlots::of(key_file::draw(entropy)), |ring| ring.log);
+        let ring = KeyRing { log, record: KeySlots::of(record) };
         self.save(&ring)?;
         Ok(ring)
     }
@@ -84,16 +95,16 @@ impl KeyFiles {
         self.directory.join(format!("{}.{suffix}", usage.as_str()))
     }
 
-    fn read(&self, usage: KeyUse, slot: Slot) -> Result<Option<SigningKey>, KeyHomeError> {
+    fn read<K: FileKey>(&self, usage: KeyUse, slot: Slot) -> Result<Option<K>, KeyHomeError> {
         let path = self.path(usage, slot);
         key_file::read(&path, usage.into()).map_err(|source| file_error(&path, source))
     }
 
-    fn load_slots(&self, usage: KeyUse) -> Result<KeySlots, KeyHomeError> {
+    fn load_slots<K: FileKey>(&self, usage: KeyUse) -> Result<KeySlots<K>, KeyHomeError> {
         let path = self.path(usage, Slot::Current);
         let missing = || io_error(&path, io::ErrorKind::NotFound.into());
-        let current = self.read(usage, Slot::Current)?.ok_or_else(missing)?;
-        let other = |key: &SigningKey| key.seed() != current.seed();
+        let current: K = self.read(usage, Slot::Current)?.ok_or_else(missing)?;
+        let other = |key: &K| key.public() != current.public();
         // A file that holds the current key is left over from a save that was cut short.
         let incoming = self.read(usage, Slot::Incoming)?.filter(other);
         let retiring = self.read(usage, Slot::Retiring)?.filter(other);
@@ -104,7 +115,7 @@ impl KeyFiles {
         Ok(KeySlots { current, incoming, outgoing })
     }
 
-    fn save_slots(&self, usage: KeyUse, slots: &KeySlots) -> io::Result<()> {
+    fn save_slots<K: FileKey>(&self, usage: KeyUse, slots: &KeySlots<K>) -> io::Result<()> {
         let outgoing = |wanted| {
             let old = slots.outgoing.as_ref().filter(|old| old.retirement == wanted);
             old.map(|old| &old.key)
@@ -128,9 +139,9 @@ impl KeyFiles {
         self.files.sync_directory(&self.directory)
     }
 
-    fn write(&self, usage: KeyUse, slot: Slot, key: &SigningKey) -> io::Result<()> {
+    fn write<K: FileKey>(&self, usage: KeyUse, slot: Slot, key: &K) -> io::Result<()> {
         let path = self.path(usage, slot);
-        let is_there = |found: SigningKey| found.seed() == key.seed();
+        let is_there = |found: K| found.public() == key.public();
         if key_file::read(&path, usage.into()).is_ok_and(|found| found.is_some_and(is_there)) {
             return Ok(());
         }
@@ -144,11 +155,9 @@ impl KeyHome for KeyFiles {
     }
 
     fn save(&self, keys: &KeyRing) -> Result<(), KeyHomeError> {
-        for usage in [KeyUse::Log, KeyUse::Record] {
-            self.save_slots(usage, keys.slots(usage))
-                .map_err(|source| io_error(&self.directory, source))?;
-        }
-        Ok(())
+        self.save_slots(KeyUse::Log, &keys.log)
+            .and_then(|()| self.save_slots(KeyUse::Record, &keys.record))
+            .map_err(|source| io_error(&self.directory, source))
     }
 }
 

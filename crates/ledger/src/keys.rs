@@ -6,10 +6,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ledgerstone_model::system::KeyUse;
+use ledgerstone_model::system::{KeyUse, PublicKey};
 use ledgerstone_model::{Entropy, ErrorCode};
-use ledgerstone_proof::{KeyId, Signature, SigningKey, VerifyingKey};
-use ledgerstone_store::key_file::{self, KeyFileError};
+use ledgerstone_proof::{KeyId, RsaError, SigningKey, VerifyingKey};
+use ledgerstone_store::key_file::{self, FileKey, KeyFileError};
+use ledgerstone_store::{RecordKey, RecordSignature};
 use thiserror::Error;
 
 /// How far the replacement of a key has come.
@@ -23,31 +24,35 @@ pub enum Retirement {
 
 /// A key that another one replaces.
 #[derive(Clone)]
-pub struct OutgoingKey {
-    pub key: SigningKey,
+pub struct OutgoingKey<K> {
+    pub key: K,
     pub retirement: Retirement,
 }
 
 /// The private keys for one use.
 #[derive(Clone)]
-pub struct KeySlots {
+pub struct KeySlots<K> {
     /// The key that signs.
-    pub current: SigningKey,
+    pub current: K,
     /// A key that is about to be announced.
-    pub incoming: Option<SigningKey>,
+    pub incoming: Option<K>,
     /// The key before, while it still exists.
-    pub outgoing: Option<OutgoingKey>,
+    pub outgoing: Option<OutgoingKey<K>>,
 }
 
-impl KeySlots {
+impl<K: FileKey> KeySlots<K> {
     /// One key, and no change under way.
-    pub const fn of(current: SigningKey) -> Self {
+    pub const fn of(current: K) -> Self {
         Self { current, incoming: None, outgoing: None }
     }
 
-    /// A fresh key.
-    pub fn generate(entropy: &dyn Entropy) -> Self {
-        Self::of(key_file::draw(entropy))
+    pub(crate) fn retirement(&self) -> Option<Retirement> {
+        self.outgoing.as_ref().map(|old| old.retirement)
+    }
+
+    fn begin(&mut self, incoming: K) {
+        self.outgoing = None;
+        self.incoming = Some(incoming);
     }
 
     /// The incoming key takes its place; the current one is on its way out.
@@ -59,7 +64,7 @@ impl KeySlots {
     }
 }
 
-impl fmt::Debug for KeySlots {
+impl<K: FileKey> fmt::Debug for KeySlots<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeySlots")
             .field("current", &key_id(&self.current))
@@ -69,31 +74,86 @@ impl fmt::Debug for KeySlots {
     }
 }
 
-/// The private keys of a deployment: the log key signs checkpoints, the record key signs headers,
-/// and neither signs anything else.
+/// A fresh key on its way into the ring.
 #[derive(Clone, Debug)]
-pub struct KeyRing {
-    pub log: KeySlots,
-    pub record: KeySlots,
+pub(crate) enum NewKey {
+    Log(SigningKey),
+    Record(RecordKey),
 }
 
-impl KeyRing {
-    /// Fresh keys for a new deployment.
-    pub fn generate(entropy: &dyn Entropy) -> Self {
-        Self { log: KeySlots::generate(entropy), record: KeySlots::generate(entropy) }
-    }
-
-    pub const fn slots(&self, usage: KeyUse) -> &KeySlots {
-        match usage {
-            KeyUse::Log => &self.log,
-            KeyUse::Record => &self.record,
+impl NewKey {
+    pub(crate) const fn usage(&self) -> KeyUse {
+        match self {
+            Self::Log(_) => KeyUse::Log,
+            Self::Record(_) => KeyUse::Record,
         }
     }
 
-    pub(crate) const fn slots_mut(&mut self, usage: KeyUse) -> &mut KeySlots {
+    pub(crate) fn public(&self) -> PublicKey {
+        match self {
+            Self::Log(key) => key.public(),
+            Self::Record(key) => key.public(),
+        }
+    }
+}
+
+/// The private keys of a deployment: the log key signs checkpoints, the record key signs headers,
+/// and neither signs anything else. A log key is always Ed25519, as notes are.
+#[derive(Clone, Debug)]
+pub struct KeyRing {
+    pub log: KeySlots<SigningKey>,
+    pub record: KeySlots<RecordKey>,
+}
+
+impl KeyRing {
+    /// Fresh keys for a new deployment, both Ed25519.
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        let log = KeySlots::of(key_file::draw(entropy));
+        Self { log, record: KeySlots::of(RecordKey::Ed25519(key_file::draw(entropy))) }
+    }
+
+    /// The public half of the key that signs.
+    pub fn public(&self, usage: KeyUse) -> PublicKey {
         match usage {
-            KeyUse::Log => &mut self.log,
-            KeyUse::Record => &mut self.record,
+            KeyUse::Log => self.log.current.public(),
+            KeyUse::Record => self.record.current.public(),
+        }
+    }
+
+    /// How far the key before has come on its way out.
+    pub fn retirement(&self, usage: KeyUse) -> Option<Retirement> {
+        match usage {
+            KeyUse::Log => self.log.retirement(),
+            KeyUse::Record => self.record.retirement(),
+        }
+    }
+
+    /// The new key is incoming; one that was on its way out is forgotten.
+    pub(crate) fn begin(&mut self, new: NewKey) {
+        match new {
+            NewKey::Log(key) => self.log.begin(key),
+            NewKey::Record(key) => self.record.begin(key),
+        }
+    }
+
+    pub(crate) fn promote(&mut self, usage: KeyUse) {
+        match usage {
+            KeyUse::Log => self.log.promote(),
+            KeyUse::Record => self.record.promote(),
+        }
+    }
+
+    pub(crate) fn drop_incoming(&mut self, usage: KeyUse) {
+        match usage {
+            KeyUse::Log => self.log.incoming = None,
+            KeyUse::Record => self.record.incoming = None,
+        }
+    }
+
+    pub(crate) fn drop_outgoing(&mut self, usage: KeyUse) {
+        match usage {
+            KeyUse::Log => self.log.outgoing = None,
+            KeyUse::Record => self.record.outgoing = None,
         }
     }
 }
@@ -148,22 +208,26 @@ impl KeyHome for MemoryKeys {
 
 /// The record key as the committer uses it, with its id computed once.
 pub(crate) struct RecordSigner {
-    key: SigningKey,
+    key: RecordKey,
     key_id: KeyId,
 }
 
 impl RecordSigner {
-    pub(crate) fn new(key: SigningKey) -> Arc<Self> {
+    pub(crate) fn new(key: RecordKey) -> Arc<Self> {
         let key_id = key_id(&key);
         Arc::new(Self { key, key_id })
     }
 
-    pub(crate) const fn key_id(&self) -> &KeyId {
-        &self.key_id
+    /// How many signatures cost as much as handing them to another thread.
+    pub(crate) const fn signatures_per_task(&self) -> usize {
+        match self.key {
+            RecordKey::Ed25519(_) => 32,
+            RecordKey::Rsa(_) => 1,
+        }
     }
 
-    pub(crate) fn sign(&self, header: &[u8]) -> Signature {
-        self.key.sign(header)
+    pub(crate) fn sign(&self, header: &[u8]) -> Result<RecordSignature, RsaError> {
+        Ok(RecordSignature { key_id: self.key_id.clone(), bytes: self.key.sign(header)? })
     }
 }
 
@@ -173,8 +237,8 @@ impl fmt::Debug for RecordSigner {
     }
 }
 
-pub(crate) fn key_id(key: &SigningKey) -> KeyId {
-    KeyId::ed25519(&key.verifying_key())
+pub(crate) fn key_id(key: &impl FileKey) -> KeyId {
+    key.public().key_id()
 }
 
 /// Whether a public key belongs to this private key.

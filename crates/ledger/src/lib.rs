@@ -47,7 +47,7 @@ pub use keys::{KeyHome, KeyHomeError, KeyRing, KeySlots, MemoryKeys, OutgoingKey
 pub use ledger::{Ledger, LedgerStatus, Waiting};
 pub use open::check_keys;
 pub use reader::{Listing, Order, Reader};
-pub use receipt::{Outcome, Receipt, ReceiptSignature, ReceiptStatus, Refusal};
+pub use receipt::{Outcome, Receipt, ReceiptStatus, Refusal};
 pub use rotation::RotationReport;
 pub use sequencer::SubmitError;
 pub use settings::{KEY_OVERLAP, Settings, TenantCreation};

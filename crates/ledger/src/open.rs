@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use ledgerstone_model::system::{KeyUse, LedgerOwner, SystemRecord};
 use ledgerstone_model::{Clock, Entropy};
-use ledgerstone_proof::{SigningKey, TenantId};
-use ledgerstone_store::LedgerStore;
+use ledgerstone_proof::TenantId;
+use ledgerstone_store::key_file::FileKey;
+use ledgerstone_store::{LedgerStore, RecordKey};
 
 use crate::error::LedgerError;
 use crate::history::{KeyPeriod, SystemHistory};
@@ -99,7 +100,7 @@ impl Ledger {
 }
 
 /// The key that signs until ledgers announce another.
-fn signing_key(slots: &KeySlots) -> SigningKey {
+fn signing_key(slots: &KeySlots<RecordKey>) -> RecordKey {
     match &slots.outgoing {
         Some(old) if old.retirement == Retirement::Announcing => old.key.clone(),
         _ => slots.current.clone(),
@@ -109,19 +110,25 @@ fn signing_key(slots: &KeySlots) -> SigningKey {
 /// Brings the private keys to where the ledger says they are, and answers whether they changed: a
 /// key that was announced is in use, and one that was not never will be.
 fn settle_keys(ring: &mut KeyRing, history: &SystemHistory) -> Result<bool, LedgerError> {
-    let mut changed = false;
-    for usage in [KeyUse::Log, KeyUse::Record] {
-        let newest = history.newest_key(usage).ok_or(LedgerError::NotCreated)?;
-        changed |= settle_key(ring.slots_mut(usage), newest)?;
-        check_outgoing(ring.slots(usage), usage, history)?;
-    }
+    let log_changed = settle_slots(&mut ring.log, KeyUse::Log, history)?;
+    Ok(settle_slots(&mut ring.record, KeyUse::Record, history)? || log_changed)
+}
+
+fn settle_slots<K: FileKey>(
+    slots: &mut KeySlots<K>,
+    usage: KeyUse,
+    history: &SystemHistory,
+) -> Result<bool, LedgerError> {
+    let newest = history.newest_key(usage).ok_or(LedgerError::NotCreated)?;
+    let changed = settle_key(slots, newest)?;
+    check_outgoing(slots, usage, history)?;
     Ok(changed)
 }
 
 /// An outgoing key signs for as long as the overlap lasts: it must be the one that the current key
 /// has replaced.
-fn check_outgoing(
-    slots: &KeySlots,
+fn check_outgoing<K: FileKey>(
+    slots: &KeySlots<K>,
     usage: KeyUse,
     history: &SystemHistory,
 ) -> Result<(), LedgerError> {
@@ -142,7 +149,10 @@ pub fn check_keys(key_home: &dyn KeyHome, history: &SystemHistory) -> Result<(),
     settle_keys(&mut key_home.load()?, history).map(drop)
 }
 
-fn settle_key(slots: &mut KeySlots, newest: &KeyPeriod) -> Result<bool, LedgerError> {
+fn settle_key<K: FileKey>(
+    slots: &mut KeySlots<K>,
+    newest: &KeyPeriod,
+) -> Result<bool, LedgerError> {
     let expected = newest.key.key_id();
     if key_id(&slots.current) == expected {
         return Ok(slots.incoming.take().is_some());

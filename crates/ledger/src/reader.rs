@@ -184,7 +184,7 @@ pub(crate) fn log_keys_of(genesis: &Genesis, history: &SystemHistory) -> Vec<Ver
     let keys = history.keys().iter().filter(|period| period.usage == KeyUse::Log);
     keys.filter_map(|period| match &period.key {
         PublicKey::Ed25519(key) => Some(key),
-        _ => None,
+        PublicKey::Rsa(_) => None,
     })
     .skip_while(|key| *key != first)
     .map(|key| VerifierKey::new_ed25519(name.clone(), key))

@@ -2,10 +2,8 @@
 
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::{ErrorCode, SealedEvent};
-use ledgerstone_proof::{
-    EventId, Hash, IngestedAt, KeyId, SequenceNumber, Signature, TenantId, record_hash,
-};
-use ledgerstone_store::StoredRecord;
+use ledgerstone_proof::{EventId, Hash, IngestedAt, SequenceNumber, TenantId, record_hash};
+use ledgerstone_store::{RecordSignature, StoredRecord};
 
 /// Whether the event was new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +23,6 @@ impl ReceiptStatus {
     }
 }
 
-/// The signature of the record key over a record's header.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReceiptSignature {
-    pub key_id: KeyId,
-    pub signature: Signature,
-}
-
 /// Evidence that an event is durable, at a place that nothing else will ever have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
@@ -42,7 +33,7 @@ pub struct Receipt {
     pub previous_hash: Hash,
     pub record_hash: Hash,
     /// `None` where checkpoints alone vouch for records.
-    pub signature: Option<ReceiptSignature>,
+    pub signature: Option<RecordSignature>,
     pub ingested_at: IngestedAt,
     pub status: ReceiptStatus,
 }
@@ -50,10 +41,6 @@ pub struct Receipt {
 impl Receipt {
     /// The receipt that was given when this record was written, now for a repeated delivery.
     pub(crate) fn of_stored(record: &StoredRecord) -> Self {
-        let signature = record.signature.as_ref().and_then(|stored| {
-            let signature = Signature::try_from(stored.bytes.as_slice()).ok()?;
-            Some(ReceiptSignature { key_id: stored.key_id.clone(), signature })
-        });
         Self {
             id: record.event_id.clone(),
             tenant_id: record.tenant.clone(),
@@ -61,7 +48,7 @@ impl Receipt {
             content_hash: record.content_hash,
             previous_hash: record.previous_hash,
             record_hash: record_hash(&record.header_bytes()),
-            signature,
+            signature: record.signature.clone(),
             ingested_at: record.ingested_at,
             status: ReceiptStatus::Duplicate,
         }
@@ -89,7 +76,7 @@ impl Receipt {
                 object.key("key_id").extend_from_slice(b"null");
             }
             Some(signed) => {
-                object.text("signature", &signed.signature.to_base64());
+                object.text("signature", &signed.to_base64());
                 object.text("key_id", signed.key_id.as_str());
             }
         }

@@ -1,7 +1,7 @@
 //! One stored record as one line of JSON: what `list` and `get` print and `GET /v1/events` lists.
 
 use ledgerstone_model::json_write::ObjectWriter;
-use ledgerstone_proof::{Signature, record_hash, split_content};
+use ledgerstone_proof::{record_hash, split_content};
 use ledgerstone_store::StoredRecord;
 
 /// Appends `{"event":{…},"record":{header fields,"record_hash","signature","key_id"}}`. The event
@@ -32,8 +32,7 @@ fn write_header(record: &StoredRecord, inner: &mut Vec<u8>) {
     inner.extend_from_slice(b"\",\"signature\":");
     match &record.signature {
         Some(signature) => {
-            let text = Signature::try_from(signature.bytes.as_slice())
-                .map_or_else(|_| String::new(), |signature| signature.to_base64());
+            let text = signature.to_base64();
             inner.extend_from_slice(format!("\"{text}\",\"key_id\":\"").as_bytes());
             inner.extend_from_slice(signature.key_id.as_str().as_bytes());
             inner.extend_from_slice(b"\"}");

@@ -17,14 +17,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use ledgerstone_model::system::{KeyChange, KeyUse, PublicKey, SigningKeyRecord, SystemRecord};
+use ledgerstone_model::system::{
+    KeyAlgorithm, KeyChange, KeyUse, PublicKey, SigningKeyRecord, SystemRecord,
+};
 use ledgerstone_proof::{KeyId, Kind, Note, SequenceNumber, SigningKey, TenantId};
-use ledgerstone_store::key_file;
+use ledgerstone_store::RecordKey;
+use ledgerstone_store::key_file::{self, FileKey as _};
 
 use crate::checkpoint::Signing;
 use crate::error::LedgerError;
 use crate::history::{KeyPeriod, parse_system};
-use crate::keys::{KeySlots, OutgoingKey, RecordSigner, Retirement, is_public_of, key_id};
+use crate::keys::{KeyRing, NewKey, OutgoingKey, RecordSigner, Retirement, is_public_of};
 use crate::ledger::{Ledger, hold};
 use crate::reader::Order;
 use crate::sequencer::SignedAs;
@@ -34,6 +37,8 @@ use crate::settings::LEDGERS_PER_ROUND;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RotationReport {
     pub usage: KeyUse,
+    /// Of the new key.
+    pub algorithm: KeyAlgorithm,
     pub old: KeyId,
     pub new: KeyId,
     /// Ledgers that announced the new key, `_system` included.
@@ -41,37 +46,54 @@ pub struct RotationReport {
 }
 
 impl Ledger {
-    /// Replaces a key by a fresh one. After a compromise the old log key does not go on signing
-    /// beside the new one.
+    /// Replaces a key by a fresh one of the same algorithm. After a compromise the old log key does
+    /// not go on signing beside the new one.
     pub fn rotate_key(
         &self,
         usage: KeyUse,
         reason: KeyChange,
     ) -> Result<RotationReport, LedgerError> {
+        match usage {
+            KeyUse::Log => self.replace_by(NewKey::Log(key_file::draw(&*self.entropy)), reason),
+            KeyUse::Record => {
+                let algorithm = hold(&self.ring).public(usage).algorithm();
+                self.rotate_record_key(algorithm, reason)
+            }
+        }
+    }
+
+    /// Replaces the record key by a fresh one of that algorithm.
+    pub fn rotate_record_key(
+        &self,
+        algorithm: KeyAlgorithm,
+        reason: KeyChange,
+    ) -> Result<RotationReport, LedgerError> {
+        let new = RecordKey::draw(algorithm, &*self.entropy).map_err(LedgerError::NoKey)?;
+        self.replace_by(NewKey::Record(new), reason)
+    }
+
+    fn replace_by(&self, new: NewKey, reason: KeyChange) -> Result<RotationReport, LedgerError> {
         let _rotating = hold(&self.rotating);
         let _creating = hold(&self.creating);
         self.finish_changes()?;
         self.anchor()?;
-        let new = key_file::draw(&*self.entropy);
-        let old = hold(&self.ring).slots(usage).current.clone();
-        let (old_id, new_id) = (key_id(&old), key_id(&new));
-        self.change_keys(usage, |slots| {
-            slots.outgoing = None;
-            slots.incoming = Some(new.clone());
-        })?;
-        let announced = self.announce_in_system(usage, &new, &old_id, reason);
+        let (usage, public) = (new.usage(), new.public());
+        let (algorithm, new_id) = (public.algorithm(), public.key_id());
+        let old_id = hold(&self.ring).public(usage).key_id();
+        self.change_keys(|ring| ring.begin(new.clone()))?;
+        let announced = self.announce_in_system(new, &old_id, reason);
         if let Err(error) = announced {
             self.give_up(usage);
             return Err(error);
         }
-        self.change_keys(usage, KeySlots::promote)?;
+        self.change_keys(|ring| ring.promote(usage))?;
         let ledgers = self.announce_everywhere(usage)? + 1;
         self.retire(usage)?;
         if reason == KeyChange::Compromise {
-            self.change_keys(usage, |slots| slots.outgoing = None)?;
+            self.change_keys(|ring| ring.drop_outgoing(usage))?;
         }
         self.expire_keys()?;
-        Ok(RotationReport { usage, old: old_id, new: new_id, ledgers })
+        Ok(RotationReport { usage, algorithm, old: old_id, new: new_id, ledgers })
     }
 
     /// Goes on with changes of keys that were interrupted, and ends overlaps that are over.
@@ -91,7 +113,7 @@ impl Ledger {
 
     fn finish_changes(&self) -> Result<(), LedgerError> {
         for usage in [KeyUse::Record, KeyUse::Log] {
-            if retirement(hold(&self.ring).slots(usage)) == Some(Retirement::Announcing) {
+            if hold(&self.ring).retirement(usage) == Some(Retirement::Announcing) {
                 self.announce_everywhere(usage)?;
                 self.retire(usage)?;
             }
@@ -100,7 +122,7 @@ impl Ledger {
     }
 
     fn expire_keys(&self) -> Result<(), LedgerError> {
-        if retirement(&hold(&self.ring).log) != Some(Retirement::Overlapping) {
+        if hold(&self.ring).log.retirement() != Some(Retirement::Overlapping) {
             return Ok(());
         }
         let history = self.history();
@@ -110,7 +132,7 @@ impl Ledger {
         let age = self.clock.now().micros().saturating_sub(newest.announced_at.micros());
         let age = Duration::from_micros(u64::try_from(age).unwrap_or(0));
         if age >= self.settings.key_overlap {
-            self.change_keys(KeyUse::Log, |slots| slots.outgoing = None)?;
+            self.change_keys(|ring| ring.log.outgoing = None)?;
         }
         Ok(())
     }
@@ -119,24 +141,20 @@ impl Ledger {
     /// reached.
     pub(crate) fn resume_record_key_change(&self) -> Result<(), LedgerError> {
         let slots = hold(&self.ring).record.clone();
-        if retirement(&slots) != Some(Retirement::Announcing) {
+        if slots.retirement() != Some(Retirement::Announcing) {
             return Ok(());
         }
-        let announced = self.ledgers_that_know(KeyUse::Record, &slots.current)?;
+        let announced = self.ledgers_that_know(KeyUse::Record, &slots.current.public())?;
         let signer = RecordSigner::new(slots.current);
         self.sequencer.resume_key_change(signer, announced);
         Ok(())
     }
 
     /// Changes the private keys, in their home first.
-    fn change_keys(
-        &self,
-        usage: KeyUse,
-        change: impl FnOnce(&mut KeySlots),
-    ) -> Result<(), LedgerError> {
+    fn change_keys(&self, change: impl FnOnce(&mut KeyRing)) -> Result<(), LedgerError> {
         let mut ring = hold(&self.ring);
         let mut changed = ring.clone();
-        change(changed.slots_mut(usage));
+        change(&mut changed);
         self.key_home.save(&changed)?;
         *ring = changed;
         Ok(())
@@ -144,13 +162,15 @@ impl Ledger {
 
     fn announce_in_system(
         &self,
-        usage: KeyUse,
-        new: &SigningKey,
+        new: NewKey,
         old: &KeyId,
         reason: KeyChange,
     ) -> Result<(), LedgerError> {
-        let key = PublicKey::Ed25519(new.verifying_key());
-        let signer = RecordSigner::new(new.clone());
+        let (usage, key) = (new.usage(), new.public());
+        let signer = match new {
+            NewKey::Log(_) => None,
+            NewKey::Record(key) => Some(RecordSigner::new(key)),
+        };
         let period = self.sequencer.administer(&[TenantId::system()], |round| {
             let mut announcement = None;
             let number = round.push(0, SignedAs::Always, |_, at| {
@@ -159,7 +179,7 @@ impl Ledger {
                 announcement = Some((record.clone(), at));
                 SystemRecord::SigningKey(record)
             });
-            if usage == KeyUse::Record {
+            if let Some(signer) = signer {
                 round.begin_key_change(signer);
                 round.announced(0);
             }
@@ -190,12 +210,12 @@ impl Ledger {
             self.sequencer.with_signing(crate::sequencer::HeaderSigning::cancel_change);
         }
         // Should this fail too, the next opening drops the key.
-        let _ = self.change_keys(usage, |slots| slots.incoming = None);
+        let _ = self.change_keys(|ring| ring.drop_incoming(usage));
     }
 
     /// Announces the current key in every ledger that has not done so, and answers in how many.
     fn announce_everywhere(&self, usage: KeyUse) -> Result<usize, LedgerError> {
-        let key = hold(&self.ring).slots(usage).current.clone();
+        let key = hold(&self.ring).public(usage);
         let announcement = self.announcement(usage)?;
         let knowing = self.ledgers_that_know(usage, &key)?;
         let ledgers = self.reader().tenants()?;
@@ -230,18 +250,19 @@ impl Ledger {
     fn ledgers_that_know(
         &self,
         usage: KeyUse,
-        key: &SigningKey,
+        key: &PublicKey,
     ) -> Result<HashSet<TenantId>, LedgerError> {
+        let key_id = key.key_id();
         let sizes = self.sizes_before_announcement(usage)?;
         let mut knowing = HashSet::new();
         for tenant in self.reader().tenants()? {
             let genesis = self.reader().genesis(&tenant)?;
             let began_with_it = match usage {
-                KeyUse::Log => is_public_of(genesis.log_key().verifying_key(), key),
-                KeyUse::Record => genesis.record_key().key_id() == key_id(key),
+                KeyUse::Log => *key == PublicKey::Ed25519(*genesis.log_key().verifying_key()),
+                KeyUse::Record => genesis.record_key() == key,
             };
             let from = sizes.get(&tenant).copied().unwrap_or(0);
-            if began_with_it || tenant.is_system() || self.announces(&tenant, from, &key_id(key))? {
+            if began_with_it || tenant.is_system() || self.announces(&tenant, from, &key_id)? {
                 knowing.insert(tenant);
             }
         }
@@ -287,12 +308,12 @@ impl Ledger {
         match usage {
             KeyUse::Record => {
                 self.sequencer.with_signing(crate::sequencer::HeaderSigning::end_change);
-                self.change_keys(usage, |slots| slots.outgoing = None)
+                self.change_keys(|ring| ring.drop_outgoing(usage))
             }
             KeyUse::Log => {
                 self.sign_last_checkpoints()?;
-                self.change_keys(usage, |slots| {
-                    if let Some(OutgoingKey { retirement, .. }) = &mut slots.outgoing {
+                self.change_keys(|ring| {
+                    if let Some(OutgoingKey { retirement, .. }) = &mut ring.log.outgoing {
                         *retirement = Retirement::Overlapping;
                     }
                 })
@@ -340,8 +361,4 @@ impl Ledger {
                     .is_ok_and(|note| note.verify(std::slice::from_ref(&key)).is_ok())
         }))
     }
-}
-
-fn retirement(slots: &KeySlots) -> Option<Retirement> {
-    slots.outgoing.as_ref().map(|old| old.retirement)
 }

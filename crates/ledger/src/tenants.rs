@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 
 use ledgerstone_model::Entropy;
 use ledgerstone_model::system::{
-    Announcement, Genesis, LedgerId, LedgerOwner, LogName, PublicKey, SigningMode, SystemRecord,
+    Announcement, Genesis, KeyUse, LedgerId, LedgerOwner, LogName, SigningMode, SystemRecord,
     TenantRecord, TenantState,
 };
 use ledgerstone_proof::TenantId;
@@ -137,7 +137,7 @@ pub(crate) fn new_genesis(
         log_name.clone(),
         owner,
         &ring.log.current.verifying_key(),
-        PublicKey::Ed25519(ring.record.current.verifying_key()),
+        ring.public(KeyUse::Record),
         signing,
     )
     .map_err(|error| LedgerError::InvalidProof { what: "the log name", reason: error.to_string() })

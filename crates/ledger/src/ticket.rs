@@ -9,7 +9,7 @@ use ledgerstone_proof::SequenceNumber;
 use crate::duplicates;
 use crate::ledger::hold;
 use crate::next_batch::{Completed, Placed};
-use crate::receipt::{Outcome, Receipt, ReceiptSignature, ReceiptStatus, Refusal};
+use crate::receipt::{Outcome, Receipt, ReceiptStatus, Refusal};
 use crate::sequencer::Sequencer;
 
 /// The end of one commit, which any number of threads may wait for.
@@ -210,10 +210,7 @@ fn receipt(end: &Completed, placed: &Placed) -> Receipt {
         content_hash: placed.content_hash,
         previous_hash: placed.previous_hash,
         record_hash: placed.record_hash,
-        signature: end.signature(placed).map(|(signature, signer)| ReceiptSignature {
-            key_id: signer.key_id().clone(),
-            signature: *signature,
-        }),
+        signature: end.signature(placed).cloned(),
         ingested_at: placed.ingested_at,
         status: ReceiptStatus::Created,
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ledgerstone_ledger::check::{Finding, Level, Report, TrustedKeys, VerifyOptions, verify};
 use ledgerstone_ledger::{KeyFiles, Ledger, Outcome, Settings};
-use ledgerstone_model::system::{KeyChange, KeyUse, LogName};
+use ledgerstone_model::system::{KeyAlgorithm, KeyChange, KeyUse, LogName};
 use ledgerstone_model::{ParseContext, SealedEvent, SealingPolicy, ValidEvent, seal};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, Salt, TenantId, verify_record_proof};
 use ledgerstone_store::embedded::files::Files;
@@ -82,7 +82,7 @@ impl Place {
     }
 
     fn create(&self) -> Running {
-        self.keys().create(&*self.entropy).unwrap();
+        self.keys().create(KeyAlgorithm::Ed25519, &*self.entropy).unwrap();
         let store = self.store(Mode::Write).unwrap();
         let (clock, entropy) = (Arc::clone(&self.clock) as _, Arc::clone(&self.entropy) as _);
         let ledger =

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use ledgerstone_ledger::{KeyFiles, KeyHome, KeyRing, KeySlots, OutgoingKey, Retirement};
 use ledgerstone_model::ErrorCode;
+use ledgerstone_model::system::{KeyAlgorithm, KeyUse};
 use ledgerstone_proof::SigningKey;
+use ledgerstone_store::RecordKey;
 use ledgerstone_testkit::{SeededEntropy, TestDirectory};
 
 fn key(seed: u8) -> SigningKey {
@@ -27,7 +29,7 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 /// The seeds and stages of the log keys, to compare.
-fn stages(slots: &KeySlots) -> (u8, Option<u8>, Option<(u8, Retirement)>) {
+fn stages(slots: &KeySlots<SigningKey>) -> (u8, Option<u8>, Option<(u8, Retirement)>) {
     let seed = |key: &SigningKey| key.seed()[0];
     (
         seed(&slots.current),
@@ -41,16 +43,16 @@ fn fresh_keys_are_two_private_files_of_one_line() {
     let directory = TestDirectory::new("fresh-keys");
     let home = KeyFiles::in_directory(directory.join("keys"));
     assert!(!home.exists());
-    let made = home.create(&SeededEntropy::new(1)).unwrap();
+    let made = home.create(KeyAlgorithm::Ed25519, &SeededEntropy::new(1)).unwrap();
     assert!(home.exists());
     assert_eq!(names(&directory.join("keys")), ["log.key", "record.key"]);
     let text = fs::read_to_string(directory.join("keys/log.key")).unwrap();
     assert!(text.starts_with("ledgerstone-key-v1 log ed25519 ") && text.ends_with("=\n"), "{text}");
     let loaded = home.load().unwrap();
     assert_eq!(loaded.log.current.seed(), made.log.current.seed());
-    assert_eq!(loaded.record.current.seed(), made.record.current.seed());
-    assert_ne!(loaded.log.current.seed(), loaded.record.current.seed());
-    let again = home.create(&SeededEntropy::new(2)).unwrap();
+    assert_eq!(loaded.public(KeyUse::Record), made.public(KeyUse::Record));
+    assert_ne!(loaded.public(KeyUse::Log), loaded.public(KeyUse::Record));
+    let again = home.create(KeyAlgorithm::Ed25519, &SeededEntropy::new(2)).unwrap();
     assert_eq!(again.log.current.seed(), made.log.current.seed(), "keys that are there stay");
 }
 
@@ -59,7 +61,7 @@ fn keys_that_others_may_read_are_told_and_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = TestDirectory::new("exposed-keys");
     let home = files(&directory);
-    home.create(&SeededEntropy::new(1)).unwrap();
+    home.create(KeyAlgorithm::Ed25519, &SeededEntropy::new(1)).unwrap();
     let file = directory.join("log.key");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(home.exposed(), Vec::<PathBuf>::new());
@@ -72,7 +74,7 @@ fn keys_that_others_may_read_are_told_and_refused() {
 }
 
 /// The states that a log key goes through.
-fn life() -> Vec<KeySlots> {
+fn life() -> Vec<KeySlots<SigningKey>> {
     let with = |incoming: Option<u8>, current: u8, outgoing: Option<(u8, Retirement)>| KeySlots {
         current: key(current),
         incoming: incoming.map(key),
@@ -87,8 +89,8 @@ fn life() -> Vec<KeySlots> {
     ]
 }
 
-fn ring(log: KeySlots) -> KeyRing {
-    KeyRing { log, record: KeySlots::of(key(9)) }
+fn ring(log: KeySlots<SigningKey>) -> KeyRing {
+    KeyRing { log, record: KeySlots::of(RecordKey::Ed25519(key(9))) }
 }
 
 #[test]
@@ -172,7 +174,7 @@ fn a_save_cut_short_leaves_the_state_before_or_after() {
 fn what_is_no_key_file_is_refused_by_name() {
     let directory = TestDirectory::new("bad-keys");
     let home = files(&directory);
-    home.create(&SeededEntropy::new(1)).unwrap();
+    home.create(KeyAlgorithm::Ed25519, &SeededEntropy::new(1)).unwrap();
     let file = directory.join("log.key");
     let good = fs::read_to_string(&file).unwrap();
     let record = fs::read_to_string(directory.join("record.key")).unwrap();
@@ -182,7 +184,7 @@ fn what_is_no_key_file_is_refused_by_name() {
         ("one two three\n", "four words"),
         (&good.replace("v1", "v2"), "version 1"),
         (record.as_str(), "another use"),
-        (&good.replace("ed25519", "rsa"), "does not know"),
+        (&good.replace("ed25519", "rsa"), "not known for this use"),
         ("ledgerstone-key-v1 log ed25519 AAAA\n", "32 bytes"),
         ("ledgerstone-key-v1 log ed25519 ???\n", "32 bytes"),
         (&format!("{good}{good}"), "four words"),
@@ -196,4 +198,43 @@ fn what_is_no_key_file_is_refused_by_name() {
     }
     fs::remove_file(&file).unwrap();
     assert_eq!(home.load().unwrap_err().code(), ErrorCode::StorageFailed);
+}
+
+#[test]
+fn an_rsa_record_key_is_one_private_line_of_pkcs8() {
+    let directory = TestDirectory::new("rsa-key");
+    let home = files(&directory);
+    let made = home.create(KeyAlgorithm::Rsa, &SeededEntropy::new(1)).unwrap();
+    assert_eq!(made.public(KeyUse::Log).algorithm(), KeyAlgorithm::Ed25519);
+    assert_eq!(made.public(KeyUse::Record).algorithm(), KeyAlgorithm::Rsa);
+    let file = directory.join("record.key");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("ledgerstone-key-v1 record rsa MII") && text.lines().count() == 1);
+    assert_eq!(home.load().unwrap().public(KeyUse::Record), made.public(KeyUse::Record));
+    let again = home.create(KeyAlgorithm::Rsa, &SeededEntropy::new(2)).unwrap();
+    assert_eq!(again.public(KeyUse::Record), made.public(KeyUse::Record), "it stays");
+    for (text, reason) in [
+        (text.replace("record rsa", "record ed25519"), "32 bytes"),
+        (text.replace("record rsa", "log rsa"), "another use"),
+        (text.replace("record rsa", "record dsa"), "not known for this use"),
+        (text.replace("rsa MII", "rsa MIIA"), "not PKCS#8"),
+        (text.replace("rsa MII", "rsa MI*"), "not PKCS#8"),
+    ] {
+        fs::write(&file, &text).unwrap();
+        let error = home.load().unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidKey);
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn a_creation_begun_with_another_algorithm_takes_the_one_asked_for() {
+    let directory = TestDirectory::new("other-algorithm");
+    let home = files(&directory);
+    let first = home.create(KeyAlgorithm::Ed25519, &SeededEntropy::new(1)).unwrap();
+    let second = home.create(KeyAlgorithm::Rsa, &SeededEntropy::new(2)).unwrap();
+    assert_eq!(second.public(KeyUse::Log), first.public(KeyUse::Log));
+    assert_eq!(second.public(KeyUse::Record).algorithm(), KeyAlgorithm::Rsa);
+    assert_eq!(home.load().unwrap().public(KeyUse::Record), second.public(KeyUse::Record));
+    assert_eq!(names(directory.path()), ["log.key", "record.key"]);
 }

@@ -14,7 +14,7 @@ use ledgerstone_ledger::{
     ApiKeys, FollowerContext, KeyFiles, Ledger, Reader, Settings, TenantCreation,
 };
 use ledgerstone_model::ErrorCode;
-use ledgerstone_model::system::{LogName, SigningMode, TailCut};
+use ledgerstone_model::system::{KeyAlgorithm, LogName, SigningMode, TailCut};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::embedded::{EmbeddedStore, Mode, OpenError, OpeningReport, Options};
 use ledgerstone_store::{JobStore, LedgerStore as _, key_file};
@@ -36,6 +36,7 @@ pub const FIRST_TENANT: &str = "default";
 pub struct Birth {
     pub log_name: LogName,
     pub signing: SigningMode,
+    pub record_key: KeyAlgorithm,
 }
 
 impl Birth {
@@ -43,7 +44,7 @@ impl Birth {
     pub fn usual() -> Result<Self, Failure> {
         let log_name = LogName::parse(LogName::DEFAULT)
             .map_err(|error| Failure::new(error.code(), error.to_string()))?;
-        Ok(Self { log_name, signing: SigningMode::Record })
+        Ok(Self { log_name, signing: SigningMode::Record, record_key: KeyAlgorithm::Ed25519 })
     }
 }
 
@@ -307,11 +308,21 @@ impl ForWriting {
         tenants: TenantCreation,
         console: &mut Console,
     ) -> Result<Self, Failure> {
+        Self::open_or_make(path, if_missing, &Birth::usual()?, tenants, console)
+    }
+
+    /// The same, with what a deployment is given that is made.
+    pub fn open_or_make(
+        path: &Path,
+        if_missing: IfMissing,
+        birth: &Birth,
+        tenants: TenantCreation,
+        console: &mut Console,
+    ) -> Result<Self, Failure> {
         let system = System::new();
         let place = look_at(path)?;
-        let birth = Birth::usual()?;
         if place == Place::Free && if_missing == IfMissing::Create {
-            let made = Self::begin(path, &birth, &system, console)?;
+            let made = Self::begin(path, birth, &system, console)?;
             console.note(format!("made a new data directory {}", path.display()));
             if tenants == TenantCreation::Explicit {
                 return Ok(made);
@@ -322,7 +333,7 @@ impl ForWriting {
         let store = Arc::new(store.map_err(|error| in_directory(path, &error))?);
         refuse_damaged(path, store.report())?;
         if store.head(&TenantId::system())?.is_none() {
-            return Self::complete(path, store, &birth, &system, console);
+            return Self::complete(path, store, birth, &system, console);
         }
         Self::resume(path, store, (tenants, Vec::new()), &system, console)
     }
@@ -385,7 +396,8 @@ impl ForWriting {
     ) -> Result<Self, Failure> {
         place::hide_keys(path)?;
         let keys = key_files(path, system);
-        keys.create(&*system.entropy).map_err(ledgerstone_ledger::LedgerError::from)?;
+        keys.create(birth.record_key, &*system.entropy)
+            .map_err(ledgerstone_ledger::LedgerError::from)?;
         let mut settings = Settings::new(birth.log_name.clone());
         settings.signing = birth.signing;
         let projection = Projection::open(&store, console)?;

@@ -26,7 +26,9 @@ pub use api_key::{ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation};
 pub use genesis::{
     Announcement, FORMAT_VERSION, Genesis, LedgerId, LedgerOwner, LogName, LogNameError,
 };
-pub use signing::{KeyChange, KeyUse, PublicKey, RecordSigning, SigningKeyRecord, SigningMode};
+pub use signing::{
+    KeyAlgorithm, KeyChange, KeyUse, PublicKey, RecordSigning, SigningKeyRecord, SigningMode,
+};
 pub use tail_cut::TailCut;
 pub use tenant::{TenantRecord, TenantState};
 

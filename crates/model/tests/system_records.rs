@@ -2,11 +2,13 @@
 
 mod parsing;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ledgerstone_model::access::{ApiKeyId, Role, RoleSet};
 use ledgerstone_model::system::{
-    Anchor, Announcement, ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, Genesis, KeyChange, KeyUse,
-    LedgerId, LedgerOwner, LogName, PublicKey, RecordSigning, SigningKeyRecord, SigningMode,
-    SystemRecord, SystemRecordError, TailCut, TenantRecord, TenantState,
+    Anchor, Announcement, ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, Genesis, KeyAlgorithm,
+    KeyChange, KeyUse, LedgerId, LedgerOwner, LogName, PublicKey, RecordSigning, SigningKeyRecord,
+    SigningMode, SystemRecord, SystemRecordError, TailCut, TenantRecord, TenantState,
 };
 use ledgerstone_model::{
     Actor, Administration, AuditRecord, ErrorCode, SealedEvent, SealingPolicy, seal,
@@ -240,4 +242,34 @@ fn the_servers_records_bear_its_own_ids_and_kinds() {
     let sealed = SealedEvent::audit(&record, &tenant(), [7; 16], at(), &salt).unwrap();
     assert_eq!(sealed.kind(), Kind::Audit);
     assert_eq!(sealed.event_id().as_str(), "_018f3406-9e00-7707-8707-070707070707");
+}
+
+/// The record that announces an RSA key, as an independent program wrote it.
+#[test]
+fn an_rsa_key_is_announced_in_frozen_bytes() {
+    let text = include_str!("../../../fixtures/proof/rsa.json");
+    let fixture: serde_json::Value = serde_json::from_str(text).unwrap();
+    let line = fixture["records"][0]["event"].as_str().unwrap();
+    let (record, at) = SystemRecord::parse(line.as_bytes()).unwrap();
+    let mut again = Vec::new();
+    record.write_event(at, &mut again);
+    assert_eq!(String::from_utf8(again).unwrap(), line);
+    let SystemRecord::SigningKey(announced) = &record else { panic!("{record:?}") };
+    assert_eq!(announced.key().algorithm(), KeyAlgorithm::Rsa);
+    assert_eq!(announced.usage(), KeyUse::Record);
+    let signed = &fixture["records"][1];
+    let signature = STANDARD.decode(signed["signature"].as_str().unwrap()).unwrap();
+    let header = signed["header"].as_str().unwrap();
+    assert!(announced.key().verifies(header.as_bytes(), &signature));
+    assert!(!announced.key().verifies(line.as_bytes(), &signature));
+    for (from, to, field) in [
+        ("\"algorithm\":\"rsa\"", "\"algorithm\":\"dsa\"", "algorithm"),
+        ("\"algorithm\":\"rsa\"", "\"algorithm\":\"ed25519\"", "public_key"),
+        ("\"use\":\"record\"", "\"use\":\"log\"", "algorithm"),
+        ("MIIBojANBgk", "MIIBozANBgk", "public_key"),
+    ] {
+        assert!(line.contains(from), "{from}");
+        let found = SystemRecord::parse(line.replacen(from, to, 1).as_bytes());
+        assert_eq!(found, Err(SystemRecordError::Field(field)), "{from} to {to}");
+    }
 }

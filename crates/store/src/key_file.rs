@@ -2,7 +2,7 @@
 //! alone. All private keys of a data directory are kept so.
 //!
 //! A file is written beside its place, synced and renamed, so that a crash leaves the old key or the
-//! new one. The texts that hold a seed are overwritten in memory once they have served.
+//! new one. The texts that hold a secret are overwritten in memory once they have served.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -11,7 +11,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ledgerstone_model::system::KeyUse;
+use ledgerstone_model::system::{KeyAlgorithm, KeyUse, PublicKey};
 use ledgerstone_model::{Entropy, ErrorCode};
 use ledgerstone_proof::SigningKey;
 use thiserror::Error;
@@ -22,8 +22,8 @@ use crate::embedded::files::Files;
 /// The first word of a key file.
 const FORMAT: &str = "ledgerstone-key-v1";
 
-/// No key file is longer.
-const LONGEST_BYTES: usize = 256;
+/// No key file is longer: an RSA key of 4,096 bits takes about 3,200 bytes.
+const LONGEST_BYTES: usize = 4_096;
 
 /// Rights of a key file.
 const PRIVATE: u32 = 0o600;
@@ -51,9 +51,10 @@ impl PrivateKeyUse {
         }
     }
 
+    /// The algorithm of a secret of 32 bytes for this use.
     const fn algorithm(self) -> &'static str {
         match self {
-            Self::Log | Self::Record | Self::Store => "ed25519",
+            Self::Log | Self::Record | Self::Store => KeyAlgorithm::Ed25519.as_str(),
             Self::Cursor => "hmac-sha256",
         }
     }
@@ -64,6 +65,46 @@ impl From<KeyUse> for PrivateKeyUse {
         match usage {
             KeyUse::Log => Self::Log,
             KeyUse::Record => Self::Record,
+        }
+    }
+}
+
+/// A private key that key files keep.
+pub trait FileKey: Clone {
+    /// The public half.
+    fn public(&self) -> PublicKey;
+
+    /// Appends the algorithm's name for that use, a space and the secret in base64.
+    fn encode_into(&self, usage: PrivateKeyUse, line: &mut String) -> io::Result<()>;
+
+    /// Reads these two words; what is wrong with them otherwise.
+    fn decode(usage: PrivateKeyUse, algorithm: &str, secret: &str) -> Result<Self, &'static str>;
+}
+
+/// What is said of a key whose algorithm cannot be told.
+pub(crate) const UNKNOWN_ALGORITHM: &str =
+    "holds a key of an algorithm that is not known for this use";
+
+impl FileKey for SigningKey {
+    fn public(&self) -> PublicKey {
+        PublicKey::Ed25519(self.verifying_key())
+    }
+
+    fn encode_into(&self, usage: PrivateKeyUse, line: &mut String) -> io::Result<()> {
+        line.push_str(usage.algorithm());
+        line.push(' ');
+        STANDARD.encode_string(self.seed(), line);
+        Ok(())
+    }
+
+    fn decode(usage: PrivateKeyUse, algorithm: &str, secret: &str) -> Result<Self, &'static str> {
+        if algorithm != usage.algorithm() {
+            return Err(UNKNOWN_ALGORITHM);
+        }
+        let mut bytes = Zeroizing::new([0; 33]);
+        match (STANDARD.decode_slice(secret, &mut bytes[..]), bytes.first_chunk::<32>()) {
+            (Ok(32), Some(seed)) => Ok(Self::from_seed(*seed)),
+            _ => Err("holds a key that is not 32 bytes in base64"),
         }
     }
 }
@@ -100,7 +141,7 @@ pub fn draw(entropy: &dyn Entropy) -> SigningKey {
 
 /// Reads the key for a use; `None` when there is no such file. A file that others than its owner may
 /// read or write is refused: what it holds may be no secret any more, or not the owner's key.
-pub fn read(path: &Path, usage: PrivateKeyUse) -> Result<Option<SigningKey>, KeyFileError> {
+pub fn read<K: FileKey>(path: &Path, usage: PrivateKeyUse) -> Result<Option<K>, KeyFileError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -117,8 +158,13 @@ pub fn read(path: &Path, usage: PrivateKeyUse) -> Result<Option<SigningKey>, Key
 }
 
 /// Writes a key file, or puts a new one in the place of the old.
-pub fn write(files: &Files, path: &Path, usage: PrivateKeyUse, key: &SigningKey) -> io::Result<()> {
-    files.replace(path, encode(usage, key).as_bytes(), PRIVATE)
+pub fn write<K: FileKey>(
+    files: &Files,
+    path: &Path,
+    usage: PrivateKeyUse,
+    key: &K,
+) -> io::Result<()> {
+    files.replace(path, encode(usage, key)?.as_bytes(), PRIVATE)
 }
 
 /// The secret that cursors of listings are authenticated with, drawn when there is none yet.
@@ -127,7 +173,7 @@ pub fn cursor_secret(
     path: &Path,
     entropy: &dyn Entropy,
 ) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
-    let key = match read(path, PrivateKeyUse::Cursor)? {
+    let key: SigningKey = match read(path, PrivateKeyUse::Cursor)? {
         Some(key) => key,
         None => {
             let key = draw(entropy);
@@ -165,32 +211,36 @@ const fn is_wide(mode: u32) -> bool {
     mode & 0o077 != 0
 }
 
-/// Whether a text is that of a key file for a use.
+/// Whether a text is that of a key file for a use that knows keys of 32 bytes alone.
 pub(crate) fn is_text_of(text: &[u8], usage: PrivateKeyUse) -> bool {
-    decode(text, usage).is_ok()
+    decode::<SigningKey>(text, usage).is_ok()
 }
 
-/// What the text of every key file for a use begins with.
+/// What the text of every such key file begins with.
 pub(crate) fn beginning(usage: PrivateKeyUse) -> String {
     format!("{FORMAT} {} {} ", usage.as_str(), usage.algorithm())
 }
 
-/// `ledgerstone-key-v1 <use> <algorithm> <seed in base64>` and a newline.
-fn encode(usage: PrivateKeyUse, key: &SigningKey) -> Zeroizing<String> {
+/// `ledgerstone-key-v1 <use> <algorithm> <secret in base64>` and a newline.
+fn encode<K: FileKey>(usage: PrivateKeyUse, key: &K) -> io::Result<Zeroizing<String>> {
     // Room for all of it, so that no copy of the key stays behind when it grows.
     let mut line = Zeroizing::new(String::with_capacity(LONGEST_BYTES));
-    line.push_str(&beginning(usage));
-    STANDARD.encode_string(key.seed(), &mut line);
+    line.push_str(FORMAT);
+    line.push(' ');
+    line.push_str(usage.as_str());
+    line.push(' ');
+    key.encode_into(usage, &mut line)?;
     line.push('\n');
-    line
+    Ok(line)
 }
 
-fn decode(text: &[u8], usage: PrivateKeyUse) -> Result<SigningKey, &'static str> {
+fn decode<K: FileKey>(text: &[u8], usage: PrivateKeyUse) -> Result<K, &'static str> {
     let text = std::str::from_utf8(text).map_err(|_| "is no key file: it is not text")?;
     let line = text.strip_suffix('\n').ok_or("is no key file: it does not end with a newline")?;
     let mut words = line.split(' ');
     let four = [words.next(), words.next(), words.next(), words.next()];
-    let ([Some(format), Some(used_for), Some(algorithm), Some(seed)], None) = (four, words.next())
+    let ([Some(format), Some(used_for), Some(algorithm), Some(secret)], None) =
+        (four, words.next())
     else {
         return Err("is no key file: it does not have four words");
     };
@@ -200,14 +250,7 @@ fn decode(text: &[u8], usage: PrivateKeyUse) -> Result<SigningKey, &'static str>
     if used_for != usage.as_str() {
         return Err("holds a key for another use; put the right file back");
     }
-    if algorithm != usage.algorithm() {
-        return Err("holds a key of an algorithm that this version does not know");
-    }
-    let mut bytes = Zeroizing::new([0; 33]);
-    match (STANDARD.decode_slice(seed, &mut bytes[..]), bytes.first_chunk::<32>()) {
-        (Ok(32), Some(seed)) => Ok(SigningKey::from_seed(*seed)),
-        _ => Err("holds a key that is not 32 bytes in base64"),
-    }
+    K::decode(usage, algorithm, secret)
 }
 
 #[cfg(test)]
@@ -231,14 +274,14 @@ mod tests {
 
     #[test]
     fn the_text_is_one_line_in_one_way() {
-        let line = encode(PrivateKeyUse::Store, &key(7));
+        let line = encode(PrivateKeyUse::Store, &key(7)).unwrap();
         let base64 = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
         assert_eq!(*line, format!("ledgerstone-key-v1 store ed25519 {base64}\n"));
         let hexadecimal = format!("ledgerstone-key-v1 store ed25519 {}\n", "07".repeat(32));
-        assert!(decode(hexadecimal.as_bytes(), PrivateKeyUse::Store).is_err());
+        assert!(decode::<SigningKey>(hexadecimal.as_bytes(), PrivateKeyUse::Store).is_err());
         let unpadded = line.replace('=', "");
-        assert!(decode(unpadded.as_bytes(), PrivateKeyUse::Store).is_err());
-        assert!(decode(&[0xff, b'\n'], PrivateKeyUse::Store).is_err());
+        assert!(decode::<SigningKey>(unpadded.as_bytes(), PrivateKeyUse::Store).is_err());
+        assert!(decode::<SigningKey>(&[0xff, b'\n'], PrivateKeyUse::Store).is_err());
     }
 
     #[test]
@@ -246,10 +289,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("one.key");
         for usage in USES {
-            assert!(read(&directory.path().join("none"), usage).unwrap().is_none());
+            assert!(read::<SigningKey>(&directory.path().join("none"), usage).unwrap().is_none());
             write(&Files::new(), &path, usage, &key(7)).unwrap();
             for other in USES {
-                let found = read(&path, other);
+                let found = read::<SigningKey>(&path, other);
                 assert_eq!(found.is_ok(), other == usage, "{usage:?} as {other:?}");
             }
             assert_eq!(seed(read(&path, usage).unwrap()), 7);

@@ -13,6 +13,7 @@ pub mod jobs;
 pub mod key_file;
 pub mod memory;
 pub mod record;
+pub mod record_key;
 pub mod subject_keys;
 
 #[cfg(feature = "conformance")]
@@ -32,3 +33,4 @@ pub use record::{
     Check, ContainerFinding, Head, KeyGeneration, Location, RecordSignature, StoredCheckpoint,
     StoredRecord,
 };
+pub use record_key::RecordKey;

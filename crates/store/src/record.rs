@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ledgerstone_proof::{
     CompactRange, EventId, Hash, HeaderFields, IngestedAt, KeyId, Kind, SequenceNumber, TenantId,
 };
@@ -34,7 +36,15 @@ impl Head {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordSignature {
     pub key_id: KeyId,
+    /// 64 for Ed25519, as many as the modulus has for RSA.
     pub bytes: Vec<u8>,
+}
+
+impl RecordSignature {
+    /// The signature in padded standard base64, as receipts and listings show it.
+    pub fn to_base64(&self) -> String {
+        STANDARD.encode(&self.bytes)
+    }
 }
 
 /// Counts the changes of the subject key store; carried in frames, segments and `HEAD`.

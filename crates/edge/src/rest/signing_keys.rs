@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use ledgerstone_ledger::{KeyPeriod, SystemHistory};
+use ledgerstone_ledger::{KeyPeriod, Ledger, SystemHistory};
 use ledgerstone_model::ErrorCode;
-use ledgerstone_model::system::{KeyChange, KeyUse, SigningKeyRecord};
+use ledgerstone_model::system::{KeyAlgorithm, KeyChange, KeyUse, SigningKeyRecord};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -49,6 +49,9 @@ pub struct WantedRotation {
     /// `rotation`, or `compromise`: then an old log key does not sign beside the new one.
     #[serde(default = "usual_reason")]
     reason: String,
+    /// Of the new record key: `ed25519` or `rsa`; without it, that of the old one. Log keys are
+    /// always `ed25519`.
+    record_key_algorithm: Option<String>,
 }
 
 /// What a rotation did.
@@ -56,6 +59,8 @@ pub struct WantedRotation {
 pub struct Rotation {
     #[serde(rename = "use")]
     usage: &'static str,
+    /// Of the new key.
+    algorithm: &'static str,
     old: String,
     new: String,
     /// Ledgers that announced the new key, `_system` included.
@@ -89,9 +94,22 @@ pub async fn rotate(
     let usage = KeyUse::parse(&wanted.usage).ok_or_else(|| wrong("use: write log or record"))?;
     let reason = KeyChange::parse(&wanted.reason)
         .ok_or_else(|| wrong("reason: write rotation or compromise"))?;
-    let report = service.blocking(move |ledger| ledger.rotate_key(usage, reason)).await?;
+    let algorithm = match wanted.record_key_algorithm.as_deref().map(KeyAlgorithm::parse) {
+        Some(None) => return Err(wrong("record_key_algorithm: write ed25519 or rsa")),
+        Some(Some(_)) if usage == KeyUse::Log => {
+            return Err(wrong("record_key_algorithm: leave it out, a log key is always ed25519"));
+        }
+        None => None,
+        Some(known) => known,
+    };
+    let rotate = move |ledger: &Ledger| match algorithm {
+        Some(algorithm) => ledger.rotate_record_key(algorithm, reason),
+        None => ledger.rotate_key(usage, reason),
+    };
+    let report = service.blocking(rotate).await?;
     Ok(Json(Rotation {
         usage: report.usage.as_str(),
+        algorithm: report.algorithm.as_str(),
         old: report.old.to_string(),
         new: report.new.to_string(),
         ledgers: report.ledgers,
@@ -104,7 +122,7 @@ fn shown(period: &KeyPeriod, history: &SystemHistory) -> SigningKeyPeriod {
     let announcement = period.announcement.as_ref();
     SigningKeyPeriod {
         usage: period.usage.as_str(),
-        algorithm: period.key.algorithm(),
+        algorithm: period.key.algorithm().as_str(),
         state: if newest.as_ref() == Some(&key_id) { "current" } else { "replaced" },
         announced_at: period.announced_at.to_string(),
         announced_by: period.announced_by.value(),

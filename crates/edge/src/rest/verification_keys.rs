@@ -17,13 +17,14 @@ pub struct VerificationKeys {
 /// A public key, what it signs and since when.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VerificationKey {
-    /// SHA-256 of the public key, in hexadecimal.
+    /// The first 16 hexadecimal digits of SHA-256 over algorithm, line end and public key.
     key_id: String,
     /// `log` for checkpoints, `record` for headers.
     #[serde(rename = "use")]
     usage: &'static str,
+    /// `ed25519`, or `rsa` for RSASSA-PKCS1-v1_5 with SHA-256.
     algorithm: &'static str,
-    /// The raw public key (Ed25519: 32 bytes; RSA: `SubjectPublicKeyInfo`), in standard base64.
+    /// The public key in standard base64: the 32 bytes of Ed25519, the `SubjectPublicKeyInfo` of RSA.
     public_key: String,
     not_before: String,
     /// When the next key of the same use was announced; absent for the key in use.
@@ -50,7 +51,7 @@ impl VerificationKey {
         Self {
             key_id: period.key.key_id().to_string(),
             usage: period.usage.as_str(),
-            algorithm: period.key.algorithm(),
+            algorithm: period.key.algorithm().as_str(),
             public_key: period.key.to_base64(),
             not_before: period.announced_at.to_string(),
             replaced_at,

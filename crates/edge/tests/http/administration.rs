@@ -145,11 +145,35 @@ async fn signing_keys_are_listed_and_replaced() {
     let (_, after) = call(&rig, OPERATOR, Method::GET, "/v1/signing-keys", None).await;
     let newest = after["signing_keys"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&newest["key_id"], &newest["state"]), (&done["new"], &json!("current")));
-    let wrong = Some(json!({ "use": "house" }));
-    let (_, refused) = call(&rig, OPERATOR, Method::POST, "/v1/signing-keys/rotate", wrong).await;
-    assert_eq!(refused["code"], "INVALID_ARGUMENT");
+    for wrong in [
+        json!({ "use": "house" }),
+        json!({ "use": "log", "record_key_algorithm": "rsa" }),
+        json!({ "use": "record", "record_key_algorithm": "dsa" }),
+    ] {
+        let body = Some(wrong.clone());
+        let (_, refused) =
+            call(&rig, OPERATOR, Method::POST, "/v1/signing-keys/rotate", body).await;
+        assert_eq!(refused["code"], "INVALID_ARGUMENT", "{wrong}");
+    }
     let (status, _) = call(&rig, ACME, Method::GET, "/v1/signing-keys", None).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_key_can_become_rsa() {
+    let rig = Rig::start().await;
+    let body = Some(json!({ "use": "record", "record_key_algorithm": "rsa" }));
+    let (status, done) = call(&rig, OPERATOR, Method::POST, "/v1/signing-keys/rotate", body).await;
+    assert_eq!((status, &done["algorithm"]), (StatusCode::OK, &json!("rsa")), "{done}");
+    let (_, listed) = call(&rig, OPERATOR, Method::GET, "/v1/signing-keys", None).await;
+    assert_eq!(listed["signing_keys"][2]["algorithm"], "rsa");
+    let keys = rig.anonymous(Method::GET, "/v1/verification-keys").send().await.unwrap();
+    let keys: Value = serde_json::from_str(&keys.text().await.unwrap()).unwrap();
+    let key = &keys["keys"][2];
+    assert_eq!((&key["algorithm"], &key["key_id"]), (&json!("rsa"), &done["new"]));
+    // A SubjectPublicKeyInfo of an RSA key with 3072 bits.
+    let public_key = key["public_key"].as_str().unwrap();
+    assert!(public_key.starts_with("MIIBojANBgkqhkiG9w0BAQEFAAOCAY8A"), "{public_key}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use ledgerstone_ledger::check::{Level, VerifyOptions, verify};
 use ledgerstone_ledger::{ApiKeys, JobPool, JobSettings, KeyFiles, Ledger, NewApiKey, Settings};
 use ledgerstone_model::Actor;
 use ledgerstone_model::access::{Role, RoleSet};
-use ledgerstone_model::system::LogName;
+use ledgerstone_model::system::{KeyAlgorithm, LogName};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::MemoryJobs;
 use ledgerstone_store::embedded::files::Files;
@@ -70,7 +70,7 @@ impl Rig {
             Arc::clone(&entropy) as _,
         );
         let key_files = Arc::new(KeyFiles::in_directory(data.join("keys")));
-        key_files.create(&*entropy).unwrap();
+        key_files.create(KeyAlgorithm::Ed25519, &*entropy).unwrap();
         let ledger = Ledger::create(
             Arc::new(store.unwrap()),
             key_files,

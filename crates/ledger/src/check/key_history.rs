@@ -207,6 +207,6 @@ fn id_of(key: &VerifyingKey) -> KeyId {
 fn public_key(key: &PublicKey) -> Option<VerifyingKey> {
     match key {
         PublicKey::Ed25519(key) => Some(*key),
-        _ => None,
+        PublicKey::Rsa(_) => None,
     }
 }

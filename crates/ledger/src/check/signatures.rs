@@ -1,9 +1,9 @@
-//! Record signatures, checked many at a time.
+//! Record signatures: those of Ed25519 checked many at a time, those of RSA one by one.
 
 use std::collections::HashMap;
 
 use ledgerstone_model::system::{KeyUse, PublicKey};
-use ledgerstone_proof::{KeyId, Signature, TenantId, VerifyingKey, verify_batch};
+use ledgerstone_proof::{KeyId, RsaVerifyingKey, Signature, TenantId, VerifyingKey, verify_batch};
 use ledgerstone_store::{Check, LedgerStore};
 
 use super::report::Finding;
@@ -12,10 +12,13 @@ use crate::history::{SystemHistory, read_genesis};
 /// Signatures checked together: more gain little.
 const BATCH: usize = 1_024;
 
+const DOES_NOT_HOLD: &str =
+    "the signature does not hold: the record is not the one that was signed";
+
 /// The public record keys by their ids.
 #[derive(Debug, Default)]
 pub(super) struct RecordKeys {
-    keys: HashMap<KeyId, VerifyingKey>,
+    keys: HashMap<KeyId, PublicKey>,
     /// Whether no announced key is missing.
     is_complete: bool,
 }
@@ -42,9 +45,7 @@ impl RecordKeys {
     }
 
     fn add(&mut self, key: &PublicKey) {
-        if let PublicKey::Ed25519(public) = key {
-            self.keys.insert(key.key_id(), *public);
-        }
+        self.keys.insert(key.key_id(), key.clone());
     }
 }
 
@@ -57,6 +58,7 @@ pub(super) struct SignatureQueue {
     pub(super) checked: u64,
 }
 
+/// An Ed25519 signature that waits for others, so that all are checked together.
 #[derive(Debug)]
 struct Waiting {
     tenant: TenantId,
@@ -75,35 +77,77 @@ impl SignatureQueue {
     /// Takes in a record's signature, and checks those that wait when there are enough.
     pub(super) fn push(
         &mut self,
-        (tenant, number, offset): (&TenantId, u64, u64),
+        place: (&TenantId, u64, u64),
         header: &[u8],
         (key_id, signature): (&KeyId, &[u8]),
         keys: &RecordKeys,
         findings: &mut Vec<Finding>,
     ) {
-        let Some(key) = keys.keys.get(key_id) else {
-            if !keys.is_complete {
-                // The announcement may be among the records that are damaged.
-                return;
+        match keys.keys.get(key_id) {
+            Some(PublicKey::Ed25519(key)) => match Signature::try_from(signature) {
+                Ok(signature) => self.wait(place, header, signature, *key, findings),
+                Err(_) => {
+                    self.wrong_length(place, signature.len(), Signature::LENGTH, findings);
+                }
+            },
+            Some(PublicKey::Rsa(key)) => self.check_rsa(place, header, signature, key, findings),
+            // The announcement may be among the records that are damaged.
+            None if !keys.is_complete => {}
+            None => {
+                let finding = self.finding(place, "signed by a key that was never announced");
+                merge(findings, finding.values("an announced record key", key_id));
             }
-            let finding =
-                Finding::new(Check::Signature, "signed by a key that was never announced");
-            let finding = finding.at(tenant, number).in_file(&self.file, offset);
-            merge(findings, finding.values("an announced record key", key_id));
+        }
+    }
+
+    fn finding(&self, (tenant, number, offset): (&TenantId, u64, u64), note: &str) -> Finding {
+        Finding::new(Check::Signature, note).at(tenant, number).in_file(&self.file, offset)
+    }
+
+    fn wrong_length(
+        &self,
+        place: (&TenantId, u64, u64),
+        found: usize,
+        expected: usize,
+        findings: &mut Vec<Finding>,
+    ) {
+        let note = format!("the signature is not {expected} bytes long");
+        merge(findings, self.finding(place, &note).values(format!("{expected} bytes"), found));
+    }
+
+    fn check_rsa(
+        &mut self,
+        place: (&TenantId, u64, u64),
+        header: &[u8],
+        signature: &[u8],
+        key: &RsaVerifyingKey,
+        findings: &mut Vec<Finding>,
+    ) {
+        if signature.len() != key.signature_bytes() {
+            self.wrong_length(place, signature.len(), key.signature_bytes(), findings);
             return;
-        };
-        let Ok(signature) = Signature::try_from(signature) else {
-            let finding = Finding::new(Check::Signature, "the signature is not 64 bytes long");
-            let finding = finding.at(tenant, number).in_file(&self.file, offset);
-            merge(findings, finding.values("64 bytes", signature.len()));
-            return;
-        };
+        }
+        self.checked += 1;
+        if key.verify(header, signature).is_err() {
+            let wanted = format!("a signature of {}", key.key_id());
+            merge(findings, self.finding(place, DOES_NOT_HOLD).values(wanted, "another"));
+        }
+    }
+
+    fn wait(
+        &mut self,
+        (tenant, number, offset): (&TenantId, u64, u64),
+        header: &[u8],
+        signature: Signature,
+        key: VerifyingKey,
+        findings: &mut Vec<Finding>,
+    ) {
         self.checked += 1;
         let start = self.headers.len();
         self.headers.extend_from_slice(header);
         let header = start..self.headers.len();
         let tenant = tenant.clone();
-        self.waiting.push(Waiting { tenant, number, offset, header, signature, key: *key });
+        self.waiting.push(Waiting { tenant, number, offset, header, signature, key });
         if self.waiting.len() >= BATCH {
             self.flush(findings);
         }
@@ -117,13 +161,9 @@ impl SignatureQueue {
         if verify_batch(&items).is_err() {
             for one in &self.waiting {
                 if one.key.verify(header(one), &one.signature).is_err() {
-                    let note =
-                        "the signature does not hold: the record is not the one that was signed";
-                    let finding = Finding::new(Check::Signature, note)
-                        .at(&one.tenant, one.number)
-                        .in_file(&self.file, one.offset)
-                        .values(format!("a signature of {}", KeyId::ed25519(&one.key)), "another");
-                    merge(findings, finding);
+                    let place = (&one.tenant, one.number, one.offset);
+                    let wanted = format!("a signature of {}", KeyId::ed25519(&one.key));
+                    merge(findings, self.finding(place, DOES_NOT_HOLD).values(wanted, "another"));
                 }
             }
         }

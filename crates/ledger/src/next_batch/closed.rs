@@ -1,25 +1,19 @@
 //! A batch on its way into the store: signed, handed over, and what its senders are told.
 
-use std::sync::Arc;
-
 use ledgerstone_model::ErrorCode;
-use ledgerstone_proof::Signature;
-use ledgerstone_store::{Batch, RecordSignature};
+use ledgerstone_store::{AppendError, Batch, RecordSignature};
 use rayon::prelude::*;
 
 use super::{OpenBatch, Placed, SigningJob};
-use crate::keys::RecordSigner;
 
-/// Fewer signatures than this are not worth a second thread.
-const SIGNATURES_IN_PLACE: usize = 8;
-/// Headers that one task of the thread pool signs.
-const SIGNATURES_PER_TASK: usize = 32;
+/// Less than this part of a task is not worth a second thread.
+const IN_PLACE: usize = 4;
 
 /// A batch that takes no more records.
 #[derive(Debug)]
 pub(crate) struct ClosedBatch {
     pub(super) open: OpenBatch,
-    pub(super) signatures: Vec<Signature>,
+    pub(super) signatures: Vec<RecordSignature>,
 }
 
 impl ClosedBatch {
@@ -28,24 +22,27 @@ impl ClosedBatch {
     }
 
     /// Signs every header that is to be signed, on all cores where that pays.
-    pub(crate) fn sign(&mut self) {
+    pub(crate) fn sign(&mut self) -> Result<(), AppendError> {
         let OpenBatch { jobs, headers, appends, .. } = &mut self.open;
         let sign =
             |job: &SigningJob| job.signer.sign(headers.get(job.header.clone()).unwrap_or_default());
-        self.signatures = if jobs.len() < SIGNATURES_IN_PLACE {
+        let per_task = jobs.first().map_or(1, |job| job.signer.signatures_per_task());
+        let signed: Result<Vec<_>, _> = if jobs.len() == 1 || jobs.len() * IN_PLACE < per_task {
             jobs.iter().map(sign).collect()
         } else {
-            jobs.par_iter().with_min_len(SIGNATURES_PER_TASK).map(sign).collect()
+            jobs.par_iter().with_min_len(per_task).map(sign).collect()
         };
+        self.signatures = signed.map_err(|error| AppendError::Unavailable {
+            code: ErrorCode::Internal,
+            reason: error.to_string(),
+        })?;
         for (job, signature) in jobs.iter().zip(&self.signatures) {
             let entry = appends.get_mut(job.append);
             if let Some(record) = entry.and_then(|entry| entry.records.get_mut(job.record)) {
-                record.signature = Some(RecordSignature {
-                    key_id: job.signer.key_id().clone(),
-                    bytes: signature.as_bytes().to_vec(),
-                });
+                record.signature = Some(signature.clone());
             }
         }
+        Ok(())
     }
 
     /// What the store is to write; the rest stays here for the receipts.
@@ -68,9 +65,7 @@ impl ClosedBatch {
 
     /// Everything that receipts or refusals need, now that the end is known.
     pub(crate) fn into_completed(self, verdict: Result<(), Failure>) -> Completed {
-        let signers = self.open.jobs.into_iter().map(|job| job.signer);
-        let signatures = self.signatures.into_iter().zip(signers).collect();
-        Completed { placed: self.open.placed, signatures, verdict }
+        Completed { placed: self.open.placed, signatures: self.signatures, verdict }
     }
 
     /// The places of its records.
@@ -94,7 +89,7 @@ pub(crate) struct Failure {
 #[derive(Debug)]
 pub(crate) struct Completed {
     placed: Vec<Placed>,
-    signatures: Vec<(Signature, Arc<RecordSigner>)>,
+    signatures: Vec<RecordSignature>,
     verdict: Result<(), Failure>,
 }
 
@@ -112,7 +107,7 @@ impl Completed {
         &self.verdict
     }
 
-    pub(crate) fn signature(&self, placed: &Placed) -> Option<&(Signature, Arc<RecordSigner>)> {
+    pub(crate) fn signature(&self, placed: &Placed) -> Option<&RecordSignature> {
         self.signatures.get(placed.signature?)
     }
 }

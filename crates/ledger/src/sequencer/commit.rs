@@ -25,9 +25,9 @@ impl Sequencer {
     pub(super) fn commit(&self, mut closed: ClosedBatch, completion: &Completion) {
         let mut retries = self.conflict_retries;
         loop {
-            closed.sign();
+            let signed = closed.sign();
             let batch = closed.take_batch();
-            let result = self.append(&batch);
+            let result = signed.and_then(|()| self.append(&batch));
             let again = (retries > 0 && closed.can_be_placed_again()).then_some(batch);
             match self.finish(closed, result, again) {
                 Attempt::Ended(closed, verdict) => {

@@ -119,6 +119,31 @@ pub const ATTACKS: &[Attack] = &[
             0,
         )
     },
+    Attack {
+        level: Level::Full,
+        ..record(
+            "the signature of the record before it",
+            |scene| {
+                let at = scene.place.record;
+                let run = scene.run();
+                run.records[at].signature = run.records[at - 1].signature.clone();
+            },
+            Check::Signature,
+            0,
+        )
+    },
+    Attack {
+        level: Level::Full,
+        ..record(
+            "a signature of another key under the name of the right one",
+            |scene| {
+                let signature = scene.record().signature.as_mut().unwrap();
+                signature.bytes = stranger().sign(b"a header").as_bytes().to_vec();
+            },
+            Check::Signature,
+            0,
+        )
+    },
     record(
         "an event made a system record, all hashes computed again",
         |scene| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ledgerstone_ledger::check::{Level, Report, VerifyOptions, verify};
 use ledgerstone_ledger::{KeyFiles, Ledger, Settings};
-use ledgerstone_model::system::LogName;
+use ledgerstone_model::system::{KeyAlgorithm, LogName};
 use ledgerstone_model::{Entropy, ParseContext, SealedEvent, SealingPolicy, ValidEvent, seal};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, Salt, TenantId};
 use ledgerstone_store::embedded::files::Files;
@@ -35,7 +35,16 @@ impl Deployment {
     /// Seven rounds of events for two tenants; a checkpoint and an anchor half-way and at the end.
     pub fn build(name: &str) -> Self {
         let deployment = Self { directory: TestDirectory::new(name) };
-        deployment.write(options(), 7);
+        deployment.write(options(), 7, KeyAlgorithm::Ed25519);
+        deployment
+    }
+
+    /// The same with records that an RSA key signs, in logs with room for its signatures.
+    pub fn build_with_rsa(name: &str) -> Self {
+        let deployment = Self { directory: TestDirectory::new(name) };
+        let (log_bytes_first, log_bytes_max) = (36 << 10, 36 << 10);
+        let options = Options { log_bytes_first, log_bytes_max, ..options() };
+        deployment.write(options, 7, KeyAlgorithm::Rsa);
         deployment
     }
 
@@ -43,7 +52,8 @@ impl Deployment {
     pub fn build_small(name: &str) -> Self {
         let deployment = Self { directory: TestDirectory::new(name) };
         let (log_bytes_first, log_bytes_max) = (6 << 10, 6 << 10);
-        deployment.write(Options { log_bytes_first, log_bytes_max, ..options() }, 2);
+        let options = Options { log_bytes_first, log_bytes_max, ..options() };
+        deployment.write(options, 2, KeyAlgorithm::Ed25519);
         deployment
     }
 
@@ -75,7 +85,7 @@ impl Deployment {
         }
     }
 
-    fn write(&self, options: Options, rounds: usize) {
+    fn write(&self, options: Options, rounds: usize, record_key: KeyAlgorithm) {
         let entropy = Arc::new(SeededEntropy::new(1));
         let clock =
             Arc::new(MockClock::stepping(MockClock::START_MICROS, Duration::from_micros(7)));
@@ -83,7 +93,7 @@ impl Deployment {
         let store = EmbeddedStore::create(&data, options, files, clock.clone(), entropy.clone());
         let store = Arc::new(store.unwrap());
         let keys = Arc::new(KeyFiles::in_directory(data.join("keys")));
-        keys.create(&*entropy).unwrap();
+        keys.create(record_key, &*entropy).unwrap();
         let settings = Settings::new(LogName::parse("test.example").unwrap());
         let ledger = Ledger::create(store.clone(), keys, settings, clock, entropy.clone()).unwrap();
         ledger.create_tenants(&[tenant("acme"), tenant("beta")]).unwrap();

@@ -65,6 +65,20 @@ fn every_attack_on_records_is_found_and_named() {
     }
 }
 
+#[test]
+fn attacks_on_rsa_signatures_are_found_and_named() {
+    let original = Deployment::build_with_rsa("rsa-attacks");
+    assert!(original.verified(Level::Full).unwrap().holds());
+    let on_signatures: Vec<_> =
+        ATTACKS.iter().filter(|attack| attack.check == Check::Signature).collect();
+    assert!(on_signatures.len() >= 6, "{}", on_signatures.len());
+    for attack in on_signatures {
+        for home in [Home::Segment, Home::Log] {
+            run(&original, attack, home);
+        }
+    }
+}
+
 /// Taking a directory apart and putting it together again changes nothing, so that whatever the
 /// table finds comes from the attack.
 #[test]

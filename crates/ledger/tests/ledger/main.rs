@@ -16,6 +16,7 @@ mod live;
 mod proofs;
 mod rig;
 mod rotation;
+mod rsa;
 mod submitting;
 mod tenants;
 mod verifying;

@@ -177,7 +177,7 @@ fn interrupted(usage: KeyUse, saves: u32, append: Option<u64>) {
             ring(&rig).log.incoming.is_none() && ring(&rig).record.incoming.is_none(),
             "{what}"
         );
-        let retirement = ring(&rig).slots(usage).outgoing.as_ref().map(|old| old.retirement);
+        let retirement = ring(&rig).retirement(usage);
         assert_ne!(retirement, Some(Retirement::Announcing), "{what}");
         let newest = ledger.history().newest_key(usage).unwrap().announced_by;
         if newest.value() > 0 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use ledgerstone_ledger::{KeyFiles, Ledger, Settings, TenantCreation};
-use ledgerstone_model::system::{LogName, SigningMode};
+use ledgerstone_model::system::{KeyAlgorithm, LogName, SigningMode};
 use ledgerstone_store::embedded::files::Files;
 use ledgerstone_store::embedded::{EmbeddedStore, Mode, Options};
 
@@ -34,7 +34,7 @@ impl Scratch {
         )?;
         let store = Arc::new(store);
         let keys = KeyFiles::in_directory(store.layout().keys());
-        keys.create(&*entropy)?;
+        keys.create(KeyAlgorithm::Ed25519, &*entropy)?;
         let mut settings = Settings::new(LogName::parse(LogName::DEFAULT)?);
         settings.signing = signing;
         settings.tenant_creation = TenantCreation::Explicit;

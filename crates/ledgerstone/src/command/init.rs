@@ -2,7 +2,7 @@
 
 use clap::Args;
 use ledgerstone_model::json_write::ObjectWriter;
-use ledgerstone_model::system::{LogName, SigningMode};
+use ledgerstone_model::system::{KeyAlgorithm, LogName, SigningMode};
 use ledgerstone_proof::TenantId;
 
 use super::{Command, parsed};
@@ -33,6 +33,9 @@ struct Arguments {
     /// What is signed: every record, or checkpoints alone
     #[arg(long, value_name = "WHAT", value_parser = ["record", "checkpoint"], default_value = "record")]
     signing: String,
+    /// Algorithm of the key that signs records
+    #[arg(long, value_name = "ALGORITHM", value_parser = KeyAlgorithm::NAMES, default_value = KeyAlgorithm::Ed25519.as_str())]
+    record_key_algorithm: String,
     #[command(flatten)]
     output: JsonOption,
 }
@@ -42,6 +45,8 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
         log_name: LogName::parse(&arguments.log_name)
             .map_err(|error| Failure::new(error.code(), error.to_string()))?,
         signing: SigningMode::parse(&arguments.signing).unwrap_or(SigningMode::Record),
+        record_key: KeyAlgorithm::parse(&arguments.record_key_algorithm)
+            .unwrap_or(KeyAlgorithm::Ed25519),
     };
     let path = &arguments.data.path;
     data_dir::create(path, &birth, console)?;

@@ -2,8 +2,9 @@
 
 use clap::{Args, Subcommand};
 use ledgerstone_ledger::{KEY_OVERLAP, KeyPeriod, SystemHistory, TenantCreation};
+use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
-use ledgerstone_model::system::{KeyChange, KeyUse, SigningKeyRecord};
+use ledgerstone_model::system::{KeyAlgorithm, KeyChange, KeyUse, SigningKeyRecord};
 use ledgerstone_proof::{IngestedAt, TenantId, VerifierKey};
 
 use super::{Command, parsed};
@@ -19,7 +20,8 @@ pub const COMMAND: Command = Command {
     about: "List the keys that sign checkpoints and records, or replace one",
     details: "A log key signs checkpoints, a record key signs records. A key is replaced in every \
               ledger at once, by records that the old key signs; an old log key signs beside the \
-              new one for 24 hours, then it is destroyed.",
+              new one for 24 hours, then it is destroyed. A record key is Ed25519, or RSA of 3072 \
+              bits, which signs some fifty times slower.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
     is_hidden: false,
@@ -46,6 +48,9 @@ enum Action {
         /// Why: after a compromise the old log key does not sign beside the new one
         #[arg(long, value_name = "WHY", value_parser = ["rotation", "compromise"], default_value = "rotation")]
         reason: String,
+        /// Algorithm of the new record key; without it, that of the old one
+        #[arg(long, value_name = "ALGORITHM", value_parser = KeyAlgorithm::NAMES)]
+        record_key_algorithm: Option<String>,
         #[command(flatten)]
         common: CommonOptions,
     },
@@ -54,10 +59,11 @@ enum Action {
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     match &arguments.action {
         Action::List { ledger } => list(ledger, console),
-        Action::Rotate { usage, reason, common } => {
+        Action::Rotate { usage, reason, record_key_algorithm, common } => {
             let usage = KeyUse::parse(usage).unwrap_or(KeyUse::Record);
             let reason = KeyChange::parse(reason).unwrap_or(KeyChange::Rotation);
-            rotate(usage, reason, common, console)
+            let algorithm = record_key_algorithm.as_deref().and_then(KeyAlgorithm::parse);
+            rotate((usage, algorithm), reason, common, console)
         }
     }
 }
@@ -69,7 +75,7 @@ fn list(ledger: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure
     let vkeys = data.reader.log_keys(tenant, &history)?;
     let now = System::new().clock.now();
     let as_table = console.is_terminal() && !ledger.output.json;
-    let mut table = Table::new(&["use", "state", "since", "key id", "verifier key"]);
+    let mut table = Table::new(&["use", "algorithm", "state", "since", "key id", "verifier key"]);
     for period in history.keys() {
         let row = Row::new(period, &history, &vkeys, now);
         if as_table {
@@ -79,7 +85,7 @@ fn list(ledger: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure
         }
     }
     if as_table {
-        table.keep_whole(&[0, 1, 2, 3, 4]);
+        table.keep_whole(&[0, 1, 2, 3, 4, 5]);
         console.text(&table.to_string())?;
     }
     Ok(Ending::Done)
@@ -131,9 +137,10 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn cells(&self) -> [String; 5] {
+    fn cells(&self) -> [String; 6] {
         [
             self.period.usage.as_str().to_owned(),
+            self.period.key.algorithm().as_str().to_owned(),
             self.state_for_people(),
             self.period.announced_at.to_string(),
             self.period.key.key_id().to_string(),
@@ -144,10 +151,11 @@ impl<'a> Row<'a> {
     fn json(&self, tenant: &TenantId) -> Vec<u8> {
         let mut out = Vec::with_capacity(512);
         let mut object = ObjectWriter::open(&mut out);
-        object.text("algorithm", self.period.key.algorithm());
+        object.text("algorithm", self.period.key.algorithm().as_str());
         object.text("announced_at", &self.period.announced_at.to_string());
         object.number("announced_by", self.period.announced_by.value());
         object.text("key_id", self.period.key.key_id().as_str());
+        object.text("public_key", &self.period.key.to_base64());
         let announcement = self.period.announcement.as_ref();
         let reason = announcement.and_then(SigningKeyRecord::reason).map(KeyChange::as_str);
         object.optional_text("reason", reason);
@@ -165,21 +173,29 @@ impl<'a> Row<'a> {
 }
 
 fn rotate(
-    usage: KeyUse,
+    (usage, algorithm): (KeyUse, Option<KeyAlgorithm>),
     reason: KeyChange,
     common: &CommonOptions,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
+    if usage == KeyUse::Log && algorithm.is_some() {
+        let message = "--record-key-algorithm goes with --use record: a log key is always ed25519";
+        return Err(Failure::new(ErrorCode::InvalidArgument, message));
+    }
     let as_text = console.is_terminal() && !common.output.json;
     let (path, creation) = (&common.data.path, TenantCreation::Explicit);
     let report = data_dir::write(path, IfMissing::Refuse, creation, console, |ledger, _| {
-        Ok(ledger.rotate_key(usage, reason)?)
+        Ok(match algorithm {
+            Some(algorithm) => ledger.rotate_record_key(algorithm, reason)?,
+            None => ledger.rotate_key(usage, reason)?,
+        })
     })?;
     if as_text {
         console.line(format!(
-            "the {} key {} takes the place of {} in {}",
+            "the {} key {} ({}) takes the place of {} in {}",
             report.usage.as_str(),
             report.new,
+            report.algorithm.as_str(),
             report.old,
             counted(report.ledgers as u64, "ledger")
         ))?;
@@ -187,6 +203,7 @@ fn rotate(
     }
     let mut line = Vec::new();
     let mut object = ObjectWriter::open(&mut line);
+    object.text("algorithm", report.algorithm.as_str());
     object.number("ledgers", report.ledgers as u64);
     object.text("new", report.new.as_str());
     object.text("old", report.old.as_str());

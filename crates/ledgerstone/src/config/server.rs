@@ -7,10 +7,12 @@ use ledgerstone_edge::rest::{Limits, Origins, RouterSettings};
 use ledgerstone_edge::server::{ClientCertificates, ConnectionLimits, ServerSettings, TlsSettings};
 use ledgerstone_ledger::jobs::BackgroundSettings;
 use ledgerstone_ledger::{JobSettings, TenantCreation};
+use ledgerstone_model::system::KeyAlgorithm;
 use tracing::level_filters::LevelFilter;
 
 use super::kind::Value;
 use super::{Configuration, unusable};
+use crate::data_dir::Birth;
 use crate::failure::Failure;
 
 /// How the log is written.
@@ -163,6 +165,12 @@ impl Configuration {
         } else {
             TenantCreation::Explicit
         }
+    }
+
+    /// What a data directory is given that the server makes.
+    pub fn birth(&self) -> Result<Birth, Failure> {
+        let algorithm = self.text("record_key_algorithm").and_then(KeyAlgorithm::parse);
+        Ok(Birth { record_key: algorithm.unwrap_or(KeyAlgorithm::Ed25519), ..Birth::usual()? })
     }
 
     pub fn data(&self) -> Result<std::path::PathBuf, Failure> {

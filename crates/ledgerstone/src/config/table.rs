@@ -1,6 +1,8 @@
 //! The table of settings: one line each. It drives the flags, the environment, the file, what
 //! `config` prints, and docs/configuration.md.
 
+use ledgerstone_model::system::KeyAlgorithm;
+
 use super::kind::Kind;
 
 /// One setting.
@@ -71,6 +73,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("tls.client_ca", Kind::Path, "PEM file of the authorities whose client certificates are accepted").flag("tls-client-ca"),
     setting("tls.client_certificates", Kind::OneOf(&["optional", "required"]), "Whether clients must show a certificate once there is `tls.client_ca`").default("optional"),
     setting("tenants.create_on_first_event", Kind::Switch, "Create a tenant when the first event for it comes in").default("false"),
+    setting("record_key_algorithm", Kind::OneOf(&KeyAlgorithm::NAMES), "Algorithm of the key that signs records, of a data directory that the server makes; in one that is there, `signing-keys rotate` changes it").flag("record-key-algorithm").default(KeyAlgorithm::Ed25519.as_str()),
     setting("auth.issuers", Kind::Tables, "The issuers of tokens; see below"),
     setting("auth.certificates", Kind::Tables, "The names in client certificates; see below"),
     setting("auth.development", Kind::Switch, "Allow HS256 tokens, with which whoever verifies can also sign: never in production").default("false"),

@@ -52,9 +52,10 @@ pub fn run(configuration: &Configuration, console: &mut Console) -> Result<(), F
     // From here on `/health/live` answers; everything else says NOT_READY.
     let opening = Opening::default();
     let serving = runtime.spawn(server.serve(opening.router(), stop.clone()));
-    let ended = ForWriting::open(
+    let ended = ForWriting::open_or_make(
         &configuration.data()?,
         IfMissing::Create,
+        &configuration.birth()?,
         configuration.tenant_creation(),
         console,
     )

@@ -20,6 +20,7 @@ fn keys_are_listed_and_replaced() {
             "announced_at",
             "announced_by",
             "key_id",
+            "public_key",
             "state",
             "tenant_id",
             "use",
@@ -30,7 +31,7 @@ fn keys_are_listed_and_replaced() {
     let old_proof = program.run(&["proof", "e-1"]).ok();
     for usage in ["log", "record"] {
         let done = program.run(&["signing-keys", "rotate", "--use", usage]).ok().line();
-        assert_eq!(names(&done), ["ledgers", "new", "old", "use"]);
+        assert_eq!(names(&done), ["algorithm", "ledgers", "new", "old", "use"]);
         assert_eq!(number(&done, "/ledgers"), 2);
     }
     let keys = program.run(&["signing-keys", "list"]).ok().lines();

@@ -15,6 +15,7 @@ mod keys;
 mod neighbours;
 mod program;
 mod proofs;
+mod rsa;
 mod serve;
 mod signals;
 mod tour;

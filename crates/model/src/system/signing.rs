@@ -2,24 +2,80 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ledgerstone_proof::{IngestedAt, KeyId, SequenceNumber, VerifyingKey};
+use ledgerstone_proof::{
+    IngestedAt, KeyId, RsaVerifyingKey, SequenceNumber, Signature, VerifyingKey, rsa,
+};
 
 use super::SystemRecordError;
 use super::fields::Fields;
 use crate::json_write::ObjectWriter;
 
+/// How a key signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyAlgorithm {
+    /// Ed25519 (RFC 8032).
+    Ed25519,
+    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 §8.2); record keys alone.
+    Rsa,
+}
+
+impl KeyAlgorithm {
+    /// The names of all, the usual one first.
+    pub const NAMES: [&'static str; 2] = [Self::Ed25519.as_str(), Self::Rsa.as_str()];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ed25519 => "ed25519",
+            Self::Rsa => rsa::ALGORITHM,
+        }
+    }
+
+    /// The algorithm of this name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Ed25519, Self::Rsa].into_iter().find(|one| one.as_str() == text)
+    }
+}
+
 /// A public key with its algorithm.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum PublicKey {
     Ed25519(VerifyingKey),
+    Rsa(RsaVerifyingKey),
 }
 
 impl PublicKey {
-    /// The algorithm's name in records, `ed25519`.
-    pub const fn algorithm(&self) -> &'static str {
+    pub const fn algorithm(&self) -> KeyAlgorithm {
         match self {
-            Self::Ed25519(_) => "ed25519",
+            Self::Ed25519(_) => KeyAlgorithm::Ed25519,
+            Self::Rsa(_) => KeyAlgorithm::Rsa,
+        }
+    }
+
+    /// The key with these bytes, as [`as_bytes`](Self::as_bytes) gives them.
+    pub fn from_bytes(algorithm: KeyAlgorithm, bytes: &[u8]) -> Option<Self> {
+        match algorithm {
+            KeyAlgorithm::Ed25519 => {
+                VerifyingKey::from_bytes(bytes.try_into().ok()?).ok().map(Self::Ed25519)
+            }
+            KeyAlgorithm::Rsa => RsaVerifyingKey::from_spki(bytes).ok().map(Self::Rsa),
+        }
+    }
+
+    /// Ed25519: the 32 bytes of RFC 8032; RSA: the `SubjectPublicKeyInfo` in DER.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Ed25519(key) => key.as_bytes(),
+            Self::Rsa(key) => key.as_spki(),
+        }
+    }
+
+    /// Whether a signature of this key's algorithm holds for the message.
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            Self::Ed25519(key) => {
+                Signature::try_from(signature).is_ok_and(|one| key.verify(message, &one).is_ok())
+            }
+            Self::Rsa(key) => key.verify(message, signature).is_ok(),
         }
     }
 
@@ -27,31 +83,27 @@ impl PublicKey {
     pub fn key_id(&self) -> KeyId {
         match self {
             Self::Ed25519(key) => KeyId::ed25519(key),
+            Self::Rsa(key) => key.key_id(),
         }
     }
 
-    /// The raw public key (RFC 8032: 32 bytes), in standard base64.
+    /// [`as_bytes`](Self::as_bytes) in standard base64.
     pub fn to_base64(&self) -> String {
-        match self {
-            Self::Ed25519(key) => STANDARD.encode(key.as_bytes()),
-        }
+        STANDARD.encode(self.as_bytes())
     }
 
     pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
-        object.text("algorithm", self.algorithm());
+        object.text("algorithm", self.algorithm().as_str());
         object.text("key_id", self.key_id().as_str());
         object.text("public_key", &self.to_base64());
     }
 
     /// The `key_id` is derived; that the stored one agrees shows when the record is spelt again.
     pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
-        if fields.text("algorithm")? != "ed25519" {
-            return Err(SystemRecordError::Field("algorithm"));
-        }
+        let algorithm = fields.parsed("algorithm", |text| KeyAlgorithm::parse(text).ok_or(()))?;
         fields.parsed("public_key", |text| {
             let bytes = STANDARD.decode(text).map_err(|_| ())?;
-            let bytes: [u8; 32] = bytes.try_into().map_err(|_| ())?;
-            VerifyingKey::from_bytes(&bytes).map(Self::Ed25519).map_err(|_| ())
+            Self::from_bytes(algorithm, &bytes).ok_or(())
         })
     }
 }
@@ -159,9 +211,14 @@ impl SigningKeyRecord {
     }
 
     pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
+        let key = PublicKey::parse(&fields.object("key")?)?;
+        let usage = fields.parsed("use", |text| KeyUse::parse(text).ok_or(()))?;
+        if usage == KeyUse::Log && key.algorithm() != KeyAlgorithm::Ed25519 {
+            return Err(SystemRecordError::Field("algorithm"));
+        }
         Ok(Self {
-            key: PublicKey::parse(&fields.object("key")?)?,
-            usage: fields.parsed("use", |text| KeyUse::parse(text).ok_or(()))?,
+            key,
+            usage,
             not_before: fields.parsed("not_before", IngestedAt::parse)?,
             replaces: fields.optional("replaces", |text| KeyId::parse(text).ok_or(()))?,
             reason: fields.optional("reason", |text| KeyChange::parse(text).ok_or(()))?,

@@ -18,9 +18,6 @@ pub enum AdminError {
          delete the projection if the loss is known and accepted"
     )]
     RolledBack { projected: String, found: String },
-    /// A key whose algorithm this version cannot keep.
-    #[error("{0} keys cannot be kept by this version; use a newer one")]
-    UnknownAlgorithm(&'static str),
     /// The ledger did not answer.
     #[error(transparent)]
     Ledger(#[from] ReadError),
@@ -48,7 +45,6 @@ impl AdminError {
                 ErrorCode::StorageFailed
             }
             Self::RolledBack { .. } => ErrorCode::LedgerRolledBack,
-            Self::UnknownAlgorithm(_) => ErrorCode::UnsupportedFormatVersion,
             Self::Ledger(error) => error.code(),
         }
     }

@@ -2,9 +2,9 @@
 
 use ledgerstone_model::SystemRecord;
 use ledgerstone_model::system::{
-    Genesis, KeyUse, LedgerId, PublicKey, SigningMode, TenantRecord, TenantState,
+    Genesis, KeyAlgorithm, KeyUse, LedgerId, PublicKey, SigningMode, TenantRecord, TenantState,
 };
-use ledgerstone_proof::{Hash, IngestedAt, KeyId, SequenceNumber, TenantId, VerifyingKey};
+use ledgerstone_proof::{Hash, IngestedAt, KeyId, SequenceNumber, TenantId};
 use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
@@ -168,12 +168,9 @@ impl<'c> Projection<'c> {
         number: SequenceNumber,
         not_before: Option<IngestedAt>,
     ) -> Result<(), AdminError> {
-        let PublicKey::Ed25519(public) = key else {
-            return Err(AdminError::UnknownAlgorithm(key.algorithm()));
-        };
         let key_id = Value::Text(key.key_id().as_str().to_owned());
-        let algorithm = Value::Text(key.algorithm().to_owned());
-        let public = Value::Blob(public.as_bytes().to_vec());
+        let algorithm = Value::Text(key.algorithm().as_str().to_owned());
+        let public = Value::Blob(key.as_bytes().to_vec());
         self.put(&Row::new(KEYS, [key_id.clone(), algorithm, public]))?;
         self.put(&Row::new(
             KEY_USES,
@@ -257,11 +254,10 @@ fn public_key(connection: &Connection, named_by: &Row) -> Result<PublicKey, Admi
     let key_id = named_by.parsed(3, |value| KeyId::parse(value.as_str().ok()?))?;
     let missing = || AdminError::Damaged(format!("signing key {key_id}, which is missing"));
     let row = select(connection, KEYS, &[named_by.value(3)])?.pop().ok_or_else(missing)?;
-    if row.text(1)? != "ed25519" {
+    let Some(algorithm) = KeyAlgorithm::parse(row.text(1)?) else {
         return Err(AdminError::Damaged(format!("the algorithm of signing key {key_id}")));
-    }
-    let bytes = |value: ValueRef<'_>| <[u8; 32]>::try_from(value.as_blob().ok()?).ok();
-    row.parsed(2, |value| VerifyingKey::from_bytes(&bytes(value)?).ok()).map(PublicKey::Ed25519)
+    };
+    row.parsed(2, |value| PublicKey::from_bytes(algorithm, value.as_blob().ok()?))
 }
 
 /// How a ledger's records are signed.

@@ -101,6 +101,23 @@ fn deployment() -> Vec<ProjectedRecord> {
     ]
 }
 
+#[test]
+fn an_rsa_record_key_is_kept() {
+    let text = include_str!("../../../../fixtures/proof/rsa.json");
+    let fixture: serde_json::Value = serde_json::from_str(text).unwrap();
+    let announced = fixture["records"][0]["event"].as_str().unwrap();
+    let (announced, _) = SystemRecord::parse(announced.as_bytes()).unwrap();
+    let SystemRecord::SigningKey(change) = &announced else { panic!("{announced:?}") };
+    let (key, acme) = (change.key().clone(), tenant("acme"));
+    assert_eq!(key.key_id().as_str(), fixture["record_key"]["key_id"]);
+    let (_directory, path) = place();
+    let admin = open(&path);
+    let records = [genesis(&acme, 2, SigningMode::Record), record(&acme, 7, announced)];
+    admin.apply(&records, &point(1, 1)).unwrap();
+    let kept = open(&path).signing_keys(&acme).unwrap();
+    assert_eq!(kept.last().map(|row| &row.key), Some(&key));
+}
+
 fn point(commits: u8, size: u64) -> ProjectionPoint {
     let root = Hash::from_bytes([commits; 32]);
     ProjectionPoint {

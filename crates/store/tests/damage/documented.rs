@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledgerstone_proof::{
-    Checkpoint, Hash, Header, KeyId, Signature, TlogProof, VerifierKey, VerifyingKey, leaf_hash,
-    record_hash, sha256, verify_record_proof,
+    Checkpoint, Hash, Header, KeyId, RsaVerifyingKey, Signature, TlogProof, VerifierKey,
+    VerifyingKey, leaf_hash, record_hash, sha256, verify_record_proof,
 };
 
 fn project() -> PathBuf {
@@ -98,6 +98,21 @@ fn the_signatures_on_the_page_verify_under_the_keys_on_the_page() {
     let proof = TlogProof::parse(format!("{}\n", block(&page, "text proof")).as_bytes()).unwrap();
     let content = block(&page, "text content");
     verify_record_proof(&proof, &[vkey], Some(content.as_bytes())).unwrap();
+}
+
+#[test]
+fn the_rsa_record_on_the_page_is_that_of_the_fixture() {
+    let (page, header) = (page(), block(&page(), "json rsa header"));
+    let fixture = std::fs::read_to_string(project().join("fixtures/proof/rsa.json")).unwrap();
+    let fixture: serde_json::Value = serde_json::from_str(&fixture).unwrap();
+    let record = &fixture["records"][1];
+    assert_eq!(record["header"], header);
+    let key = STANDARD.decode(fixture["record_key"]["public_key"].as_str().unwrap()).unwrap();
+    let key = RsaVerifyingKey::from_spki(&key).unwrap();
+    let told = format!("its key has the id `{}`", key.key_id());
+    assert!(page.contains(&told), "{told}");
+    let signature = STANDARD.decode(record["signature"].as_str().unwrap()).unwrap();
+    key.verify(header.as_bytes(), &signature).unwrap();
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ledgerstone_ledger::{KeyHome as _, LedgerError, Reader, check_keys};
+use ledgerstone_proof::SigningKey;
 use ledgerstone_store::embedded::{EmbeddedStore, Layout, Mode, OpenError, Options};
 use ledgerstone_store::key_file::{KeyFileError, PrivateKeyUse};
 use ledgerstone_store::{Check, ContainerFinding, LedgerStore as _, key_file};
@@ -185,7 +186,7 @@ fn look_into_keys(path: &Path, store: EmbeddedStore, seen: &mut Vec<Observation>
     for (file, usage) in
         [(layout.store_key(), PrivateKeyUse::Store), (layout.cursor_key(), PrivateKeyUse::Cursor)]
     {
-        match key_file::read(&file, usage) {
+        match key_file::read::<SigningKey>(&file, usage) {
             Ok(Some(key)) if usage == PrivateKeyUse::Store && key.verifying_key() != store_key => {
                 wrong(Some(&file), "the store key of another directory".to_owned());
             }
