@@ -122,6 +122,11 @@ fn good(file: &[u8], start: usize, nonce: Nonce) -> Result<Frame<'_>, Malformed>
     Ok(Frame { number, payload, start, end: start + reader.offset() })
 }
 
+/// Bytes that the frame takes whose first sector this is; `None` where its header is not good.
+pub fn bytes_of(sector: &[u8], nonce: Nonce) -> Option<usize> {
+    header(sector, nonce).ok().map(|(_, payload_len)| frame_bytes(payload_len))
+}
+
 fn header(rest: &[u8], nonce: Nonce) -> Result<(u64, usize), Malformed> {
     let mut reader = Reader::new(rest);
     let magic = reader.u32()?;

@@ -6,14 +6,14 @@
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use ledgerstone_proof::{Hash, sha256};
+use ledgerstone_proof::{Hash, IngestedAt, sha256};
 use zstd::bulk::Decompressor;
 
 use super::binding::{Binding, Unbound};
 use super::codec::{Malformed, Reader, put_bytes, put_hash, put_u32, put_u64, put_varint};
 use super::files::Files;
 use super::ids::{IdHash, IdHasher, MemoryRun};
-use super::segment::{DirectoryEntry, OrderedRows, Segment, SegmentFault, list_digest};
+use super::segment::{DirectoryEntry, LedgerRows, OrderedRows, Segment, SegmentFault, list_digest};
 
 const MAGIC: &[u8; 8] = b"LSIDX\r\n\0";
 /// Version of the container.
@@ -60,29 +60,39 @@ pub fn path_of(segment: &Path) -> PathBuf {
 }
 
 impl SegmentIndex {
-    /// The index of the segment that is made of these rows.
-    pub fn of_rows(rows: &OrderedRows<'_>, hasher: &IdHasher) -> Self {
+    /// The ledgers of a segment that is being made, with no record yet.
+    pub fn begin(rows: &OrderedRows) -> Self {
         let count = rows.count();
-        let mut index = Self {
-            ids: Vec::with_capacity(count),
-            ledgers: Vec::with_capacity(rows.ledgers.len()),
-            times: Vec::with_capacity(count),
-        };
-        for ledger in &rows.ledgers {
-            index.ledgers.push(IndexedLedger {
+        let mut first_place = 0;
+        let ledger = |ledger: &LedgerRows| {
+            let records = ledger.rows.len() as u64;
+            let indexed = IndexedLedger {
                 tenant: ledger.tenant.as_str().to_owned(),
                 first: ledger.first,
-                records: ledger.rows.len() as u64,
-                first_place: index.times.len() as u64,
-            });
-            for row in &ledger.rows {
-                let place = index.times.len() as u32;
-                index.ids.push((hasher.hash(ledger.tenant, row.event_id), place));
-                index.times.push(row.ingested_at.micros());
-            }
+                records,
+                first_place,
+            };
+            first_place += records;
+            indexed
+        };
+        Self {
+            ledgers: rows.ledgers.iter().map(ledger).collect(),
+            ids: Vec::with_capacity(count),
+            times: Vec::with_capacity(count),
         }
-        index.ids.sort_unstable();
-        index
+    }
+
+    /// Adds the next record in the order of the segment.
+    pub fn push(&mut self, id: IdHash, at: IngestedAt) {
+        let place = self.times.len() as u32;
+        self.ids.push((id, place));
+        self.times.push(at.micros());
+    }
+
+    /// The index, once every record is in it.
+    pub fn finish(mut self) -> Self {
+        self.ids.sort_unstable();
+        self
     }
 
     /// Builds the index from the segment.

@@ -1,5 +1,6 @@
 //! Turns full log files into segments: written beside, verified, renamed, then the log goes.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,20 +10,22 @@ use ledgerstone_proof::{Hash, TenantId};
 use thiserror::Error;
 
 mod acknowledged;
+mod log_rows;
 
 use super::active::SealedRun;
 use super::codec::Malformed;
+use super::files::DataFile;
 use super::head_keeper::write_head;
 use super::ids::MemoryRun;
 use super::idx::SegmentIndex;
-use super::log_file::{End, Frames, LogHeader};
 use super::payload::Payload;
 use super::segment::{
-    self, Built, LedgerStart, OrderedRows, SealingKnowledge, Segment, SegmentFault, SegmentInput,
+    self, Built, LedgerStart, Ordering, SealingKnowledge, Segment, SegmentFault, SegmentInput,
     list_digest,
 };
 use super::shared::{Shared, State};
 use crate::record::StoredCheckpoint;
+use log_rows::{LogRows, read_frames, row_refs};
 
 const RETRY: Duration = Duration::from_secs(1);
 /// Pause between looks at the age of the log, and between merges that failed.
@@ -85,6 +88,12 @@ struct Oldest {
     key_generation: crate::record::KeyGeneration,
 }
 
+impl Oldest {
+    fn fault(&self, fault: String) -> SealError {
+        SealError::Log { log: self.number, fault }
+    }
+}
+
 fn oldest(state: &State) -> Option<Oldest> {
     let log = state.logs.front().filter(|log| log.full)?;
     Some(Oldest {
@@ -137,18 +146,14 @@ fn write_segment(
     Ok(path)
 }
 
-/// Makes segment and index in memory. The log's bytes are let go before anything is written.
+/// Makes segment and index in memory, from two readings of the log.
 fn build(shared: &Shared, log: &Oldest) -> Result<(Built, SegmentIndex), SealError> {
-    let bytes = shared.files.open_for_reading(&log.path)?.read_at(0, log.end as usize)?;
-    let payloads = decode_log(shared, log, &bytes)?;
-    let runs = payloads.iter().flat_map(|payload| &payload.runs);
-    let runs = runs.map(|run| (&run.tenant, run.first, run.rows.as_slice()));
-    let rows = OrderedRows::new(runs);
-    acknowledged::check(shared, &rows)
-        .map_err(|fault| SealError::Log { log: log.number, fault: fault.to_string() })?;
-    let index = SegmentIndex::of_rows(&rows, &shared.hasher);
-    let input = input(shared, log, &payloads, rows);
-    Ok((segment::build(&input, shared)?, index))
+    let file = shared.files.open_for_reading(&log.path)?;
+    let input = input(shared, log, &file)?;
+    let mut rows = LogRows::new(shared, &file, SegmentIndex::begin(&input.rows));
+    let built = segment::build(&input, &mut rows, shared);
+    let built = built.map_err(|fault| log.fault(fault.to_string()))?;
+    Ok((built, rows.index.finish()))
 }
 
 impl SealingKnowledge for Shared {
@@ -165,68 +170,43 @@ impl SealingKnowledge for Shared {
     }
 }
 
-fn decode_log<'a>(
-    shared: &Shared,
-    log: &Oldest,
-    bytes: &'a [u8],
-) -> Result<Vec<Payload<'a>>, SealError> {
-    let header =
-        LogHeader::decode(bytes.get(..super::frame::SECTOR).unwrap_or_default(), &shared.store)?;
-    let mut frames = Frames::new(bytes, header.nonce);
-    let mut payloads = Vec::new();
+/// The first reading: everything but contents, and where those stand.
+fn input(shared: &Shared, log: &Oldest, file: &DataFile) -> Result<SegmentInput, SealError> {
+    let mut rows = Ordering::default();
+    let mut positions = BTreeMap::new();
+    let (mut checkpoints, mut anchored) = (State::empty(), Vec::new());
     let mut last = 0;
-    loop {
-        match frames.next_frame() {
-            Ok(frame) => {
-                last = frame.number;
-                payloads.push(Payload::decode(frame.payload)?);
-            }
-            Err(End::Clean) => break,
-            Err(End::Bad(bad)) => {
-                let fault = format!("{} at byte {}", bad.reason, bad.start);
-                return Err(SealError::Log { log: log.number, fault });
-            }
+    let read = read_frames(file, shared, log.end, |frame, at| {
+        last = frame.number;
+        let payload = Payload::decode(frame.payload).map_err(|fault| fault.to_string())?;
+        for run in &payload.runs {
+            rows.add(&run.tenant, run.first, row_refs(run, at));
         }
-    }
+        positions.extend(payload.all_positions);
+        positions.extend(payload.moved_positions);
+        payload.checkpoints.into_iter().for_each(|kept| checkpoints.keep_checkpoint(kept));
+        anchored.extend(payload.anchored);
+        Ok(())
+    });
+    read.map_err(|fault| log.fault(fault))?;
     if last != log.last_frame {
-        let fault = format!("it ends at frame {last} instead of {}", log.last_frame);
-        return Err(SealError::Log { log: log.number, fault });
+        return Err(log.fault(format!("it ends at frame {last} instead of {}", log.last_frame)));
     }
-    Ok(payloads)
-}
-
-fn input<'a>(
-    shared: &Shared,
-    log: &Oldest,
-    payloads: &[Payload<'a>],
-    rows: OrderedRows<'a>,
-) -> SegmentInput<'a> {
-    let mut positions = std::collections::BTreeMap::new();
-    let mut checkpoints = Vec::new();
-    let mut anchored = Vec::new();
-    for payload in payloads {
-        positions.extend(payload.all_positions.iter().cloned());
-        positions.extend(payload.moved_positions.iter().cloned());
-        checkpoints.extend(payload.checkpoints.iter().cloned());
-        anchored.extend(payload.anchored.iter().cloned());
-    }
-    SegmentInput {
+    Ok(SegmentInput {
         store: shared.store,
         first_ordinal: log.first_ordinal,
         log_number: log.number,
         last_frame: log.last_frame,
         key_generation: log.key_generation,
-        rows,
+        rows: rows.finish(),
         positions: positions.into_iter().collect(),
         checkpoints: worth_keeping(checkpoints),
         anchored,
-    }
+    })
 }
 
 /// Of the checkpoints in one log: the newest of each ledger, and those kept for good.
-fn worth_keeping(checkpoints: Vec<StoredCheckpoint>) -> Vec<StoredCheckpoint> {
-    let mut state = State::empty();
-    checkpoints.into_iter().for_each(|checkpoint| state.keep_checkpoint(checkpoint));
+fn worth_keeping(state: State) -> Vec<StoredCheckpoint> {
     let mut kept: Vec<_> = state.checkpoints.into_values().flatten().collect();
     kept.sort_by(|a, b| (&a.tenant, a.size).cmp(&(&b.tenant, b.size)));
     kept

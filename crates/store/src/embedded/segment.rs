@@ -16,11 +16,11 @@ pub use block::RAW_MAX;
 pub use directory::DirectoryEntry;
 pub use header::{SectionKind, SegmentHeader, list_digest};
 pub use inspect::inspect;
-pub use order::{LedgerRows, OrderedRows};
+pub use order::{LedgerRows, OrderedRows, Ordering, RowRef};
 #[cfg(feature = "conformance")]
 pub use reader::read_keys;
 pub use reader::{Segment, SegmentFault};
-pub use writer::{Built, LedgerStart, SealingKnowledge, SegmentInput, build};
+pub use writer::{Built, LedgerStart, RowSource, SealingKnowledge, SegmentInput, build};
 
 /// Version of the container.
 pub const VERSION: u32 = 1;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use ledgerstone_proof::{CompactRange, Hash, SigningKey, TenantId, empty_root};
 
 pub use derived::{forge_index, forge_page_of_run, forge_run};
-use forged::{Forged, next_of, row_of, stored_of};
+use forged::{Forged, RecordsOf, next_of, stored_of};
 use reading::{read_log, read_segment};
 use rehash::rehash_record;
 pub use repaired::{log_with_changed_frame, segment_with_changed_section};
@@ -26,8 +26,8 @@ use super::layout::{Layout, log_number, segment_name};
 use super::load::list;
 use super::log_file::{Frames, LogHeader};
 use super::open::read_format;
-use super::payload::{self, Row};
-use super::segment::{self, OrderedRows, Segment, SegmentHeader, SegmentInput, list_digest};
+use super::payload;
+use super::segment::{self, Ordering, Segment, SegmentHeader, SegmentInput, list_digest};
 use super::{StoreId, store_key};
 use crate::batch::{Batch, ExpectedHead, LedgerAppend, SourceName, SourcePosition};
 
@@ -166,18 +166,18 @@ impl Contents {
     ) -> io::Result<()> {
         let batches = || container.batches.iter();
         let appends = || batches().flat_map(|batch| &batch.ledgers);
-        let rows: Vec<Vec<Row<'_>>> =
-            appends().map(|append| append.records.iter().map(row_of).collect()).collect();
-        let runs = appends().zip(&rows);
-        let runs = runs.map(|(append, rows)| (&append.tenant, append.expected.size, &rows[..]));
-        let rows = OrderedRows::new(runs);
+        let (mut rows, mut source) = (Ordering::default(), RecordsOf(Vec::new()));
+        for append in appends() {
+            let refs = append.records.iter().map(|record| source.add(record));
+            rows.add(&append.tenant, append.expected.size, refs);
+        }
         let input = SegmentInput {
             store: self.store,
             first_ordinal,
             log_number: header.log_number,
             last_frame: header.last_frame,
             key_generation: header.key_generation,
-            rows,
+            rows: rows.finish(),
             positions: batches().flat_map(|batch| batch.positions.iter().map(next_of)).collect(),
             checkpoints: batches()
                 .flat_map(|batch| batch.checkpoints.iter().map(stored_of))
@@ -185,7 +185,7 @@ impl Contents {
             anchored: batches().flat_map(|batch| batch.anchored.iter().cloned()).collect(),
         };
         std::fs::remove_file(&container.path)?;
-        segment::build(&input, known)?.write(&Files::new(), &container.path)
+        segment::build(&input, &mut source, known)?.write(&Files::new(), &container.path)
     }
 
     fn write_log(

@@ -5,11 +5,14 @@
 //! leaf hash kept in memory, is the row that was acknowledged, in its place; and the record hash that
 //! memory holds of it need not be computed again.
 
+use std::ops::Range;
+
 use ledgerstone_proof::{Hash, SequenceNumber, TenantId, leaf_hash, sha256};
 use thiserror::Error;
 
 use crate::embedded::active::signature_crc;
-use crate::embedded::segment::{LedgerRows, OrderedRows};
+use crate::embedded::payload::Row;
+use crate::embedded::segment::LedgerRows;
 use crate::embedded::shared::Shared;
 
 /// A row that is not what was acknowledged.
@@ -21,28 +24,26 @@ pub struct Mismatch {
     check: &'static str,
 }
 
-/// Checks every row.
-pub fn check(shared: &Shared, rows: &OrderedRows<'_>) -> Result<(), Mismatch> {
-    let mut header = Vec::with_capacity(512);
-    rows.ledgers.iter().try_for_each(|ledger| check_ledger(shared, ledger, &mut header))
-}
-
-fn check_ledger(
+/// Checks the rows `block` of a ledger, as they were read. `header` is room to work in.
+pub fn check(
     shared: &Shared,
-    ledger: &LedgerRows<'_>,
+    ledger: &LedgerRows,
+    block: Range<usize>,
+    rows: &[Row<'_>],
     header: &mut Vec<u8>,
 ) -> Result<(), Mismatch> {
     let fault = |number, check| Mismatch { tenant: ledger.tenant.clone(), number, check };
-    let known = known(shared, ledger).ok_or_else(|| fault(ledger.first, "place"))?;
+    let first = ledger.first + block.start as u64;
+    let known = known(shared, ledger, block).ok_or_else(|| fault(first, "place"))?;
     let mut previous = known.before;
-    for ((row, hashes), number) in ledger.rows.iter().zip(known.records).zip(ledger.first..) {
+    for ((row, hashes), number) in rows.iter().zip(known.records).zip(first..) {
         let (leaf, record_hash, signature) = hashes;
         let place = SequenceNumber::new(number).map_err(|_| fault(number, "place"))?;
         if sha256(row.content) != row.content_hash {
             return Err(fault(number, "content_hash"));
         }
         header.clear();
-        row.header(ledger.tenant, place, &previous).write_canonical(header);
+        row.header(&ledger.tenant, place, &previous).write_canonical(header);
         if leaf_hash(header) != leaf || row.leaf_hash != leaf {
             return Err(fault(number, "leaf hash"));
         }
@@ -54,7 +55,7 @@ fn check_ledger(
     Ok(())
 }
 
-/// What memory holds of a ledger's oldest unsealed records.
+/// What memory holds of some of a ledger's unsealed records.
 struct Known {
     /// `record_hash` of the record before them.
     before: Hash,
@@ -63,13 +64,14 @@ struct Known {
 }
 
 /// `None` where the rows are not the ledger's oldest unsealed records.
-fn known(shared: &Shared, rows: &LedgerRows<'_>) -> Option<Known> {
+fn known(shared: &Shared, rows: &LedgerRows, block: Range<usize>) -> Option<Known> {
     let state = shared.read();
-    let ledger = state.ledgers.get(rows.tenant)?;
+    let ledger = state.ledgers.get(&rows.tenant)?;
     if ledger.active_first() != rows.first || ledger.active.len() < rows.rows.len() {
         return None;
     }
-    let records = ledger.active.iter().take(rows.rows.len());
+    let before = ledger.hash_before_active(rows.first + block.start as u64)?;
+    let records = ledger.active.range(block);
     let records = records.map(|kept| (kept.leaf_hash, kept.record_hash, kept.signature_crc));
-    Some(Known { before: ledger.sealed_end.record_hash, records: records.collect() })
+    Some(Known { before, records: records.collect() })
 }

@@ -5,6 +5,7 @@
 //! anew and compared, byte by byte, with what was to be written.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use ledgerstone_proof::{CompactRange, Hash, KeyId, TenantId, sha256};
@@ -13,7 +14,7 @@ use zstd::bulk::{Compressor, Decompressor};
 use super::block::{self, CONTENT_BYTES, Columns, LEVEL, RECORDS_MAX};
 use super::directory::{BlockEntry, DirectoryEntry, Span};
 use super::header::{Section, SectionKind, SegmentHeader};
-use super::order::OrderedRows;
+use super::order::{LedgerRows, OrderedRows, RowRef};
 use crate::batch::{AnchoredRound, SourceName, SourcePosition};
 use crate::embedded::StoreId;
 use crate::embedded::codec::{put_bytes, put_crc, put_hash, put_varint};
@@ -35,16 +36,25 @@ pub struct LedgerStart {
 }
 
 /// Everything a segment is made of.
-pub struct SegmentInput<'a> {
+pub struct SegmentInput {
     pub store: StoreId,
     pub first_ordinal: u64,
     pub log_number: u64,
     pub last_frame: u64,
     pub key_generation: KeyGeneration,
-    pub rows: OrderedRows<'a>,
+    pub rows: OrderedRows,
     pub positions: Vec<(SourceName, SourcePosition)>,
     pub checkpoints: Vec<StoredCheckpoint>,
     pub anchored: Vec<AnchoredRound>,
+}
+
+/// Where the rows of a segment are read from. Each block is asked for once, in the order of the
+/// segment, so that no more than one has to be in memory.
+pub trait RowSource {
+    /// One row, to look at.
+    fn row(&mut self, row: &RowRef) -> io::Result<Row<'_>>;
+    /// The rows `block` of a ledger, to be sealed.
+    fn block(&mut self, ledger: &LedgerRows, block: Range<usize>) -> io::Result<Vec<Row<'_>>>;
 }
 
 /// What the store knows in memory of the records that are sealed.
@@ -66,11 +76,15 @@ pub struct Built {
 }
 
 /// Makes the segment in memory.
-pub fn build(input: &SegmentInput<'_>, known: &dyn SealingKnowledge) -> io::Result<Built> {
-    let mut builder = Builder::new(dictionary(&input.rows))?;
+pub fn build(
+    input: &SegmentInput,
+    source: &mut dyn RowSource,
+    known: &dyn SealingKnowledge,
+) -> io::Result<Built> {
+    let mut builder = Builder::new(dictionary(&input.rows, source)?)?;
     let mut ends = Vec::with_capacity(input.rows.ledgers.len());
     for ledger in &input.rows.ledgers {
-        let end = builder.ledger(ledger.tenant, &ledger.rows, known)?;
+        let end = builder.ledger(ledger, source, known)?;
         ends.push((ledger.tenant.clone(), end));
     }
     let (header, sections) = sections(input, builder);
@@ -115,24 +129,25 @@ impl Built {
 }
 
 /// Samples contents evenly; zstd takes them as a raw-content dictionary.
-fn dictionary(rows: &OrderedRows<'_>) -> Vec<u8> {
-    let (count, total) =
-        rows.rows().fold((0, 0), |(count, total), row| (count + 1, total + row.content.len()));
+fn dictionary(rows: &OrderedRows, source: &mut dyn RowSource) -> io::Result<Vec<u8>> {
+    let (count, total) = rows
+        .rows()
+        .fold((0, 0), |(count, total), row| (count + 1, total + row.content_len as usize));
     let mut dictionary = Vec::new();
     if total < 4 * DICTIONARY_BYTES {
-        return dictionary;
+        return Ok(dictionary);
     }
     let mean = (total / count).max(1);
     let step = (count / (DICTIONARY_BYTES / mean).max(1)).max(1);
     for row in rows.rows().step_by(step) {
-        if dictionary.len() + row.content.len() <= DICTIONARY_BYTES {
-            dictionary.extend_from_slice(row.content);
+        if dictionary.len() + row.content_len as usize <= DICTIONARY_BYTES {
+            dictionary.extend_from_slice(source.row(row)?.content);
         }
     }
-    dictionary
+    Ok(dictionary)
 }
 
-fn commit_order(rows: &OrderedRows<'_>) -> Vec<u8> {
+fn commit_order(rows: &OrderedRows) -> Vec<u8> {
     let mut out = Vec::new();
     for (place, records) in &rows.commit_order {
         put_varint(&mut out, *place as u64);
@@ -191,30 +206,32 @@ impl Builder<'_> {
 
     fn ledger(
         &mut self,
-        tenant: &TenantId,
-        rows: &[&Row<'_>],
+        ledger: &LedgerRows,
+        source: &mut dyn RowSource,
         known: &dyn SealingKnowledge,
     ) -> io::Result<LedgerStart> {
+        let tenant = &ledger.tenant;
         let start = known.start_of(tenant);
         let first = start.range.size();
         let range_before = start.range.hashes().to_vec();
         let mut end = start.clone();
         let first_local = self.records;
         let mut blocks = Vec::new();
-        let mut rest = rows;
-        while !rest.is_empty() {
-            let (block, after) = rest.split_at(block_len(rest));
-            blocks.push(self.block(block, end.record_hash)?);
+        let mut next = 0;
+        while let Some(rest) = ledger.rows.get(next..).filter(|rest| !rest.is_empty()) {
+            let range = next..next + block_len(rest);
+            next = range.end;
+            let block = source.block(ledger, range)?;
+            blocks.push(self.block(&block, end.record_hash)?);
             block.iter().for_each(|row| end.range.push(row.leaf_hash));
             end.record_hash = known
                 .record_hash(tenant, end.range.size() - 1)
                 .ok_or_else(|| io::Error::other("a record of the log is not known"))?;
-            rest = after;
         }
         let entry = DirectoryEntry {
             tenant: tenant.clone(),
             first,
-            records: rows.len() as u64,
+            records: ledger.rows.len() as u64,
             first_local,
             previous_hash: start.record_hash,
             last_record_hash: end.record_hash,
@@ -226,7 +243,7 @@ impl Builder<'_> {
         Ok(end)
     }
 
-    fn block(&mut self, rows: &[&Row<'_>], previous_hash: Hash) -> io::Result<BlockEntry> {
+    fn block(&mut self, rows: &[Row<'_>], previous_hash: Hash) -> io::Result<BlockEntry> {
         let headers = self.headers(rows)?;
         let contents = self.contents(rows)?;
         let signatures = self.signatures(rows);
@@ -239,8 +256,8 @@ impl Builder<'_> {
         Ok(BlockEntry { records, previous_hash, headers, contents, signatures })
     }
 
-    fn headers(&mut self, rows: &[&Row<'_>]) -> io::Result<Span> {
-        let columns: Vec<Columns<'_>> = rows.iter().map(|row| columns(row)).collect();
+    fn headers(&mut self, rows: &[Row<'_>]) -> io::Result<Span> {
+        let columns: Vec<Columns<'_>> = rows.iter().map(columns).collect();
         let packed = block::encode_columns(&mut self.column_compressor, &columns)?;
         let unpacked = block::decode_columns(&mut self.column_decompressor, &packed);
         if unpacked.map_err(io::Error::other)?.iter().ne(columns) {
@@ -249,7 +266,7 @@ impl Builder<'_> {
         Ok(append(&mut self.headers, &packed))
     }
 
-    fn contents(&mut self, rows: &[&Row<'_>]) -> io::Result<Span> {
+    fn contents(&mut self, rows: &[Row<'_>]) -> io::Result<Span> {
         self.raw.clear();
         for row in rows {
             self.raw.extend_from_slice(row.content);
@@ -266,7 +283,7 @@ impl Builder<'_> {
         Ok(append(&mut self.contents, &self.packed))
     }
 
-    fn signatures(&mut self, rows: &[&Row<'_>]) -> Span {
+    fn signatures(&mut self, rows: &[Row<'_>]) -> Span {
         let mut signatures = Vec::with_capacity(rows.len());
         for row in rows {
             let signed = row.signature.as_ref();
@@ -298,10 +315,10 @@ impl Builder<'_> {
     }
 }
 
-fn block_len(rows: &[&Row<'_>]) -> usize {
+fn block_len(rows: &[RowRef]) -> usize {
     let mut bytes = 0;
     for (count, row) in rows.iter().enumerate().take(RECORDS_MAX) {
-        bytes += row.content.len();
+        bytes += row.content_len as usize;
         if count > 0 && bytes > CONTENT_BYTES {
             return count;
         }
@@ -325,7 +342,7 @@ fn append(section: &mut Vec<u8>, bytes: &[u8]) -> Span {
 }
 
 /// The sections and the header that names them.
-fn sections(input: &SegmentInput<'_>, mut builder: Builder<'_>) -> (SegmentHeader, Vec<Vec<u8>>) {
+fn sections(input: &SegmentInput, mut builder: Builder<'_>) -> (SegmentHeader, Vec<Vec<u8>>) {
     let signatures = builder.signature_section();
     let bytes = [
         (SectionKind::Dictionary, builder.dictionary),
@@ -359,7 +376,7 @@ fn sections(input: &SegmentInput<'_>, mut builder: Builder<'_>) -> (SegmentHeade
     (header, bytes.into_iter().map(|(_, bytes)| bytes).collect())
 }
 
-fn positions(input: &SegmentInput<'_>) -> Vec<u8> {
+fn positions(input: &SegmentInput) -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, input.positions.len() as u64);
     for (source, position) in &input.positions {
@@ -369,7 +386,7 @@ fn positions(input: &SegmentInput<'_>) -> Vec<u8> {
     out
 }
 
-fn checkpoints(input: &SegmentInput<'_>) -> Vec<u8> {
+fn checkpoints(input: &SegmentInput) -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, input.checkpoints.len() as u64);
     for kept in &input.checkpoints {
@@ -378,7 +395,7 @@ fn checkpoints(input: &SegmentInput<'_>) -> Vec<u8> {
     out
 }
 
-fn anchored(input: &SegmentInput<'_>) -> Vec<u8> {
+fn anchored(input: &SegmentInput) -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, input.anchored.len() as u64);
     for round in &input.anchored {

@@ -1,13 +1,15 @@
 //! What the writer of a segment is given and told about records that somebody has changed.
 
 use std::collections::HashMap;
+use std::io;
+use std::ops::Range;
 
 use ledgerstone_proof::{CompactRange, Hash, TenantId};
 
 use super::Container;
 use crate::batch::{NewCheckpoint, NewRecord, PositionMove, SourceName, SourcePosition};
 use crate::embedded::payload::{Row, RowPlace};
-use crate::embedded::segment::{LedgerStart, SealingKnowledge};
+use crate::embedded::segment::{LedgerRows, LedgerStart, RowRef, RowSource, SealingKnowledge};
 use crate::record::StoredCheckpoint;
 
 /// What the writer of a segment asks, answered from the containers as they are now.
@@ -63,7 +65,34 @@ pub fn stored_of(new: &NewCheckpoint) -> StoredCheckpoint {
     StoredCheckpoint { tenant, size, note, kept_for_good }
 }
 
-pub fn row_of(record: &NewRecord) -> Row<'_> {
+/// Records as a segment's writer reads them; where one stands is its place among them.
+pub struct RecordsOf<'a>(pub Vec<&'a NewRecord>);
+
+impl<'a> RecordsOf<'a> {
+    pub fn add(&mut self, record: &'a NewRecord) -> RowRef {
+        self.0.push(record);
+        let offset = self.0.len() as u64 - 1;
+        RowRef { offset, len: 0, content_len: record.content.len() as u32 }
+    }
+
+    fn get(&self, row: &RowRef) -> io::Result<Row<'_>> {
+        let record = usize::try_from(row.offset).ok().and_then(|place| self.0.get(place));
+        record.map(|record| row_of(record)).ok_or_else(|| io::Error::other("no such record"))
+    }
+}
+
+impl RowSource for RecordsOf<'_> {
+    fn row(&mut self, row: &RowRef) -> io::Result<Row<'_>> {
+        self.get(row)
+    }
+
+    fn block(&mut self, ledger: &LedgerRows, block: Range<usize>) -> io::Result<Vec<Row<'_>>> {
+        let refs = ledger.rows.get(block).unwrap_or_default();
+        refs.iter().map(|row| self.get(row)).collect()
+    }
+}
+
+fn row_of(record: &NewRecord) -> Row<'_> {
     let signature = record.signature.as_ref();
     Row {
         kind: record.kind,
