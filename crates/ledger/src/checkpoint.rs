@@ -7,14 +7,14 @@
 
 use ledgerstone_model::system::Genesis;
 use ledgerstone_proof::{
-    Checkpoint, Hash, Note, NoteSignature, Signer, TenantId, TreeSize, VerifierKey,
+    Checkpoint, Hash, KeyName, Note, NoteSignature, Signer, TenantId, TreeSize, VerifierKey,
 };
 use ledgerstone_store::{Head, NewCheckpoint};
 
 use crate::error::{LedgerError, RolledBack};
 use crate::keys::{KeyRing, Retirement, is_public_of};
 use crate::ledger::{Ledger, hold};
-use crate::reader::log_keys_of;
+use crate::reader::{log_keys_named, log_keys_of};
 use crate::settings::LEDGERS_PER_ROUND;
 use crate::trees::root_at;
 
@@ -64,7 +64,9 @@ impl Ledger {
         let parsed = Note::parse(note.as_bytes()).map_err(|error| invalid(error.to_string()))?;
         let body =
             Checkpoint::parse_body(parsed.text()).map_err(|error| invalid(error.to_string()))?;
-        let (tenant, genesis) = self.ledger_of_origin(body.origin())?;
+        let Some((tenant, genesis)) = self.ledger_of_origin(body.origin())? else {
+            return Err(self.unknown_origin(note, &body));
+        };
         let keys = log_keys_of(&genesis, &self.history());
         let shown =
             Checkpoint::open(note.as_bytes(), &keys).map_err(|error| invalid(error.to_string()))?;
@@ -89,15 +91,30 @@ impl Ledger {
     fn ledger_of_origin(
         &self,
         origin: &str,
-    ) -> Result<(TenantId, std::sync::Arc<Genesis>), LedgerError> {
+    ) -> Result<Option<(TenantId, std::sync::Arc<Genesis>)>, LedgerError> {
         for tenant in self.reader().tenants()? {
             let genesis = self.reader().genesis(&tenant)?;
             if genesis.log_key().name().as_str() == origin {
-                return Ok((tenant, genesis));
+                return Ok(Some((tenant, genesis)));
             }
         }
+        Ok(None)
+    }
+
+    /// What is said to a checkpoint of a ledger that is not here. One that a log key of this
+    /// deployment signed shows that the ledger was here once.
+    fn unknown_origin(&self, note: &str, body: &Checkpoint) -> LedgerError {
+        let (origin, history) = (body.origin().to_owned(), self.history());
+        let log_name = format!("{}/", history.genesis().log_name().as_str());
+        let keys: Vec<_> = match KeyName::parse(&origin) {
+            Ok(name) if origin.starts_with(&log_name) => log_keys_named(&name, &history).collect(),
+            _ => Vec::new(),
+        };
+        if Checkpoint::open(note.as_bytes(), &keys).is_ok() {
+            return LedgerError::RolledBack(RolledBack::Missing { origin, seen: body.size() });
+        }
         let reason = format!("its origin {origin} is no ledger of this deployment");
-        Err(LedgerError::InvalidProof { what: "checkpoint", reason })
+        LedgerError::InvalidProof { what: "checkpoint", reason }
     }
 
     pub(crate) fn sign_checkpoints(

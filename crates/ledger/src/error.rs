@@ -130,6 +130,11 @@ pub enum RolledBack {
     )]
     Shorter { tenant: TenantId, seen: TreeSize, found: u64 },
     #[error(
+        "there is no ledger {origin}, but a key of this deployment signed a checkpoint of {seen} of \
+         its records: the ledger is gone"
+    )]
+    Missing { origin: String, seen: TreeSize },
+    #[error(
         "the first {size} records of ledger {tenant} are not those under the checkpoint of that \
          size: records were replaced"
     )]

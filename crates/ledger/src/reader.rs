@@ -181,14 +181,19 @@ impl Reader {
 pub(crate) fn log_keys_of(genesis: &Genesis, history: &SystemHistory) -> Vec<VerifierKey> {
     let name: &KeyName = genesis.log_key().name();
     let first = genesis.log_key().verifying_key();
+    log_keys_named(name, history).skip_while(|key| key.verifying_key() != first).collect()
+}
+
+/// Every log key there was, oldest first, under the name of a ledger.
+pub(crate) fn log_keys_named<'a>(
+    name: &'a KeyName,
+    history: &'a SystemHistory,
+) -> impl Iterator<Item = VerifierKey> + 'a {
     let keys = history.keys().iter().filter(|period| period.usage == KeyUse::Log);
     keys.filter_map(|period| match &period.key {
-        PublicKey::Ed25519(key) => Some(key),
+        PublicKey::Ed25519(key) => Some(VerifierKey::new_ed25519(name.clone(), key)),
         PublicKey::Rsa(_) => None,
     })
-    .skip_while(|key| *key != first)
-    .map(|key| VerifierKey::new_ed25519(name.clone(), key))
-    .collect()
 }
 
 /// A walk through a ledger.

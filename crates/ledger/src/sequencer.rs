@@ -56,7 +56,8 @@ pub enum SubmitError {
 impl SubmitError {
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::QueueFull { .. } | Self::Closed => ErrorCode::QueueFull,
+            Self::QueueFull { .. } => ErrorCode::QueueFull,
+            Self::Closed => ErrorCode::ShuttingDown,
             Self::Suspended(_) => ErrorCode::TenantSuspended,
             Self::Creation { code, .. } => *code,
             Self::TooLarge { .. } => ErrorCode::InputTooLarge,

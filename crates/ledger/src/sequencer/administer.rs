@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
 use ledgerstone_model::system::SystemRecord;
-use ledgerstone_model::{AuditRecord, ErrorCode, SealedEvent};
+use ledgerstone_model::{AuditRecord, Entropy, ErrorCode, SealedEvent};
 use ledgerstone_proof::{Hash, IngestedAt, Salt, SequenceNumber, TenantId};
 use ledgerstone_store::{AnchoredRound, Head, NewCheckpoint, ReadError};
 use thiserror::Error;
@@ -71,21 +71,9 @@ impl Round<'_> {
         signed: SignedAs,
         record: impl FnOnce(SequenceNumber, IngestedAt) -> SystemRecord,
     ) -> Option<SequenceNumber> {
-        let id = *self.tips.get(ledger)?;
-        let State { tips, open, signing, .. } = &mut *self.state;
-        let tip = tips.get_mut(id)?;
-        let number = tip.next_number();
-        let at = tip.next_time(self.now);
-        let mut salt = [0; ledgerstone_proof::SALT_BYTES];
-        self.sequencer.entropy.fill(&mut salt);
-        let record = record(number, at);
-        let sealed = SealedEvent::system(&record, &tip.tenant, number, at, &Salt::from_bytes(salt));
-        let key = match signed {
-            SignedAs::Usual => signing.signer(tip).cloned(),
-            SignedAs::Always => Some(Arc::clone(signing.key_at(tip))),
-        };
-        open.place(id, tip, Unplaced::from(sealed), self.now, key.as_ref());
-        Some(number)
+        self.place(ledger, signed, |tenant, number, at, salt, _| {
+            Some(SealedEvent::system(&record(number, at), tenant, number, at, salt))
+        })
     }
 
     /// Appends what the server observed to one of the round's ledgers and answers its number.
@@ -94,18 +82,38 @@ impl Round<'_> {
         ledger: usize,
         record: impl FnOnce(SequenceNumber) -> AuditRecord,
     ) -> Option<SequenceNumber> {
+        self.place(ledger, SignedAs::Usual, |tenant, number, at, salt, entropy| {
+            let mut new_id = [0; 16];
+            entropy.fill(&mut new_id);
+            SealedEvent::audit(&record(number), tenant, new_id, at, salt).ok()
+        })
+    }
+
+    /// Places the record that `seal` makes at the end of one of the round's ledgers.
+    fn place(
+        &mut self,
+        ledger: usize,
+        signed: SignedAs,
+        seal: impl FnOnce(
+            &TenantId,
+            SequenceNumber,
+            IngestedAt,
+            &Salt,
+            &dyn Entropy,
+        ) -> Option<SealedEvent>,
+    ) -> Option<SequenceNumber> {
         let id = *self.tips.get(ledger)?;
         let State { tips, open, signing, .. } = &mut *self.state;
         let tip = tips.get_mut(id)?;
-        let number = tip.next_number();
-        let at = tip.next_time(self.now);
+        let (number, at) = (tip.next_number(), tip.next_time(self.now));
+        let entropy = &*self.sequencer.entropy;
         let mut salt = [0; ledgerstone_proof::SALT_BYTES];
-        self.sequencer.entropy.fill(&mut salt);
-        let mut new_id = [0; 16];
-        self.sequencer.entropy.fill(&mut new_id);
-        let salt = Salt::from_bytes(salt);
-        let sealed = SealedEvent::audit(&record(number), &tip.tenant, new_id, at, &salt).ok()?;
-        let key = signing.signer(tip).cloned();
+        entropy.fill(&mut salt);
+        let sealed = seal(&tip.tenant, number, at, &Salt::from_bytes(salt), entropy)?;
+        let key = match signed {
+            SignedAs::Usual => signing.signer(tip).cloned(),
+            SignedAs::Always => Some(Arc::clone(signing.key_at(tip))),
+        };
         open.place(id, tip, Unplaced::from(sealed), self.now, key.as_ref());
         Some(number)
     }

@@ -1,14 +1,11 @@
 //! Checkpoints: over what is durable, never against what was signed before.
 
-use std::sync::Arc;
-
 use ledgerstone_ledger::check::{KnownCheckpoint, Level, VerifyOptions};
 use ledgerstone_ledger::{LedgerError, RolledBack};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{Checkpoint, TenantId, verify_consistency};
-use ledgerstone_store::memory::{Commit, MemoryStore};
+use ledgerstone_store::memory::Commit;
 use ledgerstone_store::{Check, LedgerStore};
-use ledgerstone_testkit::SeededEntropy;
 
 use crate::rig::{Rig, receipts, report_of, tenant};
 
@@ -143,8 +140,7 @@ fn a_ledger_that_contradicts_its_own_checkpoint_is_not_signed() {
 fn only_checkpoints_of_this_deployment_bind_it() {
     let rig = Rig::new();
     let ledger = rig.create(&["acme"]);
-    let entropy = Arc::new(SeededEntropy::new(2));
-    let stranger = Rig { store: Arc::new(MemoryStore::new()), entropy, ..Rig::new() };
+    let stranger = Rig::seeded(2);
     stranger.clock.set(0);
     let other = stranger.create(&["acme", "more"]);
     let foreign = other.checkpoint(&tenant("acme")).unwrap();
@@ -162,4 +158,32 @@ fn only_checkpoints_of_this_deployment_bind_it() {
     assert_eq!(report.findings.len(), 2);
     rig.assert_sound();
     assert!(rig.store.checkpoints(&tenant("acme")).unwrap().len() == 1);
+}
+
+#[test]
+fn a_checkpoint_of_a_ledger_that_an_older_copy_lacks_shows_that_it_is_older() {
+    let rig = Rig::new();
+    rig.create(&["acme"]).close().unwrap();
+    let mut early = 0;
+    rig.store.tamper(|commits| early = commits.len());
+    let ledger = rig.open();
+    ledger.create_tenant(&tenant("beta")).unwrap();
+    ledger.append(rig.events("beta", "b", 2)).unwrap();
+    let kept = ledger.checkpoint(&tenant("beta")).unwrap();
+    ledger.show_checkpoint(&kept.note).unwrap();
+
+    ledger.close().unwrap();
+    drop(ledger);
+    rig.store.tamper(|commits| commits.truncate(early));
+    let old = rig.open();
+    let error = old.show_checkpoint(&kept.note).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::LedgerRolledBack, "{error}");
+    let LedgerError::RolledBack(RolledBack::Missing { seen, .. }) = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(*seen, kept.size);
+    // What no key of this deployment signed says nothing about it.
+    let altered = kept.note.replacen("\n3\n", "\n4\n", 1);
+    assert_ne!(altered, kept.note);
+    assert_eq!(old.show_checkpoint(&altered).unwrap_err().code(), ErrorCode::InvalidProof);
 }

@@ -144,7 +144,9 @@ fn a_full_queue_answers_those_who_do_not_wait() {
     assert_eq!(taken + refused, 400);
     assert_eq!(ledger.reader().size(&tenant("acme")).unwrap(), taken + 1);
     let late = ledger.append(rig.events("acme", "late", 1));
-    assert!(matches!(late, Err(SubmitError::Closed)));
+    let late = late.unwrap_err();
+    assert!(matches!(late, SubmitError::Closed));
+    assert_eq!(late.code(), ErrorCode::ShuttingDown, "there is room, but nothing is taken");
     rig.assert_sound();
 }
 

@@ -20,6 +20,8 @@ pub enum Moment {
     After(Duration),
     /// Once so many receipts have been read, and a little later.
     AtReceipt(usize, Duration),
+    /// While a log file is being sealed.
+    AtSealing,
 }
 
 impl Moment {
@@ -83,7 +85,7 @@ pub fn append_until_killed(data: &Path, feed: Feed, moment: Moment) -> Vec<Value
         let read = Arc::clone(&read);
         std::thread::spawn(move || receipts(stdout, &read))
     };
-    wait_for(moment, &read, &mut child);
+    wait_for(moment, data, &read, &mut child);
     // SIGKILL: no handler runs, nothing is flushed.
     child.kill().unwrap();
     stop.store(true, Ordering::Relaxed);
@@ -118,7 +120,7 @@ fn receipts(mut stdout: impl std::io::BufRead, read: &AtomicUsize) -> Vec<Value>
     receipts
 }
 
-fn wait_for(moment: Moment, read: &AtomicUsize, child: &mut Child) {
+fn wait_for(moment: Moment, data: &Path, read: &AtomicUsize, child: &mut Child) {
     let begun = Instant::now();
     match moment {
         Moment::After(time) => std::thread::sleep(time),
@@ -129,5 +131,19 @@ fn wait_for(moment: Moment, read: &AtomicUsize, child: &mut Child) {
             }
             std::thread::sleep(later);
         }
+        Moment::AtSealing => {
+            let before = half_made_segments(data);
+            while half_made_segments(data) == before && child.try_wait().unwrap().is_none() {
+                assert!(begun.elapsed() < Duration::from_mins(2), "nothing was sealed");
+                std::thread::sleep(Duration::from_micros(100));
+            }
+        }
     }
+}
+
+/// Names of segments that are being written.
+pub fn half_made_segments(data: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(data.join("segments")).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| name.ends_with(".seg.tmp")).collect()
 }

@@ -140,7 +140,7 @@ impl History {
         listed.lines().filter_map(name).collect()
     }
 
-    /// Bytes of sealed segments, to see that the kills met sealing too.
+    /// Number of files of sealed segments.
     pub fn segments(&self) -> usize {
         std::fs::read_dir(Path::new(&self.data()).join("segments")).map_or(0, Iterator::count)
     }

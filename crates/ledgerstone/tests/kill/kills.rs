@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ledgerstone_testkit::SeededEntropy;
 
-use crate::feeding::{Feed, Moment, TENANTS, append_until_killed, program};
+use crate::feeding::{Feed, Moment, TENANTS, append_until_killed, half_made_segments, program};
 use crate::history::History;
 
 /// Set to anything, hundreds of kills are made.
@@ -52,13 +52,15 @@ fn nothing_that_was_said_is_taken_back() {
     let entropy = SeededEntropy::new(seed);
     let mut history = History::begin("kills");
     let kills = kills();
+    let mut met_sealing = 0;
     for round in 0..kills {
-        // Large events fill log files, so that kills meet sealing too.
+        // Large events fill log files soon, so that these kills fall into sealing.
         let large = round % if round < 12 { 3 } else { 25 } == 2;
         let feed = Feed { round, text: if large { 40_000 } else { 200 } };
-        let moment = Moment::draw(&entropy);
+        let moment = if large { Moment::AtSealing } else { Moment::draw(&entropy) };
         let receipts = append_until_killed(&history.data(), feed, moment);
         history.keep_receipts(receipts);
+        met_sealing += usize::from(!half_made_segments(&history.data()).is_empty());
         if round % 3 == 0 {
             checkpoint_until_killed(&mut history, &entropy);
         }
@@ -82,10 +84,13 @@ fn nothing_that_was_said_is_taken_back() {
     history.assert_nothing_taken_back();
     history.run(&["doctor"]);
     eprintln!(
-        "{kills} kills: {} receipts and {} checkpoints hold, {} files of segments",
+        "{kills} kills, {met_sealing} amid sealing: {} receipts and {} checkpoints hold, {} files \
+         of segments",
         history.receipts(),
         history.checkpoints(),
         history.segments()
     );
+    assert!(met_sealing > 0, "no kill left a segment half made");
+    assert!(history.segments() > 0, "nothing was sealed");
     assert!(history.receipts() > 20 * kills, "too little was acknowledged to show anything");
 }

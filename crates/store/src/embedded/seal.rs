@@ -176,7 +176,7 @@ fn input(shared: &Shared, log: &Oldest, file: &DataFile) -> Result<SegmentInput,
     let mut positions = BTreeMap::new();
     let (mut checkpoints, mut anchored) = (State::empty(), Vec::new());
     let mut last = 0;
-    let read = read_frames(file, shared, log.end, |frame, at| {
+    let read = read_frames(file, &shared.store, log.end, |frame, at| {
         last = frame.number;
         let payload = Payload::decode(frame.payload).map_err(|fault| fault.to_string())?;
         for run in &payload.runs {

@@ -8,6 +8,7 @@ use std::io;
 use std::ops::Range;
 
 use super::acknowledged;
+use crate::embedded::StoreId;
 use crate::embedded::codec::Reader;
 use crate::embedded::files::DataFile;
 use crate::embedded::frame::{self, Found, Frame, Nonce, PAYLOAD_OFFSET, SECTOR};
@@ -27,13 +28,13 @@ const GAP: u64 = 2_048;
 /// and where, if something is.
 pub fn read_frames(
     file: &DataFile,
-    shared: &Shared,
+    store: &StoreId,
     end: u64,
     mut each: impl FnMut(&Frame<'_>, u64) -> Result<(), String>,
 ) -> Result<(), String> {
     let told = |fault: io::Error| fault.to_string();
     let header = file.read_at(0, SECTOR).map_err(told)?;
-    let nonce = LogHeader::decode(&header, &shared.store).map_err(|bad| bad.to_string())?.nonce;
+    let nonce = LogHeader::decode(&header, store).map_err(|bad| bad.to_string())?.nonce;
     let mut window = Window { bytes: Vec::new(), start: SECTOR as u64, end };
     let mut at = SECTOR as u64;
     while at < end {
@@ -165,5 +166,95 @@ impl RowSource for LogRows<'_> {
             index.push(shared.hasher.hash(&ledger.tenant, row.event_id), row.ingested_at);
         }
         Ok(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded::files::Files;
+
+    const NONCE: Nonce = Nonce([5; 16]);
+
+    fn store() -> StoreId {
+        StoreId::from_bytes([1; 16])
+    }
+
+    /// A log file with frames of these payloads, and where they end.
+    fn log(payloads: &[usize]) -> (tempfile::TempDir, DataFile, u64) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut bytes = LogHeader { number: 1, nonce: NONCE }.encode(&store());
+        let mut buffer = Vec::new();
+        for (number, len) in payloads.iter().enumerate() {
+            frame::begin(&mut buffer);
+            buffer.extend((0..*len).map(|at| (at % 251) as u8 + 1));
+            frame::finish(&mut buffer, NONCE, number as u64 + 1);
+            bytes.extend_from_slice(&buffer);
+        }
+        let end = bytes.len() as u64;
+        bytes.resize(bytes.len() + 8 * SECTOR, 0);
+        let path = directory.path().join("one.log");
+        std::fs::write(&path, &bytes).unwrap();
+        let file = Files::new().open_for_writing(&path).unwrap();
+        (directory, file, end)
+    }
+
+    /// Number, offset and length of the payload of each frame, and how the reading ended.
+    type Frames = (Vec<(u64, u64, usize)>, Result<(), String>);
+
+    fn frames(file: &DataFile, end: u64) -> Frames {
+        let mut seen = Vec::new();
+        let result = read_frames(file, &store(), end, |frame, at| {
+            assert!(
+                frame.payload.iter().enumerate().all(|(at, byte)| *byte == (at % 251) as u8 + 1)
+            );
+            seen.push((frame.number, at, frame.payload.len()));
+            Ok(())
+        });
+        (seen, result)
+    }
+
+    #[test]
+    fn frames_come_whole_however_they_lie_to_the_windows() {
+        let lens = [10, 700_000, 700_000, 1, WINDOW, 3 * WINDOW, WINDOW - 29, WINDOW - 28, 400];
+        let (_directory, file, end) = log(&lens);
+        let (seen, result) = frames(&file, end);
+        assert_eq!(result, Ok(()));
+        let found: Vec<usize> = seen.iter().map(|frame| frame.2).collect();
+        assert_eq!(found, lens);
+        let mut at = SECTOR as u64;
+        for (number, (found, offset, len)) in (1..).zip(seen) {
+            assert_eq!((found, offset), (number, at));
+            at += frame::frame_bytes(len) as u64;
+        }
+    }
+
+    #[test]
+    fn damage_and_a_wrong_end_are_told_with_their_place() {
+        let (_directory, file, end) = log(&[600, 600, 600]);
+        let second = SECTOR as u64 + frame::frame_bytes(600) as u64;
+        for (at, reason) in
+            [(0, "header checksum"), (8, "header checksum"), (100, "frame checksum")]
+        {
+            let byte = file.read_at(second + at, 1).unwrap();
+            file.write_all_at(&[byte[0] ^ 1], second + at).unwrap();
+            let (seen, result) = frames(&file, end);
+            let fault = result.unwrap_err();
+            assert_eq!(seen.len(), 1, "byte {at}");
+            assert!(fault.contains(reason) && fault.contains(&format!("byte {second}")), "{fault}");
+            file.write_all_at(&byte, second + at).unwrap();
+        }
+        assert!(frames(&file, end - SECTOR as u64).1.is_err(), "the last frame is cut");
+        assert!(frames(&file, end + SECTOR as u64).1.unwrap_err().contains("nothing stands"));
+        assert_eq!(frames(&file, end).1, Ok(()));
+    }
+
+    #[test]
+    fn rows_that_lie_close_are_read_at_once() {
+        let row = |offset, len| RowRef { offset, len, content_len: 0 };
+        assert_eq!(stretch(&[]), (0, 0));
+        assert_eq!(stretch(&[row(100, 50), row(150, 7), row(157 + GAP, 1)]), (3, 158 + GAP));
+        assert_eq!(stretch(&[row(100, 50), row(151 + GAP, 1)]), (1, 150));
+        assert_eq!(stretch(&[row(100, 50), row(90, 5)]), (1, 150), "never backwards");
     }
 }
