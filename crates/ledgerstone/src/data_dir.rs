@@ -26,6 +26,7 @@ use crate::output::Console;
 use crate::projection::Projection;
 use crate::system::System;
 
+pub use place::rights_to_keys;
 use place::{Place, look_at};
 
 /// The tenant that every deployment has from the beginning.
@@ -417,6 +418,14 @@ impl ForWriting {
         system: &System,
         console: &mut Console,
     ) -> Result<Self, Failure> {
+        if let Some(mode) = rights_to_keys(path) {
+            let keys = store.layout().keys();
+            console.note(format!(
+                "others than the owner may look into {} or write there (mode {mode}); run `chmod \
+                 700` on it",
+                keys.display()
+            ));
+        }
         let projection = Projection::open(&store, console)?;
         let history = Reader::new(store.clone()).history()?;
         let mut settings = Settings::new(history.genesis().log_name().clone());

@@ -68,6 +68,15 @@ pub fn hide_keys(path: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::file("hiding", &keys, &error))
 }
 
+/// Rights that others than the owner have to the directory of the keys, as `chmod` writes them; none
+/// where it is as it was made. The key files are each their owner's alone, but whoever may write
+/// here can put other files in their place.
+pub fn rights_to_keys(path: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(Layout::new(path).keys()).ok()?.permissions().mode() & 0o7777;
+    (mode & 0o077 != 0).then(|| format!("{mode:04o}"))
+}
+
 #[cfg(test)]
 mod tests {
     use ledgerstone_testkit::TestDirectory;

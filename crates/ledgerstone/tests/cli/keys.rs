@@ -133,3 +133,25 @@ fn keys_that_others_may_read_are_a_problem() {
     fs::rename(&away, &here).unwrap();
     program.feed(&["append"], numbered(1)).ok();
 }
+
+#[test]
+fn rights_of_others_to_the_folder_of_keys_are_told() {
+    let program = Program::new("open-folder");
+    program.append_numbered(0, 1);
+    let folder = program.data("keys");
+    let mode = fs::metadata(&folder).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o700, "as it is made");
+    program.run(&["doctor"]).ok();
+    for mode in [0o770, 0o755] {
+        fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+        let run = program.feed(&["append"], numbered(u64::from(mode))).ok();
+        let told = run.errors();
+        assert!(told.contains(&format!("{mode:04o}")) && told.contains("chmod 700"), "{told}");
+        let doctor = program.run(&["doctor"]);
+        assert_eq!(doctor.status(), 1, "{doctor}");
+        assert!(doctor.text().contains("chmod 700"), "{doctor}");
+    }
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+    let quiet = program.feed(&["append"], numbered(5)).ok().errors();
+    assert!(!quiet.contains("chmod"), "{quiet}");
+}

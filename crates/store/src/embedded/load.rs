@@ -1,6 +1,6 @@
 //! Loads a data directory into memory: what is accepted, what is torn, and what is damage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -186,11 +186,7 @@ fn accept_segments(
                 let expected =
                     format!("segments whose list has SHA-256 {}", head.segments_digest.to_hex());
                 let mut found = digest(&all).to_hex();
-                let lacking = missing_segments(&all, logs);
-                for (place, first) in lacking.into_iter().enumerate() {
-                    found.push_str(if place == 0 { "; missing: " } else { ", " });
-                    found.push_str(&sealed_load::segment_file(shared, first));
-                }
+                found.push_str(&missing_segments(shared, &all, logs)?);
                 let directory = shared.layout.segments();
                 state.findings.push(section(shared, &directory, &expected, &found));
                 return Ok((all, Vec::new()));
@@ -200,22 +196,44 @@ fn accept_segments(
     Ok((segments, unfinished))
 }
 
-/// First ordinals of segments that are missing, as far as their neighbours tell: those that stand
-/// between others, and one at the end that the logs show to have been sealed.
-fn missing_segments(segments: &[Arc<Segment>], logs: &[(u64, PathBuf)]) -> Vec<u64> {
-    let mut missing = Vec::new();
+/// What is said of segments that are missing, as far as those that are there, the logs and indexes
+/// that were left behind tell: the commit ordinals they held, and every name that is known.
+fn missing_segments(
+    shared: &Shared,
+    segments: &[Arc<Segment>],
+    logs: &[(u64, PathBuf)],
+) -> Result<String, OpenError> {
+    let indexes = list(&shared.layout.segments())?;
+    let indexes = indexes.iter().filter(|path| path.extension().is_some_and(|end| end == "idx"));
+    let indexed: BTreeSet<u64> = indexes
+        .filter_map(|path| segment_name(&path.with_extension("seg")))
+        .map(|(first, _)| first)
+        .collect();
+    let mut told = String::new();
     let (mut next, mut sealed) = (0, 0);
+    let mut gap = |first: u64, end: Option<u64>| {
+        told.push_str(if told.is_empty() { "; missing: " } else { "; " });
+        match end {
+            Some(end) => told.push_str(&format!("commit ordinals {first} to {}", end - 1)),
+            None => told.push_str(&format!("commit ordinals from {first} on")),
+        }
+        let others = indexed.range(first.saturating_add(1)..end.unwrap_or(u64::MAX)).copied();
+        for (place, first) in std::iter::once(first).chain(others).enumerate() {
+            told.push_str(if place == 0 { ", in " } else { " and " });
+            told.push_str(&sealed_load::segment_file(shared, first));
+        }
+    };
     for header in segments.iter().map(|segment| segment.header()) {
         if header.first_ordinal > next {
-            missing.push(next);
+            gap(next, Some(header.first_ordinal));
         }
         next = header.first_ordinal.saturating_add(header.records);
         sealed = header.log_number;
     }
     if logs.first().is_none_or(|log| log.0 > sealed + 1) {
-        missing.push(next);
+        gap(next, None);
     }
-    missing
+    Ok(told)
 }
 
 fn section(shared: &Shared, path: &Path, expected: &str, found: &str) -> ContainerFinding {

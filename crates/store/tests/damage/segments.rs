@@ -40,6 +40,27 @@ fn a_removed_segment_is_named() {
         let is_named = observed.findings.iter().any(|one| one.found.contains(&*name));
         assert!(is_named, "{name}: {:?}", observed.findings);
     }
+    let place = original.copy("several-removed");
+    let removed = [&segments[2], &segments[4], &segments[5]];
+    for segment in removed {
+        std::fs::remove_file(place.path(segment)).unwrap();
+    }
+    let told = |place: &Place| -> String {
+        let found = Observed::of(place).findings.into_iter().map(|finding| finding.found);
+        found.filter(|found| found.contains("missing")).collect()
+    };
+    for segment in removed {
+        let name = segment.to_string_lossy();
+        assert!(told(&place).contains(&*name), "{name}: {}", told(&place));
+    }
+    // Without its index, of the second in a row only what it held is known.
+    std::fs::remove_file(place.path(&segments[5].with_extension("idx"))).unwrap();
+    let first = |at: usize| -> u64 {
+        let name = segments[at].file_name().unwrap().to_str().unwrap();
+        name.split('.').next().unwrap().parse().unwrap()
+    };
+    let range = format!("commit ordinals {} to {}", first(4), first(6) - 1);
+    assert!(told(&place).contains(&range), "{range}: {}", told(&place));
     let place = original.copy("all-segments-removed");
     for segment in &segments {
         std::fs::remove_file(place.path(segment)).unwrap();

@@ -10,7 +10,9 @@ use ledgerstone_store::key_file::{KeyFileError, PrivateKeyUse};
 use ledgerstone_store::{Check, ContainerFinding, LedgerStore as _, key_file};
 
 use super::{Observation, Weight};
-use crate::data_dir::{damaged_file, in_directory, in_directory_to_read, key_files, open_store};
+use crate::data_dir::{
+    damaged_file, in_directory, in_directory_to_read, key_files, open_store, rights_to_keys,
+};
 use crate::failure::Failure;
 use crate::output::counted;
 use crate::system::System;
@@ -153,6 +155,14 @@ fn look_at_keys(path: &Path, seen: &mut Vec<Observation>) {
         let what = format!("{} is missing; nothing can be written without it", store_key.display());
         let remedy = "Put it back from a copy of this directory: it never changes.";
         seen.push(problem("keys", what, remedy));
+    }
+    if let Some(mode) = rights_to_keys(path) {
+        let folder = Layout::new(path).keys();
+        let what = format!(
+            "others than the owner may look into {} or write there (mode {mode})",
+            folder.display()
+        );
+        seen.push(problem("keys", what, &format!("Run `chmod 700 {}`.", folder.display())));
     }
     let exposed_store_key = key_file::is_exposed(&store_key).then_some(store_key);
     for file in keys.exposed().into_iter().chain(exposed_store_key) {
