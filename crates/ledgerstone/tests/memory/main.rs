@@ -11,7 +11,7 @@ use serde_json::Value;
 /// Set to anything, the long table is gone through.
 const LONG: &str = "LEDGERSTONE_LONG";
 
-/// Greatest resident memory, in MB (10^6 bytes, as the bench gives it).
+/// Greatest resident memory, in units of 2^20 bytes, as the bench gives it.
 const RESIDENT_MAX_MB: f64 = 300.0;
 
 /// What `bench append` says of a run of its own process.
