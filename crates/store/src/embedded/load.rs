@@ -203,9 +203,10 @@ fn missing_segments(
     segments: &[Arc<Segment>],
     logs: &[(u64, PathBuf)],
 ) -> Result<String, OpenError> {
-    let indexes = list(&shared.layout.segments())?;
-    let indexes = indexes.iter().filter(|path| path.extension().is_some_and(|end| end == "idx"));
-    let indexed: BTreeSet<u64> = indexes
+    let beside = list(&shared.layout.segments())?;
+    let indexed: BTreeSet<u64> = beside
+        .iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "idx"))
         .filter_map(|path| segment_name(&path.with_extension("seg")))
         .map(|(first, _)| first)
         .collect();

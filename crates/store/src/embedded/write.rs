@@ -231,7 +231,10 @@ fn wait_for_sealing(shared: &Shared) -> Result<(), AppendError> {
             return Ok(());
         }
         if Instant::now() >= deadline {
-            let reason = format!("{unsealed} log files wait to be sealed");
+            let mut reason = format!("{unsealed} log files wait to be sealed");
+            if let Some(why) = shared.read().degraded.get("sealing") {
+                reason.push_str(&format!(" ({why})"));
+            }
             return Err(AppendError::Unavailable { code: ErrorCode::DiskFull, reason });
         }
         let signals = shared.signals();

@@ -54,7 +54,7 @@ fn a_removed_segment_is_named() {
         assert!(told(&place).contains(&*name), "{name}: {}", told(&place));
     }
     // Without its index, of the second in a row only what it held is known.
-    std::fs::remove_file(place.path(&segments[5].with_extension("idx"))).unwrap();
+    std::fs::remove_file(place.path(segments[5].with_extension("idx"))).unwrap();
     let first = |at: usize| -> u64 {
         let name = segments[at].file_name().unwrap().to_str().unwrap();
         name.split('.').next().unwrap().parse().unwrap()

@@ -162,7 +162,7 @@ fn look_at_keys(path: &Path, seen: &mut Vec<Observation>) {
             "others than the owner may look into {} or write there (mode {mode})",
             folder.display()
         );
-        seen.push(problem("keys", what, &format!("Run `chmod 700 {}`.", folder.display())));
+        seen.push(problem("keys", what, format!("Run `chmod 700 {}`.", folder.display())));
     }
     let exposed_store_key = key_file::is_exposed(&store_key).then_some(store_key);
     for file in keys.exposed().into_iter().chain(exposed_store_key) {
