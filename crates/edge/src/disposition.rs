@@ -121,6 +121,8 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
         Permanent,
         &[C::StoreDamaged, C::LedgerRolledBack, C::ReadOnlyStorage],
     ),
+    // Said by clients, of a server.
+    (StatusCode::BAD_GATEWAY, Permanent, &[C::ServerUnreachable, C::UnexpectedAnswer]),
     (
         StatusCode::INTERNAL_SERVER_ERROR,
         Permanent,

@@ -6,8 +6,9 @@ mod parsing;
 use std::path::{Path, PathBuf};
 
 use ledgerstone_edge::importer::cloudtrail::{CloudTrail, map, rebuild};
-use ledgerstone_edge::importer::{Importer, InputLimits, Submission, read};
-use ledgerstone_model::{ErrorCode, ParseContext, ValidEvent, as_sent};
+use ledgerstone_edge::importer::{Importer, InputLimits, Position, read};
+use ledgerstone_edge::shape::Shaped;
+use ledgerstone_model::{ErrorCode, ParseContext, Rejection, ValidEvent, as_sent};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, TenantId, canonicalize_quoting};
 use parsing::parse;
 use proptest::prelude::*;
@@ -35,9 +36,10 @@ fn records(file: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// All submissions of an input that has no faults.
-fn import(importer: &dyn Importer, input: &[u8]) -> Vec<Submission> {
+fn import(importer: &dyn Importer, input: &[u8]) -> Vec<Shaped> {
     let submissions = read(importer, input, InputLimits::default()).expect("an importable input");
-    submissions.map(|one| one.expect("a good record")).collect()
+    let mapped = |text: &[u8]| importer.map(text).expect("a good record").expect("a mapping");
+    submissions.map(|one| mapped(one.expect("a record").text())).collect()
 }
 
 /// The real log files, which are not part of the project.
@@ -63,7 +65,7 @@ fn real_files() -> Option<Vec<PathBuf>> {
 fn stored_events_are_frozen() {
     let mut lines = String::new();
     for submission in import(&CloudTrail, OWN) {
-        let event = parse(submission.text(), submission.intake()).unwrap();
+        let event = parse(&submission.text, &submission.intake).unwrap();
         lines.push_str(std::str::from_utf8(event.text()).unwrap());
         lines.push('\n');
     }
@@ -75,8 +77,8 @@ fn the_time_of_import_leaves_no_trace_in_records_with_a_time() {
     let tenant = TenantId::parse("default").unwrap();
     let later = IngestedAt::from_micros(1_900_000_000_000_000).unwrap();
     for (submission, line) in import(&CloudTrail, OWN).iter().zip(FROZEN.lines()).take(2) {
-        let context = ParseContext::new(&tenant, later, [9; 16]).with_intake(submission.intake());
-        let event = ValidEvent::parse(submission.text(), &context, &mut Canonicalizer::new());
+        let context = ParseContext::new(&tenant, later, [9; 16]).with_intake(&submission.intake);
+        let event = ValidEvent::parse(&submission.text, &context, &mut Canonicalizer::new());
         assert_eq!(event.unwrap().text(), line.as_bytes());
     }
 }
@@ -185,35 +187,44 @@ fn strange_shapes_stay_under_their_own_names() {
     there_and_back(long.as_bytes());
 }
 
+/// The place of each record, with its event or why it is none.
+fn places(file: &[u8]) -> Vec<(Position, Result<Shaped, Rejection>)> {
+    let submissions = read(&CloudTrail, file, InputLimits::default()).unwrap();
+    let mapped = submissions.map(|one| {
+        let one = one.unwrap();
+        (one.position(), CloudTrail.map(one.text()).map(|event| event.unwrap()))
+    });
+    mapped.collect()
+}
+
 #[test]
 fn what_is_no_record_is_refused_and_the_rest_goes_on() {
     let file =
         br#"{"Records":[{"a":1,"a":2},{"eventName":"X"},{"b":"\ud800"},{"c":{"$sealed":1}}]}"#;
-    let results: Vec<_> = read(&CloudTrail, &file[..], InputLimits::default()).unwrap().collect();
-    let codes: Vec<_> = results
-        .iter()
-        .map(|result| result.as_ref().map(|_| ()).map_err(|error| (error.code(), error.is_final())))
-        .collect();
-    let duplicate = Err((ErrorCode::DuplicateKey, false));
-    let surrogate = Err((ErrorCode::LoneSurrogate, false));
-    assert_eq!(codes, [duplicate, Ok(()), surrogate, Ok(())]);
-    let message = results[0].as_ref().unwrap_err().to_string();
-    assert!(message.starts_with("record 1 at byte 12: "), "{message}");
-    let marked = results[3].as_ref().unwrap();
-    let rejection = parse(marked.text(), marked.intake()).unwrap_err();
+    let results = places(file);
+    let code = |result: &Result<Shaped, Rejection>| {
+        result.as_ref().map_or_else(|one| Some(one.code()), |_| None)
+    };
+    let codes: Vec<_> = results.iter().map(|(_, result)| code(result)).collect();
+    assert_eq!(codes, [Some(ErrorCode::DuplicateKey), None, Some(ErrorCode::LoneSurrogate), None]);
+    assert_eq!(results[0].0.to_string(), "record 1 at byte 12");
+    let marked = results[3].1.as_ref().unwrap();
+    let rejection = parse(&marked.text, &marked.intake).unwrap_err();
     assert_eq!(rejection.code(), ErrorCode::ReservedName);
 }
 
 #[test]
 fn a_value_that_is_no_object_ends_nothing() {
     let file = br#"{"Records":[{"a":1},5,[{}], "x]" ,null,tru,1e400,{"a":2}]}"#;
-    let results: Vec<_> = read(&CloudTrail, &file[..], InputLimits::default()).unwrap().collect();
+    let results = places(file);
     assert_eq!(results.len(), 8);
-    assert!(results[0].is_ok() && results[7].is_ok());
-    for (at, result) in results[1..7].iter().enumerate() {
+    assert!(results[0].1.is_ok() && results[7].1.is_ok());
+    for (at, (position, result)) in results[1..7].iter().enumerate() {
         let error = result.as_ref().unwrap_err();
-        assert!(!error.is_final(), "{error}");
-        assert!(error.to_string().starts_with(&format!("record {} at byte ", at + 2)), "{error}");
+        assert!(
+            position.to_string().starts_with(&format!("record {} at byte ", at + 2)),
+            "{error}"
+        );
         let expected = if at == 4 { ErrorCode::NotJson } else { ErrorCode::InvalidImport };
         assert_eq!(error.code(), expected, "{error}");
     }
@@ -237,7 +248,7 @@ fn check_real_file(path: &PathBuf) -> usize {
     let submissions = import(&CloudTrail, &bytes);
     assert_eq!(submissions.len(), records.len(), "{}", path.display());
     for (submission, record) in submissions.iter().zip(&records) {
-        let event = parse(submission.text(), submission.intake()).expect("a real record is good");
+        let event = parse(&submission.text, &submission.intake).expect("a real record is good");
         assert_eq!(event.text(), there_and_back(record));
         assert!(as_sent(event.text()).is_ok());
         let read: Value = serde_json::from_slice(event.text()).expect("an event is json");

@@ -278,6 +278,14 @@ error_codes! {
         "An issuer, a key or a certificate name in the configuration cannot be used.",
         "Correct the setting that the message names.";
 
+    // A client of the HTTP interface.
+    ServerUnreachable = "SERVER_UNREACHABLE",
+        "The server could not be reached, or the connection to it broke off.",
+        "Check the address, and that the server runs and can be reached from here; the message says what was tried.";
+    UnexpectedAnswer = "UNEXPECTED_ANSWER",
+        "What answered did not answer as a Ledgerstone server of this version does.",
+        "Check that the URL is the server's own, and that client and server are of versions that fit.";
+
     // Everything else.
     InvalidArgument = "INVALID_ARGUMENT",
         "An argument or a parameter has no meaning here.",
@@ -285,6 +293,13 @@ error_codes! {
     Internal = "INTERNAL",
         "The program met a state that it holds to be impossible.",
         "Report it with the message; run `ledgerstone verify` to see that the ledger is whole.";
+}
+
+impl ErrorCode {
+    /// The code of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
 }
 
 impl fmt::Display for ErrorCode {
@@ -305,6 +320,7 @@ mod tests {
         for code in ErrorCode::ALL {
             let name = code.as_str();
             assert!(seen.insert(name), "{name} stands twice");
+            assert_eq!(ErrorCode::parse(name), Some(*code));
             assert!(
                 name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'),
                 "{name}"

@@ -8,8 +8,11 @@ mod file;
 mod map;
 mod rebuild;
 
+use ledgerstone_model::Rejection;
+
 use super::reader::Reader;
 use super::{ImportError, Importer, Input, Submissions};
+use crate::shape::Shaped;
 
 pub use map::map;
 pub use rebuild::{RebuildError, rebuild};
@@ -40,5 +43,10 @@ impl Importer for CloudTrail {
     fn submissions<'a>(&self, input: Input<'a>) -> Result<Submissions<'a>, ImportError> {
         let records = file::Records::open(Reader::open(input)?)?;
         Ok(Box::new(records))
+    }
+
+    fn map(&self, text: &[u8]) -> Result<Option<Shaped>, Rejection> {
+        let (text, intake) = map(text)?;
+        Ok(Some(Shaped { text, intake }))
     }
 }

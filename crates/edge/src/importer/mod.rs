@@ -1,8 +1,9 @@
 //! Turns files of foreign formats into events, one importer a format.
 //!
-//! An importer reads a stream and hands out submissions one at a time, so that a file of any size
-//! needs little memory. It never drops a record: what it cannot turn into an event is an error that
-//! names the place, and reading goes on behind it.
+//! An importer reads a stream and hands out its records one at a time, so that a file of any size
+//! needs little memory, and turns each into an event. It never drops a record: what it cannot turn
+//! into an event is refused by itself, and the others go on. Reading and mapping are two steps, so
+//! that records can be read where a file is and mapped where the ledger is.
 
 pub mod cloudtrail;
 mod input;
@@ -12,10 +13,12 @@ mod reader;
 use std::fmt;
 use std::io::{self, Read};
 
-use ledgerstone_model::{ErrorCode, IntakeSource, Rejection};
+use ledgerstone_model::{ErrorCode, Rejection};
 use thiserror::Error;
 
 pub use input::{Input, InputLimits};
+
+use crate::shape::Shaped;
 
 /// Every format that can be imported. A new one is a file and a line here.
 pub const IMPORTERS: &[&dyn Importer] = &[&cloudtrail::CloudTrail, &ndjson::Ndjson];
@@ -34,9 +37,12 @@ pub trait Importer: fmt::Debug + Sync {
     /// The ends of the names of files in this format, `.gz` left off.
     fn extensions(&self) -> &'static [&'static str];
 
-    /// Reads submissions one after another. After an error for which
-    /// [`ImportError::is_final`] holds there is nothing more.
+    /// Reads submissions one after another. After an error there is nothing more.
     fn submissions<'a>(&self, input: Input<'a>) -> Result<Submissions<'a>, ImportError>;
+
+    /// Turns the text of one submission into an event; `None` where it is one as it stands. The same
+    /// text always gives the same event.
+    fn map(&self, text: &[u8]) -> Result<Option<Shaped>, Rejection>;
 }
 
 /// The importer of this name.
@@ -54,27 +60,26 @@ pub fn accepts(importer: &dyn Importer, file_name: &str) -> bool {
         .any(|extension| plain.strip_suffix(extension).is_some_and(|stem| stem.ends_with('.')))
 }
 
-/// One event as an importer hands it on; it still has to be parsed.
+/// One record as it stands in the input; it still has to be mapped and parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submission {
     text: Vec<u8>,
-    intake: IntakeSource,
     position: Position,
 }
 
 impl Submission {
-    pub(crate) const fn new(text: Vec<u8>, intake: IntakeSource, position: Position) -> Self {
-        Self { text, intake, position }
+    pub(crate) const fn new(text: Vec<u8>, position: Position) -> Self {
+        Self { text, position }
     }
 
-    /// The event as JSON text.
+    /// The record's text.
     pub fn text(&self) -> &[u8] {
         &self.text
     }
 
-    /// Where it came from, for [`ledgerstone_model::ParseContext::with_intake`].
-    pub const fn intake(&self) -> &IntakeSource {
-        &self.intake
+    /// The record's text, for who needs nothing else.
+    pub fn into_text(self) -> Vec<u8> {
+        self.text
     }
 
     /// Where in the input it stood.
@@ -101,7 +106,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// Why an input, or one record of it, was not taken.
+/// Why an input was not taken, or not read further.
 #[derive(Debug, Error)]
 pub enum ImportError {
     #[error("the input is empty; check that the right file was given")]
@@ -120,8 +125,6 @@ pub enum ImportError {
     Unfinished(Position),
     #[error("the input at byte {offset} {reason}")]
     Format { offset: u64, reason: &'static str },
-    #[error("{position}: {rejection}")]
-    Record { position: Position, rejection: Rejection },
     #[error("there is no format {0:?}; the formats are {names}", names = names())]
     UnknownFormat(String),
     #[error("the input could not be read: {0}")]
@@ -137,15 +140,9 @@ impl ImportError {
             Self::Bomb { .. } | Self::TooLarge(_) => ErrorCode::InputTooLarge,
             Self::RecordTooLarge { .. } => ErrorCode::EventTooLarge,
             Self::Format { .. } | Self::Unfinished(_) => ErrorCode::InvalidImport,
-            Self::Record { rejection, .. } => rejection.code(),
             Self::UnknownFormat(_) => ErrorCode::UnknownFormat,
             Self::Read(_) => ErrorCode::StorageFailed,
         }
-    }
-
-    /// Whether nothing can be read behind the place of the error.
-    pub const fn is_final(&self) -> bool {
-        !matches!(self, Self::Record { .. })
     }
 }
 

@@ -1,9 +1,10 @@
 //! Events in the model's own form, one JSON object a line.
 
-use ledgerstone_model::{EVENT_BYTES_MAX, IntakeSource};
+use ledgerstone_model::{EVENT_BYTES_MAX, Rejection};
 
 use super::reader::Reader;
 use super::{ImportError, Importer, Input, Position, Submission, Submissions};
+use crate::shape::Shaped;
 
 /// Bytes a line may have: the largest event, with room for white space and escapes.
 const LINE_BYTES_MAX: usize = 8 * EVENT_BYTES_MAX;
@@ -28,6 +29,10 @@ impl Importer for Ndjson {
 
     fn submissions<'a>(&self, input: Input<'a>) -> Result<Submissions<'a>, ImportError> {
         Ok(Box::new(Lines { reader: Some(Reader::open(input)?), line: 0, events: 0 }))
+    }
+
+    fn map(&self, _: &[u8]) -> Result<Option<Shaped>, Rejection> {
+        Ok(None)
     }
 }
 
@@ -55,8 +60,7 @@ impl Lines<'_> {
             if !text.trim_ascii().is_empty() {
                 self.events += 1;
                 self.reader = Some(reader);
-                let intake = IntakeSource::NATIVE.clone();
-                return Ok(Some(Submission::new(text, intake, position)));
+                return Ok(Some(Submission::new(text, position)));
             }
         }
     }
@@ -73,8 +77,8 @@ impl Iterator for Lines<'_> {
 #[cfg(test)]
 mod tests {
     use super::{LINE_BYTES_MAX, Ndjson};
-    use crate::importer::{ImportError, InputLimits, Position, read};
-    use ledgerstone_model::{ErrorCode, IntakeSource};
+    use crate::importer::{ImportError, Importer as _, InputLimits, Position, read};
+    use ledgerstone_model::ErrorCode;
 
     #[test]
     fn lines_come_as_they_are() {
@@ -97,7 +101,8 @@ mod tests {
     #[test]
     fn events_are_native() {
         let mut events = read(&Ndjson, &b"{}"[..], InputLimits::default()).unwrap();
-        assert_eq!(events.next().unwrap().unwrap().intake(), IntakeSource::NATIVE);
+        let event = events.next().unwrap().unwrap();
+        assert_eq!(Ndjson.map(event.text()), Ok(None));
         assert!(events.next().is_none());
     }
 
@@ -117,7 +122,7 @@ mod tests {
         assert!(events.next().unwrap().is_ok());
         let error = events.next().unwrap().unwrap_err();
         assert_eq!(error.code(), ErrorCode::EventTooLarge);
-        assert!(error.is_final() && error.to_string().contains("line 2"), "{error}");
+        assert!(error.to_string().contains("line 2"), "{error}");
         assert!(events.next().is_none());
     }
 }

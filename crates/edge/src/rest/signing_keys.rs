@@ -3,9 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use ledgerstone_ledger::{KeyPeriod, Ledger, SystemHistory};
+use ledgerstone_ledger::{KEY_OVERLAP, KeyPeriod, Ledger, LedgerError, SystemHistory};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::system::{KeyAlgorithm, KeyChange, KeyUse, SigningKeyRecord};
+use ledgerstone_proof::{IngestedAt, KeyId, VerifierKey};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,7 +28,7 @@ pub struct SigningKeyPeriod {
     #[serde(rename = "use")]
     usage: &'static str,
     algorithm: &'static str,
-    /// `current` or `replaced`.
+    /// `current`, `outgoing` while it signs beside its successor, or `replaced`.
     state: &'static str,
     announced_at: String,
     /// Number of the record in `_system` that announced it.
@@ -37,6 +38,12 @@ pub struct SigningKeyPeriod {
     /// `rotation` or `compromise`; absent for the first keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    /// Until when an outgoing key signs beside the key that took its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signs_until: Option<String>,
+    /// What checkpoints of the caller's ledger are verified with; of log keys alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vkey: Option<String>,
 }
 
 /// Which key is to be replaced, and why.
@@ -74,10 +81,19 @@ fn usual_reason() -> String {
 /// Every key that was ever in use.
 #[utoipa::path(get, path = "/v1/signing-keys", tag = "signing-keys",
     responses((status = 200, body = SigningKeys)), security(("api_key" = []), ("token" = [])))]
-pub async fn list(State(service): State<Service>, _: Authorised) -> Json<SigningKeys> {
-    let history = service.ledger().history();
-    let keys = history.keys().iter().map(|period| shown(period, &history));
-    Json(SigningKeys { signing_keys: keys.collect() })
+pub async fn list(
+    State(service): State<Service>,
+    authorised: Authorised,
+) -> Result<Json<SigningKeys>, Problem> {
+    let tenant = authorised.tenant().clone();
+    let now = service.clock().now();
+    let keys = service.blocking(move |ledger| {
+        let history = ledger.history();
+        let vkeys = ledger.reader().log_keys(&tenant, &history)?;
+        let shown = history.keys().iter().map(|period| shown(period, &history, &vkeys, now));
+        Ok::<_, LedgerError>(shown.collect())
+    });
+    Ok(Json(SigningKeys { signing_keys: keys.await? }))
 }
 
 /// Replaces a key by a fresh one, in every ledger, and answers once that is done.
@@ -116,18 +132,31 @@ pub async fn rotate(
     }))
 }
 
-fn shown(period: &KeyPeriod, history: &SystemHistory) -> SigningKeyPeriod {
+fn shown(
+    period: &KeyPeriod,
+    history: &SystemHistory,
+    vkeys: &[VerifierKey],
+    now: IngestedAt,
+) -> SigningKeyPeriod {
     let key_id = period.key.key_id();
+    let signs_until = history.signs_beside_until(&key_id, KEY_OVERLAP).filter(|until| now < *until);
     let newest = history.newest_key(period.usage).map(|newest| newest.key.key_id());
+    let vkey = vkeys.iter().find(|vkey| KeyId::ed25519(vkey.verifying_key()) == key_id);
     let announcement = period.announcement.as_ref();
     SigningKeyPeriod {
         usage: period.usage.as_str(),
         algorithm: period.key.algorithm().as_str(),
-        state: if newest.as_ref() == Some(&key_id) { "current" } else { "replaced" },
+        state: match (newest.as_ref() == Some(&key_id), signs_until) {
+            (true, _) => "current",
+            (false, Some(_)) => "outgoing",
+            (false, None) => "replaced",
+        },
         announced_at: period.announced_at.to_string(),
         announced_by: period.announced_by.value(),
         replaces: announcement.and_then(SigningKeyRecord::replaces).map(ToString::to_string),
         reason: announcement.and_then(SigningKeyRecord::reason).map(KeyChange::as_str),
+        signs_until: signs_until.map(|until| until.to_string()),
+        vkey: vkey.filter(|_| period.usage == KeyUse::Log).map(ToString::to_string),
         key_id: key_id.to_string(),
     }
 }

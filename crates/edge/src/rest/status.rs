@@ -27,6 +27,8 @@ pub struct Status {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LedgerState {
     tenant_id: String,
+    /// Origin of the ledger's checkpoints.
+    origin: String,
     /// `active` or `suspended`; absent for `_system`.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
@@ -101,6 +103,7 @@ fn ledger_state(ledger: &Ledger, tenant: &TenantId) -> Result<LedgerState, Ledge
     let checkpoint = ledger.reader().newest_checkpoint(tenant)?;
     Ok(LedgerState {
         tenant_id: tenant.to_string(),
+        origin: ledger.reader().genesis(tenant)?.origin(),
         state: ledger.tenant_state(tenant).map(TenantState::as_str),
         records: head.size(),
         record_hash: Some(head.record_hash.to_hex()),

@@ -48,7 +48,7 @@ pub(super) fn remove(connection: &Connection, id: &JobId) -> Result<(), AdminErr
 
 fn parse(row: &Row) -> Result<JobRow, AdminError> {
     let text = |value: ValueRef<'_>| value.as_str().ok().map(str::to_owned);
-    let code = row.optional(11, |value| code(value.as_str().ok()?))?;
+    let code = row.optional(11, |value| ErrorCode::parse(value.as_str().ok()?))?;
     let message = row.optional(12, text)?;
     Ok(JobRow {
         id: row.parsed(0, |value| JobId::parse(value.as_str().ok()?))?,
@@ -64,8 +64,4 @@ fn parse(row: &Row) -> Result<JobRow, AdminError> {
         result: row.optional(10, text)?,
         failure: code.zip(message).map(|(code, message)| JobFailure { code, message }),
     })
-}
-
-fn code(text: &str) -> Option<ErrorCode> {
-    ErrorCode::ALL.iter().copied().find(|code| code.as_str() == text)
 }

@@ -1,6 +1,5 @@
 //! Walks the records of a log file one at a time, however large the file is.
 
-use super::map::map;
 use crate::importer::reader::{Gather, Reader};
 use crate::importer::{ImportError, Position, Submission};
 
@@ -42,7 +41,7 @@ impl<'a> Records<'a> {
     }
 
     /// The next record as it stands in the file, and its place.
-    fn next_record(&mut self) -> Result<Option<(Vec<u8>, Position)>, ImportError> {
+    fn next_record(&mut self) -> Result<Option<Submission>, ImportError> {
         let Some(mut reader) = self.reader.take() else {
             return Ok(None);
         };
@@ -70,17 +69,7 @@ impl<'a> Records<'a> {
             return Err(fault(&reader, reason));
         }
         self.reader = Some(reader);
-        Ok(Some((record, position)))
-    }
-
-    fn next_submission(&mut self) -> Result<Option<Submission>, ImportError> {
-        let Some((record, position)) = self.next_record()? else {
-            return Ok(None);
-        };
-        match map(&record) {
-            Ok((text, intake)) => Ok(Some(Submission::new(text, intake, position))),
-            Err(rejection) => Err(ImportError::Record { position, rejection }),
-        }
+        Ok(Some(Submission::new(record, position)))
     }
 }
 
@@ -88,7 +77,7 @@ impl Iterator for Records<'_> {
     type Item = Result<Submission, ImportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_submission().transpose()
+        self.next_record().transpose()
     }
 }
 

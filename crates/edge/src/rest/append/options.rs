@@ -7,6 +7,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::prepare::Reading;
+use crate::importer;
 use crate::rest::problem::Problem;
 use crate::shape::{self, SHAPES};
 
@@ -37,6 +38,8 @@ pub(super) struct Options {
     pub(super) atomic: bool,
     /// The flat shape that the events have; by default they are in the model's own form.
     pub(super) shape: Option<String>,
+    /// The foreign format that each event is a record of, e.g. `cloudtrail`.
+    pub(super) format: Option<String>,
 }
 
 impl Options {
@@ -51,8 +54,17 @@ impl Options {
         Ok(options)
     }
 
-    /// How the events are to be read: in the shape asked for, or in what the route takes.
+    /// How the events are to be read: in the shape or format asked for, or in what the route takes.
     pub(super) fn reading(&self, of_route: Reading) -> Result<Reading, Problem> {
+        if let Some(name) = &self.format {
+            if self.shape.is_some() {
+                let detail = "an event has a shape or is a record of a format, not both";
+                return Err(Problem::new(ErrorCode::InvalidArgument, detail));
+            }
+            let importer = importer::find(name)
+                .map_err(|error| Problem::new(error.code(), error.to_string()))?;
+            return Ok(Reading::Record(importer));
+        }
         let Some(name) = &self.shape else { return Ok(of_route) };
         let shape = shape::find(name).ok_or_else(|| {
             let names: Vec<&str> = SHAPES.iter().map(|shape| shape.name).collect();

@@ -8,6 +8,7 @@ use ledgerstone_proof::{Canonicalizer, EventId, IngestedAt, SALT_BYTES, Salt, Te
 
 use super::idempotency::IdempotencyKey;
 use crate::auth::Authorised;
+use crate::importer::Importer;
 use crate::metrics::Metrics;
 use crate::rest::problem::{Fault, Problem};
 use crate::rest::service::Service;
@@ -30,6 +31,8 @@ pub(in crate::rest) enum Reading {
     AnyShape,
     /// In this shape.
     As(&'static Shape),
+    /// As a record of this foreign format.
+    Record(&'static dyn Importer),
 }
 
 impl Reading {
@@ -38,6 +41,7 @@ impl Reading {
             Self::Native => Ok(None),
             Self::AnyShape => shape::detect(text, scratch),
             Self::As(shape) => shape.map(text, scratch).map(Some),
+            Self::Record(importer) => importer.map(text),
         }
     }
 }

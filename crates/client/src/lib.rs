@@ -1,0 +1,50 @@
+//! A client of a Ledgerstone server, for applications that send events and for tools that read,
+//! prove and verify.
+//!
+//! [`Client`] speaks HTTP and nothing else: it pulls in neither the server nor a store. Answers whose
+//! shape is fixed are types of their own; records and receipts also keep the JSON that came, byte for
+//! byte. What a server refuses is a [`Problem`] with its stable code; whatever else goes wrong says
+//! what was tried. What is repeated and what is not is told at [`Retry`].
+//!
+//! The crate reads no clock and draws no randomness: an [`IdempotencyKey`] is the caller's.
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod api_keys;
+mod append;
+mod batch;
+mod builder;
+mod call;
+mod client;
+mod error;
+mod event;
+mod jobs;
+mod outcome;
+mod problem;
+mod proofs;
+mod receipt;
+mod records;
+mod retry;
+mod signing_keys;
+mod status;
+mod stream;
+mod tenants;
+
+pub use api_keys::{ApiKeyEntry, IssuedApiKey, NewApiKey};
+pub use append::{Append, Wait};
+pub use builder::{BuildError, ClientBuilder};
+pub use client::Client;
+pub use error::ClientError;
+pub use event::{Event, EventError, IdempotencyKey};
+pub use jobs::{Job, JobError, VerifyRequest};
+pub use outcome::Outcome;
+pub use problem::Problem;
+pub use proofs::SignedCheckpoint;
+pub use receipt::{Receipt, ReceiptStatus};
+pub use records::{EventsQuery, Order, Pages, Record};
+pub use retry::Retry;
+pub use signing_keys::{Rotation, SigningKeyEntry};
+pub use status::{AuditHealth, ComponentHealth, ComponentStatus, Deployment, LedgerStatus, Status};
+pub use stream::{EventSender, Outcomes, StreamEnd};
+pub use tenants::TenantEntry;
