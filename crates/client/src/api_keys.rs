@@ -24,7 +24,6 @@ pub struct NewApiKey<'a> {
 
 /// An API key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[non_exhaustive]
 pub struct ApiKeyEntry {
     pub key_id: String,
     pub tenant_id: String,

@@ -8,8 +8,11 @@ use ledgerstone_ledger::{Ledger, TenantCreation};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{EventId, NameError, TenantId, VerifierKey};
 
+use crate::data_dir::FIRST_TENANT;
 use crate::failure::Failure;
 use crate::ingest::TenantChoice;
+use crate::location::{LocationOption, only_with_data};
+use crate::remote::Remote;
 
 /// `--data DIR`.
 #[derive(Args, Debug)]
@@ -22,24 +25,31 @@ pub struct DataOption {
 /// `--tenant T`.
 #[derive(Args, Debug)]
 pub struct TenantOption {
-    /// The tenant whose ledger is meant; `_system` is the deployment's own
-    #[arg(long, value_name = "T", default_value = "default")]
-    tenant: String,
+    /// The tenant whose ledger is meant; `_system` is the deployment's own; unless given, `default`,
+    /// or with --server the credential's own
+    #[arg(long, value_name = "T")]
+    tenant: Option<String>,
 }
 
 impl TenantOption {
-    /// A tenant whose ledger is read.
+    /// A tenant whose ledger is read in a data directory.
     pub fn to_read(&self) -> Result<TenantId, Failure> {
-        TenantId::parse_stored(&self.tenant).map_err(|error| bad_tenant(&self.tenant, error))
+        tenant_to_read(self.tenant.as_deref().unwrap_or(FIRST_TENANT))
+    }
+
+    /// The tenant that was named.
+    pub fn named(&self) -> Result<Option<TenantId>, Failure> {
+        self.tenant.as_deref().map(tenant_to_read).transpose()
     }
 }
 
 /// Where events go, for the commands that take them in.
 #[derive(Args, Debug)]
 pub struct IntoOption {
-    /// The tenant whose ledger takes the events; one that names another tenant is refused
-    #[arg(long, value_name = "T", default_value = "default")]
-    tenant: String,
+    /// The tenant whose ledger takes the events; one that names another tenant is refused; unless
+    /// given, `default`, or with --server the credential's own
+    #[arg(long, value_name = "T")]
+    tenant: Option<String>,
     /// Take each event's tenant from this field of it: a JSON pointer, or names with dots between
     #[arg(long, value_name = "FIELD", conflicts_with = "tenant")]
     tenant_from: Option<String>,
@@ -52,8 +62,19 @@ impl IntoOption {
     pub fn choice(&self) -> Result<TenantChoice, Failure> {
         match &self.tenant_from {
             Some(field) => Ok(TenantChoice::from_field(field)),
-            None => Ok(TenantChoice::Fixed(tenant_to_write(&self.tenant)?)),
+            None => {
+                let name = self.tenant.as_deref().unwrap_or(FIRST_TENANT);
+                Ok(TenantChoice::Fixed(tenant_to_write(name)?))
+            }
         }
+    }
+
+    /// Refuses what a server does not let a client choose, the credential's tenant included.
+    pub fn check_for(&self, remote: &Remote) -> Result<(), Failure> {
+        only_with_data("--tenant-from", self.tenant_from.is_some())?;
+        only_with_data("--create-tenants", self.create_tenants)?;
+        let named = self.tenant.as_deref().map(tenant_to_write).transpose()?;
+        remote.check_tenant(named.as_ref())
     }
 
     pub const fn creation(&self) -> TenantCreation {
@@ -80,11 +101,11 @@ pub struct JsonOption {
     pub json: bool,
 }
 
-/// What every command about a data directory has.
+/// What every command about a deployment has.
 #[derive(Args, Debug)]
 pub struct CommonOptions {
     #[command(flatten)]
-    pub data: DataOption,
+    pub location: LocationOption,
     #[command(flatten)]
     pub output: JsonOption,
 }
@@ -93,7 +114,7 @@ pub struct CommonOptions {
 #[derive(Args, Debug)]
 pub struct LedgerOptions {
     #[command(flatten)]
-    pub data: DataOption,
+    pub location: LocationOption,
     #[command(flatten)]
     pub tenant: TenantOption,
     #[command(flatten)]
@@ -129,6 +150,11 @@ pub struct KnownOption {
 }
 
 impl KnownOption {
+    /// Whether any was given.
+    pub const fn is_given(&self) -> bool {
+        !self.known.is_empty()
+    }
+
     /// The signed notes in the files.
     pub fn notes(&self) -> Result<Vec<String>, Failure> {
         self.known.iter().map(|path| Ok(known_checkpoint(path)?.note)).collect()
@@ -160,6 +186,11 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
         Failure::new(code, format!("{} cannot be read: {error}", path.display()))
             .with_remedy("Check the path.")
     })
+}
+
+/// A tenant whose ledger is read.
+fn tenant_to_read(name: &str) -> Result<TenantId, Failure> {
+    TenantId::parse_stored(name).map_err(|error| bad_tenant(name, error))
 }
 
 /// A tenant whose ledger events go into.

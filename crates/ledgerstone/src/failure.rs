@@ -101,6 +101,12 @@ impl Failure {
         self
     }
 
+    /// The same about the event of this id.
+    pub fn about(mut self, id: &str) -> Self {
+        self.told.id = Some(id.to_owned());
+        self
+    }
+
     /// The same for so many more events, which are not named.
     pub fn and_more(mut self, count: u64) -> Self {
         if count > 0 {
@@ -240,10 +246,7 @@ impl From<Rejection> for Failure {
 
 impl From<ImportError> for Failure {
     fn from(error: ImportError) -> Self {
-        match error {
-            ImportError::Record { rejection, .. } => rejection.into(),
-            other => Self::new(other.code(), other.to_string()),
-        }
+        Self::new(error.code(), error.to_string())
     }
 }
 

@@ -1,12 +1,15 @@
 //! Many events on their way into a ledger: read, prepared on several threads, handed over in the
-//! order of the input, and told about in that order as they become durable.
+//! order of the input, and told about in that order as they become durable. On their way to a server
+//! they are sent as they are read.
 //!
 //! Preparing the next events overlaps with the writing of the last ones. As in the ledger itself
 //! nobody waits for company: an event goes on at once when nothing is being written, and events
 //! gather only while something is. All that waits is bounded.
 
+mod destination;
 mod prepare;
 mod queue;
+mod sending;
 mod turns;
 
 use std::collections::BTreeSet;
@@ -14,8 +17,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
-use ledgerstone_edge::importer::Submission;
-use ledgerstone_ledger::{Ledger, Outcome, Receipt, Ticket};
+use ledgerstone_edge::importer::{Importer, Submission};
+use ledgerstone_ledger::{Ledger, Outcome, Ticket};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{Canonicalizer, TenantId};
 
@@ -24,6 +27,7 @@ use crate::interruption;
 use crate::output::Console;
 use crate::system::System;
 
+pub use destination::{Destination, Recorded, with_destination};
 pub use prepare::TenantChoice;
 use prepare::{Prepared, Preparer};
 pub use queue::Queue;
@@ -44,7 +48,7 @@ pub struct Item {
 
 /// Receives what became of the items, in the order of the input. An error ends everything.
 pub trait Sink {
-    fn recorded(&mut self, receipt: &Receipt) -> Result<(), Failure>;
+    fn recorded(&mut self, receipt: Recorded<'_>) -> Result<(), Failure>;
 
     fn refused(&mut self, failure: Failure) -> Result<(), Failure>;
 
@@ -78,12 +82,28 @@ pub fn ending(queue: &Queue, any_refused: bool, console: &mut Console) -> Ending
     Ending::Interrupted(signal)
 }
 
-/// Moves everything from the queue into the ledger, and signs a checkpoint of every ledger that
-/// grew, so that its proofs need no private key afterwards. Whoever fills the queue runs on a thread of its
-/// own that is not waited for: it may be waiting for input that never comes.
+/// Moves everything from the queue, read by this importer, to where it shall go. Whoever fills the
+/// queue runs on a thread of its own that is not waited for: it may be waiting for input that never
+/// comes.
 pub fn ingest(
+    destination: &Destination<'_>,
+    importer: &'static dyn Importer,
+    queue: &Arc<Queue>,
+    sink: &mut dyn Sink,
+) -> Result<(), Failure> {
+    match destination {
+        Destination::Server(remote) => sending::send(remote, importer, queue, sink),
+        Destination::Ledgers { ledger, tenants } => {
+            into_ledgers(ledger, (tenants, importer), queue, sink)
+        }
+    }
+}
+
+/// Moves everything into the ledgers, and signs a checkpoint of every one that grew, so that its
+/// proofs need no private key afterwards.
+fn into_ledgers(
     ledger: &Ledger,
-    tenants: &TenantChoice,
+    (tenants, importer): (&TenantChoice, &'static dyn Importer),
     queue: &Arc<Queue>,
     sink: &mut dyn Sink,
 ) -> Result<(), Failure> {
@@ -94,7 +114,7 @@ pub fn ingest(
     thread::scope(|scope| {
         for _ in 0..threads.min(PREPARING_THREADS_MAX) {
             let sender = sender.clone();
-            let preparer = Preparer::new(&system, tenants);
+            let preparer = Preparer::new(&system, tenants, importer);
             let turns = &turns;
             scope.spawn(move || work(ledger, &preparer, queue, turns, &sender));
         }
@@ -198,7 +218,7 @@ impl Teller<'_> {
                 if !self.grown.contains(&receipt.tenant_id) {
                     self.grown.insert(receipt.tenant_id.clone());
                 }
-                return self.sink.recorded(&receipt);
+                return self.sink.recorded(Recorded::Here(&receipt));
             }
             Outcome::Refused(refusal) => refusal,
         };

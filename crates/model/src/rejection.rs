@@ -75,6 +75,11 @@ impl Rejection {
         self.omitted
     }
 
+    /// A rejection that somebody else made: the code of the whole and at least one fault.
+    pub fn relayed(code: ErrorCode, faults: Vec<Fault>) -> Self {
+        Self { code, faults, omitted: 0 }
+    }
+
     /// A rejection for one fault.
     pub fn of(fault: Fault) -> Self {
         Self { code: fault.code, faults: vec![fault], omitted: 0 }

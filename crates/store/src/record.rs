@@ -132,6 +132,28 @@ pub enum Check {
 }
 
 impl Check {
+    const ALL: [Self; 14] = [
+        Self::Frame,
+        Self::Head,
+        Self::ContentHash,
+        Self::RecordHash,
+        Self::PreviousHash,
+        Self::Sequence,
+        Self::Signature,
+        Self::MerkleRoot,
+        Self::Checkpoint,
+        Self::Truncated,
+        Self::Section,
+        Self::Record,
+        Self::EventId,
+        Self::Format,
+    ];
+
+    /// The check of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|check| check.as_str() == name)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Frame => "frame",

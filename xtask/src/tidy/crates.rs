@@ -19,7 +19,7 @@ const LINE: &[&[&str]] = &[
 /// Crates beside the line, with all that they may use of ours.
 const BESIDE: &[(&str, &[&str])] = &[
     // What applications embed must not pull the server in.
-    ("ledgerstone-client", &["ledgerstone-proof", "ledgerstone-model"]),
+    (CLIENT, &["ledgerstone-proof", "ledgerstone-model"]),
     (
         "ledgerstone-testkit",
         &[
@@ -32,6 +32,10 @@ const BESIDE: &[(&str, &[&str])] = &[
     ),
     ("xtask", &["ledgerstone-proof", "ledgerstone-model"]),
 ];
+
+/// What applications embed; of our crates the binary alone uses it, for its commands.
+const CLIENT: &str = "ledgerstone-client";
+const BINARY: &str = "ledgerstone";
 
 /// Allowed as a development dependency everywhere, and as nothing else.
 const TESTKIT: &str = "ledgerstone-testkit";
@@ -155,6 +159,7 @@ fn own(edge: &Edge<'_>) -> Option<Fault> {
     }
     let allowed = match beside(edge.from) {
         Some(may) => may.contains(&edge.to),
+        None if edge.to == CLIENT => edge.from == BINARY,
         None => group(edge.to) < group(edge.from) && group(edge.to).is_some(),
     };
     (!allowed).then(|| {
@@ -234,6 +239,7 @@ mod tests {
             ("ledgerstone-ledger", "ledgerstone-render", None),
             ("ledgerstone", "ledgerstone-proof", None),
             ("ledgerstone-client", "ledgerstone-model", None),
+            ("ledgerstone", "ledgerstone-client", None),
             ("ledgerstone-proof", "ledgerstone-testkit", Some("dev")),
             ("ledgerstone-store", "ledgerstone-store", Some("dev")),
             ("ledgerstone-store", "rusqlite", None),
@@ -256,6 +262,7 @@ mod tests {
             ("ledgerstone-edge", "ledgerstone", None),
             ("ledgerstone-client", "ledgerstone-ledger", None),
             ("ledgerstone-ledger", "ledgerstone-client", None),
+            ("ledgerstone-edge", "ledgerstone-client", None),
             ("ledgerstone-edge", "ledgerstone-testkit", None),
             ("ledgerstone-ledger", "tokio", None),
             ("ledgerstone-store", "tokio", Some("build")),

@@ -27,7 +27,10 @@ pub struct SigningKeyPeriod {
     /// `log` for checkpoints, `record` for headers.
     #[serde(rename = "use")]
     usage: &'static str,
+    /// `ed25519` or `rsa`.
     algorithm: &'static str,
+    /// In base64: the 32 bytes of an Ed25519 key, the `SubjectPublicKeyInfo` of an RSA key.
+    public_key: String,
     /// `current`, `outgoing` while it signs beside its successor, or `replaced`.
     state: &'static str,
     announced_at: String,
@@ -146,6 +149,7 @@ fn shown(
     SigningKeyPeriod {
         usage: period.usage.as_str(),
         algorithm: period.key.algorithm().as_str(),
+        public_key: period.key.to_base64(),
         state: match (newest.as_ref() == Some(&key_id), signs_until) {
             (true, _) => "current",
             (false, Some(_)) => "outgoing",

@@ -1,6 +1,7 @@
 //! `api-keys`: who may, on the machine itself.
 
 use clap::{Args, Subcommand};
+use ledgerstone_client::ApiKeyEntry;
 use ledgerstone_ledger::{ApiKeys, NewApiKey, Reader, TenantCreation};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::access::{ApiKey, ApiKeyId, Role, RoleSet};
@@ -9,9 +10,10 @@ use ledgerstone_proof::IngestedAt;
 use ledgerstone_store::admin::ApiKeyRow;
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, JsonOption, TenantOption};
+use crate::arguments::LedgerOptions;
 use crate::data_dir::{self, ForReading, IfMissing};
 use crate::failure::{Ending, Failure};
+use crate::location::Location;
 use crate::output::Console;
 use crate::system::{System, operator};
 use crate::table::Table;
@@ -21,7 +23,7 @@ pub const COMMAND: Command = Command {
     about: "List, create or revoke the API keys of a tenant, or generate one for a configuration",
     details: "A key is shown when it is made and never again: only a hash of it is kept. Keys of \
               `_system` administer the deployment and read no tenant's records. While a server runs \
-              on the data directory, use its /v1/api-keys.",
+              on the data directory, give --server.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
     is_hidden: false,
@@ -38,11 +40,7 @@ enum Action {
     /// List the keys of a tenant, the oldest first, whatever their state
     List {
         #[command(flatten)]
-        data: DataOption,
-        #[command(flatten)]
-        tenant: TenantOption,
-        #[command(flatten)]
-        output: JsonOption,
+        ledger: LedgerOptions,
     },
     /// Create a key and print it: the only time that it is shown
     Create {
@@ -56,11 +54,7 @@ enum Action {
         #[arg(long, value_name = "TIME")]
         expires_at: Option<String>,
         #[command(flatten)]
-        data: DataOption,
-        #[command(flatten)]
-        tenant: TenantOption,
-        #[command(flatten)]
-        output: JsonOption,
+        ledger: LedgerOptions,
     },
     /// Revoke a key, at once and for ever
     Revoke {
@@ -71,11 +65,7 @@ enum Action {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
         #[command(flatten)]
-        data: DataOption,
-        #[command(flatten)]
-        tenant: TenantOption,
-        #[command(flatten)]
-        output: JsonOption,
+        ledger: LedgerOptions,
     },
     /// Print a fresh key, for `LEDGERSTONE_BOOTSTRAP_KEY` or `LEDGERSTONE_OPERATOR_KEY`; nothing is granted
     Generate,
@@ -83,18 +73,18 @@ enum Action {
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     match &arguments.action {
-        Action::List { data, tenant, output } => list(data, tenant, output.json, console),
-        Action::Create { label, roles, expires_at, data, tenant, output } => {
-            let wanted = NewApiKey {
+        Action::List { ledger } => list(ledger, console),
+        Action::Create { label, roles, expires_at, ledger } => {
+            let wanted = Wanted {
                 roles: roles.iter().map(|name| role(name)).collect::<Result<RoleSet, _>>()?,
                 label,
                 expires_at: expires_at.as_deref().map(time).transpose()?,
             };
-            create(&wanted, data, tenant, output.json, console)
+            create(&wanted, ledger, console)
         }
-        Action::Revoke { id, reason, data, tenant, output } => {
+        Action::Revoke { id, reason, ledger } => {
             let id = key_id(id)?;
-            revoke(&id, reason.as_deref(), data, tenant, output.json, console)
+            revoke(&id, reason.as_deref(), ledger, console)
         }
         Action::Generate => {
             let key = ApiKey::generate(&*System::new().entropy);
@@ -104,80 +94,117 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     }
 }
 
-fn list(
-    data: &DataOption,
-    tenant: &TenantOption,
-    json: bool,
-    console: &mut Console,
-) -> Result<Ending, Failure> {
-    let tenant = tenant.to_read()?;
-    let data = ForReading::open(&data.path, console)?;
-    data.reader.size(&tenant).map_err(|error| data.failure(error))?;
-    let rows = ApiKeys::read(data.reader.store())?.of_tenant(&tenant);
-    let now = System::new().clock.now();
-    let as_table = console.is_terminal() && !json;
+fn list(options: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure> {
+    let (keys, is_whole) = match options.location.find(console)? {
+        Location::Directory(path) => {
+            let tenant = options.tenant.to_read()?;
+            let data = ForReading::open(&path, console)?;
+            data.reader.size(&tenant).map_err(|error| data.failure(error))?;
+            let rows = ApiKeys::read(data.reader.store())?.of_tenant(&tenant);
+            let now = System::new().clock.now();
+            let keys = rows.iter().map(|row| Shown::of_row(row, &data.reader, now));
+            (keys.collect::<Result<Vec<_>, _>>()?, data.is_whole())
+        }
+        Location::Server(remote) => {
+            remote.check_tenant(options.tenant.named()?.as_ref())?;
+            let keys = remote.wait(remote.client().api_keys())?;
+            (keys.into_iter().map(Shown::of_entry).collect(), true)
+        }
+    };
+    let as_table = console.is_terminal() && !options.output.json;
     let mut table = Table::new(&["key id", "state", "roles", "granted", "label"]);
-    for row in rows {
-        let shown = Shown::new(&row, &data.reader, now)?;
+    for key in keys {
         if as_table {
-            table.row(shown.cells());
+            table.row(key.cells());
         } else {
-            console.line(shown.json(None))?;
+            console.line(key.json(None))?;
         }
     }
     if as_table {
         table.keep_whole(&[0, 1, 2, 3]);
         console.text(&table.to_string())?;
     }
-    Ok(Ending::findings_if(!data.is_whole()))
+    Ok(Ending::findings_if(!is_whole))
+}
+
+/// A key that is to be made.
+struct Wanted<'a> {
+    roles: RoleSet,
+    label: &'a str,
+    expires_at: Option<IngestedAt>,
 }
 
 fn create(
-    wanted: &NewApiKey<'_>,
-    data: &DataOption,
-    tenant: &TenantOption,
-    json: bool,
+    wanted: &Wanted<'_>,
+    options: &LedgerOptions,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
-    let tenant = tenant.to_read()?;
-    let as_text = console.is_terminal() && !json;
-    let creation = TenantCreation::Explicit;
-    data_dir::write_with(&data.path, IfMissing::Refuse, creation, console, |data, console| {
-        let ledger = data.ledger();
-        let issued = ledger.grant_api_key(&data.api_keys()?, &tenant, wanted, &operator())?;
-        let text = issued.text();
-        if as_text {
-            console.line(format!("API key of {tenant}, shown only now:\n  {}", *text))?;
-        } else {
-            let shown = Shown::new(issued.entry(), ledger.reader(), issued.entry().granted_at)?;
-            console.line(shown.json(Some(&text)))?;
+    let Wanted { roles, label, expires_at } = *wanted;
+    match options.location.find(console)? {
+        Location::Directory(path) => {
+            let tenant = options.tenant.to_read()?;
+            let creation = TenantCreation::Explicit;
+            // Shown before the directory is closed: whatever happens then, the key is granted.
+            data_dir::write_with(&path, IfMissing::Refuse, creation, console, |data, console| {
+                let (ledger, keys) = (data.ledger(), data.api_keys()?);
+                let wanted = NewApiKey { roles, label, expires_at };
+                let issued = ledger.grant_api_key(&keys, &tenant, &wanted, &operator())?;
+                let entry = issued.entry();
+                let shown = Shown::of_row(entry, ledger.reader(), entry.granted_at)?;
+                tell_created(&issued.text(), &shown, options, console)
+            })?;
         }
-        Ok(Ending::Done)
-    })
+        Location::Server(remote) => {
+            remote.check_tenant(options.tenant.named()?.as_ref())?;
+            let wanted = ledgerstone_client::NewApiKey { roles, label, expires_at };
+            let issued = remote.wait(remote.client().create_api_key(&wanted))?;
+            let shown = Shown::of_entry(issued.entry().clone());
+            tell_created(issued.text(), &shown, options, console)?;
+        }
+    }
+    Ok(Ending::Done)
+}
+
+fn tell_created(
+    text: &str,
+    shown: &Shown,
+    options: &LedgerOptions,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    if console.is_terminal() && !options.output.json {
+        let tenant = &shown.0.tenant_id;
+        return console.line(format!("API key of {tenant}, shown only now:\n  {text}"));
+    }
+    console.line(shown.json(Some(text)))
 }
 
 fn revoke(
     id: &ApiKeyId,
     reason: Option<&str>,
-    data: &DataOption,
-    tenant: &TenantOption,
-    json: bool,
+    options: &LedgerOptions,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
-    let tenant = tenant.to_read()?;
-    let as_text = console.is_terminal() && !json;
-    let creation = TenantCreation::Explicit;
-    data_dir::write_with(&data.path, IfMissing::Refuse, creation, console, |data, console| {
-        let ledger = data.ledger();
-        let row = ledger.revoke_api_key(&data.api_keys()?, &tenant, id, reason, &operator())?;
-        if as_text {
-            console.line(format!("revoked API key {id} of {tenant}"))?;
-        } else {
-            let shown = Shown::new(&row, ledger.reader(), row.granted_at)?;
-            console.line(shown.json(None))?;
+    let shown = match options.location.find(console)? {
+        Location::Directory(path) => {
+            let tenant = options.tenant.to_read()?;
+            let creation = TenantCreation::Explicit;
+            data_dir::write_with(&path, IfMissing::Refuse, creation, console, |data, _| {
+                let (ledger, keys) = (data.ledger(), data.api_keys()?);
+                let row = ledger.revoke_api_key(&keys, &tenant, id, reason, &operator())?;
+                Shown::of_row(&row, ledger.reader(), row.granted_at)
+            })?
         }
-        Ok(Ending::Done)
-    })
+        Location::Server(remote) => {
+            remote.check_tenant(options.tenant.named()?.as_ref())?;
+            Shown::of_entry(remote.wait(remote.client().revoke_api_key(id, reason))?)
+        }
+    };
+    if console.is_terminal() && !options.output.json {
+        console.line(format!("revoked API key {id} of {}", shown.0.tenant_id))?;
+    } else {
+        console.line(shown.json(None))?;
+    }
+    Ok(Ending::Done)
 }
 
 fn role(name: &str) -> Result<Role, Failure> {
@@ -203,47 +230,57 @@ fn key_id(text: &str) -> Result<ApiKeyId, Failure> {
     })
 }
 
-/// A key as it is listed.
-struct Shown<'a> {
-    row: &'a ApiKeyRow,
-    label: Option<String>,
-    state: &'static str,
-}
+/// What stands between the names of roles.
+const ROLE_SEPARATOR: &str = ", ";
 
-impl<'a> Shown<'a> {
-    fn new(row: &'a ApiKeyRow, reader: &Reader, now: IngestedAt) -> Result<Self, Failure> {
+/// A key as it is listed.
+struct Shown(ApiKeyEntry);
+
+impl Shown {
+    fn of_row(row: &ApiKeyRow, reader: &Reader, now: IngestedAt) -> Result<Self, Failure> {
         let state = match (&row.revoked, row.expires_at) {
             (Some(_), _) => "revoked",
             (None, Some(end)) if end <= now => "expired",
             (None, _) => "active",
         };
-        Ok(Self { row, label: reader.api_key_label(row)?, state })
+        Ok(Self(ApiKeyEntry {
+            key_id: row.key_id.to_string(),
+            tenant_id: row.tenant.to_string(),
+            label: reader.api_key_label(row)?,
+            roles: row.roles.names().into_iter().map(ToOwned::to_owned).collect(),
+            state: state.to_owned(),
+            granted_at: row.granted_at.to_string(),
+            expires_at: row.expires_at.map(|at| at.to_string()),
+            revoked_at: row.revoked.map(|revoked| revoked.at.to_string()),
+        }))
+    }
+
+    const fn of_entry(entry: ApiKeyEntry) -> Self {
+        Self(entry)
     }
 
     fn cells(&self) -> [String; 5] {
-        [
-            self.row.key_id.to_string(),
-            self.state.to_owned(),
-            self.row.roles.to_string(),
-            self.row.granted_at.to_string(),
-            self.label.clone().unwrap_or_default(),
-        ]
+        let ApiKeyEntry { key_id, state, granted_at, label, .. } = self.0.clone();
+        [key_id, state, self.roles(), granted_at, label.unwrap_or_default()]
+    }
+
+    fn roles(&self) -> String {
+        self.0.roles.join(ROLE_SEPARATOR)
     }
 
     fn json(&self, key: Option<&str>) -> Vec<u8> {
+        let entry = &self.0;
         let mut out = Vec::with_capacity(256);
         let mut object = ObjectWriter::open(&mut out);
         object.optional_text("api_key", key);
-        let expires_at = self.row.expires_at.map(|at| at.to_string());
-        object.optional_text("expires_at", expires_at.as_deref());
-        object.text("granted_at", &self.row.granted_at.to_string());
-        object.text("key_id", self.row.key_id.as_str());
-        object.optional_text("label", self.label.as_deref());
-        let revoked_at = self.row.revoked.map(|revoked| revoked.at.to_string());
-        object.optional_text("revoked_at", revoked_at.as_deref());
-        object.text("roles", &self.row.roles.to_string());
-        object.text("state", self.state);
-        object.text("tenant_id", self.row.tenant.as_str());
+        object.optional_text("expires_at", entry.expires_at.as_deref());
+        object.text("granted_at", &entry.granted_at);
+        object.text("key_id", &entry.key_id);
+        object.optional_text("label", entry.label.as_deref());
+        object.optional_text("revoked_at", entry.revoked_at.as_deref());
+        object.text("roles", &self.roles());
+        object.text("state", &entry.state);
+        object.text("tenant_id", &entry.tenant_id);
         object.close();
         out
     }

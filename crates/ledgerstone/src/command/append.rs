@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::thread;
 
 use clap::Args;
+use ledgerstone_edge::importer::ndjson::Ndjson;
 use ledgerstone_edge::importer::{self, InputLimits};
-use ledgerstone_ledger::Receipt;
 use ledgerstone_model::ErrorCode;
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, IntoOption, JsonOption, KnownOption};
-use crate::data_dir::{self, IfMissing};
+use crate::arguments::{IntoOption, JsonOption, KnownOption};
 use crate::failure::{Ending, Failure, InputPlace};
-use crate::ingest::{Item, Queue, Sink, ending, ingest, interruptible_queue};
+use crate::ingest::{
+    Item, Queue, Recorded, Sink, ending, ingest, interruptible_queue, with_destination,
+};
+use crate::location::LocationOption;
 use crate::output::Console;
 
 pub const COMMAND: Command = Command {
@@ -32,7 +34,7 @@ pub const COMMAND: Command = Command {
 #[derive(Args, Debug)]
 struct Arguments {
     #[command(flatten)]
-    data: DataOption,
+    location: LocationOption,
     #[command(flatten)]
     into: IntoOption,
     #[command(flatten)]
@@ -42,34 +44,23 @@ struct Arguments {
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
-    let tenants = arguments.into.choice()?;
-    let known = arguments.known.notes()?;
-    let path = &arguments.data.path;
-    let creation = arguments.into.creation();
+    let Arguments { location, into, known, .. } = arguments;
     let queue = interruptible_queue()?;
-    data_dir::write_extending(
-        path,
-        known,
-        IfMissing::Create,
-        creation,
-        console,
-        |ledger, console| {
-            arguments.into.refuse_unknown(&tenants, ledger)?;
-            read_standard_input(Arc::clone(&queue));
-            let mut receipts = Receipts { console, refused: 0, is_unread: false, line: Vec::new() };
-            let outcome = ingest(ledger, &tenants, &queue, &mut receipts);
-            if receipts.is_unread {
-                console.note(
+    with_destination(location, into, known, console, |destination, console| {
+        read_standard_input(Arc::clone(&queue));
+        let mut receipts = Receipts { console, refused: 0, is_unread: false, line: Vec::new() };
+        let outcome = ingest(destination, &Ndjson, &queue, &mut receipts);
+        if receipts.is_unread {
+            console.note(
                 "nobody reads the receipts any more: what was handed over is recorded, and nothing \
                  else was taken; sending all of it again adds only what is missing",
             );
-                return Ok(Ending::Findings);
-            }
-            outcome?;
-            let any_refused = receipts.refused > 0;
-            Ok(ending(&queue, any_refused, console))
-        },
-    )
+            return Ok(Ending::Findings);
+        }
+        outcome?;
+        let any_refused = receipts.refused > 0;
+        Ok(ending(&queue, any_refused, console))
+    })
 }
 
 /// Fills the queue from standard input, on a thread that may wait there for ever.
@@ -80,8 +71,7 @@ fn read_standard_input(queue: Arc<Queue>) {
         let refuse = |error| {
             queue.push(Item { place: place(None), read: Err(Failure::from(error)) });
         };
-        let format = &importer::ndjson::Ndjson;
-        match importer::read(format, std::io::stdin(), InputLimits::default()) {
+        match importer::read(&Ndjson, std::io::stdin(), InputLimits::default()) {
             Err(error) => refuse(error),
             Ok(submissions) => {
                 for read in submissions {
@@ -111,7 +101,7 @@ struct Receipts<'c> {
 }
 
 impl Sink for Receipts<'_> {
-    fn recorded(&mut self, receipt: &Receipt) -> Result<(), Failure> {
+    fn recorded(&mut self, receipt: Recorded<'_>) -> Result<(), Failure> {
         self.line.clear();
         receipt.write_json(&mut self.line);
         self.console.line(&self.line)

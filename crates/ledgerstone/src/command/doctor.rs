@@ -1,5 +1,6 @@
-//! `doctor`: what is wrong with a data directory, and what to do about it.
+//! `doctor`: what is wrong with a data directory or a server, and what to do about it.
 
+mod ask;
 mod examine;
 
 use clap::Args;
@@ -8,13 +9,15 @@ use ledgerstone_model::json_write::ObjectWriter;
 use super::{Command, parsed};
 use crate::arguments::CommonOptions;
 use crate::failure::{Ending, Failure};
+use crate::location::Location;
 use crate::output::Console;
 
 pub const COMMAND: Command = Command {
     name: "doctor",
-    about: "Say what is wrong with a data directory, and what to do about it",
+    about: "Say what is wrong with a data directory or a server, and what to do about it",
     details: "Looks at what opening the directory shows, at its keys and at the room on its disk. \
-              It changes nothing and does not read everything: `verify` does. Exit status 1 when \
+              It changes nothing and does not read everything: `verify` does. A server is asked \
+              how it is, with reasons where the credential is of `_system`. Exit status 1 when \
               something is to be done.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
@@ -47,7 +50,10 @@ struct Observation {
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
-    let seen = examine::examine(&arguments.common.data.path)?;
+    let seen = match arguments.common.location.find(console)? {
+        Location::Directory(path) => examine::examine(&path)?,
+        Location::Server(remote) => ask::ask(&remote)?,
+    };
     let problems = seen.iter().filter(|one| one.weight == Weight::Problem).count();
     let as_text = console.is_terminal() && !arguments.common.output.json;
     for one in &seen {
@@ -64,6 +70,14 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
 }
 
 impl Observation {
+    fn note(subject: &'static str, what: impl Into<String>) -> Self {
+        Self { weight: Weight::Note, subject, what: what.into(), remedy: String::new() }
+    }
+
+    fn problem(subject: &'static str, what: String, remedy: impl Into<String>) -> Self {
+        Self { weight: Weight::Problem, subject, what, remedy: remedy.into() }
+    }
+
     fn to_text(&self) -> String {
         let mark = match self.weight {
             Weight::Note => "  ",

@@ -11,10 +11,10 @@ use clap::Args;
 use ledgerstone_edge::importer::{self, IMPORTERS, Importer};
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, IntoOption, JsonOption, KnownOption};
-use crate::data_dir::{self, IfMissing};
+use crate::arguments::{IntoOption, JsonOption, KnownOption};
 use crate::failure::{Ending, Failure};
-use crate::ingest::{Queue, ending, ingest, interruptible_queue};
+use crate::ingest::{Queue, ending, ingest, interruptible_queue, with_destination};
+use crate::location::LocationOption;
 use crate::output::Console;
 use inputs::Inputs;
 use summary::Summary;
@@ -41,7 +41,7 @@ struct Arguments {
     #[arg(value_name = "FILE", required = true)]
     paths: Vec<PathBuf>,
     #[command(flatten)]
-    data: DataOption,
+    location: LocationOption,
     #[command(flatten)]
     into: IntoOption,
     #[command(flatten)]
@@ -60,30 +60,19 @@ fn format_names(command: clap::Command) -> clap::Command {
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
+    let Arguments { location, into, known, .. } = arguments;
     let importer = importer::find(&arguments.format)?;
-    let tenants = arguments.into.choice()?;
     let inputs = Inputs::find(importer, &arguments.paths)?;
-    let known = arguments.known.notes()?;
-    let path = &arguments.data.path;
-    let creation = arguments.into.creation();
     let as_json = arguments.output.json || !console.is_terminal();
     let queue = interruptible_queue()?;
-    data_dir::write_extending(
-        path,
-        known,
-        IfMissing::Create,
-        creation,
-        console,
-        |ledger, console| {
-            arguments.into.refuse_unknown(&tenants, ledger)?;
-            let mut summary = Summary::begin(console, inputs.len());
-            read(inputs, importer, Arc::clone(&queue));
-            let outcome = ingest(ledger, &tenants, &queue, &mut summary);
-            summary.finish(as_json)?;
-            let any_refused = summary.has_refusals();
-            outcome.map(|()| ending(&queue, any_refused, console))
-        },
-    )
+    with_destination(location, into, known, console, |destination, console| {
+        let mut summary = Summary::begin(console, inputs.len());
+        read(inputs, importer, Arc::clone(&queue));
+        let outcome = ingest(destination, importer, &queue, &mut summary);
+        summary.finish(as_json)?;
+        let any_refused = summary.has_refusals();
+        outcome.map(|()| ending(&queue, any_refused, console))
+    })
 }
 
 /// Fills the queue, on a thread that may wait for its input for ever.

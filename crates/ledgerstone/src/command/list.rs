@@ -2,14 +2,12 @@
 
 use clap::Args;
 use ledgerstone_ledger::Order;
-use ledgerstone_ledger::record_line::{event_of, write_record};
 use ledgerstone_model::json::Value;
-use ledgerstone_store::StoredRecord;
 
 use super::{Command, parsed};
 use crate::arguments::LedgerOptions;
-use crate::data_dir::ForReading;
 use crate::failure::{Ending, Failure};
+use crate::ledger_reading::{LedgerReading, Lines};
 use crate::output::Console;
 use crate::table::{Table, terminal_width};
 
@@ -41,34 +39,26 @@ struct Arguments {
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
-    let tenant = arguments.ledger.tenant.to_read()?;
-    let data = ForReading::open(&arguments.ledger.data.path, console)?;
+    let ledger = LedgerReading::open(&arguments.ledger, console)?;
     let order = if arguments.order == "sequence" { Order::Sequence } else { Order::NewestFirst };
-    let records = data.reader.list(&tenant, order, None).map_err(|error| data.failure(error))?;
     let as_table = console.is_terminal() && !arguments.ledger.output.json;
     let limit = arguments.limit.unwrap_or(if as_table { TERMINAL_LIMIT } else { usize::MAX });
-    let records = records.take(limit).map(|record| record.map_err(Failure::from));
+    let records = ledger.records(order, limit)?;
     if as_table {
         let shown = print_table(records, console)?;
-        let size = data.reader.size(&tenant)?;
+        let size = ledger.size()?;
         if size > shown {
             console.note(format!("{shown} of {size} records; --limit N shows more"));
         }
     } else {
         print_lines(records, console)?;
     }
-    Ok(Ending::findings_if(!data.is_whole()))
+    Ok(Ending::findings_if(!ledger.is_whole()))
 }
 
-fn print_lines(
-    records: impl Iterator<Item = Result<StoredRecord, Failure>>,
-    console: &mut Console,
-) -> Result<(), Failure> {
-    let mut line = Vec::with_capacity(4096);
+fn print_lines(records: Lines<'_>, console: &mut Console) -> Result<(), Failure> {
     for record in records {
-        line.clear();
-        write_record(&record?, &mut line);
-        console.line(&line)?;
+        console.line(record?)?;
         if console.reader_left() {
             break;
         }
@@ -76,10 +66,7 @@ fn print_lines(
     Ok(())
 }
 
-fn print_table(
-    records: impl Iterator<Item = Result<StoredRecord, Failure>>,
-    console: &mut Console,
-) -> Result<u64, Failure> {
+fn print_table(records: Lines<'_>, console: &mut Console) -> Result<u64, Failure> {
     let columns = if terminal_width() < WIDE { NARROW_COLUMNS } else { WIDE_COLUMNS };
     let headings: Vec<&str> = columns.iter().map(|column| column.heading).collect();
     let mut table = Table::new(&headings);
@@ -97,16 +84,16 @@ fn print_table(
 /// One column of the table.
 struct Column {
     heading: &'static str,
-    cell: fn(&StoredRecord) -> String,
+    /// What stands there of a record's line.
+    cell: fn(&[u8]) -> String,
 }
 
-const NUMBER: Column =
-    Column { heading: "number", cell: |record| record.sequence_number.to_string() };
+const NUMBER: Column = Column { heading: "number", cell: number };
 const TIME: Column = Column { heading: "time", cell: time };
-const TYPE: Column = Column { heading: "type", cell: |record| field(record, &["event_type"]) };
-const ACTOR: Column = Column { heading: "actor", cell: |record| name_in(record, "actor") };
-const TARGET: Column = Column { heading: "target", cell: |record| name_in(record, "target") };
-const ID: Column = Column { heading: "id", cell: |record| record.event_id.as_str().to_owned() };
+const TYPE: Column = Column { heading: "type", cell: |line| text(line, &["event", "event_type"]) };
+const ACTOR: Column = Column { heading: "actor", cell: |line| name_in(line, "actor") };
+const TARGET: Column = Column { heading: "target", cell: |line| name_in(line, "target") };
+const ID: Column = Column { heading: "id", cell: |line| text(line, &["record", "event_id"]) };
 
 const WIDE_COLUMNS: &[Column] = &[NUMBER, TIME, TYPE, ACTOR, TARGET, ID];
 
@@ -116,10 +103,15 @@ const NARROW_COLUMNS: &[Column] = &[NUMBER, TIME, TYPE, ID];
 /// Terminals of so many columns show everything.
 const WIDE: u16 = 110;
 
+fn number(line: &[u8]) -> String {
+    let number = at(line, &["record", "sequence_number"]).and_then(Value::unsigned);
+    number.map(|number| number.to_string()).unwrap_or_default()
+}
+
 /// When it happened, or when it was ingested where the event does not say; to the second.
-fn time(record: &StoredRecord) -> String {
-    let said = field(record, &["timestamp"]);
-    let time = if said.is_empty() { record.ingested_at.to_string() } else { said };
+fn time(line: &[u8]) -> String {
+    let said = text(line, &["event", "timestamp"]);
+    let time = if said.is_empty() { text(line, &["record", "ingested_at"]) } else { said };
     match time.split_once('.') {
         Some((seconds, rest)) => {
             format!("{seconds}{}", rest.trim_start_matches(|letter: char| letter.is_ascii_digit()))
@@ -128,20 +120,17 @@ fn time(record: &StoredRecord) -> String {
     }
 }
 
-fn name_in(record: &StoredRecord, group: &str) -> String {
-    let name = field(record, &[group, "name"]);
-    if name.is_empty() { field(record, &[group, "id"]) } else { name }
-}
-
-fn field(record: &StoredRecord, path: &[&str]) -> String {
-    event_of(record).and_then(|event| text_at(event, path)).unwrap_or_default()
+fn name_in(line: &[u8], group: &str) -> String {
+    let name = text(line, &["event", group, "name"]);
+    if name.is_empty() { text(line, &["event", group, "id"]) } else { name }
 }
 
 /// The text at a path through objects.
-fn text_at(event: &[u8], path: &[&str]) -> Option<String> {
-    let mut at = Value::new(event);
-    for step in path {
-        at = at.member(step).ok()??;
-    }
-    at.text().map(std::borrow::Cow::into_owned)
+fn text(line: &[u8], path: &[&str]) -> String {
+    let found = at(line, path).and_then(Value::text);
+    found.map(std::borrow::Cow::into_owned).unwrap_or_default()
+}
+
+fn at<'a>(line: &'a [u8], path: &[&str]) -> Option<Value<'a>> {
+    path.iter().try_fold(Value::new(line), |value, step| value.member(step).ok()?)
 }

@@ -1,14 +1,17 @@
 //! `proof`: a file that proves one record to somebody who has nothing else but a key.
 
+use std::path::Path;
+
 use clap::Args;
 use ledgerstone_ledger::{LedgerError, TenantCreation};
 use ledgerstone_model::ErrorCode;
-use ledgerstone_proof::{EventId, TlogProof};
+use ledgerstone_proof::{EventId, TenantId, TlogProof};
 
 use super::{Command, parsed};
 use crate::arguments::RecordOptions;
 use crate::data_dir::{self, ForReading, IfMissing};
 use crate::failure::{Ending, Failure};
+use crate::location::Location;
 use crate::output::Console;
 
 pub const COMMAND: Command = Command {
@@ -30,29 +33,42 @@ struct Arguments {
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
-    let proof = prove(arguments, console)?;
-    console.text(&proof.to_string())?;
+    let id = arguments.record.id()?;
+    let ledger = &arguments.record.ledger;
+    let proof = match ledger.location.find(console)? {
+        Location::Directory(path) => {
+            prove(&path, &ledger.tenant.to_read()?, &id, console)?.to_string()
+        }
+        Location::Server(remote) => {
+            remote.check_tenant(ledger.tenant.named()?.as_ref())?;
+            remote.wait(remote.client().proof(&id))?
+        }
+    };
+    console.text(&proof)?;
     Ok(Ending::Done)
 }
 
-fn prove(arguments: &Arguments, console: &mut Console) -> Result<TlogProof, Failure> {
-    let tenant = arguments.record.ledger.tenant.to_read()?;
-    let id = arguments.record.id()?;
-    let path = &arguments.record.ledger.data.path;
+/// The proof out of a data directory.
+fn prove(
+    path: &Path,
+    tenant: &TenantId,
+    id: &EventId,
+    console: &mut Console,
+) -> Result<TlogProof, Failure> {
     let data = ForReading::open(path, console)?;
-    match data.reader.record_proof(&tenant, &id) {
+    match data.reader.record_proof(tenant, id) {
         Err(LedgerError::NotCovered { .. }) => {
             if let Some(damage) = data.damage() {
-                return Err(behind_damage(&id, damage));
+                return Err(behind_damage(id, damage));
             }
         }
         proof => return proof.map_err(|error| data.failure(error)),
     }
     drop(data);
     data_dir::write(path, IfMissing::Refuse, TenantCreation::Explicit, console, |ledger, _| {
-        Ok(ledger.record_proof(&tenant, &id)?)
+        Ok(ledger.record_proof(tenant, id)?)
     })
-    .map_err(|failure| not_covered(&id, &failure))
+    .map_err(|failure| not_covered(id, &failure))
 }
 
 /// In a damaged directory no checkpoint can be signed, and one that is there may be out of reach.
@@ -76,7 +92,7 @@ fn not_covered(id: &EventId, failure: &Failure) -> Failure {
     Failure::new(failure.code(), message).with_remedy(match failure.code() {
         ErrorCode::StoreLocked => {
             "Wait until the process that writes has signed one: a command does at its end. Or ask \
-             the server, which signs one for it: `GET /v1/events/{id}/proof`."
+             the server, which signs one for it: `ledgerstone proof --server URL`."
         }
         ErrorCode::DiskFull => "Make room on the disk of the data directory, then ask again.",
         _ => {

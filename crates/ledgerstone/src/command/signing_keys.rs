@@ -1,6 +1,7 @@
 //! `signing-keys`: which keys sign, which signed, and how one takes another's place.
 
 use clap::{Args, Subcommand};
+use ledgerstone_client::{Rotation, SigningKeyEntry};
 use ledgerstone_ledger::{KEY_OVERLAP, KeyPeriod, SystemHistory, TenantCreation};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
@@ -11,6 +12,7 @@ use super::{Command, parsed};
 use crate::arguments::{CommonOptions, LedgerOptions};
 use crate::data_dir::{self, ForReading, IfMissing};
 use crate::failure::{Ending, Failure};
+use crate::location::Location;
 use crate::output::{Console, counted};
 use crate::system::System;
 use crate::table::Table;
@@ -21,7 +23,8 @@ pub const COMMAND: Command = Command {
     details: "A log key signs checkpoints, a record key signs records. A key is replaced in every \
               ledger at once, by records that the old key signs; an old log key signs beside the \
               new one for 24 hours, then it is destroyed. A record key is Ed25519, or RSA of 3072 \
-              bits, which signs some fifty times slower.",
+              bits, which signs some fifty times slower. With --server this needs a credential of \
+              `_system`.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
     is_hidden: false,
@@ -68,20 +71,30 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     }
 }
 
-fn list(ledger: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure> {
-    let tenant = &ledger.tenant.to_read()?;
-    let data = ForReading::open(&ledger.data.path, console)?;
-    let history = data.reader.history()?;
-    let vkeys = data.reader.log_keys(tenant, &history)?;
-    let now = System::new().clock.now();
-    let as_table = console.is_terminal() && !ledger.output.json;
+fn list(options: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure> {
+    let (tenant, keys) = match options.location.find(console)? {
+        Location::Directory(path) => {
+            let tenant = options.tenant.to_read()?;
+            let data = ForReading::open(&path, console)?;
+            let history = data.reader.history()?;
+            let vkeys = data.reader.log_keys(&tenant, &history)?;
+            let now = System::new().clock.now();
+            let keys = history.keys().iter();
+            let keys = keys.map(|period| entry(period, &history, &vkeys, now)).collect();
+            (tenant, keys)
+        }
+        Location::Server(remote) => {
+            remote.check_tenant(options.tenant.named()?.as_ref())?;
+            (remote.tenant()?, remote.wait(remote.client().signing_keys())?)
+        }
+    };
+    let as_table = console.is_terminal() && !options.output.json;
     let mut table = Table::new(&["use", "algorithm", "state", "since", "key id", "verifier key"]);
-    for period in history.keys() {
-        let row = Row::new(period, &history, &vkeys, now);
+    for key in &keys {
         if as_table {
-            table.row(row.cells());
+            table.row(cells(key));
         } else {
-            console.line(row.json(tenant))?;
+            console.line(json(key, &tenant))?;
         }
     }
     if as_table {
@@ -91,85 +104,78 @@ fn list(ledger: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure
     Ok(Ending::Done)
 }
 
-/// A key as it is listed.
-struct Row<'a> {
-    period: &'a KeyPeriod,
-    is_newest: bool,
-    /// Until when it signs beside the key that took its place.
-    signs_until: Option<IngestedAt>,
-    /// The verifier key under the ledger's name; none for keys that never signed there.
-    vkey: Option<&'a VerifierKey>,
+/// A key of the history as it is listed.
+fn entry(
+    period: &KeyPeriod,
+    history: &SystemHistory,
+    vkeys: &[VerifierKey],
+    now: IngestedAt,
+) -> SigningKeyEntry {
+    let key_id = period.key.key_id();
+    let is_it =
+        |vkey: &&VerifierKey| ledgerstone_proof::KeyId::ed25519(vkey.verifying_key()) == key_id;
+    let newest = history.newest_key(period.usage);
+    let is_newest = newest.is_some_and(|newest| newest.key.key_id() == key_id);
+    let signs_until = history
+        .signs_beside_until(&key_id, KEY_OVERLAP)
+        .filter(|until| now.micros() < until.micros());
+    let state = match (is_newest, signs_until) {
+        (true, _) => "current",
+        (false, Some(_)) => "outgoing",
+        (false, None) => "replaced",
+    };
+    let announcement = period.announcement.as_ref();
+    let vkey = vkeys.iter().find(is_it).filter(|_| period.usage == KeyUse::Log);
+    SigningKeyEntry {
+        usage: period.usage.as_str().to_owned(),
+        algorithm: period.key.algorithm().as_str().to_owned(),
+        public_key: period.key.to_base64(),
+        state: state.to_owned(),
+        announced_at: period.announced_at.to_string(),
+        announced_by: period.announced_by.value(),
+        replaces: announcement.and_then(SigningKeyRecord::replaces).map(ToString::to_string),
+        reason: announcement
+            .and_then(SigningKeyRecord::reason)
+            .map(|reason| reason.as_str().to_owned()),
+        signs_until: signs_until.map(|until| until.to_string()),
+        vkey: vkey.map(ToString::to_string),
+        key_id: key_id.to_string(),
+    }
 }
 
-impl<'a> Row<'a> {
-    fn new(
-        period: &'a KeyPeriod,
-        history: &SystemHistory,
-        vkeys: &'a [VerifierKey],
-        now: IngestedAt,
-    ) -> Self {
-        let key_id = period.key.key_id();
-        let is_it =
-            |vkey: &&VerifierKey| ledgerstone_proof::KeyId::ed25519(vkey.verifying_key()) == key_id;
-        let newest = history.newest_key(period.usage);
-        Self {
-            period,
-            signs_until: history
-                .signs_beside_until(&key_id, KEY_OVERLAP)
-                .filter(|until| now.micros() < until.micros()),
-            is_newest: newest.is_some_and(|newest| newest.key.key_id() == key_id),
-            vkey: vkeys.iter().find(is_it).filter(|_| period.usage == KeyUse::Log),
-        }
-    }
+fn cells(key: &SigningKeyEntry) -> [String; 6] {
+    let state = match &key.signs_until {
+        Some(until) => format!("{} until {until}", key.state),
+        None => key.state.clone(),
+    };
+    let vkey = key.vkey.clone().unwrap_or_default();
+    [
+        key.usage.clone(),
+        key.algorithm.clone(),
+        state,
+        key.announced_at.clone(),
+        key.key_id.clone(),
+        vkey,
+    ]
+}
 
-    const fn state(&self) -> &'static str {
-        match (self.is_newest, self.signs_until) {
-            (true, _) => "current",
-            (false, Some(_)) => "outgoing",
-            (false, None) => "replaced",
-        }
-    }
-
-    fn state_for_people(&self) -> String {
-        match self.signs_until {
-            Some(until) => format!("{} until {until}", self.state()),
-            None => self.state().to_owned(),
-        }
-    }
-
-    fn cells(&self) -> [String; 6] {
-        [
-            self.period.usage.as_str().to_owned(),
-            self.period.key.algorithm().as_str().to_owned(),
-            self.state_for_people(),
-            self.period.announced_at.to_string(),
-            self.period.key.key_id().to_string(),
-            self.vkey.map_or_else(String::new, VerifierKey::to_string),
-        ]
-    }
-
-    fn json(&self, tenant: &TenantId) -> Vec<u8> {
-        let mut out = Vec::with_capacity(512);
-        let mut object = ObjectWriter::open(&mut out);
-        object.text("algorithm", self.period.key.algorithm().as_str());
-        object.text("announced_at", &self.period.announced_at.to_string());
-        object.number("announced_by", self.period.announced_by.value());
-        object.text("key_id", self.period.key.key_id().as_str());
-        object.text("public_key", &self.period.key.to_base64());
-        let announcement = self.period.announcement.as_ref();
-        let reason = announcement.and_then(SigningKeyRecord::reason).map(KeyChange::as_str);
-        object.optional_text("reason", reason);
-        let replaces = announcement.and_then(SigningKeyRecord::replaces);
-        object.optional_text("replaces", replaces.map(ledgerstone_proof::KeyId::as_str));
-        let until = self.signs_until.map(|until| until.to_string());
-        object.optional_text("signs_until", until.as_deref());
-        object.text("state", self.state());
-        object.text("tenant_id", tenant.as_str());
-        object.text("use", self.period.usage.as_str());
-        object.optional_text("vkey", self.vkey.map(VerifierKey::to_string).as_deref());
-        object.close();
-        out
-    }
+fn json(key: &SigningKeyEntry, tenant: &TenantId) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512);
+    let mut object = ObjectWriter::open(&mut out);
+    object.text("algorithm", &key.algorithm);
+    object.text("announced_at", &key.announced_at);
+    object.number("announced_by", key.announced_by);
+    object.text("key_id", &key.key_id);
+    object.text("public_key", &key.public_key);
+    object.optional_text("reason", key.reason.as_deref());
+    object.optional_text("replaces", key.replaces.as_deref());
+    object.optional_text("signs_until", key.signs_until.as_deref());
+    object.text("state", &key.state);
+    object.text("tenant_id", tenant.as_str());
+    object.text("use", &key.usage);
+    object.optional_text("vkey", key.vkey.as_deref());
+    object.close();
+    out
 }
 
 fn rotate(
@@ -182,32 +188,42 @@ fn rotate(
         let message = "--record-key-algorithm goes with --use record: a log key is always ed25519";
         return Err(Failure::new(ErrorCode::InvalidArgument, message));
     }
-    let as_text = console.is_terminal() && !common.output.json;
-    let (path, creation) = (&common.data.path, TenantCreation::Explicit);
-    let report = data_dir::write(path, IfMissing::Refuse, creation, console, |ledger, _| {
-        Ok(match algorithm {
-            Some(algorithm) => ledger.rotate_record_key(algorithm, reason)?,
-            None => ledger.rotate_key(usage, reason)?,
-        })
-    })?;
-    if as_text {
+    let Rotation { usage, algorithm, old, new, ledgers } = match common.location.find(console)? {
+        Location::Directory(path) => {
+            let (missing, creation) = (IfMissing::Refuse, TenantCreation::Explicit);
+            let report = data_dir::write(&path, missing, creation, console, |ledger, _| {
+                Ok(match algorithm {
+                    Some(algorithm) => ledger.rotate_record_key(algorithm, reason)?,
+                    None => ledger.rotate_key(usage, reason)?,
+                })
+            })?;
+            Rotation {
+                usage: report.usage.as_str().to_owned(),
+                algorithm: report.algorithm.as_str().to_owned(),
+                old: report.old.to_string(),
+                new: report.new.to_string(),
+                ledgers: report.ledgers as u64,
+            }
+        }
+        Location::Server(remote) => {
+            let client = remote.client();
+            remote.wait(client.rotate_signing_key(usage, algorithm, reason))?
+        }
+    };
+    if console.is_terminal() && !common.output.json {
         console.line(format!(
-            "the {} key {} ({}) takes the place of {} in {}",
-            report.usage.as_str(),
-            report.new,
-            report.algorithm.as_str(),
-            report.old,
-            counted(report.ledgers as u64, "ledger")
+            "the {usage} key {new} ({algorithm}) takes the place of {old} in {}",
+            counted(ledgers, "ledger")
         ))?;
         return Ok(Ending::Done);
     }
     let mut line = Vec::new();
     let mut object = ObjectWriter::open(&mut line);
-    object.text("algorithm", report.algorithm.as_str());
-    object.number("ledgers", report.ledgers as u64);
-    object.text("new", report.new.as_str());
-    object.text("old", report.old.as_str());
-    object.text("use", report.usage.as_str());
+    object.text("algorithm", &algorithm);
+    object.number("ledgers", ledgers);
+    object.text("new", &new);
+    object.text("old", &old);
+    object.text("use", &usage);
     object.close();
     console.line(line)?;
     Ok(Ending::Done)

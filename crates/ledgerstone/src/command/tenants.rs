@@ -1,21 +1,25 @@
 //! `tenants`: whose ledgers there are.
 
 use clap::{Args, Subcommand};
-use ledgerstone_ledger::{TenantCreation, TenantEntry};
+use ledgerstone_client::TenantEntry;
+use ledgerstone_ledger::{Reader, TenantCreation};
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::TenantId;
 
 use super::{Command, parsed};
-use crate::arguments::{CommonOptions, tenant_to_write};
+use crate::arguments::{CommonOptions, tenant_to_write, verifier_key};
 use crate::data_dir::{self, ForReading, IfMissing};
 use crate::failure::{Ending, Failure};
+use crate::location::Location;
 use crate::output::Console;
+use crate::remote::Remote;
 use crate::table::Table;
 
 pub const COMMAND: Command = Command {
     name: "tenants",
     about: "List or create tenants, each of which has a ledger of its own",
-    details: "A tenant exists for ever once it was created.",
+    details: "A tenant exists for ever once it was created. With --server this needs a credential of \
+              `_system`.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
     is_hidden: false,
@@ -53,55 +57,91 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
 
 fn list(common: &CommonOptions, console: &mut Console) -> Result<Ending, Failure> {
     let as_table = console.is_terminal() && !common.output.json;
-    let data = ForReading::open(&common.data.path, console)?;
-    let history = data.reader.history()?;
+    let (rows, is_whole) = match common.location.find(console)? {
+        Location::Directory(path) => {
+            let data = ForReading::open(&path, console)?;
+            (rows_of(&data.reader)?, data.is_whole())
+        }
+        Location::Server(remote) => (rows_behind(&remote)?, true),
+    };
     let mut table = Table::new(&["tenant", "records", "created", "ledger"]);
-    for tenant in data.reader.tenants()? {
-        let genesis = data.reader.genesis(&tenant)?;
-        let line = Row {
-            records: data.reader.size(&tenant)?,
-            origin: genesis.origin(),
-            entry: history.tenants().get(&tenant),
-            tenant: &tenant,
-        };
+    for row in rows {
         if as_table {
-            table.row(line.cells());
+            table.row(row.cells());
         } else {
-            console.line(line.json())?;
+            console.line(row.json())?;
         }
     }
     if as_table {
         table.keep_whole(&[0, 1, 2, 3]);
         console.text(&table.to_string())?;
     }
-    Ok(Ending::findings_if(!data.is_whole()))
+    Ok(Ending::findings_if(!is_whole))
 }
 
 /// A tenant with its ledger.
-struct Row<'a> {
-    tenant: &'a TenantId,
+struct Row {
+    tenant: String,
     records: u64,
     /// Origin of the ledger's checkpoints.
     origin: String,
     /// What `_system` says; of itself it says nothing.
-    entry: Option<&'a TenantEntry>,
+    created_at: Option<String>,
+    state: Option<String>,
 }
 
-impl Row<'_> {
+fn rows_of(reader: &Reader) -> Result<Vec<Row>, Failure> {
+    let history = reader.history()?;
+    let row = |tenant: TenantId| {
+        let entry = history.tenants().get(&tenant);
+        Ok(Row {
+            records: reader.size(&tenant)?,
+            origin: reader.genesis(&tenant)?.origin(),
+            created_at: entry.map(|entry| entry.created_at.to_string()),
+            state: entry.map(|entry| entry.state.as_str().to_owned()),
+            tenant: tenant.to_string(),
+        })
+    };
+    reader.tenants()?.into_iter().map(row).collect()
+}
+
+fn rows_behind(remote: &Remote) -> Result<Vec<Row>, Failure> {
+    let tenants = remote.wait(remote.client().tenants())?;
+    // Whoever sees the tenants has a credential of `_system`, which comes first.
+    let system = &remote.status()?.ledger;
+    let first = Row {
+        tenant: system.tenant_id.clone(),
+        records: system.records,
+        origin: system.origin.clone(),
+        created_at: None,
+        state: None,
+    };
+    let row = |entry: TenantEntry| {
+        Ok(Row {
+            origin: verifier_key(&entry.vkey)?.name().as_str().to_owned(),
+            tenant: entry.tenant_id,
+            records: entry.records,
+            created_at: Some(entry.created_at),
+            state: Some(entry.state),
+        })
+    };
+    std::iter::once(Ok(first)).chain(tenants.into_iter().map(row)).collect()
+}
+
+impl Row {
     fn cells(&self) -> [String; 4] {
-        let created = self.entry.map_or_else(String::new, |entry| entry.created_at.to_string());
-        [self.tenant.to_string(), self.records.to_string(), created, self.origin.clone()]
+        let created = self.created_at.clone().unwrap_or_default();
+        [self.tenant.clone(), self.records.to_string(), created, self.origin.clone()]
     }
 
     fn json(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
         let mut object = ObjectWriter::open(&mut out);
-        let created = self.entry.map(|entry| entry.created_at.to_string());
-        object.optional_text("created_at", created.as_deref());
+        object.optional_text("created_at", self.created_at.as_deref());
         object.text("origin", &self.origin);
         object.number("records", self.records);
-        object.optional_text("state", self.entry.map(|entry| entry.state.as_str()));
-        object.text("tenant_id", self.tenant.as_str());
+        object.optional_text("state", self.state.as_deref());
+        object.text("tenant_id", &self.tenant);
         object.close();
         out
     }
@@ -114,22 +154,41 @@ fn create(
 ) -> Result<Ending, Failure> {
     let tenants = names.iter().map(|name| tenant_to_write(name)).collect::<Result<Vec<_>, _>>()?;
     let as_text = console.is_terminal() && !common.output.json;
-    let creation = TenantCreation::Explicit;
-    data_dir::write(&common.data.path, IfMissing::Create, creation, console, |ledger, console| {
-        for tenant in &tenants {
-            ledger.create_tenant(tenant)?;
-            let key = ledger.verifier_key(tenant)?.to_string();
-            if as_text {
-                console.line(format!("created tenant {tenant}, verifier key {key}"))?;
-                continue;
-            }
-            let mut line = Vec::new();
-            let mut object = ObjectWriter::open(&mut line);
-            object.text("tenant_id", tenant.as_str());
-            object.text("vkey", &key);
-            object.close();
-            console.line(line)?;
+    match common.location.find(console)? {
+        Location::Directory(path) => {
+            let (missing, creation) = (IfMissing::Create, TenantCreation::Explicit);
+            data_dir::write(&path, missing, creation, console, |ledger, console| {
+                for tenant in &tenants {
+                    ledger.create_tenant(tenant)?;
+                    let key = ledger.verifier_key(tenant)?.to_string();
+                    tell_created(tenant, &key, as_text, console)?;
+                }
+                Ok(())
+            })?;
         }
-        Ok(Ending::Done)
-    })
+        Location::Server(remote) => {
+            for tenant in &tenants {
+                let created = remote.wait(remote.client().create_tenant(tenant))?;
+                tell_created(tenant, &created.vkey, as_text, console)?;
+            }
+        }
+    }
+    Ok(Ending::Done)
+}
+
+fn tell_created(
+    tenant: &TenantId,
+    key: &str,
+    as_text: bool,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    if as_text {
+        return console.line(format!("created tenant {tenant}, verifier key {key}"));
+    }
+    let mut line = Vec::new();
+    let mut object = ObjectWriter::open(&mut line);
+    object.text("tenant_id", tenant.as_str());
+    object.text("vkey", key);
+    object.close();
+    console.line(line)
 }

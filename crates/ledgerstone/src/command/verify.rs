@@ -1,7 +1,8 @@
-//! `verify`: a whole directory, or one proof file.
+//! `verify`: a whole directory, a server's ledger, or one proof file.
 
 mod directory;
 mod proof_file;
+mod server;
 mod since;
 
 use std::path::PathBuf;
@@ -9,13 +10,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, JsonOption};
+use crate::arguments::JsonOption;
 use crate::failure::{Ending, Failure};
+use crate::location::{Location, LocationOption};
 use crate::output::Console;
 
 pub const COMMAND: Command = Command {
     name: "verify",
-    about: "Verify a data directory, or one record by its proof file",
+    about: "Verify a data directory, a server's ledger, or one record by its proof file",
     details: "A directory: every byte is read, every hash, chain, tree, checkpoint, anchor and \
               signature recomputed, and whatever is wrong is named, one finding a line. Without \
               --key the keys are those that the directory names itself, which finds every damage \
@@ -23,8 +25,9 @@ pub const COMMAND: Command = Command {
               and nothing changed; private keys are not needed. With --since the records that the \
               earlier verification covered are not read again; that they are still the same is \
               checked by the root of their tree. With --from and --to only the runs are read that \
-              these records were written in, and no other ledger. A proof file: needs nothing but \
-              the key. Exit status 0: it holds; 1: it does not; 2: it could not be checked.",
+              these records were written in, and no other ledger. A server: verifies its own bytes \
+              and tells what it found, which is worth as much as whoever runs it; of _system's \
+              credential all ledgers. A proof file: needs nothing but the key. Exit status 0: it holds; 1: it does not; 2: it could not be checked.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
     is_hidden: false,
@@ -33,9 +36,9 @@ pub const COMMAND: Command = Command {
 #[derive(Args, Debug)]
 struct Arguments {
     #[command(flatten)]
-    data: DataOption,
+    location: LocationOption,
     /// Verify this proof file instead of a directory; `-` is standard input
-    #[arg(long, value_name = "FILE", requires = "keys", conflicts_with_all = ["data", "directory"])]
+    #[arg(long, value_name = "FILE", requires = "keys", conflicts_with_all = ["data", "server", "directory"])]
     proof: Option<PathBuf>,
     /// With --proof: the content that the record must have
     #[arg(long, value_name = "FILE", requires = "proof")]
@@ -78,8 +81,11 @@ struct DirectoryOptions {
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
-    match &arguments.proof {
-        Some(proof) => proof_file::run(proof, arguments, console),
-        None => directory::run(arguments, console),
+    if let Some(proof) = &arguments.proof {
+        return proof_file::run(proof, arguments, console);
+    }
+    match arguments.location.find(console)? {
+        Location::Directory(path) => directory::run(&path, arguments, console),
+        Location::Server(remote) => server::run(&remote, arguments, console),
     }
 }

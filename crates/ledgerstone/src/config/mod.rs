@@ -17,6 +17,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 use ledgerstone_model::ErrorCode;
 
 use crate::failure::Failure;
+use crate::location::CLIENT_VARIABLES;
 use table::{FILE_VARIABLE, PREFIX, SETTINGS, Setting, UNUSED_NAMES};
 
 pub use kind::{Kind, Value};
@@ -127,7 +128,9 @@ impl Configuration {
             }
         }
         let is_known = |name: &String| {
-            name == FILE_VARIABLE || SETTINGS.iter().any(|setting| setting.variable() == *name)
+            name == FILE_VARIABLE
+                || CLIENT_VARIABLES.contains(&name.as_str())
+                || SETTINGS.iter().any(|setting| setting.variable() == *name)
         };
         let unknown = variables.keys().filter(|name| name.starts_with(PREFIX) && !is_known(name));
         self.notes

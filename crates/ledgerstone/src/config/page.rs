@@ -40,8 +40,18 @@ pub fn page() -> String {
     for (name, what) in UNUSED_NAMES {
         page.push_str(&format!("| `{name}` | {what}; not used by this version, which says so |\n"));
     }
+    page.push_str(CLIENTS);
     page
 }
+
+/// What is no setting of the server.
+const CLIENTS: &str = "
+## Commands that ask a server
+
+Not for `serve`, which passes them over: `LEDGERSTONE_SERVER` (a URL) has the other commands ask a server in place of a data
+directory, with `LEDGERSTONE_API_KEY` or `LEDGERSTONE_API_KEY_FILE`, and `LEDGERSTONE_CA` for a certificate authority of your
+own. The options `--server`, `--api-key`, `--api-key-file` and `--ca` come before them, and `--data` turns them off.
+";
 
 fn row(setting: &Setting) -> String {
     let code = |text: String| format!("`{text}`");

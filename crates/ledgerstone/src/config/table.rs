@@ -132,6 +132,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::{SETTINGS, UNUSED_NAMES};
+    use crate::location::CLIENT_VARIABLES;
 
     #[test]
     fn names_stand_once_and_defaults_can_be_read() {
@@ -150,6 +151,9 @@ mod tests {
         }
         for (name, _) in UNUSED_NAMES {
             assert!(seen.insert(format!("{name} ")), "{name}");
+        }
+        for name in CLIENT_VARIABLES {
+            assert!(seen.insert((*name).to_owned()), "{name}");
         }
     }
 }

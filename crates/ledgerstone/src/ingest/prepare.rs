@@ -1,9 +1,9 @@
-//! From text to an event that may be appended: parse, seal, and say what was wrong.
+//! From text to an event that may be appended: map, parse, seal, and say what was wrong.
 
-use ledgerstone_edge::importer::Submission;
+use ledgerstone_edge::importer::{Importer, Submission};
 use ledgerstone_model::{
-    ErrorCode, Fault, ParseContext, Rejection, SealedEvent, SealingPolicy, ValidEvent, peek_text,
-    seal,
+    ErrorCode, Fault, IntakeSource, ParseContext, Rejection, SealedEvent, SealingPolicy,
+    ValidEvent, peek_text, seal,
 };
 use ledgerstone_proof::{Canonicalizer, SALT_BYTES, Salt, TenantId};
 
@@ -47,12 +47,17 @@ pub enum Prepared {
 pub struct Preparer<'a> {
     system: &'a System,
     tenants: &'a TenantChoice,
+    importer: &'static dyn Importer,
     policy: SealingPolicy,
 }
 
 impl<'a> Preparer<'a> {
-    pub fn new(system: &'a System, tenants: &'a TenantChoice) -> Self {
-        Self { system, tenants, policy: SealingPolicy::pass_through() }
+    pub fn new(
+        system: &'a System,
+        tenants: &'a TenantChoice,
+        importer: &'static dyn Importer,
+    ) -> Self {
+        Self { system, tenants, importer, policy: SealingPolicy::pass_through() }
     }
 
     /// Prepares a batch. The events stand in the order of the items that are not refused.
@@ -86,11 +91,16 @@ impl<'a> Preparer<'a> {
         random: &[u8; RANDOM_BYTES],
         scratch: &mut Canonicalizer,
     ) -> Result<SealedEvent, Rejection> {
+        let mapped = self.importer.map(submission.text())?;
+        let (text, intake) = match &mapped {
+            Some(mapped) => (mapped.text.as_slice(), &mapped.intake),
+            None => (submission.text(), IntakeSource::NATIVE),
+        };
         let named;
         let tenant = match self.tenants {
             TenantChoice::Fixed(tenant) => tenant,
             TenantChoice::Named { pointer } => {
-                named = named_tenant(submission.text(), pointer, scratch)?;
+                named = named_tenant(text, pointer, scratch)?;
                 &named
             }
         };
@@ -98,9 +108,9 @@ impl<'a> Preparer<'a> {
         let (first, second) = random.split_at(new_id.len());
         new_id.copy_from_slice(first);
         salt.copy_from_slice(second);
-        let context = ParseContext::new(tenant, self.system.clock.now(), new_id)
-            .with_intake(submission.intake());
-        let valid = ValidEvent::parse(submission.text(), &context, scratch)?;
+        let context =
+            ParseContext::new(tenant, self.system.clock.now(), new_id).with_intake(intake);
+        let valid = ValidEvent::parse(text, &context, scratch)?;
         Ok(seal(valid, &self.policy, &Salt::from_bytes(salt)))
     }
 }

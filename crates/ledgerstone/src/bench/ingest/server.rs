@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use ledgerstone_ledger::{NewApiKey, TenantCreation};
 use ledgerstone_model::access::Role;
-use ledgerstone_model::system::{LogName, SigningMode};
+use ledgerstone_model::system::SigningMode;
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::LedgerStore as _;
 use ledgerstone_store::embedded::{Mode, SealedSizes};
@@ -166,7 +166,8 @@ fn prepare(
     tenant: &TenantId,
     console: &mut Console,
 ) -> anyhow::Result<Keys> {
-    let birth = Birth { log_name: LogName::parse(LogName::DEFAULT)?, signing };
+    let usual = Birth::usual().map_err(|failure| told(&failure))?;
+    let birth = Birth { signing, ..usual };
     data_dir::create(data, &birth, console).map_err(|failure| told(&failure))?;
     let (if_missing, creation) = (IfMissing::Refuse, TenantCreation::Explicit);
     let granted = data_dir::write_with(data, if_missing, creation, console, |data, _| {

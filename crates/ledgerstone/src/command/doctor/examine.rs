@@ -9,7 +9,7 @@ use ledgerstone_store::embedded::{EmbeddedStore, Layout, Mode, OpenError, Option
 use ledgerstone_store::key_file::{KeyFileError, PrivateKeyUse};
 use ledgerstone_store::{Check, ContainerFinding, LedgerStore as _, key_file};
 
-use super::{Observation, Weight};
+use super::Observation;
 use crate::data_dir::{
     damaged_file, in_directory, in_directory_to_read, key_files, open_store, rights_to_keys,
 };
@@ -46,14 +46,6 @@ pub fn examine(path: &Path) -> Result<Vec<Observation>, Failure> {
     Ok(seen)
 }
 
-fn note(subject: &'static str, what: impl Into<String>) -> Observation {
-    Observation { weight: Weight::Note, subject, what: what.into(), remedy: String::new() }
-}
-
-fn problem(subject: &'static str, what: String, remedy: impl Into<String>) -> Observation {
-    Observation { weight: Weight::Problem, subject, what, remedy: remedy.into() }
-}
-
 fn unopened(path: &Path, error: &OpenError) -> Result<Observation, Failure> {
     let Some(file) = damaged_file(path, error) else {
         return Err(in_directory_to_read(path, error));
@@ -63,12 +55,12 @@ fn unopened(path: &Path, error: &OpenError) -> Result<Observation, Failure> {
         "Put {file} back from a copy of this directory: it never changes. Without its keys a \
          directory can be read and verified."
     );
-    Ok(problem("opening", failure.message().to_owned(), remedy))
+    Ok(Observation::problem("opening", failure.message().to_owned(), remedy))
 }
 
 fn look_at_store(store: &EmbeddedStore, seen: &mut Vec<Observation>) -> Result<(), Failure> {
     let (report, status) = (store.report(), store.status());
-    seen.push(note(
+    seen.push(Observation::note(
         "contents",
         format!(
             "{} in {}; {}, {}; {}",
@@ -80,13 +72,16 @@ fn look_at_store(store: &EmbeddedStore, seen: &mut Vec<Observation>) -> Result<(
         ),
     ));
     if report.living_writer {
-        seen.push(note("writer", "a process is writing; its last second may not be shown"));
+        seen.push(Observation::note(
+            "writer",
+            "a process is writing; its last second may not be shown",
+        ));
     } else if report.unclean && report.read_only.is_none() {
         let what = "the last process did not stop in order; the next one that writes repairs that";
-        seen.push(note("stop", what));
+        seen.push(Observation::note("stop", what));
     }
     for torn in &report.torn {
-        seen.push(note(
+        seen.push(Observation::note(
             "tail",
             format!(
                 "{} ends in {} torn bytes at byte {}: a write that was never acknowledged; the \
@@ -103,10 +98,12 @@ fn look_at_store(store: &EmbeddedStore, seen: &mut Vec<Observation>) -> Result<(
     seen.extend(findings.iter().map(|finding| damage(finding, has_head)));
     if let Some(reason) = &report.read_only {
         let what = format!("nothing can be written: {reason}");
-        seen.push(problem("writing", what, "Writing goes on when that is repaired."));
+        seen.push(Observation::problem("writing", what, "Writing goes on when that is repaired."));
     }
     let heals = "It is tried again when a process writes; look for room and rights on the disk.";
-    seen.extend(status.degraded.into_iter().map(|what| problem("derived", what, heals)));
+    seen.extend(
+        status.degraded.into_iter().map(|what| Observation::problem("derived", what, heals)),
+    );
     Ok(())
 }
 
@@ -135,7 +132,7 @@ fn damage(finding: &ContainerFinding, has_head: bool) -> Observation {
         }
         _ => WAYS_BACK,
     };
-    problem("damage", what, remedy)
+    Observation::problem("damage", what, remedy)
 }
 
 /// Whether a file, relative to the directory, is an index of event ids.
@@ -148,13 +145,13 @@ fn look_at_keys(path: &Path, seen: &mut Vec<Observation>) {
     if !keys.exists() {
         let what =
             "the private keys are not here: the directory can be read and verified, not written";
-        seen.push(note("keys", what));
+        seen.push(Observation::note("keys", what));
     }
     let store_key = Layout::new(path).store_key();
     if keys.exists() && !store_key.exists() {
         let what = format!("{} is missing; nothing can be written without it", store_key.display());
         let remedy = "Put it back from a copy of this directory: it never changes.";
-        seen.push(problem("keys", what, remedy));
+        seen.push(Observation::problem("keys", what, remedy));
     }
     if let Some(mode) = rights_to_keys(path) {
         let folder = Layout::new(path).keys();
@@ -162,7 +159,11 @@ fn look_at_keys(path: &Path, seen: &mut Vec<Observation>) {
             "others than the owner may look into {} or write there (mode {mode})",
             folder.display()
         );
-        seen.push(problem("keys", what, format!("Run `chmod 700 {}`.", folder.display())));
+        seen.push(Observation::problem(
+            "keys",
+            what,
+            format!("Run `chmod 700 {}`.", folder.display()),
+        ));
     }
     let exposed_store_key = key_file::is_exposed(&store_key).then_some(store_key);
     for file in keys.exposed().into_iter().chain(exposed_store_key) {
@@ -175,7 +176,7 @@ fn look_at_keys(path: &Path, seen: &mut Vec<Observation>) {
              `ledgerstone signing-keys rotate --use log|record --reason compromise`.",
             file.display()
         );
-        seen.push(problem("keys", what, remedy));
+        seen.push(Observation::problem("keys", what, remedy));
     }
 }
 
@@ -189,7 +190,7 @@ fn look_into_keys(path: &Path, store: EmbeddedStore, seen: &mut Vec<Observation>
         let file = file.map_or_else(String::new, |file| format!("{}: ", file.display()));
         let remedy = "Put the right file back from a copy of the keys. Until then nothing can be \
                       written; the directory can be read and verified.";
-        seen.push(problem("keys", format!("{file}{what}"), remedy));
+        seen.push(Observation::problem("keys", format!("{file}{what}"), remedy));
     };
     // Files that others may read are told by their rights alone.
     let is_told = |error: &KeyFileError| matches!(error, KeyFileError::Exposed { .. });
@@ -229,7 +230,7 @@ fn room(free: u64, log_bytes: u64) -> Observation {
     let mebibytes = |bytes: u64| bytes / (1024 * 1024);
     let what = format!("{} MiB are free on its disk", mebibytes(free));
     if free >= wanted {
-        return note("room", what);
+        return Observation::note("room", what);
     }
     let what = format!(
         "{what}; a busy store needs {} MiB: for {FILES_AHEAD} files of {} MiB, the next log, the \
@@ -239,7 +240,7 @@ fn room(free: u64, log_bytes: u64) -> Observation {
     );
     let remedy = "Make room: writing is refused when the next log file cannot be made; a server \
                   goes on by itself when there is room again.";
-    problem("room", what, remedy)
+    Observation::problem("room", what, remedy)
 }
 
 #[cfg(test)]

@@ -80,13 +80,8 @@ impl Source {
     /// Answers whether more is wanted.
     fn read(&self, importer: &dyn Importer, queue: &Queue) -> bool {
         let place = |position| InputPlace { input: self.name(), position };
-        let refuse = |error: ImportError| {
-            let position = match &error {
-                ImportError::Record { position, .. } => Some(*position),
-                _ => None,
-            };
-            queue.push(Item { place: place(position), read: Err(error.into()) })
-        };
+        let refuse =
+            |error: ImportError| queue.push(Item { place: place(None), read: Err(error.into()) });
         let submissions = self
             .open()
             .map_err(ImportError::from)

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use ledgerstone_ledger::{Receipt, ReceiptStatus};
 use ledgerstone_model::json_write::ObjectWriter;
 
 use crate::failure::Failure;
-use crate::ingest::Sink;
+use crate::ingest::{Recorded, Sink};
 use crate::output::Console;
 
 /// How often the bar is drawn again.
@@ -110,10 +109,11 @@ impl<'c> Summary<'c> {
 }
 
 impl Sink for Summary<'_> {
-    fn recorded(&mut self, receipt: &Receipt) -> Result<(), Failure> {
-        match receipt.status {
-            ReceiptStatus::Created => self.recorded += 1,
-            ReceiptStatus::Duplicate => self.duplicates += 1,
+    fn recorded(&mut self, receipt: Recorded<'_>) -> Result<(), Failure> {
+        if receipt.is_duplicate() {
+            self.duplicates += 1;
+        } else {
+            self.recorded += 1;
         }
         self.draw();
         Ok(())

@@ -1,26 +1,25 @@
 //! Writes the tiles of a ledger's tree in one pass over its headers, and does not hand out a tree
 //! that is not the one its checkpoint signs.
 
-use ledgerstone_ledger::{Listing, Order, Reader};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::tiles::{TILE_WIDTH, decode_hash_tile, encode_hash_tile};
 use ledgerstone_proof::{
-    Checkpoint, CompactRange, EntryBundle, Hash, SequenceNumber, TenantId, TileKind, TilePath,
-    leaf_hash, node_from_tile_row,
+    Checkpoint, CompactRange, EntryBundle, Hash, TenantId, TileKind, TilePath, leaf_hash,
+    node_from_tile_row,
 };
 
 use super::folder::Folder;
+use super::headers::Headers;
 use crate::failure::Failure;
 
 /// Writes what the folder does not have yet, and answers how many tiles that were.
 pub fn export(
-    reader: &Reader,
+    mut headers: Headers<'_>,
     tenant: &TenantId,
     checkpoint: &Checkpoint,
     folder: &Folder,
 ) -> Result<u64, Failure> {
     let mut export = Export { folder, written: 0, tree: CompactRange::new(), rows: Vec::new() };
-    let mut headers = Headers { reader, tenant, listing: None, next: 0 };
     let size = checkpoint.size().value();
     for index in 0..size.div_ceil(u64::from(TILE_WIDTH)) {
         let first = index * u64::from(TILE_WIDTH);
@@ -37,26 +36,6 @@ pub fn export(
         return Err(Failure::new(ErrorCode::RecordDamaged, message));
     }
     Ok(export.written)
-}
-
-/// The headers of a ledger, read in order, with leaps over what is not wanted.
-struct Headers<'a> {
-    reader: &'a Reader,
-    tenant: &'a TenantId,
-    listing: Option<Listing<'a>>,
-    next: u64,
-}
-
-impl Headers<'_> {
-    fn read(&mut self, first: u64, count: u16) -> Result<Vec<Vec<u8>>, Failure> {
-        if self.listing.is_none() || self.next != first {
-            let from = SequenceNumber::new(first).unwrap_or(SequenceNumber::MAX);
-            self.listing = Some(self.reader.list(self.tenant, Order::Sequence, Some(from))?);
-        }
-        self.next = first + u64::from(count);
-        let records = self.listing.iter_mut().flatten();
-        records.take(usize::from(count)).map(|record| Ok(record?.header_bytes())).collect()
-    }
 }
 
 /// An export as far as it has come.
@@ -84,10 +63,11 @@ impl Export<'_> {
         let leaves = if let Some(leaves) = self.exported_row(&hashes, first + u64::from(width)) {
             leaves
         } else {
-            let headers = headers.read(first, width)?;
+            let bundle = tile_path(TileKind::Entries, index, width)?;
+            let headers = headers.bundle(&bundle, first)?;
             let entries = headers.iter().map(Vec::as_slice).collect();
-            let bundle = EntryBundle::new(entries).map_err(|error| internal(&error))?;
-            self.write(&tile_path(TileKind::Entries, index, width)?, &bundle.encode())?;
+            let encoded = EntryBundle::new(entries).map_err(|error| internal(&error))?.encode();
+            self.write(&bundle, &encoded)?;
             let leaves: Vec<Hash> = headers.iter().map(|header| leaf_hash(header)).collect();
             self.write(&hashes, &encode_hash_tile(&leaves))?;
             leaves

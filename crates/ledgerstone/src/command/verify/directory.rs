@@ -21,9 +21,8 @@ use crate::failure::{Ending, Failure};
 use crate::output::{Console, counted};
 use crate::system::System;
 
-pub fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
+pub fn run(path: &Path, arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     let mut options = options(arguments)?;
-    let path = &arguments.data.path;
     let report = match open_store(path, Mode::Read, &System::new()) {
         Ok(store) => {
             let store = Arc::new(store);
@@ -173,7 +172,7 @@ fn print(report: &Report, arguments: &Arguments, console: &mut Console) -> Resul
     if arguments.directory.verbose {
         print_ledgers(report, console)?;
     }
-    console.line(verdict(report))?;
+    console.line(verdict(report.findings.len() as u64 + report.findings_left_out))?;
     console.line(format!(
         "checked at level {}: {}, {}, {}, {}, {}",
         report.level.as_str(),
@@ -191,8 +190,9 @@ fn print(report: &Report, arguments: &Arguments, console: &mut Console) -> Resul
     })
 }
 
-fn verdict(report: &Report) -> String {
-    match report.findings.len() as u64 + report.findings_left_out {
+/// What a number of findings comes to.
+pub(super) fn verdict(findings: u64) -> String {
+    match findings {
         0 => "holds".to_owned(),
         1 => "DOES NOT HOLD: 1 finding".to_owned(),
         count => format!("DOES NOT HOLD: {count} findings"),

@@ -1,0 +1,171 @@
+//! Where the ledgers are that a command is about: in a data directory, or behind a server.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ledgerstone_model::ErrorCode;
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::output::Console;
+use crate::remote::Remote;
+
+/// The data directory where nothing else is said.
+const DEFAULT_DATA: &str = "./ledgerstone-data";
+
+const SERVER: &str = "LEDGERSTONE_SERVER";
+const API_KEY: &str = "LEDGERSTONE_API_KEY";
+const API_KEY_FILE: &str = "LEDGERSTONE_API_KEY_FILE";
+const AUTHORITIES: &str = "LEDGERSTONE_CA";
+
+/// What the environment may say of a server; `serve` has other names.
+pub const CLIENT_VARIABLES: &[&str] = &[SERVER, API_KEY, API_KEY_FILE, AUTHORITIES];
+
+/// Bytes of a file with an API key or a token, more than which is none.
+const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
+
+/// `--data DIR`, or `--server URL` with what it takes.
+#[derive(Args, Debug)]
+pub struct LocationOption {
+    /// The data directory; `./ledgerstone-data` where neither it nor a server is named
+    #[arg(id = "data", long = "data", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// In place of a data directory, a server, like <http://127.0.0.1:8003>; also
+    /// $`LEDGERSTONE_SERVER`, unless --data is given
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    server: Option<String>,
+    /// The API key for the server; better $`LEDGERSTONE_API_KEY`, which others on this machine do not
+    /// see
+    #[arg(long, value_name = "KEY", conflicts_with = "data", value_parser = Secret::of)]
+    api_key: Option<Secret>,
+    /// A file with the API key; also $`LEDGERSTONE_API_KEY_FILE`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "api_key"])]
+    api_key_file: Option<PathBuf>,
+    /// A PEM file with the authorities whose certificate the server must have, in place of those
+    /// that the system trusts; also $`LEDGERSTONE_CA`
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    ca: Option<PathBuf>,
+}
+
+/// A text that is not shown.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    #[expect(clippy::unnecessary_wraps, reason = "what the command line wants of a parser")]
+    fn of(text: &str) -> Result<Self, String> {
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Where the ledgers are.
+#[derive(Debug)]
+pub enum Location {
+    Directory(PathBuf),
+    Server(Remote),
+}
+
+impl LocationOption {
+    /// The place that was named. Nothing is opened and nothing sent.
+    pub fn find(&self, console: &mut Console) -> Result<Location, Failure> {
+        if let Some(path) = &self.data {
+            return Ok(Location::Directory(path.clone()));
+        }
+        let Some(url) = self.server.clone().or_else(|| variable(SERVER)) else {
+            self.refuse_without_server()?;
+            return Ok(Location::Directory(PathBuf::from(DEFAULT_DATA)));
+        };
+        let authorities = self.ca.clone().or_else(|| variable(AUTHORITIES).map(PathBuf::from));
+        let authorities = authorities.as_deref().map(crate::arguments::read_file).transpose()?;
+        let remote = Remote::new(&url, self.credential()?.as_ref(), authorities)?;
+        if remote.is_exposed() {
+            console.note(format!(
+                "the API key crosses the network in the clear; use https if {url} is not reached \
+                 through a tunnel"
+            ));
+        }
+        Ok(Location::Server(remote))
+    }
+
+    fn credential(&self) -> Result<Option<Secret>, Failure> {
+        if let Some(key) = &self.api_key {
+            return Ok(Some(key.clone()));
+        }
+        if let Some(path) = &self.api_key_file {
+            return read_key(path).map(Some);
+        }
+        if let Some(key) = variable(API_KEY) {
+            return Ok(Some(Secret(Zeroizing::new(key))));
+        }
+        variable(API_KEY_FILE).map(|path| read_key(Path::new(&path))).transpose()
+    }
+
+    fn refuse_without_server(&self) -> Result<(), Failure> {
+        let given = [
+            ("--api-key", self.api_key.is_some()),
+            ("--api-key-file", self.api_key_file.is_some()),
+            ("--ca", self.ca.is_some()),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((name, _)) => Err(Failure::new(
+                ErrorCode::InvalidArgument,
+                format!("{name} is for a server, and none is named"),
+            )
+            .with_remedy("Add --server URL, or leave it out for the data directory.")),
+        }
+    }
+}
+
+/// Refuses what can only be done in a data directory.
+pub fn only_with_data(option: &str, is_given: bool) -> Result<(), Failure> {
+    if !is_given {
+        return Ok(());
+    }
+    Err(Failure::new(
+        ErrorCode::InvalidArgument,
+        format!("{option} works on a data directory, and a server is named"),
+    )
+    .with_remedy("Leave it out, or give --data DIR in place of the server."))
+}
+
+/// A variable of the environment that is set and not empty.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+fn read_key(path: &Path) -> Result<Secret, Failure> {
+    let unreadable = |reason: String| {
+        let message = format!("the file with the API key, {}, {reason}", path.display());
+        Failure::new(ErrorCode::InvalidArgument, message).with_remedy("Check the path.")
+    };
+    let failed = |error: std::io::Error| unreadable(format!("cannot be read: {error}"));
+    if std::fs::metadata(path).map_err(failed)?.len() > KEY_FILE_BYTES_MAX {
+        return Err(unreadable("is too large for one".to_owned()));
+    }
+    let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(failed)?;
+    Ok(Secret(Zeroizing::new(text.trim().to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn a_secret_does_not_show() {
+        let secret = Secret::of("lsk_geheim").unwrap();
+        assert!(!format!("{secret:?}").contains("geheim"));
+        assert_eq!(secret.expose(), "lsk_geheim");
+    }
+}
