@@ -80,7 +80,9 @@ pub(crate) async fn refusal(response: Response) -> Result<Problem, String> {
 
 async fn read(mut response: Response, limit: usize) -> Result<Bytes, String> {
     let mut body = BytesMut::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| with_causes(&error))? {
+    while let Some(piece) =
+        response.chunk().await.map_err(|error| with_causes(&error.without_url()))?
+    {
         if body.len() + piece.len() > limit {
             return Err(format!("the answer has more than {limit} bytes"));
         }

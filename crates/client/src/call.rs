@@ -109,7 +109,7 @@ impl Client {
         body: reqwest::Body,
     ) -> Result<Response, ClientError> {
         let request = self.request(call).body(body);
-        let opened = judge(request.send().await.map_err(|error| broken(&error))).await;
+        let opened = judge(request.send().await.map_err(broken)).await;
         opened.map_err(|failed| failed.into_error(call.name(), 1))
     }
 
@@ -118,7 +118,7 @@ impl Client {
         if let Some(body) = &call.body {
             request = request.body(body.clone());
         }
-        let response = judge(request.send().await.map_err(|error| broken(&error))).await?;
+        let response = judge(request.send().await.map_err(broken)).await?;
         collect(response, call.name())
             .await
             .map_err(|reason| Failed::Broken { reason, was_sent: true })
@@ -167,8 +167,9 @@ fn is_json(response: &Response) -> bool {
     response.headers().get(CONTENT_TYPE).is_some_and(|form| form.as_bytes() == JSON.as_bytes())
 }
 
-fn broken(error: &reqwest::Error) -> Failed {
-    Failed::Broken { reason: with_causes(error), was_sent: !error.is_connect() }
+fn broken(error: reqwest::Error) -> Failed {
+    let was_sent = !error.is_connect();
+    Failed::Broken { reason: with_causes(&error.without_url()), was_sent }
 }
 
 impl Failed {

@@ -148,7 +148,7 @@ impl AnswerLines {
             match self.response.chunk().await {
                 Ok(Some(piece)) => self.waiting.extend_from_slice(&piece),
                 Ok(None) => return Err(self.broken_off("it ended without a last line".to_owned())),
-                Err(error) => return Err(self.broken_off(with_causes(&error))),
+                Err(error) => return Err(self.broken_off(with_causes(&error.without_url()))),
             }
         }
     }

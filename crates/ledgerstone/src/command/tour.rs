@@ -1,6 +1,7 @@
-//! `tour`: the main things in a minute, on a temporary directory: each command as a newcomer would
+//! `tour`: the main things in a minute, on a server in a temporary directory: each command as a newcomer would
 //! type it, and what it really prints.
 
+mod shell;
 mod steps;
 
 use clap::Args;
@@ -9,8 +10,9 @@ use super::{Command, parsed};
 
 pub const COMMAND: Command = Command {
     name: "tour",
-    about: "Show the main things on a temporary directory: import, prove, verify, tamper",
-    details: "Takes a few seconds and leaves nothing behind.",
+    about: "Show the main things on a temporary server: post, import, prove, verify, tamper",
+    details: "Takes a few seconds and leaves nothing behind. Every command is shown as it would be \
+              typed.",
     arguments: Arguments::augment_args,
     run: |matches, console| {
         let Arguments {} = parsed(matches)?;

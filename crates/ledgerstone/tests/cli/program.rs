@@ -41,17 +41,36 @@ impl Program {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerstone"));
         command.args(arguments).current_dir(self.place.path()).stdin(Stdio::null());
+        for name in ["SERVER", "API_KEY", "API_KEY_FILE", "CA"] {
+            command.env_remove(format!("LEDGERSTONE_{name}"));
+        }
         command
     }
 
     pub fn run(&self, arguments: &[&str]) -> Run {
-        let output = self.command(arguments).output().unwrap();
-        Run { command: arguments.join(" "), output }
+        self.run_with(arguments, |_| {})
+    }
+
+    /// Runs the program with something about it changed, such as its environment.
+    pub fn run_with(&self, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Run {
+        let mut command = self.command(arguments);
+        change(&mut command);
+        Run { command: arguments.join(" "), output: command.output().unwrap() }
     }
 
     /// Runs the program with this on its standard input.
     pub fn feed(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> Run {
-        let mut child = self.start(arguments);
+        self.feed_with(arguments, input, |_| {})
+    }
+
+    /// The same with something about the program changed.
+    pub fn feed_with(
+        &self,
+        arguments: &[&str],
+        input: impl AsRef<[u8]>,
+        change: impl FnOnce(&mut Command),
+    ) -> Run {
+        let mut child = self.start_with(arguments, change);
         let mut stdin = child.stdin.take().unwrap();
         let input = input.as_ref().to_vec();
         let writer = std::thread::spawn(move || {
@@ -65,7 +84,12 @@ impl Program {
 
     /// Starts the program with pipes on all sides.
     pub fn start(&self, arguments: &[&str]) -> Child {
+        self.start_with(arguments, |_| {})
+    }
+
+    fn start_with(&self, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Child {
         let mut command = self.command(arguments);
+        change(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
     }

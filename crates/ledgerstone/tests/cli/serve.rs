@@ -2,36 +2,12 @@
 
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use ledgerstone_testkit::Served;
 use serde_json::{Value, json};
 
 use crate::program::{Program, text};
-
-fn start(program: &Program, change: impl FnOnce(&mut Command)) -> Served {
-    let mut command = program.command(&["serve", "--listen", "127.0.0.1:0"]);
-    change(&mut command);
-    Served::start(command)
-}
-
-fn plainly(program: &Program) -> Served {
-    start(program, |_| {})
-}
-
-fn append(server: &Served, key: &str, id: &str) -> (u16, Value) {
-    server.request("POST", "/v1/events", Some(key), &event(id))
-}
-
-fn event(id: &str) -> String {
-    json!({
-        "id": id, "event_type": "user.login", "timestamp": "2024-05-01T12:00:00Z",
-        "actor": {"id": "u-secret-name", "type": "user"},
-        "action": {"verb": "login", "status": "success"}
-    })
-    .to_string()
-}
+use crate::served::{append, plainly, start};
 
 #[test]
 fn it_starts_from_nothing_and_shows_its_key_once() {

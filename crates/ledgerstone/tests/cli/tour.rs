@@ -15,18 +15,23 @@ fn the_tour_shows_everything_and_leaves_nothing() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     for shown in [
-        "$ ledgerstone init",
+        "$ ledgerstone serve --listen 127.0.0.1:0",
+        "{\"listening\":\"http://127.0.0.1:",
+        "$ export LEDGERSTONE_SERVER=http://127.0.0.1:",
+        "$ curl -s $LEDGERSTONE_SERVER/v1/events ",
+        "{\"id\":\"hello-1\",\"tenant_id\":\"default\",\"sequence_number\":3,",
         "$ ledgerstone import --format ndjson day.ndjson",
         "\"duplicates\":0",
         "$ ledgerstone list --limit 5",
         "$ ledgerstone checkpoint",
-        "$ ledgerstone proof ",
+        "$ ledgerstone proof hello-1 > event.proof",
+        "$ kill %1",
         "the proof holds",
-        "$ ledgerstone verify\nholds\n",
-        "$ ledgerstone verify\nframe: ",
+        "$ ledgerstone verify --data ledgerstone-data\nholds\n",
+        "$ ledgerstone verify --data ledgerstone-data\nframe: ",
         "(log/000000000001.log at byte ",
-        "DOES NOT HOLD: 1 finding\n",
-        "$ ledgerstone doctor",
+        "DOES NOT HOLD: ",
+        "$ ledgerstone doctor --data ledgerstone-data",
         "docs/cli.md",
     ] {
         assert!(text.contains(shown), "{shown} is not in\n{text}");

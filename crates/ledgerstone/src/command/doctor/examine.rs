@@ -245,7 +245,8 @@ fn room(free: u64, log_bytes: u64) -> Observation {
 
 #[cfg(test)]
 mod tests {
-    use super::{Weight, room};
+    use super::room;
+    use crate::command::doctor::Weight;
 
     #[test]
     fn room_is_little_when_the_next_files_do_not_fit() {

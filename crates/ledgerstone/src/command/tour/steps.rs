@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use ledgerstone_model::ErrorCode;
-use ledgerstone_model::json::Value;
+use serde_json::Value;
 
+use super::shell::{Running, Shell};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
 use crate::workload::audit_day;
@@ -15,66 +15,109 @@ use crate::workload::audit_day;
 /// The day that is imported is the same in every tour.
 const SEED: u64 = 1;
 
-/// The directory that the commands use when none is named.
+/// The directory that the server makes when none is named.
 const DATA: &str = "ledgerstone-data";
+
+/// The event that is posted by itself, and proved.
+const POSTED: &str = r#"{"id":"hello-1","event_type":"user.login","timestamp":"2026-03-02T08:00:00Z","actor":{"type":"user","id":"u-ana"},"action":{"verb":"login","status":"success"}}"#;
+const POSTED_ID: &str = "hello-1";
 
 pub fn run(console: &mut Console) -> Result<Ending, Failure> {
     let place = tempfile::Builder::new().prefix("ledgerstone-tour-").tempdir();
     let place = place
         .map_err(|error| Failure::file("making a directory in", &std::env::temp_dir(), &error))?;
-    let mut tour = Tour { console, place: place.path().to_owned() };
-    tour.take_in()?;
-    let proved = tour.prove()?;
-    tour.verify(&proved)?;
-    tour.tamper(&proved)?;
+    let mut tour = Tour { console, shell: Shell::new(place.path()) };
+    let server = tour.serve()?;
+    tour.take_in(&server)?;
+    let vkey = tour.prove()?;
+    tour.stop(server)?;
+    tour.verify(&vkey)?;
+    tour.tamper()?;
     tour.end()?;
     Ok(Ending::Done)
 }
 
 struct Tour<'c> {
     console: &'c mut Console,
-    place: PathBuf,
-}
-
-/// The event that the tour proves.
-struct Proved {
-    id: String,
-    vkey: String,
+    shell: Shell,
 }
 
 impl Tour<'_> {
-    fn take_in(&mut self) -> Result<(), Failure> {
+    fn serve(&mut self) -> Result<Running, Failure> {
+        self.say("A server needs no configuration. It makes a directory, shows its first key once, and says where it listens.")?;
+        self.prompt("ledgerstone serve --listen 127.0.0.1:0 2> server.log &")?;
+        let server = self.shell.serve()?;
+        for line in server.printed() {
+            self.console.line(line)?;
+        }
+        self.say("The other commands ask it once they know where it is. Written out: --server URL --api-key KEY.")?;
+        let (url, key) = (server.url(), server.key());
+        self.prompt(&format!("export LEDGERSTONE_SERVER={url} LEDGERSTONE_API_KEY={key}"))?;
+        self.shell.set("LEDGERSTONE_SERVER", url);
+        self.shell.set("LEDGERSTONE_API_KEY", key);
+        Ok(server)
+    }
+
+    fn take_in(&mut self, server: &Running) -> Result<(), Failure> {
+        self.say(
+            "An application posts an event, and has its receipt once the event is on the disk.",
+        )?;
+        self.post(server)?;
         let day = audit_day(SEED);
         self.say("A day of a small company: logins, approvals, exports, and somebody who tries passwords at night.")?;
         let mut text = day.join("\n");
         text.push('\n');
-        let file = self.place.join("day.ndjson");
-        fs::write(&file, text).map_err(|error| Failure::file("writing", &file, &error))?;
-        self.show(&["init"])?;
+        self.shell.write("day.ndjson", text.as_bytes())?;
         self.show(&["import", "--format", "ndjson", "day.ndjson"])?;
         self.say("Importing it again adds nothing: an event is known by its id, for ever.")?;
         self.show(&["import", "--format", "ndjson", "day.ndjson"])?;
         self.show(&["list", "--limit", "5"])
     }
 
-    fn prove(&mut self) -> Result<Proved, Failure> {
-        let listed = self.capture(&["list", "--order", "sequence", "--limit", "9", "--json"])?;
-        let id = last_line(&listed).and_then(|line| text_in(line, &["record", "event_id"]));
-        let id = id.ok_or_else(|| unexpected("list"))?;
-        self.say("A checkpoint is the ledger's signed head. Whoever keeps one elsewhere, and the key, needs to trust nobody.")?;
-        self.show(&["checkpoint"])?;
-        let checkpoint = self.capture(&["checkpoint", "--json"])?;
-        let vkey = last_line(&checkpoint).and_then(|line| text_in(line, &["vkey"]));
-        let vkey = vkey.ok_or_else(|| unexpected("checkpoint"))?;
-        self.say("The proof of one event fits into a mail, and its exact content beside it.")?;
-        self.show_into("event.proof", &["proof", &id])?;
-        self.show_into("event.content", &["get", &id, "--content"])?;
-        Ok(Proved { id, vkey })
+    /// Posts the event with curl. Where there is none, the same goes in by a command.
+    fn post(&mut self, server: &Running) -> Result<(), Failure> {
+        let json = "Content-Type: application/json";
+        self.prompt(&format!(
+            "curl -s $LEDGERSTONE_SERVER/v1/events -H \"Authorization: Bearer $LEDGERSTONE_API_KEY\" \\\n    \
+             -H '{json}' -d '{POSTED}'"
+        ))?;
+        let url = format!("{}/v1/events", server.url());
+        let authorization = format!("Authorization: Bearer {}", server.key());
+        let curl = ["-s", &url, "-H", &authorization, "-H", json, "-d", POSTED];
+        let answer = match self.shell.output("curl", &curl) {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.say("There is no curl here, so the event goes in by `ledgerstone append`.")?;
+                self.shell.write("event.json", POSTED.as_bytes())?;
+                self.shell.capture(&["append"], Some("event.json"))?
+            }
+        };
+        self.console.line(answer.trim_ascii_end())
     }
 
-    fn verify(&mut self, proved: &Proved) -> Result<(), Failure> {
-        self.say("The receiver checks it without the ledger, with the key alone:")?;
-        let key = &proved.vkey;
+    fn prove(&mut self) -> Result<String, Failure> {
+        self.say("A checkpoint is the ledger's signed head. Whoever keeps one elsewhere, and the key, needs to trust nobody.")?;
+        self.show(&["checkpoint"])?;
+        let checkpoint = self.shell.capture(&["checkpoint", "--json"], None)?;
+        let checkpoint: Value = serde_json::from_slice(&checkpoint).unwrap_or_default();
+        let vkey = checkpoint.get("vkey").and_then(Value::as_str);
+        let vkey = vkey.ok_or_else(|| unexpected("checkpoint"))?.to_owned();
+        self.say("The proof of one event fits into a mail, and its exact content beside it.")?;
+        self.show_into("event.proof", &["proof", POSTED_ID])?;
+        self.show_into("event.content", &["get", POSTED_ID, "--content"])?;
+        Ok(vkey)
+    }
+
+    fn stop(&mut self, server: Running) -> Result<(), Failure> {
+        self.say("The server ends. What follows needs none.")?;
+        self.prompt("kill %1")?;
+        server.stop()
+    }
+
+    fn verify(&mut self, key: &str) -> Result<(), Failure> {
+        self.say(
+            "Whoever has the proof checks it anywhere, with the ledger's public key and nothing else:",
+        )?;
         self.show(&[
             "verify",
             "--proof",
@@ -85,28 +128,29 @@ impl Tour<'_> {
             key,
         ])?;
         self.say("And the whole directory: every hash, chain, tree, checkpoint and signature.")?;
-        self.show(&["verify"])
+        self.show(&["verify", "--data", DATA])
     }
 
-    /// Changes one byte of the proved event where it is stored.
-    fn tamper(&mut self, proved: &Proved) -> Result<(), Failure> {
-        let (file, offset) = find_in_logs(&self.place.join(DATA), proved.id.as_bytes())?;
+    /// Changes one bit of the posted event where it is stored.
+    fn tamper(&mut self) -> Result<(), Failure> {
+        let place = self.shell.place().to_owned();
+        let (file, offset) = find_in_logs(&place.join(DATA), POSTED_ID.as_bytes())?;
         let mut bytes = fs::read(&file).map_err(|error| Failure::file("reading", &file, &error))?;
         let byte = bytes.get_mut(offset).ok_or_else(|| unexpected("the log"))?;
         *byte ^= 1;
         fs::write(&file, bytes).map_err(|error| Failure::file("writing", &file, &error))?;
-        let name = file.strip_prefix(&self.place).unwrap_or(&file).display().to_string();
+        let name = file.strip_prefix(&place).unwrap_or(&file).display().to_string();
         self.say(&format!(
             "Now somebody changes one bit of a stored event: byte {offset} of {name}."
         ))?;
-        self.show(&["verify"])?;
+        self.show(&["verify", "--data", DATA])?;
         self.say("What to do then:")?;
-        self.show(&["doctor"])
+        self.show(&["doctor", "--data", DATA])
     }
 
     fn end(&mut self) -> Result<(), Failure> {
         self.say(
-            "That was all on a temporary directory, which is gone now. Read on: README.md to begin, \
+            "That was all in a temporary directory, which is gone now. Read on: README.md to begin, \
              docs/cli.md for every command, docs/trust.md for what is found and what is not.",
         )
     }
@@ -115,36 +159,22 @@ impl Tour<'_> {
         self.console.line(format!("\n# {text}"))
     }
 
+    fn prompt(&mut self, command: &str) -> Result<(), Failure> {
+        self.console.line(format!("\n$ {command}"))?;
+        self.console.flush()
+    }
+
     /// Prints a command and runs it where its output goes to the same place as ours.
     fn show(&mut self, arguments: &[&str]) -> Result<(), Failure> {
-        self.console.line(format!("\n$ ledgerstone {}", typed(arguments)))?;
-        self.console.flush()?;
-        let status = self.command(arguments)?.status();
-        status.map(drop).map_err(|error| not_run(&error))
+        self.prompt(&format!("ledgerstone {}", typed(arguments)))?;
+        self.shell.run(arguments)
     }
 
     /// Prints a command whose output goes to a file, and runs it.
     fn show_into(&mut self, name: &str, arguments: &[&str]) -> Result<(), Failure> {
-        self.console.line(format!("\n$ ledgerstone {} > {name}", typed(arguments)))?;
-        self.console.flush()?;
-        let path = self.place.join(name);
-        let file = fs::File::create(&path);
-        let file = file.map_err(|error| Failure::file("making", &path, &error))?;
-        let status = self.command(arguments)?.stdout(file).status();
-        status.map(drop).map_err(|error| not_run(&error))
-    }
-
-    /// Runs a command for what it prints.
-    fn capture(&mut self, arguments: &[&str]) -> Result<Vec<u8>, Failure> {
-        let output = self.command(arguments)?.stdout(Stdio::piped()).output();
-        output.map(|output| output.stdout).map_err(|error| not_run(&error))
-    }
-
-    fn command(&self, arguments: &[&str]) -> Result<Command, Failure> {
-        let program = std::env::current_exe().map_err(|error| not_run(&error))?;
-        let mut command = Command::new(program);
-        command.args(arguments).current_dir(&self.place).stdin(Stdio::null());
-        Ok(command)
+        self.prompt(&format!("ledgerstone {} > {name}", typed(arguments)))?;
+        let output = self.shell.capture(arguments, None)?;
+        self.shell.write(name, &output)
     }
 }
 
@@ -156,24 +186,8 @@ fn typed(arguments: &[&str]) -> String {
     words.join(" ")
 }
 
-fn not_run(error: &std::io::Error) -> Failure {
-    Failure::new(ErrorCode::Internal, format!("the program could not run itself: {error}"))
-}
-
-fn unexpected(what: &str) -> Failure {
+pub(super) fn unexpected(what: &str) -> Failure {
     Failure::new(ErrorCode::Internal, format!("{what} did not hold what the tour looks for"))
-}
-
-fn last_line(output: &[u8]) -> Option<&[u8]> {
-    output.trim_ascii_end().rsplit(|byte| *byte == b'\n').next()
-}
-
-fn text_in(line: &[u8], path: &[&str]) -> Option<String> {
-    let mut at = Value::new(line);
-    for step in path {
-        at = at.member(step).ok()??;
-    }
-    at.text().map(std::borrow::Cow::into_owned)
 }
 
 /// Where the text stands in a log file.
