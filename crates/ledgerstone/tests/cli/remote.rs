@@ -249,8 +249,8 @@ fn an_import_outlives_a_restart_of_the_server() {
     assert_eq!(number(&told, "/recorded") + number(&told, "/duplicates"), 20_000);
     assert_eq!(server.request("GET", "/v1/events/e-19999", Some(&key), "").0, 200);
     server.stop();
-    let listed = program.run(&["list", "--order", "sequence"]).ok().lines();
-    let events = listed.iter().filter(|line| line["record"]["kind"] == "event").count();
+    let kept = program.run(&["list", "--order", "sequence"]).ok().lines();
+    let events = kept.iter().filter(|line| line["record"]["kind"] == "event").count();
     assert_eq!(events, 20_000);
     program.run(&["verify"]).ok();
 }
