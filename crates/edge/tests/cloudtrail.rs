@@ -189,10 +189,10 @@ fn strange_shapes_stay_under_their_own_names() {
 
 /// The place of each record, with its event or why it is none.
 fn places(file: &[u8]) -> Vec<(Position, Result<Shaped, Rejection>)> {
-    let submissions = read(&CloudTrail, file, InputLimits::default()).unwrap();
+    let submissions = read(&CloudTrail, file, InputLimits::default()).expect("a log file");
     let mapped = submissions.map(|one| {
-        let one = one.unwrap();
-        (one.position(), CloudTrail.map(one.text()).map(|event| event.unwrap()))
+        let one = one.expect("a record");
+        (one.position(), CloudTrail.map(one.text()).map(|event| event.expect("a mapping")))
     });
     mapped.collect()
 }

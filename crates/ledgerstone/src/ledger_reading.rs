@@ -24,7 +24,7 @@ pub type Lines<'a> = Box<dyn Iterator<Item = Result<Vec<u8>, Failure>> + 'a>;
 /// A ledger that is read.
 pub enum LedgerReading {
     Directory { data: ForReading, tenant: TenantId },
-    Server(Remote),
+    Server(Box<Remote>),
 }
 
 impl LedgerReading {

@@ -22,29 +22,30 @@ const AUTHORITIES: &str = "LEDGERSTONE_CA";
 /// What the environment may say of a server; `serve` has other names.
 pub const CLIENT_VARIABLES: &[&str] = &[SERVER, API_KEY, API_KEY_FILE, AUTHORITIES];
 
+const DATA_HELP: &str = "The data directory; ./ledgerstone-data where no server is named either";
+const SERVER_HELP: &str =
+    "In its place a server, like http://127.0.0.1:8003; also $LEDGERSTONE_SERVER, without --data";
+const API_KEY_HELP: &str =
+    "Its API key; $LEDGERSTONE_API_KEY is better where others see the list of processes";
+const API_KEY_FILE_HELP: &str = "A file with the API key; also $LEDGERSTONE_API_KEY_FILE";
+const CA_HELP: &str = "PEM file of the authorities that may vouch for the server, in place of those that the \
+                       system trusts; also $LEDGERSTONE_CA";
+
 /// Bytes of a file with an API key or a token, more than which is none.
 const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
 
 /// `--data DIR`, or `--server URL` with what it takes.
 #[derive(Args, Debug)]
 pub struct LocationOption {
-    /// The data directory; `./ledgerstone-data` where neither it nor a server is named
-    #[arg(id = "data", long = "data", value_name = "DIR")]
+    #[arg(id = "data", long = "data", value_name = "DIR", help = DATA_HELP)]
     data: Option<PathBuf>,
-    /// In place of a data directory, a server, like <http://127.0.0.1:8003>; also
-    /// $`LEDGERSTONE_SERVER`, unless --data is given
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    #[arg(long, value_name = "URL", conflicts_with = "data", help = SERVER_HELP)]
     server: Option<String>,
-    /// The API key for the server; better $`LEDGERSTONE_API_KEY`, which others on this machine do not
-    /// see
-    #[arg(long, value_name = "KEY", conflicts_with = "data", value_parser = Secret::of)]
+    #[arg(long, value_name = "KEY", conflicts_with = "data", value_parser = Secret::of, help = API_KEY_HELP)]
     api_key: Option<Secret>,
-    /// A file with the API key; also $`LEDGERSTONE_API_KEY_FILE`
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "api_key"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "api_key"], help = API_KEY_FILE_HELP)]
     api_key_file: Option<PathBuf>,
-    /// A PEM file with the authorities whose certificate the server must have, in place of those
-    /// that the system trusts; also $`LEDGERSTONE_CA`
-    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    #[arg(long, value_name = "FILE", conflicts_with = "data", help = CA_HELP)]
     ca: Option<PathBuf>,
 }
 
@@ -73,7 +74,7 @@ impl fmt::Debug for Secret {
 #[derive(Debug)]
 pub enum Location {
     Directory(PathBuf),
-    Server(Remote),
+    Server(Box<Remote>),
 }
 
 impl LocationOption {
@@ -95,7 +96,7 @@ impl LocationOption {
                  through a tunnel"
             ));
         }
-        Ok(Location::Server(remote))
+        Ok(Location::Server(Box::new(remote)))
     }
 
     fn credential(&self) -> Result<Option<Secret>, Failure> {
