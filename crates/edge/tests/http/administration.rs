@@ -145,6 +145,15 @@ async fn signing_keys_are_listed_and_replaced() {
     let (_, after) = call(&rig, OPERATOR, Method::GET, "/v1/signing-keys", None).await;
     let newest = after["signing_keys"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&newest["key_id"], &newest["state"]), (&done["new"], &json!("current")));
+    let body = Some(json!({ "use": "log" }));
+    call(&rig, OPERATOR, Method::POST, "/v1/signing-keys/rotate", body).await;
+    let (_, keys) = call(&rig, OPERATOR, Method::GET, "/v1/signing-keys", None).await;
+    let logs = keys["signing_keys"].as_array().unwrap().iter().filter(|key| key["use"] == "log");
+    let states: Vec<_> = logs.map(|key| (&key["state"], key["signs_until"].is_string())).collect();
+    assert_eq!(states, [(&json!("outgoing"), true), (&json!("current"), false)]);
+    let (_, checkpoint) = call(&rig, OPERATOR, Method::GET, "/v1/checkpoint", None).await;
+    let vkeys = keys["signing_keys"].as_array().unwrap().iter().map(|key| &key["vkey"]);
+    assert!(vkeys.clone().any(|vkey| *vkey == checkpoint["vkey"]), "{keys}");
     for wrong in [
         json!({ "use": "house" }),
         json!({ "use": "log", "record_key_algorithm": "rsa" }),
@@ -181,6 +190,7 @@ async fn the_state_is_shown_as_far_as_one_may_see_it() {
     let rig = Rig::start().await;
     let (_, own) = call(&rig, ("acme", Role::Viewer), Method::GET, "/v1/status", None).await;
     assert_eq!(own["ledger"]["tenant_id"], "acme");
+    assert!(own["ledger"]["origin"].as_str().unwrap().starts_with("test.example/"));
     assert!(own.get("deployment").is_none());
     let (_, all) = call(&rig, OPERATOR, Method::GET, "/v1/status", None).await;
     assert_eq!(all["deployment"]["tenants"], 2);

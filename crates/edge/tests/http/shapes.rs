@@ -2,6 +2,7 @@
 
 use ledgerstone_model::access::Role;
 use ledgerstone_proof::{EventId, TenantId, split_content};
+use ledgerstone_testkit::TestEvent;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -72,4 +73,36 @@ async fn the_same_shape_sent_again_is_a_duplicate() {
     let mut other = event;
     other["details"]["n"] = json!(2);
     assert_problem(send(other), 409, "ID_CONFLICT").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_a_foreign_format_are_mapped_where_the_ledger_is() {
+    let rig = Rig::start().await;
+    let record = json!({
+        "eventID": "ct-1", "eventName": "GetObject", "eventSource": "s3.amazonaws.com",
+        "eventTime": "2024-05-01T12:00:00Z", "userIdentity": {"type": "Root", "principalId": "1"},
+        "odd": 1,
+    });
+    let answer = body(rig.append("?format=cloudtrail", record.to_string()).send().await.unwrap());
+    let event = recorded(&rig, &answer.await["id"]);
+    assert_eq!(event["event_type"], "aws.s3.GetObject");
+    assert_eq!((&event["id"], &event["intake"]["format"]), (&json!("ct-1"), &json!("cloudtrail")));
+    assert_eq!(event["intake"]["unmapped"]["odd"], 1);
+    let again = body(rig.append("?format=cloudtrail", record.to_string()).send().await.unwrap());
+    assert_eq!(again.await["status"], "duplicate");
+    let native = TestEvent::new("user.login").id("n-1").json();
+    let answer = body(rig.append("?format=ndjson", native).send().await.unwrap()).await;
+    assert!(
+        recorded(&rig, &answer["id"])
+            .get("intake")
+            .is_none_or(|intake| intake.get("format").is_none())
+    );
+    for (query, status, code) in [
+        ("?format=csv", 400, "UNKNOWN_FORMAT"),
+        ("?format=cloudtrail&shape=user", 400, "INVALID_ARGUMENT"),
+    ] {
+        assert_problem(rig.append(query, record.to_string()), status, code).await;
+    }
+    let sent = rig.append("?format=cloudtrail", "[5]").send().await.unwrap();
+    assert_eq!(body(sent).await["items"][0]["error"]["code"], "INVALID_IMPORT");
 }

@@ -325,6 +325,29 @@ fn a_server_can_be_looked_at() {
 }
 
 #[test]
+fn a_server_with_tls_is_asked_if_its_authority_is_believed() {
+    let program = Program::new("remote-tls");
+    let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let certificate = program.place().write("server.pem", issued.cert.pem());
+    let key = program.place().write("server.key", issued.signing_key.serialize_pem());
+    let server = Served::start(&program, |command| {
+        command.arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key);
+    });
+    let url = format!("https://localhost:{}", server.port);
+    let api_key = server.first_key();
+    let list = ["list", "--server", &url, "--api-key", &api_key];
+    let doubted = program.run(&list).failed(2, "SERVER_UNREACHABLE");
+    assert!(doubted.errors().contains("certificate"), "{doubted}");
+    let believed = [&list[..], &["--ca", "server.pem"]].concat();
+    assert_eq!(program.run(&believed).ok().lines().len(), 3);
+    let none = [&list[..], &["--ca", "server.key"]].concat();
+    program.run(&none).failed(2, "INVALID_ARGUMENT");
+    let elsewhere = [&list[..], &["--ca", "nowhere.pem"]].concat();
+    program.run(&elsewhere).failed(2, "INVALID_ARGUMENT");
+    server.stop();
+}
+
+#[test]
 fn where_a_command_goes_is_said_once() {
     let remote = Remote::start("remote-where");
     let url = remote.server.url().to_owned();
