@@ -58,7 +58,8 @@ impl Scripted {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&requests);
         tokio::spawn(async move {
-            for answer in answers {
+            // What comes after the last answer is counted too, and gets none.
+            for answer in answers.into_iter().chain(std::iter::repeat(RESET.to_owned())) {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let request = read(&mut stream).await;
                 kept.lock().unwrap().push(request);
@@ -136,10 +137,10 @@ async fn attempts_are_counted_and_end() {
     let error = server.client.verify(&VerifyRequest::new()).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::QueueFull));
     assert_eq!(server.requests().len(), 4);
-    // Nobody listens there any more.
     let error = server.client.status().await.unwrap_err();
     let ClientError::Unreachable { attempts, call, .. } = &error else { panic!("{error}") };
     assert!(*attempts == 4 && call.starts_with("GET http://127.0.0.1:"), "{error}");
+    assert_eq!(server.requests().len(), 8);
 }
 
 #[tokio::test]

@@ -149,8 +149,8 @@ async fn signing_keys_are_listed_and_replaced() {
     call(&rig, OPERATOR, Method::POST, "/v1/signing-keys/rotate", body).await;
     let (_, keys) = call(&rig, OPERATOR, Method::GET, "/v1/signing-keys", None).await;
     let logs = keys["signing_keys"].as_array().unwrap().iter().filter(|key| key["use"] == "log");
-    let states: Vec<_> = logs.map(|key| (&key["state"], key["signs_until"].is_string())).collect();
-    assert_eq!(states, [(&json!("outgoing"), true), (&json!("current"), false)]);
+    let periods: Vec<_> = logs.map(|key| (&key["state"], key["signs_until"].is_string())).collect();
+    assert_eq!(periods, [(&json!("outgoing"), true), (&json!("current"), false)]);
     let (_, checkpoint) = call(&rig, OPERATOR, Method::GET, "/v1/checkpoint", None).await;
     let vkeys = keys["signing_keys"].as_array().unwrap().iter().map(|key| &key["vkey"]);
     assert!(vkeys.clone().any(|vkey| *vkey == checkpoint["vkey"]), "{keys}");
