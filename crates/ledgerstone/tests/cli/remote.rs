@@ -330,10 +330,10 @@ fn a_server_with_tls_is_asked_if_its_authority_is_believed() {
     let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let certificate = program.place().write("server.pem", issued.cert.pem());
     let key = program.place().write("server.key", issued.signing_key.serialize_pem());
-    let server = Served::start(&program, |command| {
+    let server = start(&program, |command| {
         command.arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key);
     });
-    let url = format!("https://localhost:{}", server.port);
+    let url = format!("https://localhost:{}", server.port());
     let api_key = server.first_key();
     let list = ["list", "--server", &url, "--api-key", &api_key];
     let doubted = program.run(&list).failed(2, "SERVER_UNREACHABLE");
