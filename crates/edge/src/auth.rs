@@ -14,7 +14,7 @@ pub mod jwks;
 mod jwt;
 
 pub use authenticator::{AuthSettings, Authenticator};
-pub use caller::{Authorised, Caller, CredentialKind};
+pub use caller::{Asked, Authorised, Caller, CredentialKind};
 pub use certificate::{CertificateGrant, CertificateName, PeerCertificate};
 pub use error::{AuthError, SettingsError};
 pub use issuer::{

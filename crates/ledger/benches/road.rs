@@ -8,6 +8,7 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ledgerstone_ledger::check::{Level, VerifyOptions, verify};
 use ledgerstone_ledger::{KeyRing, Ledger, MemoryKeys, Settings};
+use ledgerstone_model::Actor;
 use ledgerstone_model::system::{LogName, SigningMode};
 use ledgerstone_model::{Entropy as _, ParseContext, SealedEvent, SealingPolicy, ValidEvent, seal};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, Salt, TenantId};
@@ -43,7 +44,9 @@ impl Bench {
             Arc::clone(&entropy) as _,
         );
         let ledger = ledger.unwrap_or_else(|error| panic!("{error}"));
-        ledger.create_tenant(&tenant()).unwrap_or_else(|error| panic!("{error}"));
+        ledger
+            .create_tenant(&tenant(), &Actor::operator("uid:0"))
+            .unwrap_or_else(|error| panic!("{error}"));
         Self { entropy, store, ledger, next: 0 }
     }
 

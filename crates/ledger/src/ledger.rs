@@ -134,7 +134,7 @@ impl Ledger {
             match self.sequencer.submit(events, options)? {
                 Submitted::Sequenced(ticket) => return Ok(ticket),
                 Submitted::Unknown { tenants, events: back } => {
-                    self.create_missing(&tenants).map_err(|error| SubmitError::Creation {
+                    self.create_tenants(&tenants).map_err(|error| SubmitError::Creation {
                         code: error.code(),
                         message: error.to_string(),
                     })?;

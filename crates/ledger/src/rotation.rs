@@ -4,8 +4,9 @@
 //!
 //! 1. every ledger is anchored, which writes down how long it is;
 //! 2. the new private key is kept as *incoming*;
-//! 3. `_system` announces it in a `system.signing_key` record, signed with the old record key: from
-//!    here on the change is under way, and an opening goes on with it;
+//! 3. `_system` announces it in a `system.signing_key` record, signed with the old record key, after an
+//!    `audit` record that says who ordered it: from here on the change is under way, and an
+//!    opening goes on with it;
 //! 4. the new private key becomes *current*, the old one *outgoing*;
 //! 5. every other ledger announces it;
 //! 6. log key: every ledger gets a last checkpoint under the old key alone that covers the
@@ -20,6 +21,7 @@ use std::time::Duration;
 use ledgerstone_model::system::{
     KeyAlgorithm, KeyChange, KeyUse, PublicKey, SigningKeyRecord, SystemRecord,
 };
+use ledgerstone_model::{Actor, Administration};
 use ledgerstone_proof::{KeyId, Kind, Note, SequenceNumber, SigningKey, TenantId};
 use ledgerstone_store::RecordKey;
 use ledgerstone_store::key_file::{self, FileKey as _};
@@ -46,33 +48,40 @@ pub struct RotationReport {
 }
 
 impl Ledger {
-    /// Replaces a key by a fresh one of the same algorithm. After a compromise the old log key does
-    /// not go on signing beside the new one.
+    /// Replaces a key by a fresh one of the same algorithm, as somebody ordered. After a compromise
+    /// the old log key does not go on signing beside the new one.
     pub fn rotate_key(
         &self,
         usage: KeyUse,
         reason: KeyChange,
+        by: &Actor,
     ) -> Result<RotationReport, LedgerError> {
         match usage {
-            KeyUse::Log => self.replace_by(NewKey::Log(key_file::draw(&*self.entropy)), reason),
+            KeyUse::Log => self.replace_by(NewKey::Log(key_file::draw(&*self.entropy)), reason, by),
             KeyUse::Record => {
                 let algorithm = hold(&self.ring).public(usage).algorithm();
-                self.rotate_record_key(algorithm, reason)
+                self.rotate_record_key(algorithm, reason, by)
             }
         }
     }
 
-    /// Replaces the record key by a fresh one of that algorithm.
+    /// Replaces the record key by a fresh one of that algorithm, as somebody ordered.
     pub fn rotate_record_key(
         &self,
         algorithm: KeyAlgorithm,
         reason: KeyChange,
+        by: &Actor,
     ) -> Result<RotationReport, LedgerError> {
         let new = RecordKey::draw(algorithm, &*self.entropy).map_err(LedgerError::NoKey)?;
-        self.replace_by(NewKey::Record(new), reason)
+        self.replace_by(NewKey::Record(new), reason, by)
     }
 
-    fn replace_by(&self, new: NewKey, reason: KeyChange) -> Result<RotationReport, LedgerError> {
+    fn replace_by(
+        &self,
+        new: NewKey,
+        reason: KeyChange,
+        by: &Actor,
+    ) -> Result<RotationReport, LedgerError> {
         let _rotating = hold(&self.rotating);
         let _creating = hold(&self.creating);
         self.finish_changes()?;
@@ -81,7 +90,7 @@ impl Ledger {
         let (algorithm, new_id) = (public.algorithm(), public.key_id());
         let old_id = hold(&self.ring).public(usage).key_id();
         self.change_keys(|ring| ring.begin(new.clone()))?;
-        let announced = self.announce_in_system(new, &old_id, reason);
+        let announced = self.announce_in_system(new, (&old_id, reason), by);
         if let Err(error) = announced {
             self.give_up(usage);
             return Err(error);
@@ -163,19 +172,23 @@ impl Ledger {
     fn announce_in_system(
         &self,
         new: NewKey,
-        old: &KeyId,
-        reason: KeyChange,
+        (old, reason): (&KeyId, KeyChange),
+        by: &Actor,
     ) -> Result<(), LedgerError> {
+        let act = Administration::new("rotate", by.clone(), "signing_key", old.as_str());
+        let act = act.with_reason(reason.as_str());
         let (usage, key) = (new.usage(), new.public());
         let signer = match new {
             NewKey::Log(_) => None,
             NewKey::Record(key) => Some(RecordSigner::new(key)),
         };
         let period = self.sequencer.administer(&[TenantId::system()], |round| {
+            let audit = round.push_act(0, act)?;
             let mut announcement = None;
             let number = round.push(0, SignedAs::Always, |_, at| {
-                let record =
-                    SigningKeyRecord::new(key.clone(), usage, at).replacing(old.clone(), reason);
+                let record = SigningKeyRecord::new(key.clone(), usage, at)
+                    .replacing(old.clone(), reason)
+                    .explained_by(Some(audit));
                 announcement = Some((record.clone(), at));
                 SystemRecord::SigningKey(record)
             });
@@ -240,10 +253,11 @@ impl Ledger {
         Ok(ignorant.len())
     }
 
+    /// What the other ledgers are told of the newest key.
     fn announcement(&self, usage: KeyUse) -> Result<SigningKeyRecord, LedgerError> {
         let history = self.history();
         let newest = history.newest_key(usage).and_then(|period| period.announcement.clone());
-        newest.ok_or(LedgerError::NotCreated)
+        Ok(newest.ok_or(LedgerError::NotCreated)?.explained_by(None))
     }
 
     /// The ledgers that began with a key or have announced it.

@@ -4,7 +4,7 @@
 use std::sync::PoisonError;
 
 use ledgerstone_model::system::{SystemRecord, TenantRecord, TenantState};
-use ledgerstone_model::{Actor, Administration, AuditRecord, SealedEvent};
+use ledgerstone_model::{Actor, Administration, SealedEvent};
 use ledgerstone_proof::TenantId;
 
 use crate::error::LedgerError;
@@ -56,13 +56,9 @@ impl Ledger {
             act = act.with_reason(reason);
         }
         let written = self.sequencer.administer(&[TenantId::system()], |round| {
-            let explain = |number: ledgerstone_proof::SequenceNumber| {
-                AuditRecord::Administration(act.explaining(number.next()))
-            };
-            round.push_audit(0, explain)?;
-            round.push(0, SignedAs::Usual, |_, _| {
-                SystemRecord::Tenant(TenantRecord::new(tenant.clone(), known.ledger_id, state))
-            })
+            let record = TenantRecord::new(tenant.clone(), known.ledger_id, state);
+            let record = record.explained_by(round.push_act(0, act)?);
+            round.push(0, SignedAs::Usual, |_, _| SystemRecord::Tenant(record))
         })?;
         written.ok_or(LedgerError::NotCreated)?;
         let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);

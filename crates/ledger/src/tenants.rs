@@ -6,11 +6,11 @@
 
 use std::sync::PoisonError;
 
-use ledgerstone_model::Entropy;
 use ledgerstone_model::system::{
     Announcement, Genesis, KeyUse, LedgerId, LedgerOwner, LogName, SigningMode, SystemRecord,
     TenantRecord, TenantState,
 };
+use ledgerstone_model::{Actor, Administration, Entropy};
 use ledgerstone_proof::TenantId;
 
 use crate::error::LedgerError;
@@ -21,19 +21,19 @@ use crate::sequencer::{Round, SignedAs};
 use crate::settings::LEDGERS_PER_ROUND;
 
 impl Ledger {
-    /// Creates a tenant.
-    pub fn create_tenant(&self, tenant: &TenantId) -> Result<(), LedgerError> {
-        let created = self.create_missing(std::slice::from_ref(tenant))?;
+    /// Creates a tenant as somebody ordered.
+    pub fn create_tenant(&self, tenant: &TenantId, by: &Actor) -> Result<(), LedgerError> {
+        let created = self.create_as(std::slice::from_ref(tenant), Some(by))?;
         if created == 0 { Err(LedgerError::TenantExists(tenant.clone())) } else { Ok(()) }
     }
 
     /// Creates those of the tenants that do not exist, and answers how many. Many at once cost
-    /// little more than one.
+    /// little more than one. No record says who ordered it: this is for the server itself.
     pub fn create_tenants(&self, tenants: &[TenantId]) -> Result<usize, LedgerError> {
-        self.create_missing(tenants)
+        self.create_as(tenants, None)
     }
 
-    pub(crate) fn create_missing(&self, tenants: &[TenantId]) -> Result<usize, LedgerError> {
+    fn create_as(&self, tenants: &[TenantId], by: Option<&Actor>) -> Result<usize, LedgerError> {
         let _creating = hold(&self.creating);
         let mut missing = Vec::new();
         for tenant in tenants {
@@ -44,7 +44,7 @@ impl Ledger {
         missing.sort_unstable();
         missing.dedup();
         for chunk in missing.chunks(LEDGERS_PER_ROUND) {
-            self.announce_tenants(chunk)?;
+            self.announce_tenants(chunk, by)?;
             self.begin_ledgers(chunk)?;
         }
         Ok(missing.len())
@@ -64,12 +64,16 @@ impl Ledger {
     }
 
     /// Writes `system.tenant` records for those that `_system` does not know.
-    fn announce_tenants(&self, tenants: &[TenantId]) -> Result<(), LedgerError> {
+    fn announce_tenants(
+        &self,
+        tenants: &[TenantId],
+        by: Option<&Actor>,
+    ) -> Result<(), LedgerError> {
         let history = self.history();
         let new = tenants.iter().filter(|tenant| !history.tenants().contains_key(tenant));
         let entries = self.sequencer.administer(&[TenantId::system()], |round| {
             let announce = |tenant: &TenantId| {
-                let entry = announce(round, tenant, new_ledger_id(&*self.entropy))?;
+                let entry = announce(round, tenant, new_ledger_id(&*self.entropy), by)?;
                 Some((tenant.clone(), entry))
             };
             new.filter_map(announce).collect::<Vec<_>>()
@@ -105,13 +109,23 @@ impl Ledger {
     }
 }
 
-/// Writes the `system.tenant` record that creates a tenant.
-fn announce(round: &mut Round<'_>, tenant: &TenantId, ledger_id: LedgerId) -> Option<TenantEntry> {
+/// Writes the `system.tenant` record that creates a tenant, after one that says who ordered it.
+fn announce(
+    round: &mut Round<'_>,
+    tenant: &TenantId,
+    ledger_id: LedgerId,
+    by: Option<&Actor>,
+) -> Option<TenantEntry> {
     let state = TenantState::Active;
+    let mut record = TenantRecord::new(tenant.clone(), ledger_id, state);
+    if let Some(by) = by {
+        let act = Administration::new("create", by.clone(), "tenant", tenant.as_str());
+        record = record.explained_by(round.push_act(0, act)?);
+    }
     let mut at = None;
     let number = round.push(0, SignedAs::Usual, |_, now| {
         at = Some(now);
-        SystemRecord::Tenant(TenantRecord::new(tenant.clone(), ledger_id, state))
+        SystemRecord::Tenant(record)
     })?;
     let created_by = Announcement::new(number, round.last_hash(0)?);
     Some(TenantEntry { state, ledger_id, created_by, created_at: at? })

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ledgerstone_ledger::check::{Finding, Level, Report, TrustedKeys, VerifyOptions, verify};
 use ledgerstone_ledger::{KeyFiles, Ledger, Outcome, Settings};
+use ledgerstone_model::Actor;
 use ledgerstone_model::system::{KeyAlgorithm, KeyChange, KeyUse, LogName};
 use ledgerstone_model::{ParseContext, SealedEvent, SealingPolicy, ValidEvent, seal};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, Salt, TenantId, verify_record_proof};
@@ -152,8 +153,14 @@ fn a_life_over_many_segments_and_restarts_verifies() {
         Place::fill(&running, round, 30);
         running.ledger.checkpoints(&TENANTS.map(tenant)).unwrap();
         if round == 2 {
-            running.ledger.rotate_key(KeyUse::Record, KeyChange::Rotation).unwrap();
-            running.ledger.rotate_key(KeyUse::Log, KeyChange::Rotation).unwrap();
+            running
+                .ledger
+                .rotate_key(KeyUse::Record, KeyChange::Rotation, &Actor::operator("uid:0"))
+                .unwrap();
+            running
+                .ledger
+                .rotate_key(KeyUse::Log, KeyChange::Rotation, &Actor::operator("uid:0"))
+                .unwrap();
         }
         running.stop();
         place.assert_sound();

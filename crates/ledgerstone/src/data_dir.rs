@@ -445,7 +445,8 @@ impl ForWriting {
 
     fn create_first_tenant(&self) -> Result<(), Failure> {
         let first = crate::arguments::tenant_to_write(FIRST_TENANT)?;
-        Ok(self.ledger.create_tenant(&first)?)
+        self.ledger.create_tenants(&[first])?;
+        Ok(())
     }
 
     /// Torn bytes that opening cut off are never cut silently.

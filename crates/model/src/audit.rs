@@ -4,6 +4,8 @@
 //! one; only its type (`audit.*`) and its id say that the server wrote it. Names and reasons stand
 //! here, never in a `system` record.
 
+use std::net::IpAddr;
+
 use ledgerstone_proof::{IngestedAt, SequenceNumber};
 
 use crate::access::{CredentialKind, PrincipalId};
@@ -16,17 +18,60 @@ pub struct Actor {
     id: String,
     kind: &'static str,
     name: Option<String>,
+    address: Option<IpAddr>,
+    request_id: Option<String>,
 }
 
 impl Actor {
     /// Somebody at the machine itself, e.g. `uid:1000`.
     pub fn operator(id: &str) -> Self {
-        Self { id: id.to_owned(), kind: "operator", name: None }
+        Self::new(id, "operator")
     }
 
     /// Whoever holds a credential; `name` is what the credential says of its holder.
     pub fn principal(id: &PrincipalId, kind: CredentialKind, name: Option<&str>) -> Self {
-        Self { id: id.as_str().to_owned(), kind: kind.as_str(), name: name.map(ToOwned::to_owned) }
+        Self { name: name.map(ToOwned::to_owned), ..Self::new(id.as_str(), kind.as_str()) }
+    }
+
+    fn new(id: &str, kind: &'static str) -> Self {
+        Self { id: id.to_owned(), kind, name: None, address: None, request_id: None }
+    }
+
+    /// What people call whoever acts.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// Where the connection came from.
+    #[must_use]
+    pub const fn at(mut self, address: Option<IpAddr>) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// The request by which they acted.
+    #[must_use]
+    pub fn by_request(mut self, id: &str) -> Self {
+        self.request_id = Some(id.to_owned());
+        self
+    }
+
+    /// Writes the members `actor` and `context`, which stand beside each other.
+    fn write(&self, event: &mut ObjectWriter<'_>) {
+        let mut actor = ObjectWriter::open(event.key("actor"));
+        actor.text("id", &self.id);
+        let address = self.address.map(|address| address.to_canonical().to_string());
+        actor.optional_text("ip_address", address.as_deref());
+        actor.optional_text("name", self.name.as_deref());
+        actor.text("type", self.kind);
+        actor.close();
+        if let Some(id) = &self.request_id {
+            let mut context = ObjectWriter::open(event.key("context"));
+            context.text("request_id", id);
+            context.close();
+        }
     }
 }
 
@@ -129,12 +174,7 @@ impl AuditRecord {
         action.text("verb", &act.verb);
         action.close();
 
-        let mut actor = ObjectWriter::open(event.key("actor"));
-        actor.text("id", &act.actor.id);
-        actor.optional_text("name", act.actor.name.as_deref());
-        actor.text("type", act.actor.kind);
-        actor.close();
-
+        act.actor.write(&mut event);
         act.write_data(&mut event);
         event.text("event_type", self.event_type());
 
@@ -175,10 +215,13 @@ mod tests {
             )
         );
     }
+
     #[test]
     fn names_and_labels_stand_in_it() {
         let id = PrincipalId::of_jwt("https://issuer.example", "alice");
-        let actor = Actor::principal(&id, CredentialKind::Jwt, Some("alice at issuer.example"));
+        let actor = Actor::principal(&id, CredentialKind::Jwt, Some("alice at issuer.example"))
+            .at(Some("::ffff:192.0.2.1".parse().unwrap()))
+            .by_request("r-1");
         let act = Administration::new("grant", actor, "api_key", "abcdefghij234567")
             .with_label("billing, \"production\"");
         let mut text = Vec::new();
@@ -187,7 +230,11 @@ mod tests {
         assert_eq!(canonicalize(&text).unwrap(), text);
         assert_eq!(label_of(&text).as_deref(), Some("billing, \"production\""));
         let shown = String::from_utf8(text).unwrap();
-        assert!(shown.contains(r#""name":"alice at issuer.example","type":"jwt""#), "{shown}");
+        let who = concat!(
+            r#""ip_address":"192.0.2.1","name":"alice at issuer.example","type":"jwt"},"#,
+            r#""context":{"request_id":"r-1"},"#
+        );
+        assert!(shown.contains(who), "{shown}");
         assert_eq!(label_of(b"{}"), None);
     }
 }

@@ -68,6 +68,13 @@ impl<'o> ObjectWriter<'o> {
         self.key(name).extend_from_slice(value.to_string().as_bytes());
     }
 
+    /// The same, if there is one.
+    pub fn optional_number(&mut self, name: &str, value: Option<u64>) {
+        if let Some(value) = value {
+            self.number(name, value);
+        }
+    }
+
     /// Writes a member that holds an array of strings.
     pub fn texts<T: AsRef<str>>(&mut self, name: &str, values: &[T]) {
         text_array_into(values, self.key(name));

@@ -64,7 +64,7 @@ fn records() -> Vec<SystemRecord> {
     vec![
         genesis(LedgerOwner::Tenant(tenant(), announced_by)),
         genesis(LedgerOwner::System),
-        SystemRecord::SigningKey(rotated),
+        SystemRecord::SigningKey(rotated.clone()),
         SystemRecord::SigningKey(first_log_key),
         SystemRecord::RecordSigning(RecordSigning::new(from, SigningMode::Checkpoint)),
         SystemRecord::Tenant(TenantRecord::new(tenant(), ledger_id(), TenantState::Active)),
@@ -74,6 +74,10 @@ fn records() -> Vec<SystemRecord> {
         SystemRecord::ApiKey(ApiKeyRecord::Grant(grant.expiring(Some(at())))),
         SystemRecord::ApiKey(ApiKeyRecord::Revocation(revocation)),
         SystemRecord::Tenant(TenantRecord::new(tenant(), ledger_id(), TenantState::Suspended)),
+        SystemRecord::Tenant(
+            TenantRecord::new(tenant(), ledger_id(), TenantState::Suspended).explained_by(from),
+        ),
+        SystemRecord::SigningKey(rotated.explained_by(Some(from))),
     ]
 }
 

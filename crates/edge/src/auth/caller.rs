@@ -1,5 +1,7 @@
 //! Who asks, once it is proved, and the right to go on.
 
+use std::net::IpAddr;
+
 use ledgerstone_model::access::{Permission, PrincipalId, RoleSet, permits};
 use ledgerstone_model::{Actor, ErrorCode};
 use ledgerstone_proof::TenantId;
@@ -48,7 +50,7 @@ impl Caller {
         self.via
     }
 
-    /// The caller as `audit` records tell of it, names included.
+    /// The caller as `audit` records tell of it, with the names that the credential has.
     pub fn actor(&self) -> Actor {
         Actor::principal(&self.principal, self.via, self.name.as_deref())
     }
@@ -61,7 +63,7 @@ impl Caller {
     /// The right to use a permission on the caller's own tenant, if it is held.
     pub fn authorise(self, permission: Permission) -> Result<Authorised, AuthError> {
         if self.may(permission) {
-            return Ok(Authorised { caller: self, permission });
+            return Ok(Authorised { caller: self, permission, asked: Asked::default() });
         }
         let roles = if self.roles.is_empty() { "none".to_owned() } else { self.roles.to_string() };
         let message = if permission.concerns_deployment() && !self.tenant.is_system() {
@@ -73,15 +75,40 @@ impl Caller {
     }
 }
 
+/// By which request a caller asks, and from where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    pub request_id: Option<String>,
+    /// The other end of the connection: a proxy's, where one stands in between.
+    pub address: Option<IpAddr>,
+}
+
 /// A caller who may do one thing. Only [`Caller::authorise`] makes it, and whoever works on a
 /// tenant's records takes the tenant from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorised {
     caller: Caller,
     permission: Permission,
+    asked: Asked,
 }
 
 impl Authorised {
+    /// The same with what is known of the request.
+    #[must_use]
+    pub fn asking(mut self, asked: Asked) -> Self {
+        self.asked = asked;
+        self
+    }
+
+    /// The caller as `audit` records tell of it, with the request by which it acts.
+    pub fn actor(&self) -> Actor {
+        let actor = self.caller.actor().at(self.asked.address);
+        match &self.asked.request_id {
+            Some(id) => actor.by_request(id),
+            None => actor,
+        }
+    }
+
     /// The tenant to work on.
     pub const fn tenant(&self) -> &TenantId {
         &self.caller.tenant

@@ -96,12 +96,12 @@ pub async fn create(
     let Json(wanted) = body?;
     let roles = roles(&wanted.roles, caller.caller())?;
     let expires_at = wanted.expires_at.as_deref().map(time).transpose()?;
-    let (tenant, by) = (caller.tenant().clone(), caller.caller().actor());
+    let (tenant, by) = (caller.tenant().clone(), service.actor(&caller));
     let keys = service.authenticator().api_keys().clone();
     let now = service.clock().now();
     let issued = service.blocking(move |ledger| {
         let wanted = NewApiKey { roles, label: &wanted.label, expires_at };
-        let issued = ledger.grant_api_key(&keys, &tenant, &wanted, &by)?;
+        let issued = ledger.grant_api_key(&keys, &tenant, &wanted, &by(ledger))?;
         let shown = shown(ledger, issued.entry(), now)?;
         Ok::<_, LedgerError>(IssuedApiKey { api_key: issued.text().to_string(), shown })
     });
@@ -122,11 +122,11 @@ pub async fn revoke(
     let reason = revocation.reason.map(|reason| checked_reason(&reason)).transpose()?;
     let unknown = || Problem::new(ErrorCode::UnknownApiKey, "the tenant has no API key of this id");
     let id = ApiKeyId::parse(&id).ok_or_else(unknown)?;
-    let (tenant, by) = (caller.tenant().clone(), caller.caller().actor());
+    let (tenant, by) = (caller.tenant().clone(), service.actor(&caller));
     let keys = service.authenticator().api_keys().clone();
     let now = service.clock().now();
     let revoked = service.blocking(move |ledger| {
-        let row = ledger.revoke_api_key(&keys, &tenant, &id, reason.as_deref(), &by)?;
+        let row = ledger.revoke_api_key(&keys, &tenant, &id, reason.as_deref(), &by(ledger))?;
         shown(ledger, &row, now)
     });
     revoked.await.map(Json)

@@ -1,16 +1,19 @@
 //! Who may: every request to an endpoint that is not public passes here, and handlers get their
 //! tenant from what is found out here.
 
-use axum::extract::{FromRequestParts, Request, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::access::Permission;
 
+use super::envelope::RequestId;
 use super::problem::Problem;
 use super::service::Service;
-use crate::auth::{AuthError, Authorised, PeerCertificate};
+use crate::auth::{Asked, AuthError, Authorised, PeerCertificate};
 
 /// Lets a request through whose credential grants the permission.
 pub(super) async fn authorise(
@@ -35,7 +38,16 @@ async fn authorised(
 ) -> Result<Authorised, AuthError> {
     let peer = request.extensions.get::<PeerCertificate>();
     let caller = service.authenticator().authenticate(&request.headers, peer).await?;
-    caller.authorise(permission)
+    Ok(caller.authorise(permission)?.asking(asked(request)))
+}
+
+fn asked(request: &Parts) -> Asked {
+    let id = request.extensions.get::<RequestId>();
+    let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
+    Asked {
+        request_id: id.map(|id| id.as_str().to_owned()),
+        address: peer.map(|ConnectInfo(address)| address.ip()),
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Authorised {

@@ -105,7 +105,7 @@ pub async fn list(
     responses((status = 200, body = Rotation)), security(("api_key" = []), ("token" = [])))]
 pub async fn rotate(
     State(service): State<Service>,
-    _: Authorised,
+    authorised: Authorised,
     body: Result<Json<WantedRotation>, JsonRejection>,
 ) -> Result<Json<Rotation>, Problem> {
     let Json(wanted) = body?;
@@ -121,9 +121,10 @@ pub async fn rotate(
         None => None,
         Some(known) => known,
     };
+    let by = service.actor(&authorised);
     let rotate = move |ledger: &Ledger| match algorithm {
-        Some(algorithm) => ledger.rotate_record_key(algorithm, reason),
-        None => ledger.rotate_key(usage, reason),
+        Some(algorithm) => ledger.rotate_record_key(algorithm, reason, &by(ledger)),
+        None => ledger.rotate_key(usage, reason, &by(ledger)),
     };
     let report = service.blocking(rotate).await?;
     Ok(Json(Rotation {

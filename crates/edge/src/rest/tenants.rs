@@ -85,7 +85,7 @@ pub async fn get(
     responses((status = 201, body = Tenant)), security(("api_key" = []), ("token" = [])))]
 pub async fn create(
     State(service): State<Service>,
-    _: Authorised,
+    authorised: Authorised,
     body: Result<Json<NewTenant>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Tenant>), Problem> {
     let Json(wanted) = body?;
@@ -96,9 +96,10 @@ pub async fn create(
         };
         Problem::new(code, format!("tenant_id: {error}"))
     })?;
+    let by = service.actor(&authorised);
     let made = service
         .blocking(move |ledger| {
-            ledger.create_tenant(&name)?;
+            ledger.create_tenant(&name, &by(ledger))?;
             shown(ledger, &name)
         })
         .await?;
@@ -141,9 +142,9 @@ async fn change(
     let name = existing(name)?;
     let change = body?.map_or_else(StateChange::default, |Json(change)| change);
     let reason = change.reason.map(|reason| checked_reason(&reason)).transpose()?;
-    let by = caller.caller().actor();
+    let by = service.actor(caller);
     let changed = service.blocking(move |ledger| {
-        ledger.set_tenant_state(&name, state, reason.as_deref(), &by)?;
+        ledger.set_tenant_state(&name, state, reason.as_deref(), &by(ledger))?;
         shown(ledger, &name)
     });
     changed.await.map(Json)

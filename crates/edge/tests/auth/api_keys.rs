@@ -34,7 +34,7 @@ fn deployment() -> Deployment {
         entropy,
     )
     .unwrap();
-    ledger.create_tenant(&acme()).unwrap();
+    ledger.create_tenant(&acme(), &Actor::operator("uid:0")).unwrap();
     let keys = Arc::new(ApiKeys::default());
     let rig = Rig::with_keys(AuthSettings::default(), Arc::clone(&keys));
     Deployment { ledger, keys, rig }

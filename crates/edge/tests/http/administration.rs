@@ -57,6 +57,60 @@ async fn operators_create_suspend_and_resume_tenants() {
     assert_eq!(status, StatusCode::FORBIDDEN);
 }
 
+/// The newest `audit` record of `_system`, and the `system` record that points to it.
+async fn newest_act(rig: &Rig) -> (Value, Value) {
+    let (_, list) = call(rig, OPERATOR, Method::GET, "/v1/events?limit=8", None).await;
+    let records = list["events"].as_array().unwrap();
+    let act = records.iter().find(|record| record["record"]["kind"] == "audit").unwrap();
+    let number = &act["event"]["data"]["metadata"]["system_record"];
+    let led_to = records.iter().find(|record| record["record"]["sequence_number"] == *number);
+    let led_to = led_to.unwrap()["event"].clone();
+    let member = led_to["event_type"].as_str().unwrap().strip_prefix("system.").unwrap();
+    assert_eq!(led_to[member]["audit_record"], act["record"]["sequence_number"], "{led_to}");
+    (act["event"].clone(), led_to[member].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_act_says_who_ordered_it_and_its_system_record_names_nobody() {
+    let rig = Rig::start().await;
+    let (_, keys) = call(&rig, OPERATOR, Method::GET, "/v1/signing-keys", None).await;
+    let key_of = |usage: &str| {
+        let keys = keys["signing_keys"].as_array().unwrap();
+        keys.iter().find(|key| key["use"] == usage).unwrap()["key_id"].as_str().unwrap().to_owned()
+    };
+    let acts = [
+        ("/v1/tenants", json!({"tenant_id": "gamma"}), ("create", "tenant", "gamma".to_owned())),
+        ("/v1/tenants/gamma/suspend", json!({}), ("suspend", "tenant", "gamma".to_owned())),
+        ("/v1/tenants/gamma/resume", json!({}), ("resume", "tenant", "gamma".to_owned())),
+        (
+            "/v1/signing-keys/rotate",
+            json!({"use": "record"}),
+            ("rotate", "signing_key", key_of("record")),
+        ),
+        (
+            "/v1/signing-keys/rotate",
+            json!({"use": "log"}),
+            ("rotate", "signing_key", key_of("log")),
+        ),
+    ];
+    for (path, body, (verb, what, which)) in acts {
+        let request = rig.request(Method::POST, path, "_system", Role::Admin);
+        let request = request.header("content-type", "application/json");
+        let request = request.header("x-request-id", "change-17").body(body.to_string());
+        assert!(request.send().await.unwrap().status().is_success(), "{path}");
+        let (act, led_to) = newest_act(&rig).await;
+        assert_eq!(act["action"]["verb"], verb, "{path}");
+        assert_eq!(act["target"], json!({"id": which, "type": what}), "{path}");
+        assert_eq!(act["context"]["request_id"], "change-17");
+        let key = rig.key("_system", Role::Admin);
+        let id = format!("key:{}", key.split('_').nth(1).unwrap());
+        let actor = json!({"id": id, "ip_address": "127.0.0.1", "name": "test", "type": "api_key"});
+        assert_eq!(act["actor"], actor, "{path}");
+        assert!(!led_to.to_string().contains(&id), "{led_to}");
+    }
+    rig.assert_sound();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_tenant_takes_nothing_and_shows_everything() {
     let rig = Rig::start().await;

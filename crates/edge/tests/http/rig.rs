@@ -99,7 +99,9 @@ impl Rig {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
-            axum::serve(listener, router_with(&service, &options.router)).await.unwrap();
+            let router = router_with(&service, &options.router);
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            axum::serve(listener, service).await.unwrap();
         });
         let client = Client::builder().no_proxy().build().unwrap();
         Self { address, ledger, clock, keys, client, directory }

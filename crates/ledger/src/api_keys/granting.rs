@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ledgerstone_model::access::{ApiKey, ApiKeyId, RoleSet};
 use ledgerstone_model::audit::label_of;
 use ledgerstone_model::system::{ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, SystemRecord};
-use ledgerstone_model::{Actor, Administration, AuditRecord};
+use ledgerstone_model::{Actor, Administration};
 use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId, split_content};
 use ledgerstone_store::admin::{ApiKeyRow, ProjectedRecord};
 use zeroize::Zeroizing;
@@ -177,9 +177,7 @@ fn push_act(
     act: Administration,
     record: impl FnOnce(SequenceNumber) -> Option<ApiKeyRecord>,
 ) -> Option<ProjectedRecord> {
-    let audit =
-        round.push_audit(0, |number| AuditRecord::Administration(act.explaining(number.next())))?;
-    let record = SystemRecord::ApiKey(record(audit)?);
+    let record = SystemRecord::ApiKey(record(round.push_act(0, act)?)?);
     let mut at = None;
     let number = round.push(0, SignedAs::Usual, |_, now| {
         at = Some(now);

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
 use ledgerstone_model::system::SystemRecord;
-use ledgerstone_model::{AuditRecord, Entropy, ErrorCode, SealedEvent};
+use ledgerstone_model::{Administration, AuditRecord, Entropy, ErrorCode, SealedEvent};
 use ledgerstone_proof::{Hash, IngestedAt, Salt, SequenceNumber, TenantId};
 use ledgerstone_store::{AnchoredRound, Head, NewCheckpoint, ReadError};
 use thiserror::Error;
@@ -77,7 +77,7 @@ impl Round<'_> {
     }
 
     /// Appends what the server observed to one of the round's ledgers and answers its number.
-    pub(crate) fn push_audit(
+    fn push_audit(
         &mut self,
         ledger: usize,
         record: impl FnOnce(SequenceNumber) -> AuditRecord,
@@ -116,6 +116,16 @@ impl Round<'_> {
         };
         open.place(id, tip, Unplaced::from(sealed), self.now, key.as_ref());
         Some(number)
+    }
+
+    /// Appends who did what, and answers its number: the record of the server that comes next is what
+    /// the act led to, and points back to it.
+    pub(crate) fn push_act(
+        &mut self,
+        ledger: usize,
+        act: Administration,
+    ) -> Option<SequenceNumber> {
+        self.push_audit(ledger, |number| AuditRecord::Administration(act.explaining(number.next())))
     }
 
     /// A new record key comes into use, in ledgers that have announced it.

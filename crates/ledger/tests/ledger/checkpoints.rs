@@ -2,6 +2,7 @@
 
 use ledgerstone_ledger::check::{KnownCheckpoint, Level, VerifyOptions};
 use ledgerstone_ledger::{LedgerError, RolledBack};
+use ledgerstone_model::Actor;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{Checkpoint, TenantId, verify_consistency};
 use ledgerstone_store::memory::Commit;
@@ -167,7 +168,7 @@ fn a_checkpoint_of_a_ledger_that_an_older_copy_lacks_shows_that_it_is_older() {
     let mut early = 0;
     rig.store.tamper(|commits| early = commits.len());
     let ledger = rig.open();
-    ledger.create_tenant(&tenant("beta")).unwrap();
+    ledger.create_tenant(&tenant("beta"), &Actor::operator("uid:0")).unwrap();
     ledger.append(rig.events("beta", "b", 2)).unwrap();
     let kept = ledger.checkpoint(&tenant("beta")).unwrap();
     ledger.show_checkpoint(&kept.note).unwrap();

@@ -7,6 +7,7 @@ use ledgerstone_ledger::check::{Finding, Level, TrustedKeys, VerifyOptions};
 use ledgerstone_ledger::{
     KeyHome, KeyHomeError, KeyRing, Ledger, LedgerError, MemoryKeys, Retirement,
 };
+use ledgerstone_model::Actor;
 use ledgerstone_model::system::{KeyChange, KeyUse, PublicKey, SigningKeyRecord, SigningMode};
 use ledgerstone_model::{SealedEvent, SystemRecord};
 use ledgerstone_proof::{
@@ -27,17 +28,18 @@ fn records_are_signed_with_the_new_key_after_its_announcement() {
     let rig = Rig::new();
     let ledger = rig.create(&["acme", "beta"]);
     let before = receipts(ledger.append(rig.events("acme", "a", 1)).unwrap()).remove(0);
-    let report = ledger.rotate_key(KeyUse::Record, KeyChange::Rotation).unwrap();
+    let report =
+        ledger.rotate_key(KeyUse::Record, KeyChange::Rotation, &Actor::operator("uid:0")).unwrap();
     assert_eq!(report.ledgers, 3);
     let after = receipts(ledger.append(rig.events("acme", "b", 1)).unwrap()).remove(0);
     assert_eq!(after.sequence_number.value(), before.sequence_number.value() + 2);
     assert_eq!(before.signature.unwrap().key_id, report.old);
     assert_eq!(after.signature.unwrap().key_id, report.new);
     assert!(ring(&rig).record.outgoing.is_none(), "the old private key is destroyed");
-    ledger.create_tenant(&tenant("gamma")).unwrap();
+    ledger.create_tenant(&tenant("gamma"), &Actor::operator("uid:0")).unwrap();
     let newborn = receipts(ledger.append(rig.events("gamma", "c", 1)).unwrap()).remove(0);
     assert_eq!(newborn.sequence_number.value(), 1, "a new ledger begins with the new key");
-    ledger.rotate_key(KeyUse::Record, KeyChange::Compromise).unwrap();
+    ledger.rotate_key(KeyUse::Record, KeyChange::Compromise, &Actor::operator("uid:0")).unwrap();
     ledger.append(rig.events("beta", "d", 1)).unwrap();
     drop(ledger);
     rig.assert_sound();
@@ -55,7 +57,7 @@ fn both_log_keys_sign_until_the_overlap_is_over() {
     let ledger = rig.create(&["acme"]);
     let acme = tenant("acme");
     let old_key = ledger.verifier_key(&acme).unwrap();
-    ledger.rotate_key(KeyUse::Log, KeyChange::Rotation).unwrap();
+    ledger.rotate_key(KeyUse::Log, KeyChange::Rotation, &Actor::operator("uid:0")).unwrap();
     let new_key = ledger.verifier_key(&acme).unwrap();
     assert_ne!(old_key, new_key);
     let kept: Vec<_> = rig.store.checkpoints(&acme).unwrap();
@@ -81,7 +83,7 @@ fn both_log_keys_sign_until_the_overlap_is_over() {
         (both.size, 1),
         "signed anew by the new key alone"
     );
-    ledger.create_tenant(&tenant("beta")).unwrap();
+    ledger.create_tenant(&tenant("beta"), &Actor::operator("uid:0")).unwrap();
     ledger.close().unwrap();
     rig.assert_sound();
     for key in [old_key, new_key] {
@@ -103,7 +105,7 @@ fn a_new_key_that_no_old_one_vouches_for_is_not_trusted() {
     let ledger = rig.create(&["acme"]);
     let acme = tenant("acme");
     let old_key = ledger.verifier_key(&acme).unwrap();
-    ledger.rotate_key(KeyUse::Log, KeyChange::Compromise).unwrap();
+    ledger.rotate_key(KeyUse::Log, KeyChange::Compromise, &Actor::operator("uid:0")).unwrap();
     ledger.append(rig.events("acme", "a", 1)).unwrap();
     ledger.close().unwrap();
     rig.assert_sound();
@@ -162,7 +164,7 @@ fn interrupted(usage: KeyUse, saves: u32, append: Option<u64>) {
         if let Some(append) = append {
             store.fail_append(append, AppendFault::UnknownApplied);
         }
-        let result = ledger.rotate_key(usage, KeyChange::Rotation);
+        let result = ledger.rotate_key(usage, KeyChange::Rotation, &Actor::operator("uid:0"));
         let what = format!("{usage:?}, {saves} saves, append {append:?}: {result:?}");
         let _ = ledger.append(rig.events("beta", "b", 2));
         drop(ledger);
@@ -171,7 +173,7 @@ fn interrupted(usage: KeyUse, saves: u32, append: Option<u64>) {
         for name in names {
             receipts(ledger.append(rig.events(name, "c", 2)).unwrap());
         }
-        ledger.create_tenant(&tenant("delta")).unwrap();
+        ledger.create_tenant(&tenant("delta"), &Actor::operator("uid:0")).unwrap();
         receipts(ledger.append(rig.events("delta", "c", 2)).unwrap());
         assert!(
             ring(&rig).log.incoming.is_none() && ring(&rig).record.incoming.is_none(),
@@ -186,7 +188,7 @@ fn interrupted(usage: KeyUse, saves: u32, append: Option<u64>) {
                 assert_eq!(announced, 1, "{name}: {what}");
             }
         }
-        ledger.rotate_key(usage, KeyChange::Rotation).unwrap();
+        ledger.rotate_key(usage, KeyChange::Rotation, &Actor::operator("uid:0")).unwrap();
         ledger.close().unwrap();
         rig.assert_sound();
     }
@@ -236,7 +238,7 @@ fn events_go_on_while_keys_are_replaced() {
             });
         }
         for usage in [KeyUse::Record, KeyUse::Log, KeyUse::Record] {
-            ledger.rotate_key(usage, KeyChange::Rotation).unwrap();
+            ledger.rotate_key(usage, KeyChange::Rotation, &Actor::operator("uid:0")).unwrap();
         }
     });
     ledger.close().unwrap();
@@ -265,7 +267,7 @@ fn the_way_of_signing_may_change_between_openings() {
     {
         let events = rig.events("acme", &format!("r{round}-"), 2);
         receipts(ledger.append(events).unwrap());
-        ledger.rotate_key(KeyUse::Log, KeyChange::Rotation).unwrap();
+        ledger.rotate_key(KeyUse::Log, KeyChange::Rotation, &Actor::operator("uid:0")).unwrap();
         drop(ledger);
         rig.settings.signing = signing;
         ledger = rig.open();
@@ -302,7 +304,7 @@ fn a_key_does_not_speak_for_a_tree_that_does_not_announce_it() {
     let rig = Rig::new();
     let ledger = rig.create(&["acme"]);
     ledger.append(rig.events("acme", "a", 4)).unwrap();
-    ledger.rotate_key(KeyUse::Log, KeyChange::Compromise).unwrap();
+    ledger.rotate_key(KeyUse::Log, KeyChange::Compromise, &Actor::operator("uid:0")).unwrap();
     ledger.append(rig.events("acme", "b", 4)).unwrap();
     ledger.checkpoint(&tenant("acme")).unwrap();
     ledger.close().unwrap();
@@ -321,7 +323,7 @@ fn a_key_does_not_speak_for_a_tree_that_does_not_announce_it() {
 fn an_announcement_names_the_key_that_it_replaces() {
     let rig = Rig::new();
     let ledger = rig.create(&["acme"]);
-    ledger.rotate_key(KeyUse::Log, KeyChange::Rotation).unwrap();
+    ledger.rotate_key(KeyUse::Log, KeyChange::Rotation, &Actor::operator("uid:0")).unwrap();
     drop(ledger);
     rig.assert_sound();
     let acme = tenant("acme");

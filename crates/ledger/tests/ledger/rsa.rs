@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ledgerstone_ledger::check::{Level, VerifyOptions};
 use ledgerstone_ledger::{KeyHome as _, KeyRing, KeySlots, Ledger, MemoryKeys};
+use ledgerstone_model::Actor;
 use ledgerstone_model::system::{KeyAlgorithm, KeyChange, KeyUse, PublicKey};
 use ledgerstone_proof::{RsaSigningKey, SequenceNumber};
 use ledgerstone_store::memory::Record;
@@ -49,7 +50,9 @@ fn algorithms_follow_each_other_in_one_history() {
     let rig = Rig::new();
     let ledger = rig.create(&["acme", "beta"]);
     assert_eq!(append(&rig, &ledger, "a", 3), [64; 3]);
-    let to_rsa = ledger.rotate_record_key(KeyAlgorithm::Rsa, KeyChange::Rotation).unwrap();
+    let to_rsa = ledger
+        .rotate_record_key(KeyAlgorithm::Rsa, KeyChange::Rotation, &Actor::operator("uid:0"))
+        .unwrap();
     assert_eq!((to_rsa.algorithm, to_rsa.ledgers), (KeyAlgorithm::Rsa, 3));
     assert_eq!(append(&rig, &ledger, "b", 3), [384; 3]);
     drop(ledger);
@@ -57,14 +60,18 @@ fn algorithms_follow_each_other_in_one_history() {
 
     // A rotation that names no algorithm keeps it.
     let ledger = rig.open();
-    let kept = ledger.rotate_key(KeyUse::Record, KeyChange::Compromise).unwrap();
+    let kept = ledger
+        .rotate_key(KeyUse::Record, KeyChange::Compromise, &Actor::operator("uid:0"))
+        .unwrap();
     assert_eq!((kept.algorithm, &kept.old), (KeyAlgorithm::Rsa, &to_rsa.new));
     assert_eq!(append(&rig, &ledger, "c", 2), [384; 2]);
-    let back = ledger.rotate_record_key(KeyAlgorithm::Ed25519, KeyChange::Rotation).unwrap();
+    let back = ledger
+        .rotate_record_key(KeyAlgorithm::Ed25519, KeyChange::Rotation, &Actor::operator("uid:0"))
+        .unwrap();
     assert_eq!(back.algorithm, KeyAlgorithm::Ed25519);
     assert_eq!(append(&rig, &ledger, "d", 3), [64; 3]);
-    ledger.rotate_key(KeyUse::Log, KeyChange::Rotation).unwrap();
-    ledger.create_tenant(&tenant("gamma")).unwrap();
+    ledger.rotate_key(KeyUse::Log, KeyChange::Rotation, &Actor::operator("uid:0")).unwrap();
+    ledger.create_tenant(&tenant("gamma"), &Actor::operator("uid:0")).unwrap();
     ledger.close().unwrap();
     rig.assert_sound();
     rig.open().close().unwrap();

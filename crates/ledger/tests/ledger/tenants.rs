@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ledgerstone_ledger::{Ledger, LedgerError, TenantCreation};
 use ledgerstone_model::system::{LedgerId, SystemRecord, TenantRecord, TenantState};
 use ledgerstone_model::{Actor, ErrorCode};
-use ledgerstone_proof::{TenantId, record_hash, split_content};
+use ledgerstone_proof::{Kind, TenantId, record_hash, split_content};
 use ledgerstone_store::LedgerStore;
 use ledgerstone_store::conformance::{AppendFault, FaultyStore};
 
@@ -42,9 +42,9 @@ fn the_first_event_creates_a_tenant_where_that_is_wanted() {
 fn a_tenant_is_created_once() {
     let rig = Rig::new();
     let ledger = rig.create(&["acme"]);
-    let error = ledger.create_tenant(&tenant("acme")).unwrap_err();
+    let error = ledger.create_tenant(&tenant("acme"), &Actor::operator("uid:0")).unwrap_err();
     assert!(matches!(error, LedgerError::TenantExists(_)));
-    ledger.create_tenant(&tenant("beta")).unwrap();
+    ledger.create_tenant(&tenant("beta"), &Actor::operator("uid:0")).unwrap();
     let many: Vec<TenantId> = (0..2_500).map(|n| tenant(&format!("m{n}"))).collect();
     assert_eq!(ledger.create_tenants(&many).unwrap(), 2_500);
     assert_eq!(ledger.create_tenants(&many).unwrap(), 0);
@@ -65,8 +65,21 @@ fn assert_announced(ledger: &Ledger, name: &str) -> LedgerId {
     let stored = ledger.store().read(&TenantId::system(), number, 1).unwrap().remove(0);
     assert_eq!(record_hash(&stored.header_bytes()), *entry.created_by.record_hash());
     let (event, _) = split_content(stored.content.as_deref().unwrap()).unwrap();
+    let SystemRecord::Tenant(said) = SystemRecord::parse(event).unwrap().0 else {
+        panic!("{name}")
+    };
     let record = TenantRecord::new(tenant(name), entry.ledger_id, TenantState::Active);
-    assert_eq!(SystemRecord::parse(event).unwrap().0, SystemRecord::Tenant(record));
+    // Whoever ordered it stands in the record before.
+    let expected = match said.audit_record() {
+        Some(audit) => {
+            assert_eq!(audit.next(), number);
+            let act = ledger.store().read(&TenantId::system(), audit, 1).unwrap().remove(0);
+            assert_eq!(act.kind, Kind::Audit);
+            record.explained_by(audit)
+        }
+        None => record,
+    };
+    assert_eq!(said, expected);
     entry.ledger_id
 }
 
@@ -100,7 +113,7 @@ fn opening_begins_the_ledger_that_a_crash_prevented() {
         // Appends so far: the genesis of _system. Next: system.tenant, then the tenant's genesis.
         store.fail_append(store.appends() + 1, AppendFault::UnknownNotApplied);
         let code = if creation == TenantCreation::Explicit {
-            ledger.create_tenant(&tenant("acme")).unwrap_err().code()
+            ledger.create_tenant(&tenant("acme"), &Actor::operator("uid:0")).unwrap_err().code()
         } else {
             ledger.append(rig.events("acme", "e", 3)).unwrap_err().code()
         };
@@ -124,12 +137,12 @@ fn a_creation_that_failed_half_way_goes_on_in_the_same_process() {
     let store = Arc::new(FaultyStore::new(rig.store.reopen()));
     let ledger = rig.create_on(Arc::clone(&store) as Arc<dyn LedgerStore>, &[]);
     store.fail_append(store.appends() + 1, AppendFault::Unavailable);
-    let error = ledger.create_tenant(&tenant("acme")).unwrap_err();
+    let error = ledger.create_tenant(&tenant("acme"), &Actor::operator("uid:0")).unwrap_err();
     assert_eq!(error.code(), ErrorCode::StorageFailed);
     let announced = ledger.history().tenants()[&tenant("acme")].ledger_id;
-    ledger.create_tenant(&tenant("acme")).unwrap();
+    ledger.create_tenant(&tenant("acme"), &Actor::operator("uid:0")).unwrap();
     assert_eq!(assert_announced(&ledger, "acme"), announced);
-    assert_eq!(ledger.reader().size(&TenantId::system()).unwrap(), 2, "it is announced once");
+    assert_eq!(ledger.reader().size(&TenantId::system()).unwrap(), 3, "it is announced once");
     assert_sound(&*rig.store);
 }
 

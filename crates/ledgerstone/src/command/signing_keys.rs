@@ -14,7 +14,7 @@ use crate::data_dir::{self, ForReading, IfMissing};
 use crate::failure::{Ending, Failure};
 use crate::location::Location;
 use crate::output::{Console, counted};
-use crate::system::System;
+use crate::system::{System, operator};
 use crate::table::Table;
 
 pub const COMMAND: Command = Command {
@@ -193,8 +193,8 @@ fn rotate(
             let (missing, creation) = (IfMissing::Refuse, TenantCreation::Explicit);
             let report = data_dir::write(&path, missing, creation, console, |ledger, _| {
                 Ok(match algorithm {
-                    Some(algorithm) => ledger.rotate_record_key(algorithm, reason)?,
-                    None => ledger.rotate_key(usage, reason)?,
+                    Some(algorithm) => ledger.rotate_record_key(algorithm, reason, &operator())?,
+                    None => ledger.rotate_key(usage, reason, &operator())?,
                 })
             })?;
             Rotation {

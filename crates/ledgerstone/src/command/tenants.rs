@@ -13,6 +13,7 @@ use crate::failure::{Ending, Failure};
 use crate::location::Location;
 use crate::output::Console;
 use crate::remote::Remote;
+use crate::system::operator;
 use crate::table::Table;
 
 pub const COMMAND: Command = Command {
@@ -159,7 +160,7 @@ fn create(
             let (missing, creation) = (IfMissing::Create, TenantCreation::Explicit);
             data_dir::write(&path, missing, creation, console, |ledger, console| {
                 for tenant in &tenants {
-                    ledger.create_tenant(tenant)?;
+                    ledger.create_tenant(tenant, &operator())?;
                     let key = ledger.verifier_key(tenant)?.to_string();
                     tell_created(tenant, &key, as_text, console)?;
                 }

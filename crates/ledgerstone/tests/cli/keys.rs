@@ -53,6 +53,32 @@ fn keys_are_listed_and_replaced() {
 }
 
 #[test]
+fn what_an_operator_does_on_a_directory_is_recorded_with_who_did_it() {
+    let program = Program::new("acts");
+    let rotate = ["signing-keys", "rotate", "--use", "record", "--reason", "compromise"];
+    program.run(&["tenants", "create", "acme"]).ok();
+    let replaced = text(&program.run(&rotate).ok().line(), "/old");
+    let listed = program.run(&["list", "--tenant", "_system", "--order", "sequence"]).ok().lines();
+    let acts: Vec<_> = listed.iter().filter(|line| text(line, "/record/kind") == "audit").collect();
+    let expected = [("create", "acme".to_owned()), ("rotate", replaced)];
+    assert_eq!(acts.len(), expected.len());
+    for (act, (verb, target)) in acts.into_iter().zip(expected) {
+        assert_eq!(
+            (text(act, "/event/action/verb"), text(act, "/event/target/id")),
+            (verb.into(), target)
+        );
+        assert_eq!(text(act, "/event/actor/type"), "operator");
+        let user = format!("uid:{}", rustix::process::getuid().as_raw());
+        assert_eq!(text(act, "/event/actor/id"), user);
+        let led_to = number(act, "/event/data/metadata/system_record");
+        let system = listed.iter().find(|line| number(line, "/record/sequence_number") == led_to);
+        let system = &system.unwrap()["event"];
+        let said = system.get("tenant").or(system.get("signing_key")).unwrap();
+        assert_eq!(said["audit_record"], act["record"]["sequence_number"]);
+    }
+}
+
+#[test]
 fn other_keys_than_the_ledgers_are_refused() {
     let (program, other) = (Program::new("mine"), Program::new("theirs"));
     program.append_numbered(0, 1);

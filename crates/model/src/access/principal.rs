@@ -9,6 +9,9 @@ use super::api_key::ApiKeyId;
 /// Hexadecimal digits of a hash that an id keeps: 128 bits.
 const DIGITS: usize = 32;
 
+/// What the ids of API keys begin with.
+const API_KEY_PREFIX: &str = "key:";
+
 /// What somebody proves with who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CredentialKind {
@@ -36,7 +39,7 @@ pub struct PrincipalId(String);
 
 impl PrincipalId {
     pub fn of_api_key(id: &ApiKeyId) -> Self {
-        Self(format!("key:{id}"))
+        Self(format!("{API_KEY_PREFIX}{id}"))
     }
 
     /// Of a token's issuer and subject: SHA-256 of both with a zero byte between them.
@@ -51,6 +54,11 @@ impl PrincipalId {
     /// Of a certificate's name, which is a URI or a DNS name.
     pub fn of_certificate(name: &str) -> Self {
         Self(shortened("x509:", &sha256(name.as_bytes())))
+    }
+
+    /// The API key that it is, if it is one.
+    pub fn api_key(&self) -> Option<ApiKeyId> {
+        self.0.strip_prefix(API_KEY_PREFIX).and_then(ApiKeyId::parse)
     }
 
     pub fn as_str(&self) -> &str {
@@ -84,6 +92,8 @@ mod tests {
     fn ids_are_opaque_and_for_ever() {
         let key = ApiKeyId::parse("abcdefghij234567").unwrap();
         assert_eq!(PrincipalId::of_api_key(&key).as_str(), "key:abcdefghij234567");
+        assert_eq!(PrincipalId::of_api_key(&key).api_key(), Some(key));
+        assert_eq!(PrincipalId::of_jwt("a", "b").api_key(), None);
         // printf 'https://issuer.example\0alice' | sha256sum
         assert_eq!(
             PrincipalId::of_jwt("https://issuer.example", "alice").as_str(),

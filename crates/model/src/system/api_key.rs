@@ -122,8 +122,7 @@ impl ApiKeyRecord {
 
     pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
         let key_id = fields.parsed("key_id", |text| ApiKeyId::parse(text).ok_or(()))?;
-        let audit_record = SequenceNumber::new(fields.number("audit_record")?)
-            .map_err(|_| SystemRecordError::Field("audit_record"))?;
+        let audit_record = fields.sequence_number("audit_record")?;
         match fields.text("state")?.as_str() {
             ACTIVE => {
                 let hash = fields.parsed("secret_hash", Hash::from_hex)?;

@@ -1,5 +1,7 @@
 //! Reads the members of a `system` record by name and type.
 
+use ledgerstone_proof::SequenceNumber;
+
 use crate::json::Value;
 use crate::system::SystemRecordError;
 
@@ -57,6 +59,24 @@ impl<'a> Fields<'a> {
             return Ok(None);
         }
         self.parsed(name, read).map(Some)
+    }
+
+    pub(super) fn sequence_number(
+        &self,
+        name: &'static str,
+    ) -> Result<SequenceNumber, SystemRecordError> {
+        SequenceNumber::new(self.number(name)?).map_err(|_| SystemRecordError::Field(name))
+    }
+
+    /// The same for a member that may be missing.
+    pub(super) fn optional_sequence_number(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<SequenceNumber>, SystemRecordError> {
+        match self.object.member(name)? {
+            Some(_) => self.sequence_number(name).map(Some),
+            None => Ok(None),
+        }
     }
 
     pub(super) fn texts(&self, name: &'static str) -> Result<Vec<String>, SystemRecordError> {

@@ -162,12 +162,13 @@ pub struct SigningKeyRecord {
     not_before: IngestedAt,
     replaces: Option<KeyId>,
     reason: Option<KeyChange>,
+    audit_record: Option<SequenceNumber>,
 }
 
 impl SigningKeyRecord {
     /// `key` signs what `usage` says, from `not_before` on.
     pub const fn new(key: PublicKey, usage: KeyUse, not_before: IngestedAt) -> Self {
-        Self { key, usage, not_before, replaces: None, reason: None }
+        Self { key, usage, not_before, replaces: None, reason: None, audit_record: None }
     }
 
     /// The same for a key that takes another's place.
@@ -175,6 +176,14 @@ impl SigningKeyRecord {
     pub fn replacing(mut self, key: KeyId, reason: KeyChange) -> Self {
         self.replaces = Some(key);
         self.reason = Some(reason);
+        self
+    }
+
+    /// The same with the number of the `audit` record of its ledger that says who ordered it, or with
+    /// none: a number in one ledger means nothing in another.
+    #[must_use]
+    pub const fn explained_by(mut self, audit_record: Option<SequenceNumber>) -> Self {
+        self.audit_record = audit_record;
         self
     }
 
@@ -200,7 +209,13 @@ impl SigningKeyRecord {
         self.reason
     }
 
+    /// The record of the same ledger that says who ordered it.
+    pub const fn audit_record(&self) -> Option<SequenceNumber> {
+        self.audit_record
+    }
+
     pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
+        object.optional_number("audit_record", self.audit_record.map(SequenceNumber::value));
         let mut key = ObjectWriter::open(object.key("key"));
         self.key.write(&mut key);
         key.close();
@@ -222,6 +237,7 @@ impl SigningKeyRecord {
             not_before: fields.parsed("not_before", IngestedAt::parse)?,
             replaces: fields.optional("replaces", |text| KeyId::parse(text).ok_or(()))?,
             reason: fields.optional("reason", |text| KeyChange::parse(text).ok_or(()))?,
+            audit_record: fields.optional_sequence_number("audit_record")?,
         })
     }
 }
@@ -277,8 +293,7 @@ impl RecordSigning {
 
     pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
         Ok(Self {
-            from: SequenceNumber::new(fields.number("from")?)
-                .map_err(|_| SystemRecordError::Field("from"))?,
+            from: fields.sequence_number("from")?,
             mode: fields.parsed("mode", |text| SigningMode::parse(text).ok_or(()))?,
         })
     }

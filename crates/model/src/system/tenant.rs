@@ -1,7 +1,7 @@
 //! `system.tenant`: a tenant comes into a state. The first one announces the tenant's ledger, whose
 //! genesis names it: where a crash comes between the two, the ledger can still be begun as announced.
 
-use ledgerstone_proof::TenantId;
+use ledgerstone_proof::{SequenceNumber, TenantId};
 
 use super::SystemRecordError;
 use super::fields::Fields;
@@ -39,11 +39,19 @@ pub struct TenantRecord {
     tenant: TenantId,
     ledger_id: LedgerId,
     state: TenantState,
+    audit_record: Option<SequenceNumber>,
 }
 
 impl TenantRecord {
     pub const fn new(tenant: TenantId, ledger_id: LedgerId, state: TenantState) -> Self {
-        Self { tenant, ledger_id, state }
+        Self { tenant, ledger_id, state, audit_record: None }
+    }
+
+    /// The same with the number of the `audit` record that says who ordered it.
+    #[must_use]
+    pub const fn explained_by(mut self, audit_record: SequenceNumber) -> Self {
+        self.audit_record = Some(audit_record);
+        self
     }
 
     pub const fn tenant(&self) -> &TenantId {
@@ -59,7 +67,14 @@ impl TenantRecord {
         self.state
     }
 
+    /// The record of the same ledger that says who ordered it and why; none where the server did it
+    /// by itself.
+    pub const fn audit_record(&self) -> Option<SequenceNumber> {
+        self.audit_record
+    }
+
     pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
+        object.optional_number("audit_record", self.audit_record.map(SequenceNumber::value));
         object.text("ledger_id", &self.ledger_id.to_string());
         object.text("state", self.state.as_str());
         object.text("tenant_id", self.tenant.as_str());
@@ -70,6 +85,7 @@ impl TenantRecord {
             tenant: fields.parsed("tenant_id", TenantId::parse_stored)?,
             ledger_id: fields.parsed("ledger_id", |text| LedgerId::parse(text).ok_or(()))?,
             state: fields.parsed("state", |text| TenantState::parse(text).ok_or(()))?,
+            audit_record: fields.optional_sequence_number("audit_record")?,
         })
     }
 }

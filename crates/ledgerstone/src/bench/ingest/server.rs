@@ -172,7 +172,7 @@ fn prepare(
     let (if_missing, creation) = (IfMissing::Refuse, TenantCreation::Explicit);
     let granted = data_dir::write_with(data, if_missing, creation, console, |data, _| {
         let (ledger, keys) = (data.ledger(), data.api_keys()?);
-        ledger.create_tenant(tenant)?;
+        ledger.create_tenant(tenant, &operator())?;
         let grant = |tenant: &TenantId, role: Role| -> Result<String, Failure> {
             let wanted = NewApiKey { roles: role.into(), label: "bench", expires_at: None };
             let issued = ledger.grant_api_key(&keys, tenant, &wanted, &operator())?;
