@@ -8,8 +8,8 @@ use utoipa_axum::routes;
 use super::endpoint::{Access, Endpoint};
 use super::{
     api_keys, append, append_aliases, checkpoint, event_content, event_get, event_list,
-    event_proof, health, jobs, metrics, openapi, proof_consistency, proof_inclusion, signing_keys,
-    status, tenants, tlog, verification_keys, verify, verify_alias,
+    event_proof, health, jobs, metrics, openapi, proof_consistency, proof_inclusion, read_aliases,
+    signing_keys, status, tenants, tlog, verification_keys, verify, verify_alias,
 };
 
 /// Every endpoint there is.
@@ -32,6 +32,10 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Public, || routes!(health::health)),
     Endpoint::new(Needs(Permission::RecordsRead), || routes!(event_list::list)),
     Endpoint::new(Needs(Permission::RecordsRead), || routes!(event_get::get)),
+    Endpoint::new(Needs(Permission::RecordsRead), || routes!(read_aliases::list_events)),
+    Endpoint::new(Needs(Permission::RecordsRead), || routes!(read_aliases::get_event)),
+    Endpoint::new(Needs(Permission::RecordsRead), || routes!(read_aliases::list_audit)),
+    Endpoint::new(Needs(Permission::RecordsRead), || routes!(read_aliases::get_audit)),
     Endpoint::new(Needs(Permission::EventsRead), || routes!(event_content::get)),
     Endpoint::new(Needs(Permission::ProofsRead), || routes!(event_proof::get)),
     Endpoint::new(Needs(Permission::ProofsRead), || routes!(proof_inclusion::get)),

@@ -14,7 +14,7 @@ pub(super) const LIMIT_MAX: usize = 1_000;
 
 /// Names of filters that a listing will have one day, here and in the interfaces whose routes this
 /// server also has.
-const NOT_YET: &[&str] = &[
+pub(super) const NOT_YET: &[&str] = &[
     "action",
     "actor",
     "actor_id",
@@ -85,7 +85,7 @@ impl ListQuery {
             "order" => set(name, &mut self.order, order(&value)?),
             "from" => set(name, &mut self.from, moment(name, &value)?),
             "to" => set(name, &mut self.to, moment(name, &value)?),
-            "limit" => set(name, &mut self.limit, limit(&value)?),
+            "limit" => set(name, &mut self.limit, limit(name, &value)?),
             "cursor" => set(name, &mut self.cursor, value),
             _ if NOT_YET.contains(&name) => {
                 let detail = format!(
@@ -104,11 +104,11 @@ impl ListQuery {
     }
 }
 
-fn invalid(detail: impl Into<String>) -> Problem {
+pub(super) fn invalid(detail: impl Into<String>) -> Problem {
     Problem::new(ErrorCode::InvalidArgument, detail)
 }
 
-fn set<T>(name: &str, place: &mut Option<T>, value: T) -> Result<(), Problem> {
+pub(super) fn set<T>(name: &str, place: &mut Option<T>, value: T) -> Result<(), Problem> {
     if place.is_some() {
         return Err(invalid(format!("{name} stands twice; give it once")));
     }
@@ -124,7 +124,7 @@ fn order(value: &str) -> Result<Order, Problem> {
     }
 }
 
-fn moment(name: &str, value: &str) -> Result<i64, Problem> {
+pub(super) fn moment(name: &str, value: &str) -> Result<i64, Problem> {
     let time = EventTime::parse(value).map_err(|error| {
         Problem::new(ErrorCode::InvalidTimestamp, format!("{name} {error}"))
             .with_status(StatusCode::BAD_REQUEST)
@@ -132,10 +132,10 @@ fn moment(name: &str, value: &str) -> Result<i64, Problem> {
     Ok(time.micros())
 }
 
-fn limit(value: &str) -> Result<usize, Problem> {
+pub(super) fn limit(name: &str, value: &str) -> Result<usize, Problem> {
     let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
     let number = value.parse().ok().filter(|number| is_number && (1..=LIMIT_MAX).contains(number));
-    number.ok_or_else(|| invalid(format!("limit is a whole number from 1 to {LIMIT_MAX}")))
+    number.ok_or_else(|| invalid(format!("{name} is a whole number from 1 to {LIMIT_MAX}")))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What happened to an entity: `Actor`, `EntityType`, `EntityID`, `Metadata`, or the same in small letters.
 
-use super::Shape;
+use super::{Shape, Source};
 
 pub(super) const SHAPE: Shape = Shape {
     name: "entity",
@@ -21,4 +21,14 @@ pub(super) const SHAPE: Shape = Shape {
         ("Metadata", "/metadata"),
     ],
     says: &[],
+    answers: &[
+        ("ID", Source::Id),
+        ("EventType", Source::Field("/event_type")),
+        ("Severity", Source::Field("/severity")),
+        ("Actor", Source::Field("/actor/id")),
+        ("EntityType", Source::Field("/target/type")),
+        ("EntityID", Source::Field("/target/id")),
+        ("Timestamp", Source::Field("/timestamp")),
+        ("Metadata", Source::Field("/metadata")),
+    ],
 };

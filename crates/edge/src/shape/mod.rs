@@ -5,11 +5,14 @@
 //! `intake.unmapped`. `docs/shapes.md` says member by member where each goes.
 
 mod agent;
+pub(crate) mod answer;
 mod entity;
 mod nested;
 mod user;
 
 use std::borrow::Cow;
+
+pub use answer::Source;
 
 use ledgerstone_model::json::{Value, ValueKind};
 use ledgerstone_model::json_tree::Tree;
@@ -40,6 +43,8 @@ pub struct Shape {
     pub moves: &'static [(&'static str, Pointer)],
     /// Fields that the shape itself says, where another field came to be: (that one, this one, text).
     pub says: &'static [(Pointer, Pointer, &'static str)],
+    /// The members of a record that is read in this shape; none where the shape is only sent.
+    pub answers: &'static [(&'static str, Source)],
 }
 
 /// The shape of this name.

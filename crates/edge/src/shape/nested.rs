@@ -9,4 +9,5 @@ pub(super) const SHAPE: Shape = Shape {
     known_by: &["audit_id"],
     moves: &[("audit_id", "/id")],
     says: &[],
+    answers: &[],
 };

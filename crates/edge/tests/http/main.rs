@@ -11,6 +11,7 @@ mod metrics;
 mod ndjson;
 mod openapi;
 mod proofs;
+mod read_aliases;
 mod rig;
 mod roles;
 mod shapes;

@@ -13,7 +13,11 @@ use Permission as P;
 /// this table is what a reader checks.
 const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("DELETE", "/v1/jobs/{id}", Some(P::VerifyRun)),
+    ("GET", "/api/v1/audit", Some(P::RecordsRead)),
+    ("GET", "/api/v1/audit/events", Some(P::RecordsRead)),
+    ("GET", "/api/v1/audit/events/{id}", Some(P::RecordsRead)),
     ("GET", "/api/v1/audit/verify", Some(P::VerifyRun)),
+    ("GET", "/api/v1/audit/{id}", Some(P::RecordsRead)),
     ("GET", "/docs", None),
     ("GET", "/health", None),
     ("GET", "/health/audit", None),

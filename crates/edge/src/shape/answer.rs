@@ -1,0 +1,165 @@
+//! The way back: a stored record as a flat object, for the clients of a shape.
+
+use ledgerstone_ledger::record_line::event_of;
+use ledgerstone_model::json::{NotCanonical, Value};
+use ledgerstone_model::json_write::ObjectWriter;
+use ledgerstone_proof::{Signature, record_hash};
+use ledgerstone_store::StoredRecord;
+
+use super::{Pointer, SHAPES, Shape};
+
+/// Where the value of an answer's member comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A field of the event.
+    Field(Pointer),
+    /// The event's id, whoever gave it.
+    Id,
+    /// When the server took the event.
+    IngestedAt,
+    SequenceNumber,
+    ContentHash,
+    RecordHash,
+    PreviousHash,
+    /// The signature over the header, in base64.
+    Signature,
+}
+
+impl Shape {
+    /// Writes a record as the clients of this shape expect it. A member without a value is null; those
+    /// of the event all are where its content is not to be shown, which `content_withheld` says.
+    pub(crate) fn write(&self, record: &StoredRecord, shows_content: bool, out: &mut Vec<u8>) {
+        let event = event_of(record).filter(|_| shows_content);
+        let mut object = ObjectWriter::open(out);
+        for (member, source) in self.answers {
+            write_value(*source, record, event, object.key(member));
+        }
+        if !shows_content {
+            object.key("content_withheld").extend_from_slice(b"true");
+        }
+        object.close();
+    }
+}
+
+/// The one of these shapes in which an event was sent, if it was.
+pub(crate) fn sent_as(record: &StoredRecord, shapes: &[&'static Shape]) -> Option<&'static Shape> {
+    let mapping = field(event_of(record)?, "/intake/mapping").ok()??.text()?;
+    shapes.iter().copied().find(|shape| shape.mapping == mapping)
+}
+
+/// The shapes in which records can be answered.
+pub(crate) fn answering() -> impl Iterator<Item = &'static Shape> {
+    SHAPES.iter().copied().filter(|shape| !shape.answers.is_empty())
+}
+
+fn write_value(source: Source, record: &StoredRecord, event: Option<&[u8]>, out: &mut Vec<u8>) {
+    let text = match source {
+        Source::Field(pointer) => {
+            let value = event.and_then(|event| field(event, pointer).ok().flatten());
+            return out.extend_from_slice(value.map_or(b"null", Value::raw));
+        }
+        Source::SequenceNumber => {
+            let number = record.sequence_number.value().to_string();
+            return out.extend_from_slice(number.as_bytes());
+        }
+        Source::Id => Some(record.event_id.to_string()),
+        Source::IngestedAt => Some(record.ingested_at.to_string()),
+        Source::ContentHash => Some(record.content_hash.to_hex()),
+        Source::RecordHash => Some(record_hash(&record.header_bytes()).to_hex()),
+        Source::PreviousHash => Some(record.previous_hash.to_hex()),
+        Source::Signature => record.signature.as_ref().and_then(|signature| {
+            Some(Signature::try_from(signature.bytes.as_slice()).ok()?.to_base64())
+        }),
+    };
+    match text {
+        Some(text) => ledgerstone_proof::canonical_string_into(&text, out),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+fn field<'a>(event: &'a [u8], pointer: &str) -> Result<Option<Value<'a>>, NotCanonical> {
+    let mut value = Some(Value::new(event));
+    for step in pointer.split('/').skip(1) {
+        let Some(group) = value else { return Ok(None) };
+        value = group.member(step)?;
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use ledgerstone_model::schema;
+    use ledgerstone_proof::{EventId, Hash, IngestedAt, Kind, SequenceNumber, TenantId};
+    use ledgerstone_store::StoredRecord;
+    use serde_json::{Value, json};
+
+    use super::super::find;
+    use super::{Source, answering, sent_as};
+
+    fn record(event: &Value) -> StoredRecord {
+        let content = format!(r#"{{"event":{event},"salt":"AAAAAAAAAAAAAAAAAAAAAA"}}"#);
+        StoredRecord {
+            tenant: TenantId::parse("acme").unwrap(),
+            sequence_number: SequenceNumber::new(7).unwrap(),
+            event_id: EventId::parse("e7").unwrap(),
+            ingested_at: IngestedAt::from_micros(0).unwrap(),
+            kind: Kind::Event,
+            previous_hash: Hash::ZERO,
+            content_hash: ledgerstone_proof::sha256(content.as_bytes()),
+            content: Some(content.into_bytes()),
+            signature: None,
+        }
+    }
+
+    fn shown(shape: &str, record: &StoredRecord, shows_content: bool) -> Value {
+        let mut out = Vec::new();
+        find(shape).unwrap().write(record, shows_content, &mut out);
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn what_a_shape_moves_in_comes_out_under_the_same_name() {
+        for shape in answering() {
+            for (member, source) in shape.answers {
+                let Source::Field(pointer) = source else { continue };
+                assert!(schema::at_pointer(pointer).is_some(), "{}: {pointer}", shape.name);
+                let moved = shape.moves.iter().find(|(from, _)| from == member);
+                assert!(moved.is_none_or(|(_, to)| to == pointer), "{}: {member}", shape.name);
+            }
+            let mut members: Vec<_> = shape.answers.iter().map(|(member, _)| member).collect();
+            members.sort_unstable();
+            members.dedup();
+            assert_eq!(members.len(), shape.answers.len(), "{}", shape.name);
+        }
+    }
+
+    #[test]
+    fn a_record_is_told_in_the_words_of_its_readers() {
+        let record = record(&json!({
+            "action": {"status": "allow", "verb": "deploy"}, "actor": {"id": "a", "type": "agent"},
+            "data": {"metadata": {"rule": 3}}, "event_type": "x.y", "intake": {"mapping": "agent/1"},
+        }));
+        let agent = shown("agent", &record, true);
+        assert_eq!(agent["payload"], json!({"rule": 3}));
+        assert_eq!((&agent["agent_id"], &agent["outcome"]), (&json!("a"), &json!("allow")));
+        assert_eq!(agent["prev_hash"].as_str().unwrap().len(), 64);
+        assert_eq!(agent["signature"], Value::Null);
+        let user = shown("user", &record, true);
+        assert_eq!((&user["user_id"], &user["action"]), (&json!("a"), &json!("deploy")));
+        assert_eq!(user["risk_level"], Value::Null);
+        let entity = shown("entity", &record, true);
+        assert_eq!((&entity["Actor"], &entity["ID"]), (&json!("a"), &json!("e7")));
+        let shapes: Vec<_> = answering().collect();
+        assert_eq!(sent_as(&record, &shapes).unwrap().name, "agent");
+        assert!(sent_as(&record, &[find("user").unwrap()]).is_none());
+    }
+
+    #[test]
+    fn a_content_that_must_not_be_shown_is_not() {
+        let record = record(&json!({"actor": {"id": "a"}, "event_type": "x.y"}));
+        let withheld = shown("agent", &record, false);
+        assert_eq!(withheld["content_withheld"], true);
+        assert_eq!((&withheld["agent_id"], &withheld["event_type"]), (&Value::Null, &Value::Null));
+        assert_eq!(withheld["id"], "e7");
+    }
+}
