@@ -6,6 +6,8 @@
 
 use std::io::{self, IsTerminal as _};
 
+use ledgerstone_edge::rest::access_log;
+use ledgerstone_edge::trace::{self, SdkTracer};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
@@ -18,8 +20,9 @@ use crate::config::{LogFormat, LogSettings};
 /// How the targets of our own crates begin.
 const OURS: &str = "ledgerstone";
 
-/// Begins the log of this process. A second call changes nothing.
-pub fn start(settings: LogSettings) {
+/// Begins the log of this process, and the spans if there is a tracer for them. A second call
+/// changes nothing.
+pub fn start(settings: LogSettings, tracer: Option<SdkTracer>) {
     let as_text = match settings.format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Text => true,
@@ -27,13 +30,28 @@ pub fn start(settings: LogSettings) {
     };
     let targets = Targets::new()
         .with_default(settings.level.min(LevelFilter::WARN))
-        .with_target(OURS, settings.level);
+        .with_target(OURS, settings.level)
+        .with_target(
+            access_log::TARGET,
+            if settings.access { settings.level } else { LevelFilter::OFF },
+        )
+        // Spans are for the collector alone.
+        .with_target(trace::TARGET, LevelFilter::OFF);
     let lines = fmt::layer().with_writer(io::stderr);
     let layer = if as_text {
         lines.with_ansi(io::stderr().is_terminal()).with_target(false).boxed()
     } else {
         lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
     };
+    let spans = tracer.map(|tracer| {
+        let layer = tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_location(false)
+            .with_threads(false)
+            .with_level(false)
+            .with_target(false);
+        layer.with_filter(Targets::new().with_target(trace::TARGET, LevelFilter::INFO))
+    });
     // An error says that there is a log already.
-    let _ = tracing_subscriber::registry().with(layer.with_filter(targets)).try_init();
+    let _ = tracing_subscriber::registry().with(layer.with_filter(targets)).with(spans).try_init();
 }

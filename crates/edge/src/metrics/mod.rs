@@ -4,6 +4,7 @@
 //! `ledgerstone_`. No label ever holds a value that a sender can make up without limit.
 
 mod events;
+mod spans;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use events::EventCounters;
 pub use events::{EventCounter, EventStatus};
+pub use spans::SpanCounters;
 
 /// Upper ends of the buckets for the time until an answer, in seconds.
 const SECONDS: [f64; 12] =
@@ -38,6 +40,7 @@ pub struct Metrics {
     durations: Histogram,
     requests: Family<Request, Counter>,
     gauges: Gauges,
+    spans: SpanCounters,
 }
 
 /// What is looked up when somebody asks.
@@ -109,7 +112,13 @@ impl Default for Metrics {
             "Requests by method, route and status",
             requests.clone(),
         );
-        Self { registry, events, processed, durations, requests, gauges }
+        let spans = SpanCounters::default();
+        registry.register(
+            "ledgerstone_trace_spans",
+            "Spans by whether the collector of traces took them",
+            spans.0.clone(),
+        );
+        Self { registry, events, processed, durations, requests, gauges, spans }
     }
 }
 
@@ -135,6 +144,11 @@ impl Metrics {
     pub fn count_request(&self, method: &str, route: &str, status: u16) {
         let (method, route) = (method.to_owned(), route.to_owned());
         self.requests.get_or_create(&Request { method, route, status }).inc();
+    }
+
+    /// Where spans for a collector of traces are counted.
+    pub fn spans(&self) -> SpanCounters {
+        self.spans.clone()
     }
 
     /// The text that Prometheus reads.

@@ -10,10 +10,12 @@ use http::request::Parts;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::access::Permission;
 
+use super::access_log::Asker;
 use super::envelope::RequestId;
 use super::problem::Problem;
 use super::service::Service;
-use crate::auth::{Asked, AuthError, Authorised, PeerCertificate};
+use crate::auth::{Asked, Authorised, PeerCertificate};
+use crate::trace;
 
 /// Lets a request through whose credential grants the permission.
 pub(super) async fn authorise(
@@ -22,23 +24,23 @@ pub(super) async fn authorise(
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
-    match authorised(&service, permission, &parts).await {
+    let peer = parts.extensions.get::<PeerCertificate>();
+    let caller = match service.authenticator().authenticate(&parts.headers, peer).await {
+        Ok(caller) => caller,
+        Err(error) => return Problem::from(error).into_response(),
+    };
+    let asker = Asker::of(&caller);
+    trace::caller(caller.tenant().as_str());
+    let mut response = match caller.authorise(permission) {
         Ok(authorised) => {
+            let authorised = authorised.asking(asked(&parts));
             parts.extensions.insert(authorised);
             next.run(Request::from_parts(parts, body)).await
         }
         Err(error) => Problem::from(error).into_response(),
-    }
-}
-
-async fn authorised(
-    service: &Service,
-    permission: Permission,
-    request: &Parts,
-) -> Result<Authorised, AuthError> {
-    let peer = request.extensions.get::<PeerCertificate>();
-    let caller = service.authenticator().authenticate(&request.headers, peer).await?;
-    Ok(caller.authorise(permission)?.asking(asked(request)))
+    };
+    response.extensions_mut().insert(asker);
+    response
 }
 
 fn asked(request: &Parts) -> Asked {

@@ -2,6 +2,7 @@
 
 use ledgerstone_ledger::Ledger;
 use ledgerstone_model::ErrorCode;
+use tracing::Span;
 
 use super::problem::Problem;
 use super::service::Service;
@@ -22,9 +23,10 @@ impl Service {
         let service = self.clone();
         let turn =
             self.turns().acquire_owned().await.map_err(|_| internal("the server is stopping"))?;
+        let span = Span::current();
         let work = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            work(service.ledger())
+            span.in_scope(|| work(service.ledger()))
         });
         match work.await {
             Ok(result) => result.map_err(Into::into),

@@ -11,10 +11,14 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use ledgerstone_model::ErrorCode;
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
+use super::access_log::{Answered, Asker};
 use super::problem::Problem;
 use super::service::Service;
 use super::{RouterSettings, compression};
+use crate::trace;
 
 /// Characters that a client's own request id may have.
 const REQUEST_ID_MAX: usize = 128;
@@ -75,34 +79,30 @@ async fn envelope(State(service): State<Service>, mut request: Request, next: Ne
     let id =
         RequestId::of(request.headers()).unwrap_or_else(|| RequestId(service.new_request_id()));
     request.extensions_mut().insert(id.clone());
-    let (method, path) = (request.method().clone(), matched_path(&request));
+    let begun = Instant::now();
+    let (method, route) = (known_method(request.method()), matched_path(&request));
+    let span = trace::request(method, &route, id.as_str(), request.headers());
     // A handler that panics must not take other requests of its connection with it.
-    let response = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let response = handled.instrument(span.clone()).await;
     let mut response = response.unwrap_or_else(|_| {
         Problem::new(ErrorCode::Internal, "the request ended in a state held to be impossible")
             .into_response()
     });
     let code = response.extensions().get::<Problem>().map(Problem::code);
     let status = response.status().as_u16();
-    tracing::debug!(request_id = id.as_str(), %method, path, status, code = code.map(ErrorCode::as_str), "answered");
-    service.metrics().count_request(known_method(&method), &path, status);
+    trace::answered(&span, status, code.map(ErrorCode::as_str));
+    service.metrics().count_request(method, &route, status);
     write_problem(&mut response, Some(&id));
     finish_headers(response.headers_mut(), &id);
-    response
+    let asker = response.extensions_mut().remove::<Asker>();
+    Answered { method, route, status, code, id, asker, begun, _span: span }.follow(response)
 }
 
 /// The method, unless somebody made it up.
-fn known_method(method: &Method) -> &str {
-    let known = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-    ];
-    if known.contains(method) { method.as_str() } else { "other" }
+fn known_method(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    known.into_iter().find(|known| method == known).unwrap_or("other")
 }
 
 /// The route's pattern, which unlike the path itself holds nothing of a client's.

@@ -1,6 +1,7 @@
 //! The HTTP interface: one table of endpoints, and what every request goes through before and after.
 
 mod accept;
+pub mod access_log;
 mod acting;
 mod api_keys;
 mod append;

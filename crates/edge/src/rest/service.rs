@@ -73,7 +73,7 @@ impl Service {
         &self.0.operation
     }
 
-    pub(super) fn metrics(&self) -> &Metrics {
+    pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
 

@@ -1,6 +1,8 @@
 //! `serve`: the ledger over HTTP.
 
 use clap::ArgMatches;
+use ledgerstone_edge::trace;
+use ledgerstone_model::ErrorCode;
 
 use super::Command;
 use crate::config::{Configuration, variables};
@@ -24,11 +26,16 @@ pub const COMMAND: Command = Command {
 
 fn run(matches: &ArgMatches, console: &mut Console) -> Result<Ending, Failure> {
     let configuration = Configuration::gather(matches, &variables())?;
-    logging::start(configuration.log());
+    let traces = configuration.traces()?.map(trace::begin).transpose();
+    let traces = traces.map_err(|error| {
+        Failure::new(ErrorCode::InvalidSettings, format!("otlp.endpoint: {error}"))
+    })?;
+    let (tracer, sender) = traces.unzip();
+    logging::start(configuration.log(), tracer);
     console.notes_to_log();
     for note in configuration.notes() {
         console.note(note);
     }
-    serve::run(&configuration, console)?;
+    serve::run(&configuration, sender, console)?;
     Ok(Ending::Done)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ledgerstone_edge::rest::limits::RateLimit;
 use ledgerstone_edge::rest::{Limits, Origins, RouterSettings};
 use ledgerstone_edge::server::{ClientCertificates, ConnectionLimits, ServerSettings, TlsSettings};
+use ledgerstone_edge::trace::TraceSettings;
 use ledgerstone_ledger::jobs::BackgroundSettings;
 use ledgerstone_ledger::{JobSettings, TenantCreation};
 use ledgerstone_model::system::KeyAlgorithm;
@@ -29,6 +30,8 @@ pub enum LogFormat {
 pub struct LogSettings {
     pub level: LevelFilter,
     pub format: LogFormat,
+    /// One line for each request.
+    pub access: bool,
 }
 
 impl Configuration {
@@ -38,6 +41,7 @@ impl Configuration {
         self.router()?;
         self.auth()?;
         self.first_keys()?;
+        self.traces()?;
         Ok(())
     }
 
@@ -156,7 +160,28 @@ impl Configuration {
                 Some("json") => LogFormat::Json,
                 _ => LogFormat::Auto,
             },
+            access: self.is_on("log.access"),
         }
+    }
+
+    /// Where spans go, if anybody collects them.
+    pub fn traces(&self) -> Result<Option<TraceSettings>, Failure> {
+        let (key, endpoint) = match (self.text("otlp.traces_endpoint"), self.text("otlp.endpoint"))
+        {
+            (Some(whole), _) => ("otlp.traces_endpoint", whole.to_owned()),
+            (None, Some(base)) => {
+                ("otlp.endpoint", format!("{}/v1/traces", base.trim_end_matches('/')))
+            }
+            (None, None) => return Ok(None),
+        };
+        if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+            return Err(unusable(key, "it does not begin with http:// or https://"));
+        }
+        Ok(Some(TraceSettings {
+            endpoint,
+            service_name: self.text("otlp.service_name").unwrap_or("ledgerstone").to_owned(),
+            environment: self.environment().to_owned(),
+        }))
     }
 
     pub fn tenant_creation(&self) -> TenantCreation {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use ledgerstone_edge::auth::Authenticator;
 use ledgerstone_edge::rest::{CursorKey, Opening, Service, ServiceParts, router_with};
 use ledgerstone_edge::server::{Drained, Server, ServerError, Stop, Stopper, stop_channel};
+use ledgerstone_edge::trace::SpanSender;
 use ledgerstone_ledger::jobs::BackgroundVerifier;
 use ledgerstone_ledger::{ApiKeys, Driver, FOLLOWERS, JobPool, Ledger};
 use ledgerstone_model::ErrorCode;
@@ -36,7 +37,11 @@ const VERIFICATION: &str = "verification";
 const LEFTOVER_TIME: Duration = Duration::from_secs(2);
 
 /// Serves until somebody says stop, and ends in order.
-pub fn run(configuration: &Configuration, console: &mut Console) -> Result<(), Failure> {
+pub fn run(
+    configuration: &Configuration,
+    spans: Option<SpanSender>,
+    console: &mut Console,
+) -> Result<(), Failure> {
     configuration.check()?;
     handles::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -64,7 +69,13 @@ pub fn run(configuration: &Configuration, console: &mut Console) -> Result<(), F
         let running = parts.start(configuration, &data, console);
         let running = running.and_then(|running| {
             announce::listening(address, is_tls, console)?;
-            running.until_stopped(&data)
+            let counters = running.service.metrics().spans();
+            let spans = spans.map(|spans| runtime.block_on(async { spans.start(counters) }));
+            let ended = running.until_stopped(&data);
+            if let Some(spans) = spans {
+                runtime.block_on(spans.stop());
+            }
+            ended
         });
         close(data, running, console)
     });

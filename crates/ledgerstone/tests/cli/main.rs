@@ -22,4 +22,5 @@ mod serve;
 mod served;
 mod signals;
 mod tour;
+mod traces;
 mod verifying;

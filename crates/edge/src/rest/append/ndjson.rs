@@ -16,6 +16,7 @@ use ledgerstone_ledger::Ledger;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
 use tokio::sync::mpsc::{self, Sender};
+use tracing::Span;
 
 use super::lines::{Lines, Next};
 use super::options::{Options, Wait};
@@ -63,8 +64,9 @@ pub(super) fn append(
     let lines = Lines::new(received, encoding)?;
     let (results, answer) = Results::new();
     let (ledger, wait) = (Arc::clone(service.ledger()), options.wait);
+    let span = Span::current();
     tokio::task::spawn_blocking(move || {
-        let _turn = turn;
+        let (_turn, _span) = (turn, span.entered());
         Intake {
             ledger: &ledger,
             source: &source,

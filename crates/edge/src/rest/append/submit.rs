@@ -6,12 +6,14 @@ use ledgerstone_model::{ErrorCode, SealedEvent};
 use ledgerstone_proof::EventId;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::prepare::Source;
 use super::result::ItemResult;
 use crate::metrics::{EventCounter, EventStatus};
 use crate::rest::problem::Problem;
 use crate::rest::service::Service;
+use crate::trace;
 
 /// Bytes of events that are prepared and handed over by the thread that serves the request: less
 /// work than changing threads is worth.
@@ -53,6 +55,7 @@ pub(super) fn take(
     manner: Manner,
 ) -> Result<Taken, SubmitError> {
     let since = Instant::now();
+    let _span = trace::part!("parse and seal", texts.len()).entered();
     let drawn = source.draw(texts.len());
     let mut items = Vec::with_capacity(texts.len());
     let mut events = Vec::with_capacity(texts.len());
@@ -125,7 +128,9 @@ impl Taken {
 
     /// Waits for the commit.
     pub(super) fn wait(mut self, source: &Source) -> Vec<ItemResult> {
+        let waiting = trace::part!("wait for the commit", self.items.len()).entered();
         let outcomes = self.ticket.take().map(Ticket::wait).unwrap_or_default();
+        drop(waiting);
         self.results(source, outcomes)
     }
 
@@ -192,7 +197,8 @@ impl Service {
             // Nobody listens where the client has gone; the events are recorded all the same.
             let _ = told.send(());
         });
-        done.await
+        done.instrument(trace::part!("wait for the commit", taken.len()))
+            .await
             .map_err(|_| Problem::new(ErrorCode::Internal, "a commit ended without an outcome"))?;
         let outcomes = if ticket.may_read() {
             self.blocking(move |_| Ok::<_, Problem>(ticket.wait())).await?
