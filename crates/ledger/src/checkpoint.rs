@@ -5,9 +5,12 @@
 //! this process signed, and that it was shown. A directory put back to an earlier state is found
 //! here, as soon as anybody shows what was signed after that state.
 
+use std::time::Duration;
+
 use ledgerstone_model::system::Genesis;
 use ledgerstone_proof::{
-    Checkpoint, Hash, KeyName, Note, NoteSignature, Signer, TenantId, TreeSize, VerifierKey,
+    Checkpoint, Hash, IngestedAt, KeyName, Note, NoteSignature, Signer, TenantId, TreeSize,
+    VerifierKey,
 };
 use ledgerstone_store::{Head, NewCheckpoint};
 
@@ -17,6 +20,11 @@ use crate::ledger::{Ledger, hold};
 use crate::reader::{log_keys_named, log_keys_of};
 use crate::settings::LEDGERS_PER_ROUND;
 use crate::trees::root_at;
+
+/// How old a checkpoint may be that is given to whoever asks for one.
+pub const CHECKPOINT_AGE_MAX: Duration = Duration::from_secs(1);
+
+const AGE_MAX_MICROS: i64 = CHECKPOINT_AGE_MAX.as_secs().cast_signed() * 1_000_000;
 
 /// A signed checkpoint of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +42,8 @@ pub(crate) struct SeenCheckpoint {
     checkpoint: SignedCheckpoint,
     /// Ids of the keys that signed it, if it was signed or found here; empty if it was only shown.
     signed_by: Vec<u32>,
+    /// When this process signed it; none if it did not.
+    signed_at: Option<IngestedAt>,
 }
 
 impl Ledger {
@@ -42,6 +52,25 @@ impl Ledger {
     pub fn checkpoint(&self, tenant: &TenantId) -> Result<SignedCheckpoint, LedgerError> {
         let made = self.sign_checkpoints(std::slice::from_ref(tenant), Signing::AsUsual)?;
         made.into_iter().next().ok_or_else(|| LedgerError::UnknownTenant(tenant.clone()))
+    }
+
+    /// A checkpoint that is at most [`CHECKPOINT_AGE_MAX`] old, so that those who ask all the time
+    /// have nothing signed each time that the ledger grew. Whoever needs one over a certain record
+    /// asks for [`Self::checkpoint`].
+    pub fn recent_checkpoint(&self, tenant: &TenantId) -> Result<SignedCheckpoint, LedgerError> {
+        let genesis = self.reader().genesis(tenant)?;
+        let signed_by = ids_of(&log_signers(&genesis, &hold(&self.ring), Signing::AsUsual));
+        let newest = hold(&self.checkpoints).get(tenant).cloned();
+        let oldest = self.clock.now().micros().saturating_sub(AGE_MAX_MICROS);
+        match newest {
+            Some(SeenCheckpoint { checkpoint, signed_by: by, signed_at: Some(at) })
+                if by == signed_by
+                    && (oldest..=self.clock.now().micros()).contains(&at.micros()) =>
+            {
+                Ok(checkpoint)
+            }
+            _ => self.checkpoint(tenant),
+        }
     }
 
     /// Checkpoints of many ledgers, with one commit for many of them.
@@ -78,6 +107,7 @@ impl Ledger {
                 note: note.to_owned(),
             },
             signed_by: Vec::new(),
+            signed_at: None,
         };
         let head = self.store.head(&tenant)?.unwrap_or_else(Head::empty);
         let newest = self.seen(&tenant, &genesis)?;
@@ -152,7 +182,7 @@ impl Ledger {
             self.refuse_contradiction(&head, seen)?;
         }
         let signers = log_signers(&genesis, &hold(&self.ring), signing);
-        let signed_by: Vec<u32> = signers.iter().map(|key| key.verifier_key().key_id()).collect();
+        let signed_by = ids_of(&signers);
         if signing == Signing::AsUsual
             && let Some(seen) = seen
             && seen.checkpoint.size.value() == head.size()
@@ -167,7 +197,8 @@ impl Ledger {
             })?;
         let note = body.sign_all(&signers.iter().collect::<Vec<_>>());
         let checkpoint = SignedCheckpoint { tenant: tenant.clone(), size, root, note };
-        Ok((SeenCheckpoint { checkpoint, signed_by }, true))
+        let signed_at = Some(self.clock.now());
+        Ok((SeenCheckpoint { checkpoint, signed_by, signed_at }, true))
     }
 
     /// Checkpoints are kept before they are shown.
@@ -250,6 +281,10 @@ pub(crate) enum Signing {
     LastOfOldKey,
 }
 
+fn ids_of(signers: &[Signer]) -> Vec<u32> {
+    signers.iter().map(|key| key.verifier_key().key_id()).collect()
+}
+
 /// The keys that sign a ledger's checkpoints. Until a new key is announced in every ledger the old
 /// one goes on alone; then both sign; a ledger that began with the new key never knew the old one.
 fn log_signers(genesis: &Genesis, ring: &KeyRing, signing: Signing) -> Vec<Signer> {
@@ -291,5 +326,6 @@ fn open_kept(
             note: note.to_owned(),
         },
         signed_by: parsed.signatures().iter().map(NoteSignature::key_id).collect(),
+        signed_at: None,
     })
 }

@@ -13,6 +13,7 @@ use ledgerstone_proof::{
 use ledgerstone_store::{LedgerStore, StoredRecord};
 
 use crate::error::LedgerError;
+use crate::settings::KEY_OVERLAP;
 
 /// Records read at a time.
 const PAGE: usize = 1_024;
@@ -51,6 +52,27 @@ pub struct SystemHistory {
     signing: SigningMode,
     tenants: BTreeMap<TenantId, TenantEntry>,
     suspended: BTreeSet<TenantId>,
+}
+
+/// What a key of the deployment does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// It signs.
+    Current,
+    /// It signs beside the key that took its place.
+    Outgoing,
+    /// Another took its place, and it signs no more.
+    Replaced,
+}
+
+impl KeyState {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Outgoing => "outgoing",
+            Self::Replaced => "replaced",
+        }
+    }
 }
 
 impl SystemHistory {
@@ -167,6 +189,18 @@ impl SystemHistory {
     /// The newest key for a use.
     pub fn newest_key(&self, usage: KeyUse) -> Option<&KeyPeriod> {
         self.keys.iter().rev().find(|period| period.usage == usage)
+    }
+
+    /// Whether a key signs now, and beside which.
+    pub fn state_of(&self, period: &KeyPeriod, now: IngestedAt) -> KeyState {
+        let key = period.key.key_id();
+        if self.newest_key(period.usage).is_some_and(|newest| newest.key.key_id() == key) {
+            return KeyState::Current;
+        }
+        match self.signs_beside_until(&key, KEY_OVERLAP) {
+            Some(until) if now < until => KeyState::Outgoing,
+            _ => KeyState::Replaced,
+        }
     }
 
     /// Until when a log key that was replaced signs beside its successor, which it does for

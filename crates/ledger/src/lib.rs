@@ -40,7 +40,7 @@ pub use checkpoint::SignedCheckpoint;
 pub use driver::Driver;
 pub use error::{LedgerError, RolledBack};
 pub use follower::{FOLLOWERS, Follower, FollowerContext, FollowerEntry, FollowerError};
-pub use history::{KeyPeriod, SystemHistory, TenantEntry};
+pub use history::{KeyPeriod, KeyState, SystemHistory, TenantEntry};
 pub use jobs::{JobPool, JobSettings};
 pub use keyfile::KeyFiles;
 pub use keys::{KeyHome, KeyHomeError, KeyRing, KeySlots, MemoryKeys, OutgoingKey, Retirement};

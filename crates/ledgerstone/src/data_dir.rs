@@ -220,10 +220,10 @@ pub fn write_extending<T>(
     console: &mut Console,
     work: impl FnOnce(&Ledger, &mut Console) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    if known.is_empty() {
-        return write(path, if_missing, tenants, console, work);
-    }
-    let data = ForWriting::open_extending(path, known, tenants, console)?;
+    let data = match known.is_empty() {
+        true => ForWriting::open(path, if_missing, tenants, console)?,
+        false => ForWriting::open_extending(path, known, tenants, console)?,
+    };
     data.work(console, |data, console| work(&data.ledger, console))
 }
 
@@ -337,6 +337,20 @@ impl ForWriting {
             return Self::complete(path, store, birth, &system, console);
         }
         Self::resume(path, store, (tenants, Vec::new()), &system, console)
+    }
+
+    /// Opens a directory that must extend these checkpoints. Without any, one that is missing is made.
+    pub fn open_known(
+        path: &Path,
+        known: Vec<String>,
+        birth: &Birth,
+        tenants: TenantCreation,
+        console: &mut Console,
+    ) -> Result<Self, Failure> {
+        if known.is_empty() {
+            return Self::open_or_make(path, IfMissing::Create, birth, tenants, console);
+        }
+        Self::open_extending(path, known, tenants, console)
     }
 
     /// Opens a directory that must extend these checkpoints.

@@ -13,10 +13,11 @@ use super::credential::{Presented, presented};
 use super::error::{AuthError, SettingsError};
 use super::issuer::{Issuer, IssuerConfig, IssuerStatus};
 use super::jose::CompactJws;
+use super::jwks::JwksTimes;
 use super::jwt::{Claims, TOKEN_BYTES_MAX, invalid};
 
 /// Whom to believe beside the API keys that the ledgers grant.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct AuthSettings {
     /// The issuers of tokens.
     pub issuers: Vec<IssuerConfig>,
@@ -24,6 +25,15 @@ pub struct AuthSettings {
     pub certificates: Vec<(CertificateName, CertificateGrant)>,
     /// Allows what no production may have: tokens under a shared secret.
     pub development: bool,
+    /// How issuers' keys are fetched, and how long they are used while none can be.
+    pub jwks: JwksTimes,
+}
+
+impl Default for AuthSettings {
+    fn default() -> Self {
+        let jwks = JwksTimes::default();
+        Self { issuers: Vec::new(), certificates: Vec::new(), development: false, jwks }
+    }
 }
 
 /// Finds out who asks. Shared between requests by reference or `Arc`.
@@ -41,14 +51,14 @@ impl Authenticator {
         api_keys: Arc<ApiKeys>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SettingsError> {
-        let AuthSettings { issuers: configs, certificates, development } = settings;
+        let AuthSettings { issuers: configs, certificates, development, jwks } = settings;
         let mut issuers: Vec<Issuer> = Vec::with_capacity(configs.len());
         for config in configs {
             if issuers.iter().any(|known| known.name() == config.issuer) {
                 let place = format!("issuer {:?}", config.issuer);
                 return Err(SettingsError::new(place, "it stands twice"));
             }
-            issuers.push(Issuer::new(config, development, &clock)?);
+            issuers.push(Issuer::new(config, development, jwks, &clock)?);
         }
         let certificates = CertificateTable::new(certificates)?;
         Ok(Self { api_keys, issuers, certificates, clock })

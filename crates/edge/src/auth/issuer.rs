@@ -13,7 +13,7 @@ use super::caller::Caller;
 use super::certificate::PeerCertificate;
 use super::error::{AuthError, SettingsError};
 use super::jose::{Algorithm, CompactJws, JoseKey, KeySet};
-use super::jwks::{self, JwksCache, JwksStatus, JwksUrl};
+use super::jwks::{JwksCache, JwksStatus, JwksTimes, JwksUrl};
 use super::jwt::{self, Claims};
 
 /// Longest leeway that may be configured.
@@ -167,12 +167,13 @@ impl Issuer {
     pub(super) fn new(
         config: IssuerConfig,
         development: bool,
+        times: JwksTimes,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, SettingsError> {
         let place = format!("issuer {:?}", config.issuer);
         let refuse = |reason: String| SettingsError::new(place.clone(), reason);
         check(&config, development).map_err(|reason| refuse(reason.to_owned()))?;
-        let keys = keys(&config, clock).map_err(refuse)?;
+        let keys = keys(&config, times, clock).map_err(refuse)?;
         Ok(Self { config, keys })
     }
 
@@ -232,7 +233,12 @@ impl Issuer {
 
 fn unavailable(cache: &JwksCache) -> AuthError {
     let message = "the keys of the token's issuer cannot be fetched now";
-    let detail = cache.status().failure.unwrap_or_default();
+    let status = cache.status();
+    let last = status.fetched_at.map_or_else(
+        || "they never were".to_owned(),
+        |at| format!("they were last fetched at {at}, which is too long ago"),
+    );
+    let detail = format!("{}; {last}", status.failure.unwrap_or_default());
     AuthError::new(ErrorCode::IssuerUnavailable, message).with_detail(detail)
 }
 
@@ -265,7 +271,7 @@ fn check(config: &IssuerConfig, development: bool) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn keys(config: &IssuerConfig, clock: &Arc<dyn Clock>) -> Result<Keys, String> {
+fn keys(config: &IssuerConfig, times: JwksTimes, clock: &Arc<dyn Clock>) -> Result<Keys, String> {
     let allowed = &config.algorithms;
     let pem = |text: &[u8]| JoseKey::from_pem(text, allowed).map_err(|error| error.to_string());
     let read = |path: &PathBuf| {
@@ -286,7 +292,7 @@ fn keys(config: &IssuerConfig, clock: &Arc<dyn Clock>) -> Result<Keys, String> {
         }
         IssuerKeys::JwksUrl(url) => {
             let url = JwksUrl::parse(url).map_err(|error| error.to_string())?;
-            let cache = JwksCache::new(url, allowed, jwks::TIMEOUT, Arc::clone(clock));
+            let cache = JwksCache::new(url, allowed, times, Arc::clone(clock));
             return cache.map(Keys::Fetched).map_err(|error| error.to_string());
         }
     };

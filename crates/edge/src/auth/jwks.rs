@@ -3,7 +3,7 @@
 //! Kept for as long as the answer says, within bounds; fetched again when a token names a key that
 //! is not there, but not more often than twice a minute whatever tokens arrive; one fetch at a time;
 //! and while an issuer does not answer, the keys it gave last go on being used, which the status
-//! tells.
+//! tells, but not for ever.
 
 mod fetch;
 mod url;
@@ -30,11 +30,29 @@ pub const PAUSE: Duration = Duration::from_secs(30);
 /// How long one fetch may take.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long keys are used whose issuer does not answer any more, since they were fetched, unless
+/// the configuration says otherwise.
+pub const STALE_MAX: Duration = Duration::from_hours(24);
+
+/// How long a fetch may take, and how long its keys may be used while no other succeeds.
+#[derive(Clone, Copy, Debug)]
+pub struct JwksTimes {
+    pub timeout: Duration,
+    pub stale: Duration,
+}
+
+impl Default for JwksTimes {
+    fn default() -> Self {
+        Self { timeout: TIMEOUT, stale: STALE_MAX }
+    }
+}
+
 /// Where the keys of one issuer come from, and what is known of them.
 pub struct JwksCache {
     fetcher: Fetcher,
     allowed: Vec<Algorithm>,
     clock: Arc<dyn Clock>,
+    stale: Duration,
     state: RwLock<Arc<State>>,
     /// Held while a fetch runs.
     fetching: tokio::sync::Mutex<()>,
@@ -70,25 +88,25 @@ pub struct JwksStatus {
 }
 
 impl JwksCache {
-    /// A cache that is empty until it is first asked. `timeout` is for a whole fetch; [`TIMEOUT`]
-    /// fits unless a test cannot wait.
+    /// A cache that is empty until it is first asked.
     pub fn new(
         url: JwksUrl,
         allowed: &[Algorithm],
-        timeout: Duration,
+        times: JwksTimes,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, FetchError> {
         Ok(Arc::new(Self {
-            fetcher: Fetcher::new(url, timeout)?,
+            fetcher: Fetcher::new(url, times.timeout)?,
             allowed: allowed.to_vec(),
             clock,
+            stale: times.stale,
             state: RwLock::default(),
             fetching: tokio::sync::Mutex::default(),
         }))
     }
 
     /// The keys by which to judge a token: those at hand where they are fresh and have one that the
-    /// token could mean, else those that a fetch brings. `None` when the issuer never answered.
+    /// token could mean, else those that a fetch brings. `None` when the issuer never answered, or not for too long.
     pub async fn keys_for(self: &Arc<Self>, token: &CompactJws<'_>) -> Option<Arc<KeySet>> {
         let seen = self.state();
         let now = self.clock.now();
@@ -97,10 +115,10 @@ impl JwksCache {
         let somebody_fetches = self.fetching.try_lock().is_err();
         let at_hand = has_key && (is_fresh || somebody_fetches);
         if at_hand || !seen.may_attempt(now) {
-            return seen.keys.clone();
+            return seen.usable(now, self.stale);
         }
         self.refresh(seen.attempts).await;
-        self.state().keys.clone()
+        self.state().usable(self.clock.now(), self.stale)
     }
 
     /// Fetches the keys, so that the first token need not wait.
@@ -145,6 +163,13 @@ impl JwksCache {
 }
 
 impl State {
+    /// The keys, unless they are older than the last answer and the patience with the issuer allow.
+    fn usable(&self, now: IngestedAt, stale: Duration) -> Option<Arc<KeySet>> {
+        let fetched_at = self.fetched_at?.micros();
+        let end = self.fresh_until.max(fetched_at.saturating_add(micros(stale)));
+        self.keys.clone().filter(|_| now.micros() < end)
+    }
+
     fn may_attempt(&self, now: IngestedAt) -> bool {
         self.attempted_at.is_none_or(|last| {
             let passed = now.micros().saturating_sub(last.micros());

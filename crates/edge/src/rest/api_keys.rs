@@ -1,9 +1,9 @@
 //! `/v1/api-keys`: the keys of the caller's own tenant. Nobody grants more than they have.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::body::Body;
 use axum::extract::{Path, State};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use ledgerstone_ledger::{Ledger, LedgerError, NewApiKey};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::access::{ApiKeyId, Permission, Role, RoleSet, permits};
@@ -91,9 +91,10 @@ pub async fn list(
 pub async fn create(
     State(service): State<Service>,
     caller: Authorised,
-    body: Result<Json<WantedKey>, JsonRejection>,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<(StatusCode, Json<IssuedApiKey>), Problem> {
-    let Json(wanted) = body?;
+    let wanted: WantedKey = service.read_small(&headers, body).await?;
     let roles = roles(&wanted.roles, caller.caller())?;
     let expires_at = wanted.expires_at.as_deref().map(time).transpose()?;
     let (tenant, by) = (caller.tenant().clone(), service.actor(&caller));
@@ -116,9 +117,10 @@ pub async fn revoke(
     State(service): State<Service>,
     caller: Authorised,
     Path(id): Path<String>,
-    body: Result<Option<Json<Revocation>>, JsonRejection>,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<Json<ShownKey>, Problem> {
-    let revocation = body?.map_or_else(Revocation::default, |Json(revocation)| revocation);
+    let revocation: Revocation = service.read_small(&headers, body).await?;
     let reason = revocation.reason.map(|reason| checked_reason(&reason)).transpose()?;
     let unknown = || Problem::new(ErrorCode::UnknownApiKey, "the tenant has no API key of this id");
     let id = ApiKeyId::parse(&id).ok_or_else(unknown)?;

@@ -27,8 +27,9 @@ pub struct CheckpointAnswer {
     root: String,
 }
 
-/// Signs the caller's ledger as it is now, or gives the newest checkpoint where nothing was added.
-/// That of `_system` stands for all ledgers: they are anchored in it first.
+/// The newest checkpoint of the caller's ledger, at most one second old, or where nothing was added as
+/// old as that. `wait=checkpoint` and proofs of a record get one that covers it. That of `_system`
+/// stands for all ledgers: they are anchored in it first.
 #[utoipa::path(get, path = "/v1/checkpoint", tag = "proofs",
     responses((status = 200, content(
         (CheckpointAnswer = "application/json"), (String = "text/plain")
@@ -70,5 +71,9 @@ impl Service {
 }
 
 fn signed(ledger: &Ledger, tenant: &TenantId) -> Result<SignedCheckpoint, LedgerError> {
-    if tenant.is_system() { Ok(ledger.anchor()?.checkpoint) } else { ledger.checkpoint(tenant) }
+    if tenant.is_system() {
+        Ok(ledger.anchor()?.checkpoint)
+    } else {
+        ledger.recent_checkpoint(tenant)
+    }
 }

@@ -36,6 +36,7 @@ mod openapi;
 mod opening;
 pub mod operation;
 pub mod problem;
+mod proof_answer;
 mod proof_consistency;
 mod proof_inclusion;
 mod rate_limit;

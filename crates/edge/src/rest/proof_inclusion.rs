@@ -1,6 +1,6 @@
 //! `GET /v1/proofs/inclusion`: that a record is in the tree of a size.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, Uri};
 use ledgerstone_ledger::Ledger;
@@ -9,7 +9,6 @@ use ledgerstone_proof::{Hash, SequenceNumber, TenantId, TreeSize, leaf_hash};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::caching::unchanging_json;
 use super::problem::Problem;
 use super::service::Service;
 use crate::auth::Authorised;
@@ -48,10 +47,7 @@ pub async fn get(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let Query(query) = Query::<InclusionQuery>::try_from_uri(&uri)?;
-    let tenant = authorised.tenant().clone();
-    let proof = service.blocking(move |ledger| prove(ledger, &tenant, query)).await?;
-    unchanging_json(&headers, &proof)
+    service.answer_proof(&authorised, (&uri, &headers), prove).await
 }
 
 fn prove(

@@ -1,8 +1,9 @@
 //! `/v1/signing-keys`: the keys that sign, their periods, and how one takes another's place.
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
+use http::HeaderMap;
 use ledgerstone_ledger::{KEY_OVERLAP, KeyPeriod, Ledger, LedgerError, SystemHistory};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::system::{KeyAlgorithm, KeyChange, KeyUse, SigningKeyRecord};
@@ -31,7 +32,7 @@ pub struct SigningKeyPeriod {
     algorithm: &'static str,
     /// In base64: the 32 bytes of an Ed25519 key, the `SubjectPublicKeyInfo` of an RSA key.
     public_key: String,
-    /// `current`, `outgoing` while it signs beside its successor, or `replaced`.
+    /// `current`; `outgoing` while it signs beside the key that took its place; then `replaced`.
     state: &'static str,
     announced_at: String,
     /// Number of the record in `_system` that announced it.
@@ -106,9 +107,10 @@ pub async fn list(
 pub async fn rotate(
     State(service): State<Service>,
     authorised: Authorised,
-    body: Result<Json<WantedRotation>, JsonRejection>,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<Json<Rotation>, Problem> {
-    let Json(wanted) = body?;
+    let wanted: WantedRotation = service.read_small(&headers, body).await?;
     let wrong = |what: &str| Problem::new(ErrorCode::InvalidArgument, what);
     let usage = KeyUse::parse(&wanted.usage).ok_or_else(|| wrong("use: write log or record"))?;
     let reason = KeyChange::parse(&wanted.reason)
@@ -144,18 +146,13 @@ fn shown(
 ) -> SigningKeyPeriod {
     let key_id = period.key.key_id();
     let signs_until = history.signs_beside_until(&key_id, KEY_OVERLAP).filter(|until| now < *until);
-    let newest = history.newest_key(period.usage).map(|newest| newest.key.key_id());
     let vkey = vkeys.iter().find(|vkey| KeyId::ed25519(vkey.verifying_key()) == key_id);
     let announcement = period.announcement.as_ref();
     SigningKeyPeriod {
         usage: period.usage.as_str(),
         algorithm: period.key.algorithm().as_str(),
         public_key: period.key.to_base64(),
-        state: match (newest.as_ref() == Some(&key_id), signs_until) {
-            (true, _) => "current",
-            (false, Some(_)) => "outgoing",
-            (false, None) => "replaced",
-        },
+        state: history.state_of(period, now).as_str(),
         announced_at: period.announced_at.to_string(),
         announced_by: period.announced_by.value(),
         replaces: announcement.and_then(SigningKeyRecord::replaces).map(ToString::to_string),

@@ -1,9 +1,9 @@
 //! `/v1/tenants`: whose ledgers there are, for those who administer the deployment.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::body::Body;
 use axum::extract::{Path, State};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use ledgerstone_ledger::{Ledger, LedgerError, TenantEntry};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::system::TenantState;
@@ -86,9 +86,10 @@ pub async fn get(
 pub async fn create(
     State(service): State<Service>,
     authorised: Authorised,
-    body: Result<Json<NewTenant>, JsonRejection>,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<(StatusCode, Json<Tenant>), Problem> {
-    let Json(wanted) = body?;
+    let wanted: NewTenant = service.read_small(&headers, body).await?;
     let name = TenantId::parse(&wanted.tenant_id).map_err(|error| {
         let code = match error {
             NameError::Reserved => ErrorCode::ReservedName,
@@ -114,9 +115,17 @@ pub async fn suspend(
     State(service): State<Service>,
     caller: Authorised,
     Path(name): Path<String>,
-    body: Result<Option<Json<StateChange>>, JsonRejection>,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<Json<Tenant>, Problem> {
-    change(&service, &caller, &name, TenantState::Suspended, body).await
+    change(
+        &service,
+        &caller,
+        &name,
+        TenantState::Suspended,
+        service.read_small(&headers, body).await?,
+    )
+    .await
 }
 
 /// Resumes a tenant that was suspended.
@@ -127,9 +136,11 @@ pub async fn resume(
     State(service): State<Service>,
     caller: Authorised,
     Path(name): Path<String>,
-    body: Result<Option<Json<StateChange>>, JsonRejection>,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<Json<Tenant>, Problem> {
-    change(&service, &caller, &name, TenantState::Active, body).await
+    change(&service, &caller, &name, TenantState::Active, service.read_small(&headers, body).await?)
+        .await
 }
 
 async fn change(
@@ -137,10 +148,9 @@ async fn change(
     caller: &Authorised,
     name: &str,
     state: TenantState,
-    body: Result<Option<Json<StateChange>>, JsonRejection>,
+    change: StateChange,
 ) -> Result<Json<Tenant>, Problem> {
     let name = existing(name)?;
-    let change = body?.map_or_else(StateChange::default, |Json(change)| change);
     let reason = change.reason.map(|reason| checked_reason(&reason)).transpose()?;
     let by = service.actor(caller);
     let changed = service.blocking(move |ledger| {

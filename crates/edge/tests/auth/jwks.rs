@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledgerstone_edge::auth::jose::{Algorithm, CompactJws};
-use ledgerstone_edge::auth::jwks::{JwksCache, JwksUrl};
+use ledgerstone_edge::auth::jwks::{JwksCache, JwksTimes, JwksUrl};
 use ledgerstone_edge::auth::{AuthSettings, IssuerKeys};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_testkit::MockClock;
@@ -132,6 +132,32 @@ async fn while_the_issuer_fails_the_keys_at_hand_are_used() {
 }
 
 #[tokio::test]
+async fn keys_of_an_issuer_that_went_silent_are_not_good_for_ever() {
+    let key = TestKey::new("EdDSA", "k");
+    let server = JwksServer::with_keys(&[&key]);
+    let mut settings = fetched_from(&server);
+    settings.jwks.stale = Duration::from_mins(10);
+    let rig = Rig::new(settings);
+    let mut long = claims();
+    long["exp"] = json!(crate::rig::NOW + 86_400);
+    long["iat"] = json!(crate::rig::NOW);
+    let token = key.token(&long);
+    assert!(rig.bearer(&token).await.is_ok());
+    server.now(Reply::Status(500));
+    rig.clock.advance(Duration::from_secs(599));
+    assert!(rig.bearer(&token).await.is_ok());
+    rig.clock.advance(Duration::from_secs(1));
+    for _ in 0..2 {
+        let error = rig.bearer(&token).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::IssuerUnavailable);
+        assert!(error.detail().is_some_and(|detail| detail.contains("too long ago")), "{error:?}");
+    }
+    server.now_with_keys(&[&key]);
+    rig.clock.advance(Duration::from_secs(30));
+    assert!(rig.bearer(&token).await.is_ok());
+}
+
+#[tokio::test]
 async fn an_issuer_that_never_answered_is_no_fault_of_the_token() {
     let key = TestKey::new("EdDSA", "k");
     let server = JwksServer::start(Reply::Status(503));
@@ -152,8 +178,8 @@ async fn an_issuer_that_never_answered_is_no_fault_of_the_token() {
 /// A cache that waits no longer than a test can.
 fn impatient(server: &JwksServer, clock: &Arc<MockClock>) -> Arc<JwksCache> {
     let url = JwksUrl::parse(&server.url()).unwrap();
-    let timeout = Duration::from_millis(300);
-    JwksCache::new(url, &[Algorithm::EdDsa], timeout, Arc::clone(clock) as _).unwrap()
+    let times = JwksTimes { timeout: Duration::from_millis(300), ..JwksTimes::default() };
+    JwksCache::new(url, &[Algorithm::EdDsa], times, Arc::clone(clock) as _).unwrap()
 }
 
 #[tokio::test]

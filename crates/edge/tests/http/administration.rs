@@ -1,10 +1,13 @@
 //! Tenants, API keys, signing keys, status and health over HTTP: who may, and what it does.
 
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
 use ledgerstone_model::access::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, RigOptions};
+use crate::rig::{Rig, RigOptions, assert_problem};
 use ledgerstone_edge::rest::Limits;
 use ledgerstone_edge::rest::limits::RateLimit;
 
@@ -107,6 +110,29 @@ async fn every_act_says_who_ordered_it_and_its_system_record_names_nobody() {
         let actor = json!({"id": id, "ip_address": "127.0.0.1", "name": "test", "type": "api_key"});
         assert_eq!(act["actor"], actor, "{path}");
         assert!(!led_to.to_string().contains(&id), "{led_to}");
+    }
+    rig.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrative_body_that_does_not_come_is_given_up() {
+    let limits = Limits { body_pause: Duration::from_millis(100), ..Limits::default() };
+    let rig = Rig::start_with(RigOptions { limits, ..RigOptions::default() }).await;
+    for path in [
+        "/v1/tenants",
+        "/v1/tenants/acme/suspend",
+        "/v1/tenants/acme/resume",
+        "/v1/api-keys",
+        "/v1/api-keys/abcdefghij234567/revoke",
+        "/v1/signing-keys/rotate",
+        "/v1/verify",
+    ] {
+        let tenant = if path.contains("api-keys") { "acme" } else { "_system" };
+        let slow = futures_util::stream::once(std::future::ready(Ok::<_, std::io::Error>("{")))
+            .chain(futures_util::stream::pending());
+        let request = rig.request(Method::POST, path, tenant, Role::Admin);
+        let request = request.header("content-type", "application/json");
+        assert_problem(request.body(reqwest::Body::wrap_stream(slow)), 408, "INVALID_BODY").await;
     }
     rig.assert_sound();
 }

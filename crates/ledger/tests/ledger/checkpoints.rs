@@ -1,9 +1,12 @@
 //! Checkpoints: over what is durable, never against what was signed before.
 
+use std::time::Duration;
+
 use ledgerstone_ledger::check::{KnownCheckpoint, Level, VerifyOptions};
+use ledgerstone_ledger::checkpoint::CHECKPOINT_AGE_MAX;
 use ledgerstone_ledger::{LedgerError, RolledBack};
-use ledgerstone_model::Actor;
-use ledgerstone_model::ErrorCode;
+use ledgerstone_model::system::{KeyChange, KeyUse};
+use ledgerstone_model::{Actor, ErrorCode};
 use ledgerstone_proof::{Checkpoint, TenantId, verify_consistency};
 use ledgerstone_store::memory::Commit;
 use ledgerstone_store::{Check, LedgerStore};
@@ -12,6 +15,30 @@ use crate::rig::{Rig, receipts, report_of, tenant};
 
 fn known(note: &str) -> KnownCheckpoint {
     KnownCheckpoint { name: "kept.note".to_owned(), note: note.to_owned() }
+}
+
+#[test]
+fn who_asks_all_the_time_gets_one_that_is_a_second_old_at_most() {
+    let rig = Rig::new();
+    let ledger = rig.create(&["acme"]);
+    let acme = tenant("acme");
+    let first = ledger.recent_checkpoint(&acme).unwrap();
+    ledger.append(rig.events("acme", "a", 1)).unwrap();
+    rig.clock.advance(CHECKPOINT_AGE_MAX);
+    assert_eq!(ledger.recent_checkpoint(&acme).unwrap(), first, "it is not too old yet");
+    rig.clock.advance(Duration::from_micros(1));
+    let second = ledger.recent_checkpoint(&acme).unwrap();
+    assert_eq!(second.size.value(), first.size.value() + 1);
+    // Whoever needs its own record covered has it covered at once.
+    ledger.append(rig.events("acme", "b", 1)).unwrap();
+    let covering = ledger.checkpoint(&acme).unwrap();
+    assert_eq!(covering.size.value(), second.size.value() + 1);
+    assert_eq!(ledger.recent_checkpoint(&acme).unwrap(), covering);
+    // Another key signs at once.
+    ledger.rotate_key(KeyUse::Log, KeyChange::Rotation, &Actor::operator("uid:0")).unwrap();
+    assert_ne!(ledger.recent_checkpoint(&acme).unwrap(), covering);
+    drop(ledger);
+    rig.assert_sound();
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! `serve`: the ledger over HTTP.
 
-use clap::ArgMatches;
+use clap::{ArgMatches, Args as _};
 use ledgerstone_edge::trace;
 use ledgerstone_model::ErrorCode;
 
-use super::Command;
+use super::{Command, parsed};
+use crate::arguments::KnownOption;
 use crate::config::{Configuration, variables};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
@@ -19,7 +20,7 @@ pub const COMMAND: Command = Command {
               SIGTERM or SIGINT stops it in order, a second one at once; SIGHUP reads certificate and \
               key again. The log goes to standard error. docs/operator.md tells more, \
               docs/configuration.md lists every setting.",
-    arguments: Configuration::add_flags,
+    arguments: |command| KnownOption::augment_args(Configuration::add_flags(command)),
     run,
     is_hidden: false,
 };
@@ -30,12 +31,13 @@ fn run(matches: &ArgMatches, console: &mut Console) -> Result<Ending, Failure> {
     let traces = traces.map_err(|error| {
         Failure::new(ErrorCode::InvalidSettings, format!("otlp.endpoint: {error}"))
     })?;
+    let known = parsed::<KnownOption>(matches)?.notes()?;
     let (tracer, sender) = traces.unzip();
     logging::start(configuration.log(), tracer);
     console.notes_to_log();
     for note in configuration.notes() {
         console.note(note);
     }
-    serve::run(&configuration, sender, console)?;
+    serve::run(&configuration, (known, sender), console)?;
     Ok(Ending::Done)
 }

@@ -114,23 +114,16 @@ fn entry(
     let key_id = period.key.key_id();
     let is_it =
         |vkey: &&VerifierKey| ledgerstone_proof::KeyId::ed25519(vkey.verifying_key()) == key_id;
-    let newest = history.newest_key(period.usage);
-    let is_newest = newest.is_some_and(|newest| newest.key.key_id() == key_id);
     let signs_until = history
         .signs_beside_until(&key_id, KEY_OVERLAP)
         .filter(|until| now.micros() < until.micros());
-    let state = match (is_newest, signs_until) {
-        (true, _) => "current",
-        (false, Some(_)) => "outgoing",
-        (false, None) => "replaced",
-    };
     let announcement = period.announcement.as_ref();
     let vkey = vkeys.iter().find(is_it).filter(|_| period.usage == KeyUse::Log);
     SigningKeyEntry {
         usage: period.usage.as_str().to_owned(),
         algorithm: period.key.algorithm().as_str().to_owned(),
         public_key: period.key.to_base64(),
-        state: state.to_owned(),
+        state: history.state_of(period, now).as_str().to_owned(),
         announced_at: period.announced_at.to_string(),
         announced_by: period.announced_by.value(),
         replaces: announcement.and_then(SigningKeyRecord::replaces).map(ToString::to_string),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ledgerstone_edge::auth::jose::Algorithm;
+use ledgerstone_edge::auth::jwks::JwksTimes;
 use ledgerstone_edge::auth::{
     AuthSettings, CertificateGrant, CertificateName, ClaimName, IssuerConfig, IssuerKeys,
     RolesFrom, TenantFrom,
@@ -59,10 +60,15 @@ impl Configuration {
         };
         let issuers = read("auth.issuers", ISSUER).map(|entry| issuer(&entry?));
         let certificates = read("auth.certificates", CERTIFICATE).map(|entry| certificate(&entry?));
+        let usual = JwksTimes::default();
         Ok(AuthSettings {
             issuers: issuers.collect::<Result<_, Failure>>()?,
             certificates: certificates.collect::<Result<_, Failure>>()?,
             development: self.is_on("auth.development"),
+            jwks: JwksTimes {
+                stale: self.seconds("auth.jwks_stale_seconds", usual.stale),
+                ..usual
+            },
         })
     }
 }

@@ -210,7 +210,7 @@ impl Configuration {
         self.number(key).and_then(|number| usize::try_from(number).ok()).unwrap_or(usual)
     }
 
-    fn seconds(&self, key: &str, usual: Duration) -> Duration {
+    pub(super) fn seconds(&self, key: &str, usual: Duration) -> Duration {
         self.number(key).map_or(usual, Duration::from_secs)
     }
 }

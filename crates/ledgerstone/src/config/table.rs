@@ -77,6 +77,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("auth.issuers", Kind::Tables, "The issuers of tokens; see below"),
     setting("auth.certificates", Kind::Tables, "The names in client certificates; see below"),
     setting("auth.development", Kind::Switch, "Allow HS256 tokens, with which whoever verifies can also sign: never in production").default("false"),
+    setting("auth.jwks_stale_seconds", Kind::Number { min: 300, max: 2_592_000 }, "How long an issuer's fetched keys are used while it does not answer, since they were fetched; then its tokens are refused with `ISSUER_UNAVAILABLE`").default("86400"),
     setting("bootstrap.key", Kind::Text, "The first admin API key of the tenant `default`, made with `ledgerstone api-keys generate`").secret(),
     setting("bootstrap.key_file", Kind::Path, "The same in a file"),
     setting("operator.key", Kind::Text, "An admin API key of `_system`, for who administers tenants, made with `ledgerstone api-keys generate`").secret(),

@@ -22,7 +22,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use crate::config::Configuration;
-use crate::data_dir::{ForWriting, IfMissing};
+use crate::data_dir::ForWriting;
 use crate::failure::Failure;
 use crate::output::Console;
 use crate::system::System;
@@ -39,7 +39,7 @@ const LEFTOVER_TIME: Duration = Duration::from_secs(2);
 /// Serves until somebody says stop, and ends in order.
 pub fn run(
     configuration: &Configuration,
-    spans: Option<SpanSender>,
+    (known, spans): (Vec<String>, Option<SpanSender>),
     console: &mut Console,
 ) -> Result<(), Failure> {
     configuration.check()?;
@@ -57,9 +57,9 @@ pub fn run(
     // From here on `/health/live` answers; everything else says NOT_READY.
     let opening = Opening::default();
     let serving = runtime.spawn(server.serve(opening.router(), stop.clone()));
-    let ended = ForWriting::open_or_make(
+    let ended = ForWriting::open_known(
         &configuration.data()?,
-        IfMissing::Create,
+        known,
         &configuration.birth()?,
         configuration.tenant_creation(),
         console,

@@ -34,6 +34,29 @@ fn it_starts_from_nothing_and_shows_its_key_once() {
 }
 
 #[test]
+fn it_does_not_serve_what_was_put_back() {
+    let program = Program::new("put-back");
+    program.append_numbered(0, 3);
+    let older = program.copy("older");
+    program.append_numbered(3, 6);
+    let note = program.run(&["checkpoint"]).ok();
+    for (program, is_older) in [(&program, false), (&older, true)] {
+        let file = program.place().write("kept.note", note.bytes());
+        let known = file.to_str().unwrap();
+        if is_older {
+            program
+                .run(&["serve", "--listen", "127.0.0.1:0", "--known", known])
+                .failed(2, "LEDGER_ROLLED_BACK");
+        } else {
+            start(program, |command| {
+                command.args(["--known", known]);
+            })
+            .stop();
+        }
+    }
+}
+
+#[test]
 fn keys_come_from_the_environment_and_from_files() {
     let program = Program::new("bootstrap");
     let key = || program.run(&["api-keys", "generate"]).ok().text().trim().to_owned();

@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use serde_json::Value;
 
-use crate::program::{Program, text};
+use crate::program::Program;
 use crate::served::{append, plainly, start};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -180,15 +180,13 @@ fn each_request_has_a_line_without_contents_and_polls_have_none() {
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let requests: Vec<_> = lines.iter().filter(|line| line["target"] == "access").collect();
     assert_eq!(requests.len(), 3, "{log}");
-    let append = requests[0];
-    assert_eq!((&append["method"], &append["route"]), (&"POST".into(), &"/v1/events".into()));
-    assert_eq!((&append["status"], &append["request_id"]), (&201.into(), &"r-1".into()));
-    assert_eq!(append["tenant"], "default");
+    let sent = requests[0];
+    assert_eq!((&sent["method"], &sent["route"]), (&"POST".into(), &"/v1/events".into()));
+    assert_eq!((&sent["status"], &sent["request_id"]), (&201.into(), &"r-1".into()));
+    assert_eq!(sent["tenant"], "default");
     let id = key.split('_').nth(1).unwrap();
-    assert_eq!(append["principal"], format!("key:{id}"));
-    assert!(
-        append["bytes"].as_u64().unwrap() > 100 && append["duration_ms"].as_f64().unwrap() > 0.0
-    );
+    assert_eq!(sent["principal"], format!("key:{id}"));
+    assert!(sent["bytes"].as_u64().unwrap() > 100 && sent["duration_ms"].as_f64().unwrap() > 0.0);
     assert_eq!(requests[1]["code"], "INVALID_CURSOR");
     assert!(requests[2].get("principal").is_none());
     assert!(!log.contains("secret") && !log.contains(&key), "{log}");
