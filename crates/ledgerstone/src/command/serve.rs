@@ -27,12 +27,12 @@ pub const COMMAND: Command = Command {
 
 fn run(matches: &ArgMatches, console: &mut Console) -> Result<Ending, Failure> {
     let configuration = Configuration::gather(matches, &variables())?;
-    let traces = configuration.traces()?.map(trace::begin).transpose();
-    let traces = traces.map_err(|error| {
+    let collector = configuration.traces()?.map(trace::begin).transpose();
+    let collector = collector.map_err(|error| {
         Failure::new(ErrorCode::InvalidSettings, format!("otlp.endpoint: {error}"))
     })?;
     let known = parsed::<KnownOption>(matches)?.notes()?;
-    let (tracer, sender) = traces.unzip();
+    let (tracer, sender) = collector.unzip();
     logging::start(configuration.log(), tracer);
     console.notes_to_log();
     for note in configuration.notes() {
