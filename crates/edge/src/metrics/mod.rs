@@ -3,6 +3,7 @@
 //! Names without a prefix are those that dashboards of earlier services know; our own begin with
 //! `ledgerstone_`. No label ever holds a value that a sender can make up without limit.
 
+mod classic;
 mod events;
 mod spans;
 
@@ -151,7 +152,12 @@ impl Metrics {
         self.spans.clone()
     }
 
-    /// The text that Prometheus reads.
+    /// The text that Prometheus reads, in the older of its two formats.
+    pub fn to_classic_text(&self, moment: Moment) -> String {
+        classic::from_open_metrics(&self.to_text(moment))
+    }
+
+    /// The text that Prometheus reads, as `OpenMetrics`.
     pub fn to_text(&self, moment: Moment) -> String {
         let Gauges { integrity, waiting, records, unsealed_logs, sealed_segments } = &self.gauges;
         let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
