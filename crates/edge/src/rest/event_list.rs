@@ -20,7 +20,7 @@ use crate::auth::Authorised;
 /// meanwhile are not in it. Whoever may not read contents gets `"content_withheld": true` and no event.
 #[utoipa::path(get, path = "/v1/events", tag = "events",
     params(
-        ("order" = Option<String>, Query, description = "`newest` (default) or `sequence`"),
+        ("order" = Option<String>, Query, pattern = "^(newest|sequence)$", description = "`newest` (default) or `sequence`"),
         ("from" = Option<String>, Query, description = "First moment of ingestion that belongs to the range, RFC 3339"),
         ("to" = Option<String>, Query, description = "First moment of ingestion after the range, RFC 3339"),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "Records of a page; 100 unless given"),

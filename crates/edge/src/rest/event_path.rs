@@ -12,6 +12,7 @@ use super::problem::Problem;
 #[into_params(parameter_in = Path)]
 pub struct EventPath {
     /// The event's id.
+    #[param(pattern = "^[A-Za-z0-9._:-]{1,128}$")]
     id: String,
 }
 

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, header};
+use ledgerstone_model::access::Permission;
 use serde_json::{Map, Value, json};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -76,6 +77,13 @@ fn finished(mut paths: Map<String, Value>) -> Map<String, Value> {
                     operation["x-permission"] = json!(permission.as_str());
                 }
             }
+        }
+    }
+    let as_appends = paths["/v1/events"]["post"]["responses"].clone();
+    for (_, item) in &mut paths {
+        let takes_events = item["post"]["x-permission"] == Permission::EventsWrite.as_str();
+        if takes_events {
+            item["post"]["responses"] = as_appends.clone();
         }
     }
     // OpenAPI has no mark for a parameter that goes on over slashes.

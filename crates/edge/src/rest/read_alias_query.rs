@@ -9,6 +9,9 @@ use super::problem::Problem;
 use crate::shape::answer::answering;
 use crate::shape::{self, Shape};
 
+/// The last page that JSON has a number for.
+const PAGE_MAX: u64 = (1 << 53) - 1;
+
 /// How a route leads from page to page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paging {
@@ -88,8 +91,8 @@ fn shape_of(name: &str) -> Result<&'static Shape, Problem> {
 
 fn page(value: &str) -> Result<u64, Problem> {
     let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
-    let number = value.parse().ok().filter(|number| is_number && *number >= 1);
-    number.ok_or_else(|| invalid("page is a whole number from 1 on"))
+    let number = value.parse().ok().filter(|number| is_number && (1..=PAGE_MAX).contains(number));
+    number.ok_or_else(|| invalid("page is a whole number from 1 to 2^53 - 1"))
 }
 
 #[cfg(test)]

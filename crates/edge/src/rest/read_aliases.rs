@@ -37,7 +37,7 @@ const AUDIT: &[&str] = &["user"];
         ("end_time" = Option<String>, Query, description = "Last moment of the range; also `end_date`"),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "Records of a page; 100 unless given"),
         ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the page before"),
-        ("shape" = Option<String>, Query, description = "`agent`, `entity` or `user`"),
+        ("shape" = Option<String>, Query, pattern = "^(agent|entity|user)$", description = "`agent`, `entity` or `user`"),
     ),
     responses((status = 200, content_type = "application/json", body = serde_json::Value,
         description = "`{\"events\":[…],\"execution_time\":…,\"next_cursor\":…,\"total_count\":…}`")))]
@@ -79,9 +79,9 @@ pub async fn list_events(
     params(
         ("start_date" = Option<String>, Query, description = "First moment of the range; also `start_time`"),
         ("end_date" = Option<String>, Query, description = "Last moment of the range; also `end_time`"),
-        ("page" = Option<u64>, Query, minimum = 1, description = "Which page, from 1 on"),
+        ("page" = Option<u64>, Query, minimum = 1, maximum = 9007199254740991.0, description = "Which page, from 1 on"),
         ("page_size" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "Records of a page; 50 unless given"),
-        ("shape" = Option<String>, Query, description = "`agent`, `entity` or `user`"),
+        ("shape" = Option<String>, Query, pattern = "^(agent|entity|user)$", description = "`agent`, `entity` or `user`"),
     ),
     responses((status = 200, content_type = "application/json", body = serde_json::Value,
         description = "`{\"events\":[…],\"page\":…,\"page_size\":…,\"total\":…,\"total_pages\":…}`")))]
@@ -124,7 +124,7 @@ pub async fn list_audit(
 
 /// One record in the flat shape in which it was sent (`agent` or `entity`), or in the one that `shape` names.
 #[utoipa::path(get, path = "/api/v1/audit/events/{id}", tag = "aliases",
-    params(EventPath, ("shape" = Option<String>, Query, description = "`agent`, `entity` or `user`")),
+    params(EventPath, ("shape" = Option<String>, Query, pattern = "^(agent|entity|user)$", description = "`agent`, `entity` or `user`")),
     responses((status = 200, body = serde_json::Value)))]
 pub async fn get_event(
     State(service): State<Service>,
@@ -137,7 +137,7 @@ pub async fn get_event(
 
 /// One record in the flat shape `user`, or in the one that `shape` names.
 #[utoipa::path(get, path = "/api/v1/audit/{id}", tag = "aliases",
-    params(EventPath, ("shape" = Option<String>, Query, description = "`agent`, `entity` or `user`")),
+    params(EventPath, ("shape" = Option<String>, Query, pattern = "^(agent|entity|user)$", description = "`agent`, `entity` or `user`")),
     responses((status = 200, body = serde_json::Value)))]
 pub async fn get_audit(
     State(service): State<Service>,

@@ -60,7 +60,7 @@ impl From<LevelName> for Level {
 /// Recomputes hashes, chain, tree, checkpoints, anchors and signatures of the caller's ledger from the
 /// bytes on the medium. Answers the ended job with its result, or, where that takes longer than two
 /// seconds, 202 and the place where the job can be looked at.
-#[utoipa::path(post, path = "/v1/verify", tag = "verification", request_body = VerifyBody,
+#[utoipa::path(post, path = "/v1/verify", tag = "verification", request_body = Option<VerifyBody>,
     responses((status = 200, body = Job), (status = 202, body = Job, headers(("Location" = String)))))]
 pub async fn verify(
     State(service): State<Service>,

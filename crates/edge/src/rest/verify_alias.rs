@@ -66,7 +66,7 @@ pub async fn get(
 }
 
 /// Verifies the caller's ledger.
-#[utoipa::path(post, path = "/api/v1/audit/verify", tag = "verification", request_body = VerifyAll,
+#[utoipa::path(post, path = "/api/v1/audit/verify", tag = "verification", request_body = Option<VerifyAll>,
     responses((status = 200, body = FlatVerification), (status = 202, body = FlatVerification)))]
 pub async fn post(
     State(service): State<Service>,

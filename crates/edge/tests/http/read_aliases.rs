@@ -108,7 +108,7 @@ async fn pages_are_counted_and_hold_every_record_once() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len() as u64, total);
-    for beyond in ["99", "18446744073709551615"] {
+    for beyond in ["99", "9007199254740991"] {
         let page = get(&rig, &format!("/api/v1/audit?page={beyond}")).await;
         assert_eq!(page["events"], json!([]));
     }

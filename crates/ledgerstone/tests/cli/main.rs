@@ -14,6 +14,7 @@ mod damage;
 mod directories;
 mod keys;
 mod neighbours;
+mod outside;
 mod program;
 mod proofs;
 mod remote;

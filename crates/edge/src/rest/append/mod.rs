@@ -34,11 +34,13 @@ use prepare::Source;
         (serde_json::Value = "application/json"), (String = "application/x-ndjson")
     )),
     responses(
-        (status = 200, description = "Every event of the array is recorded, or was before"),
-        (status = 201, description = "The event is recorded"),
-        (status = 202, description = "Asked for with wait=none: the events are in memory and not yet durable"),
-        (status = 207, description = "Some events of the array were refused"),
-        (status = 422, description = "The event, or every event of the array, was refused"),
+        (status = 200, description = "Every event of the array is recorded, or was before", content((serde_json::Value = "application/json"), (String = "application/x-ndjson"))),
+        (status = 201, description = "The event is recorded", content((serde_json::Value = "application/json"))),
+        (status = 202, description = "Asked for with wait=none: the events are in memory and not yet durable", content((serde_json::Value = "application/json"))),
+        (status = 207, description = "Some events of the array were refused", content((serde_json::Value = "application/json"))),
+        (status = 422, description = "The event, or every event of the array, was refused", content(
+            (serde_json::Value = "application/json"), (serde_json::Value = "application/problem+json")
+        )),
     ))]
 pub async fn append(
     State(service): State<Service>,
