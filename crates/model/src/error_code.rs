@@ -192,6 +192,12 @@ error_codes! {
     InvalidBody = "INVALID_BODY",
         "The body ended early, came too slowly, or could not be unpacked.",
         "Send the request again in full; events that were acknowledged before are not taken twice.";
+    MalformedRequest = "MALFORMED_REQUEST",
+        "What came over the connection is no request of HTTP, or one whose end is in doubt.",
+        "Send well-formed HTTP with either a Content-Length or a Transfer-Encoding; look at what stands between.";
+    HeadersTooLarge = "HEADERS_TOO_LARGE",
+        "The request's line and headers are more than this server reads.",
+        "Send fewer or shorter headers, or raise limits.header_bytes and limits.headers.";
     TooManyItems = "TOO_MANY_ITEMS",
         "The body holds more events than one request may have.",
         "Send at most 1,000 in an array, or up to 100,000 lines of NDJSON.";

@@ -79,7 +79,7 @@ pub async fn list_events(
     params(
         ("start_date" = Option<String>, Query, description = "First moment of the range; also `start_time`"),
         ("end_date" = Option<String>, Query, description = "Last moment of the range; also `end_time`"),
-        ("page" = Option<u64>, Query, minimum = 1, maximum = 9007199254740991.0, description = "Which page, from 1 on"),
+        ("page" = Option<u64>, Query, minimum = 1, maximum = 9_007_199_254_740_991.0, description = "Which page, from 1 on"),
         ("page_size" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "Records of a page; 50 unless given"),
         ("shape" = Option<String>, Query, pattern = "^(agent|entity|user)$", description = "`agent`, `entity` or `user`"),
     ),

@@ -38,17 +38,38 @@ struct State {
     header_began: bool,
     /// Over HTTP/2 bytes come in that have nothing to do with any request.
     is_http2: bool,
+    /// Requests that have begun.
+    begun: u64,
+    /// From which request on it is in doubt where they end.
+    doubtful_from: Option<u64>,
 }
 
 /// A request runs as long as this lives.
 #[derive(Debug)]
-pub(super) struct Running(Activity);
+pub(super) struct Running {
+    activity: Activity,
+    is_doubtful: bool,
+}
+
+impl Running {
+    /// Whether it is in doubt where the request ends.
+    pub(super) const fn is_doubtful(&self) -> bool {
+        self.is_doubtful
+    }
+}
 
 impl Activity {
     pub(super) fn new(limits: &ConnectionLimits) -> Self {
         let deadline = Instant::now() + limits.header_time;
         Self(Arc::new(Shared {
-            state: Mutex::new(State { running: 0, deadline, header_began: true, is_http2: false }),
+            state: Mutex::new(State {
+                running: 0,
+                deadline,
+                header_began: true,
+                is_http2: false,
+                begun: 0,
+                doubtful_from: None,
+            }),
             ended: Notify::new(),
             header_time: limits.header_time,
             idle_time: limits.idle_time,
@@ -62,10 +83,17 @@ impl Activity {
     /// A request's header is complete.
     pub(super) fn begin(&self, version: Version) -> Running {
         let mut state = self.state();
+        let is_doubtful = state.doubtful_from.is_some_and(|from| state.begun >= from);
         state.running += 1;
+        state.begun += 1;
         state.is_http2 = version == Version::HTTP_2;
         drop(state);
-        Running(self.clone())
+        Running { activity: self.clone(), is_doubtful }
+    }
+
+    /// From this request on, it is in doubt where requests end.
+    pub(super) fn doubt(&self, request: u64) {
+        self.state().doubtful_from.get_or_insert(request);
     }
 
     /// Bytes came in.
@@ -104,8 +132,8 @@ impl Activity {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let shared = &self.0.0;
-        let mut state = self.0.state();
+        let shared = &self.activity.0;
+        let mut state = self.activity.state();
         state.running -= 1;
         if state.running == 0 {
             state.header_began = false;

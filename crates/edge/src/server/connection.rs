@@ -8,10 +8,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use ledgerstone_model::ErrorCode;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 use tower::ServiceExt as _;
@@ -24,6 +25,7 @@ use super::limits::{
 };
 use super::stop::Stop;
 use crate::auth::PeerCertificate;
+use crate::rest::Problem;
 
 /// What all connections share.
 pub(super) struct Connections {
@@ -103,6 +105,9 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
     let running = activity.begin(request.version());
+    if running.is_doubtful() {
+        return Ok(refused().map(|body| AnswerBody::new(body, running)));
+    }
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer.address));
     if let Some(certificate) = peer.certificate {
@@ -110,6 +115,21 @@ async fn answer(
     }
     let response = router.oneshot(request).await?;
     Ok(response.map(|body| AnswerBody::new(body, running)))
+}
+
+/// The answer to a request with a length and a coding. The parser ends the connection after it.
+fn refused() -> Response<Body> {
+    let detail =
+        "the request has a Content-Length and a Transfer-Encoding, so it is in doubt where it ends";
+    let problem = Problem::new(ErrorCode::MalformedRequest, detail);
+    let mut response = Response::new(Body::from(problem.to_json(None).to_string()));
+    *response.status_mut() = problem.status();
+    let headers = response.headers_mut();
+    let problem_json = HeaderValue::from_static("application/problem+json");
+    headers.insert(header::CONTENT_TYPE, problem_json);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn builder(limits: &ConnectionLimits) -> auto::Builder<TokioExecutor> {

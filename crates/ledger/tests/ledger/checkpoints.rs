@@ -1,8 +1,5 @@
 //! Checkpoints: over what is durable, never against what was signed before.
 
-use std::time::Duration;
-use std::sync::Arc;
-
 use ledgerstone_ledger::check::{KnownCheckpoint, Level, VerifyOptions};
 use ledgerstone_ledger::checkpoint::CHECKPOINT_AGE_MAX;
 use ledgerstone_ledger::{LedgerError, RolledBack};

@@ -196,3 +196,32 @@ fn each_request_has_a_line_without_contents_and_polls_have_none() {
     assert_eq!(append(&server, &key, "t-2").0, 201);
     assert!(!server.stop().contains("\"access\""));
 }
+
+#[test]
+fn nobody_waits_for_whoever_reads_the_log() {
+    let program = Program::new("unread");
+    // Its standard error is a pipe that nobody reads before the end.
+    let server = Served::start(&program, |_| {});
+    let began = Instant::now();
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    let mut answers = BufReader::new(stream.try_clone().unwrap());
+    for _ in 0..1_000 {
+        stream.write_all(b"GET /v1/status HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            answers.read_line(&mut line).unwrap();
+            if let Some(value) = line.strip_prefix("content-length: ") {
+                length = value.trim().parse().unwrap();
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        answers.read_exact(&mut body).unwrap();
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    drop((stream, answers));
+    server.stop();
+}

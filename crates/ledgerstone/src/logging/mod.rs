@@ -4,6 +4,8 @@
 //! counts and times, and of others only warnings are taken, whatever the level, because some of
 //! them log headers.
 
+mod lossy;
+
 use std::io::{self, IsTerminal as _};
 
 use ledgerstone_edge::rest::access_log;
@@ -16,28 +18,28 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{LogFormat, LogSettings};
+use lossy::Lossy;
 
 /// How the targets of our own crates begin.
 const OURS: &str = "ledgerstone";
 
-/// Begins the log of this process, and the spans if there is a tracer for them. A second call
-/// changes nothing.
-pub fn start(settings: LogSettings, tracer: Option<SdkTracer>) {
+/// Begins the log of this process, and the spans if there is a tracer for them, and answers what has
+/// the last lines written. A second call changes nothing.
+pub fn start(settings: LogSettings, tracer: Option<SdkTracer>) -> Lossy {
     let as_text = match settings.format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Text => true,
         LogFormat::Json => false,
     };
+    let requests = if settings.access { settings.level } else { LevelFilter::OFF };
     let targets = Targets::new()
         .with_default(settings.level.min(LevelFilter::WARN))
         .with_target(OURS, settings.level)
-        .with_target(
-            access_log::TARGET,
-            if settings.access { settings.level } else { LevelFilter::OFF },
-        )
+        .with_target(access_log::TARGET, requests)
         // Spans are for the collector alone.
         .with_target(trace::TARGET, LevelFilter::OFF);
-    let lines = fmt::layer().with_writer(io::stderr);
+    let writer = Lossy::start();
+    let lines = fmt::layer().with_writer(writer.clone());
     let layer = if as_text {
         lines.with_ansi(io::stderr().is_terminal()).with_target(false).boxed()
     } else {
@@ -54,4 +56,5 @@ pub fn start(settings: LogSettings, tracer: Option<SdkTracer>) {
     });
     // An error says that there is a log already.
     let _ = tracing_subscriber::registry().with(layer.with_filter(targets)).with(spans).try_init();
+    writer
 }
