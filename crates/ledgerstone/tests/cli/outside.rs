@@ -6,10 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use ledgerstone_testkit::Served;
 use serde_json::json;
 
-use crate::program::{Program, text};
-use crate::serve::Served;
+use crate::program::Program;
+use crate::served::{plainly, start};
 
 const LONG: &str = "LEDGERSTONE_LONG";
 
@@ -32,7 +33,7 @@ fn succeeded(command: &mut Command) -> String {
 }
 
 fn base(server: &Served) -> String {
-    format!("http://127.0.0.1:{}", server.port)
+    server.url().to_owned()
 }
 
 /// What the schemas cannot say (that one number is below another, that an event has a type) is refused
@@ -44,10 +45,10 @@ fn schemathesis_finds_nothing() {
     };
     let place = Program::new("schemathesis");
     let operator = place.run(&["api-keys", "generate"]).ok().text().trim().to_owned();
-    let server = Served::start(&place, |command| {
+    let server = start(&place, |command| {
         command.env("LEDGERSTONE_OPERATOR_KEY", &operator);
     });
-    let admin = text(&server.printed[0], "/api_key");
+    let admin = server.first_key();
     for key in [&admin, &operator] {
         let settings = format!("[auth.openapi.api_key]\napi_key = \"{key}\"\n");
         let settings = place.place().write("schemathesis.toml", settings);
@@ -76,8 +77,8 @@ fn a_generated_client_posts_lists_and_proves() {
     generate.arg(manifest.join("../../docs/openapi.json"));
     generate.arg("--output-path").arg(place.place().join("generated"));
     succeeded(&mut generate);
-    let server = Served::plainly(&place);
-    let key = text(&server.printed[0], "/api_key");
+    let server = plainly(&place);
+    let key = server.first_key();
     let mut script = Command::new(&python);
     script.arg(manifest.join("tests/cli/generated_client.py")).arg(place.place().path());
     let said = succeeded(script.args([base(&server), key]));
@@ -89,8 +90,8 @@ fn a_generated_client_posts_lists_and_proves() {
 fn tesseras_fsck_reads_a_ledger_over_http() {
     let Some(fsck) = tool("LEDGERSTONE_TESSERA_FSCK", "Tessera's `fsck`") else { return };
     let place = Program::new("fsck");
-    let server = Served::plainly(&place);
-    let key = text(&server.printed[0], "/api_key");
+    let server = plainly(&place);
+    let key = server.first_key();
     let events: Vec<_> =
         (0..700).map(|n| json!({"id": format!("f-{n}"), "event_type": "a.b"})).collect();
     let body = serde_json::Value::from(events).to_string();

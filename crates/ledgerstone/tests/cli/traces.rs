@@ -201,9 +201,9 @@ fn each_request_has_a_line_without_contents_and_polls_have_none() {
 fn nobody_waits_for_whoever_reads_the_log() {
     let program = Program::new("unread");
     // Its standard error is a pipe that nobody reads before the end.
-    let server = Served::start(&program, |_| {});
+    let server = plainly(&program);
     let began = Instant::now();
-    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
     let mut answers = BufReader::new(stream.try_clone().unwrap());
     for _ in 0..1_000 {
         stream.write_all(b"GET /v1/status HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
