@@ -1,5 +1,6 @@
 //! Sending events: one, or an array of them.
 
+use ledgerstone_model::Numbers;
 use reqwest::StatusCode;
 use reqwest::header::HeaderName;
 use serde::Deserialize;
@@ -32,6 +33,7 @@ pub struct Append {
     pub(crate) wait: Wait,
     pub(crate) is_atomic: bool,
     pub(crate) format: Option<String>,
+    pub(crate) numbers: Option<Numbers>,
     pub(crate) key: Option<IdempotencyKey>,
 }
 
@@ -61,6 +63,14 @@ impl Append {
         self
     }
 
+    /// What becomes of numbers that canonical JSON cannot hold exactly; unless said, what the server
+    /// is set to.
+    #[must_use]
+    pub const fn numbers(mut self, numbers: Numbers) -> Self {
+        self.numbers = Some(numbers);
+        self
+    }
+
     /// Makes sending it again safe, also for events without an id.
     #[must_use]
     pub fn key(mut self, key: IdempotencyKey) -> Self {
@@ -79,6 +89,7 @@ impl Append {
             query.push(("atomic", "true".to_owned()));
         }
         query.extend(self.format.clone().map(|name| ("format", name)));
+        query.extend(self.numbers.map(|numbers| ("numbers", numbers.as_str().to_owned())));
         query
     }
 

@@ -76,6 +76,9 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
             C::ReservedName,
             C::ReservedEventType,
             C::TenantMismatch,
+            C::EventTypeUnknown,
+            C::SchemaViolation,
+            C::InvalidTaxonomy,
             C::ProofMismatch,
             C::BatchRefused,
             C::IdempotencyConflict,
@@ -84,7 +87,7 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
     (
         StatusCode::PAYLOAD_TOO_LARGE,
         Permanent,
-        &[C::EventTooLarge, C::InputTooLarge, C::TooManyItems],
+        &[C::EventTooLarge, C::InputTooLarge, C::TooManyItems, C::DeadLetterTooLarge],
     ),
     (
         StatusCode::NOT_FOUND,
@@ -103,6 +106,8 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
     (StatusCode::TOO_MANY_REQUESTS, Transient, &[C::RateLimited, C::TooManyJobs]),
     (StatusCode::CONFLICT, Permanent, &[C::IdConflict, C::TenantExists, C::ApiKeyConflict]),
     (StatusCode::CONFLICT, Transient, &[C::Conflict]),
+    (StatusCode::PRECONDITION_FAILED, Permanent, &[C::VersionConflict]),
+    (StatusCode::INSUFFICIENT_STORAGE, Permanent, &[C::DeadLettersFull]),
     (
         StatusCode::SERVICE_UNAVAILABLE,
         Transient,

@@ -1,8 +1,8 @@
 //! How an operation on a ledger fails, beside submissions, which answer for each event.
 
-use ledgerstone_model::ErrorCode;
 use ledgerstone_model::access::ApiKeyId;
 use ledgerstone_model::system::{KeyUse, SystemRecordError};
+use ledgerstone_model::{ErrorCode, Rejection};
 use ledgerstone_proof::{EventId, KeyId, RsaError, SequenceNumber, TenantId, TreeSize};
 use ledgerstone_store::ReadError;
 use thiserror::Error;
@@ -32,6 +32,12 @@ pub enum LedgerError {
     ApiKeyConflict { id: ApiKeyId, reason: &'static str },
     #[error("the API key cannot be granted: {0}")]
     ApiKeyWish(&'static str),
+    #[error("the taxonomy cannot be used: {0}")]
+    InvalidTaxonomy(Rejection),
+    #[error(
+        "the taxonomy of tenant {tenant} has version {found} and not {expected}, on which the change is based"
+    )]
+    TaxonomyChanged { tenant: TenantId, expected: u64, found: u64 },
     #[error("ledger {tenant} holds no event {id}")]
     EventNotFound { tenant: TenantId, id: EventId },
     #[error("ledger {tenant} holds no record {number}; it has {size}")]
@@ -95,6 +101,8 @@ impl LedgerError {
             Self::UnknownApiKey { .. } => ErrorCode::UnknownApiKey,
             Self::ApiKeyRevoked(_) => ErrorCode::KeyRevoked,
             Self::ApiKeyConflict { .. } => ErrorCode::ApiKeyConflict,
+            Self::InvalidTaxonomy(rejection) => rejection.code(),
+            Self::TaxonomyChanged { .. } => ErrorCode::VersionConflict,
             Self::EventNotFound { .. } | Self::RecordNotFound { .. } => ErrorCode::EventNotFound,
             Self::SystemRecord { source, .. } => source.code(),
             Self::Damaged { .. } | Self::UnprovenRecord { .. } => ErrorCode::RecordDamaged,

@@ -171,7 +171,8 @@ impl SystemHistory {
             SystemRecord::Genesis(_)
             | SystemRecord::Anchor(_)
             | SystemRecord::TailCut(_)
-            | SystemRecord::ApiKey(_) => {}
+            | SystemRecord::ApiKey(_)
+            | SystemRecord::Taxonomy(_) => {}
         }
         Ok(())
     }

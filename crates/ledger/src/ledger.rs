@@ -20,6 +20,7 @@ use crate::sequencer::{
     Commit, Patience, Sequencer, SignedAs, SubmitError, SubmitOptions, Submitted, UnknownTenants,
 };
 use crate::settings::{Settings, TenantCreation};
+use crate::taxonomies::Taxonomies;
 use crate::ticket::Ticket;
 
 /// How often missing tenants are created for one submission: once, and again should they vanish.
@@ -42,6 +43,7 @@ pub struct Ledger {
     pub(crate) anchored: Mutex<Option<HashMap<TenantId, u64>>>,
     /// Held while tenants are created, so that none is created twice.
     pub(crate) creating: Mutex<()>,
+    pub(crate) taxonomies: Taxonomies,
     /// Held while keys are replaced.
     pub(crate) rotating: Mutex<()>,
     committer: Mutex<Option<JoinHandle<()>>>,
@@ -94,6 +96,7 @@ impl Ledger {
             checkpoints: Mutex::default(),
             anchored: Mutex::default(),
             creating: Mutex::default(),
+            taxonomies: Taxonomies::default(),
             rotating: Mutex::default(),
             committer: Mutex::new(Some(committer)),
         })

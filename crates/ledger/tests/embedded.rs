@@ -11,7 +11,7 @@ use ledgerstone_ledger::check::{Finding, Level, Report, TrustedKeys, VerifyOptio
 use ledgerstone_ledger::{KeyFiles, Ledger, Outcome, Settings};
 use ledgerstone_model::Actor;
 use ledgerstone_model::system::{KeyAlgorithm, KeyChange, KeyUse, LogName};
-use ledgerstone_model::{ParseContext, SealedEvent, SealingPolicy, ValidEvent, seal};
+use ledgerstone_model::{ParseContext, SealedEvent, SealingPolicy, Taxonomy, ValidEvent, seal};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, Salt, TenantId, verify_record_proof};
 use ledgerstone_store::embedded::files::Files;
 use ledgerstone_store::embedded::{EmbeddedStore, Mode, Options};
@@ -122,7 +122,11 @@ impl Place {
         let json = TestEvent::full(id).json();
         let event =
             ValidEvent::parse(json.as_bytes(), &context, &mut Canonicalizer::new()).unwrap();
-        seal(event, &SealingPolicy::pass_through(), &Salt::from_bytes([5; 16]))
+        seal(
+            Taxonomy::none().admit(event).unwrap(),
+            &SealingPolicy::pass_through(),
+            &Salt::from_bytes([5; 16]),
+        )
     }
 
     /// Appends events to every tenant, some alone and some together.

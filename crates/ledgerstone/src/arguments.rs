@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ledgerstone_ledger::check::KnownCheckpoint;
 use ledgerstone_ledger::{Ledger, TenantCreation};
-use ledgerstone_model::ErrorCode;
+use ledgerstone_model::{ErrorCode, Numbers};
 use ledgerstone_proof::{EventId, NameError, TenantId, VerifierKey};
 
 use crate::data_dir::FIRST_TENANT;
@@ -56,6 +56,10 @@ pub struct IntoOption {
     /// Create tenants on their first event; events for others are refused
     #[arg(long)]
     create_tenants: bool,
+    /// What becomes of numbers that canonical JSON cannot hold exactly: the event is refused, or the
+    /// number becomes a string, and `intake` names it
+    #[arg(long, value_name = "WHAT", value_parser = Numbers::NAMES.to_vec(), default_value = "refuse")]
+    numbers: String,
 }
 
 impl IntoOption {
@@ -75,6 +79,10 @@ impl IntoOption {
         only_with_data("--create-tenants", self.create_tenants)?;
         let named = self.tenant.as_deref().map(tenant_to_write).transpose()?;
         remote.check_tenant(named.as_ref())
+    }
+
+    pub fn numbers(&self) -> Numbers {
+        Numbers::parse(&self.numbers).unwrap_or_default()
     }
 
     pub const fn creation(&self) -> TenantCreation {

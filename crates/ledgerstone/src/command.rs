@@ -15,6 +15,7 @@ mod openapi;
 mod proof;
 mod serve;
 mod signing_keys;
+mod taxonomy;
 mod tenants;
 mod tlog;
 mod tour;
@@ -57,6 +58,7 @@ pub const COMMANDS: &[Command] = &[
     doctor::COMMAND,
     bench::COMMAND,
     tenants::COMMAND,
+    taxonomy::COMMAND,
     api_keys::COMMAND,
     signing_keys::COMMAND,
     config::COMMAND,

@@ -17,7 +17,7 @@ use ledgerstone_model::ErrorCode;
 use ledgerstone_model::system::{KeyAlgorithm, LogName, SigningMode, TailCut};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::embedded::{EmbeddedStore, Mode, OpenError, OpeningReport, Options};
-use ledgerstone_store::{JobStore, LedgerStore as _, key_file};
+use ledgerstone_store::{DeadLetterLimits, FileDeadLetters, JobStore, LedgerStore as _, key_file};
 
 use zeroize::Zeroizing;
 
@@ -291,6 +291,16 @@ impl ForWriting {
         self.projection.jobs()
     }
 
+    /// Where dead letters are kept.
+    pub fn dead_letters(
+        &self,
+        limits: DeadLetterLimits,
+        system: &System,
+    ) -> Result<FileDeadLetters, Failure> {
+        FileDeadLetters::open(&self.store.layout().dead(), system.files.clone(), limits)
+            .map_err(|error| Failure::new(error.code(), error.to_string()))
+    }
+
     /// The secret that cursors of listings are authenticated with.
     pub fn cursor_secret(&self, system: &System) -> Result<Zeroizing<[u8; 32]>, Failure> {
         let path = self.store.layout().cursor_key();
@@ -449,6 +459,7 @@ impl ForWriting {
         let keys = Arc::new(key_files(path, system));
         let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
         let ledger = Arc::new(Ledger::open(store.clone(), keys, settings, clock, entropy)?);
+        projection.load_taxonomies(&ledger, console);
         let data = Self { store, ledger, projection };
         data.record_cuts(console)?;
         if history.tenants().is_empty() {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::process::ExitCode;
 
 use ledgerstone_edge::importer::{ImportError, Position};
-use ledgerstone_ledger::{LedgerError, Refusal, SubmitError};
+use ledgerstone_ledger::{AdmissionError, LedgerError, Refusal, SubmitError};
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::{ErrorCode, Fault, Rejection};
 use ledgerstone_store::ReadError;
@@ -236,6 +236,15 @@ fn told_once(rejection: &Rejection) -> String {
     }
 }
 
+impl From<AdmissionError> for Failure {
+    fn from(error: AdmissionError) -> Self {
+        match error {
+            AdmissionError::Refused(rejection) => rejection.into(),
+            AdmissionError::Read(error) => error.into(),
+        }
+    }
+}
+
 impl From<Rejection> for Failure {
     fn from(rejection: Rejection) -> Self {
         let mut failure = Self::new(rejection.code(), told_once(&rejection));
@@ -261,6 +270,7 @@ impl From<Refusal> for Failure {
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         match error {
+            LedgerError::InvalidTaxonomy(rejection) => rejection.into(),
             // Its own text begins with the code.
             LedgerError::NotWritten { code, message } => Self::new(code, message),
             LedgerError::Keys(error) if error.code() == ErrorCode::InvalidKey => {

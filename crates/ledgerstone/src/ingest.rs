@@ -19,7 +19,7 @@ use std::thread;
 
 use ledgerstone_edge::importer::{Importer, Submission};
 use ledgerstone_ledger::{Ledger, Outcome, Ticket};
-use ledgerstone_model::ErrorCode;
+use ledgerstone_model::{ErrorCode, Numbers};
 use ledgerstone_proof::{Canonicalizer, TenantId};
 
 use crate::failure::{Ending, Failure, InputPlace};
@@ -82,19 +82,26 @@ pub fn ending(queue: &Queue, any_refused: bool, console: &mut Console) -> Ending
     Ending::Interrupted(signal)
 }
 
-/// Moves everything from the queue, read by this importer, to where it shall go. Whoever fills the
+/// How the texts of the input become events.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    pub importer: &'static dyn Importer,
+    pub numbers: Numbers,
+}
+
+/// Moves everything from the queue, read in this way, to where it shall go. Whoever fills the
 /// queue runs on a thread of its own that is not waited for: it may be waiting for input that never
 /// comes.
 pub fn ingest(
     destination: &Destination<'_>,
-    importer: &'static dyn Importer,
+    reading: Reading,
     queue: &Arc<Queue>,
     sink: &mut dyn Sink,
 ) -> Result<(), Failure> {
     match destination {
-        Destination::Server(remote) => sending::send(remote, importer, queue, sink),
+        Destination::Server(remote) => sending::send(remote, reading, queue, sink),
         Destination::Ledgers { ledger, tenants } => {
-            into_ledgers(ledger, (tenants, importer), queue, sink)
+            into_ledgers(ledger, (tenants, reading), queue, sink)
         }
     }
 }
@@ -103,7 +110,7 @@ pub fn ingest(
 /// proofs need no private key afterwards.
 fn into_ledgers(
     ledger: &Ledger,
-    (tenants, importer): (&TenantChoice, &'static dyn Importer),
+    (tenants, reading): (&TenantChoice, Reading),
     queue: &Arc<Queue>,
     sink: &mut dyn Sink,
 ) -> Result<(), Failure> {
@@ -114,7 +121,7 @@ fn into_ledgers(
     thread::scope(|scope| {
         for _ in 0..threads.min(PREPARING_THREADS_MAX) {
             let sender = sender.clone();
-            let preparer = Preparer::new(&system, tenants, importer);
+            let preparer = Preparer::new(&system, ledger, tenants, reading);
             let turns = &turns;
             scope.spawn(move || work(ledger, &preparer, queue, turns, &sender));
         }

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use ledgerstone_ledger::ApiKeys;
 use ledgerstone_ledger::projection::follow;
+use ledgerstone_ledger::{ApiKeys, Ledger};
 use ledgerstone_store::admin::{
     AdminError, AdminStore as _, Opened, SqliteAdmin, refuse_rolled_back,
 };
@@ -59,6 +59,15 @@ impl Projection {
             Some(admin) => ApiKeys::load(&**admin, store)
                 .map_err(|error| Failure::new(error.code(), error.to_string())),
             None => Ok(ApiKeys::read(store)?),
+        }
+    }
+
+    /// Tells the ledger which taxonomies are in force; without a database it reads them from the
+    /// ledgers when it first needs them.
+    pub fn load_taxonomies(&self, ledger: &Ledger, console: &mut Console) {
+        let Some(admin) = &self.admin else { return };
+        if let Err(error) = ledger.load_taxonomies(&**admin) {
+            console.note(format!("admin.sqlite is not up to date: {error}"));
         }
     }
 

@@ -24,6 +24,11 @@ macro_rules! error_codes {
                 match self { $( Self::$variant => $text, )+ }
             }
 
+            /// The code of this name.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == text)
+            }
+
             /// What happened, in one sentence.
             pub const fn meaning(self) -> &'static str {
                 match self { $( Self::$variant => $meaning, )+ }
@@ -89,6 +94,24 @@ error_codes! {
     TenantMismatch = "TENANT_MISMATCH",
         "The event names another tenant than the one it was sent to.",
         "Send it to the tenant it names, or take the name out of the event.";
+    EventTypeUnknown = "EVENT_TYPE_UNKNOWN",
+        "The tenant's taxonomy is enforced and does not have the event's type.",
+        "Correct the event type, or have an admin add it with PUT /v1/taxonomy and send the dead letter again.";
+    SchemaViolation = "SCHEMA_VIOLATION",
+        "The tenant's taxonomy is enforced and the event does not fit the schema of its type.",
+        "Correct what the pointers name; GET /v1/taxonomy shows the schema.";
+    InvalidTaxonomy = "INVALID_TAXONOMY",
+        "A taxonomy has a fault: its form, its size, or a schema that cannot be used.",
+        "Correct what the pointers name; docs/taxonomy.md says what a taxonomy may hold.";
+    VersionConflict = "VERSION_CONFLICT",
+        "What was to be changed has another version by now than the one the change is based on.",
+        "Fetch it as it is now, make the change there, and send it again with that version.";
+    DeadLettersFull = "DEAD_LETTERS_FULL",
+        "The refused event was not kept: as many dead letters are kept as may be.",
+        "Correct or delete old dead letters, wait until they expire, or have an operator raise the limits.";
+    DeadLetterTooLarge = "DEAD_LETTER_TOO_LARGE",
+        "The refused event was not kept: its text is larger than 1 MiB.",
+        "Correct it where it comes from and send it from there.";
     IdConflict = "ID_CONFLICT",
         "The ledger already holds another event under this id.",
         "Give the event an id of its own; if it is a correction, send it as a new event that refers to the first.";
@@ -299,13 +322,6 @@ error_codes! {
     Internal = "INTERNAL",
         "The program met a state that it holds to be impossible.",
         "Report it with the message; run `ledgerstone verify` to see that the ledger is whole.";
-}
-
-impl ErrorCode {
-    /// The code of this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|code| code.as_str() == name)
-    }
 }
 
 impl fmt::Display for ErrorCode {

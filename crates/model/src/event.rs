@@ -9,10 +9,12 @@ use ledgerstone_proof::{Canonicalizer, EventId, IngestedAt, TenantId};
 
 use crate::error_code::ErrorCode;
 use crate::id::uuid_v7;
-use crate::intake::IntakeSource;
+use crate::intake::{FLAG_NUMBER_QUOTED, IntakeSource};
 use crate::json::{NotCanonical, Value, ValueKind};
+use crate::numbers::Numbers;
 use crate::rejection::{Fault, Faults, Rejection};
 use check::{Checked, Walk};
+pub(crate) use names::reserved_event_type;
 use rewrite::Notes;
 
 /// Bytes of canonical JSON that an event may have unless configured otherwise.
@@ -39,6 +41,7 @@ pub struct ParseContext<'a> {
     new_id: [u8; 16],
     default_id: Option<&'a EventId>,
     max_bytes: usize,
+    numbers: Numbers,
     intake: &'a IntakeSource,
 }
 
@@ -52,6 +55,7 @@ impl<'a> ParseContext<'a> {
             new_id,
             default_id: None,
             max_bytes: EVENT_BYTES_DEFAULT,
+            numbers: Numbers::Refuse,
             intake: IntakeSource::NATIVE,
         }
     }
@@ -67,6 +71,13 @@ impl<'a> ParseContext<'a> {
     #[must_use]
     pub const fn with_default_id(mut self, id: &'a EventId) -> Self {
         self.default_id = Some(id);
+        self
+    }
+
+    /// The same with another answer to numbers that canonical JSON cannot hold.
+    #[must_use]
+    pub const fn with_numbers(mut self, numbers: Numbers) -> Self {
+        self.numbers = numbers;
         self
     }
 
@@ -87,7 +98,20 @@ impl ValidEvent {
         scratch: &mut Canonicalizer,
     ) -> Result<Self, Rejection> {
         let mut canonical = Vec::with_capacity(text.len());
-        scratch.strict(text, &mut canonical)?;
+        let quoted = context.numbers.canonical(text, scratch, &mut canonical)?;
+        if !quoted.is_empty() {
+            let flagged = flag_quoted(context.intake, &quoted);
+            let context = ParseContext { intake: &flagged, ..context.clone() };
+            return Self::of_canonical(canonical, &context, scratch);
+        }
+        Self::of_canonical(canonical, context, scratch)
+    }
+
+    fn of_canonical(
+        canonical: Vec<u8>,
+        context: &ParseContext<'_>,
+        scratch: &mut Canonicalizer,
+    ) -> Result<Self, Rejection> {
         let event = Value::new(&canonical);
         if event.kind() != ValueKind::Object {
             return Err(Rejection::of(Fault::new(
@@ -114,6 +138,12 @@ impl ValidEvent {
             event_type,
             timestamp_micros: notes.timestamp_micros,
         })
+    }
+
+    /// The same event with one more of the server's flags.
+    pub(crate) fn flagged(mut self, flag: &str) -> Result<Self, NotCanonical> {
+        self.text = rewrite::add_flag(Value::new(&self.text), flag)?;
+        Ok(self)
     }
 
     /// The event in canonical JSON, `intake` included: what will be sealed.
@@ -146,8 +176,16 @@ impl ValidEvent {
     }
 }
 
+/// What is said of where an event came from, with the numbers of it that were quoted.
+fn flag_quoted(source: &IntakeSource, quoted: &[String]) -> IntakeSource {
+    quoted.iter().fold(source.clone(), |source, pointer| {
+        source.with_flag(format!("{FLAG_NUMBER_QUOTED}{pointer}"))
+    })
+}
+
 fn check_size(canonical: &[u8], context: &ParseContext<'_>, faults: &mut Faults) {
-    let bytes = canonical.len() + context.intake.unmapped().map_or(0, <[u8]>::len);
+    let flags: usize = context.intake.flags().iter().map(String::len).sum();
+    let bytes = canonical.len() + context.intake.unmapped().map_or(0, <[u8]>::len) + flags;
     let max = context.max_bytes;
     if bytes > max {
         faults.add(

@@ -21,6 +21,12 @@ pub const FLAG_IN_FUTURE: &str = "timestamp_in_future";
 /// into a string because JSON numbers cannot hold it exactly.
 pub const FLAG_NUMBER_QUOTED: &str = "number_quoted:";
 
+/// The tenant's taxonomy, in force as a warning, does not know the event's type.
+pub const FLAG_EVENT_TYPE_UNKNOWN: &str = "event_type_unknown";
+
+/// The event does not fit the schema that the tenant's taxonomy, in force as a warning, has for it.
+pub const FLAG_SCHEMA_VIOLATION: &str = "schema_violation";
+
 /// What an importer says about where an event came from.
 ///
 /// All values are canonical JSON; [`crate::ValidEvent::parse`] checks that they are.

@@ -4,17 +4,19 @@
 use ledgerstone_proof::Canonicalizer;
 
 use crate::json::Value;
+use crate::numbers::Numbers;
 use crate::rejection::{Rejection, pointer_steps};
 
 /// The text of the field at a JSON pointer through objects, e.g. `/context/tenant_id`; `None` where
-/// there is none or it is no string. Refuses text that is not exact JSON, as parsing would.
+/// there is none or it is no string. Refuses what parsing would refuse as no exact JSON.
 pub fn peek_text(
     text: &[u8],
     pointer: &str,
+    numbers: Numbers,
     scratch: &mut Canonicalizer,
 ) -> Result<Option<String>, Rejection> {
     let mut canonical = Vec::with_capacity(text.len());
-    scratch.strict(text, &mut canonical)?;
+    numbers.canonical(text, scratch, &mut canonical)?;
     let mut at = Value::new(&canonical);
     for step in pointer_steps(pointer) {
         let mut members = at.members();
@@ -33,7 +35,7 @@ pub fn peek_text(
 mod tests {
     use ledgerstone_proof::Canonicalizer;
 
-    use super::peek_text;
+    use super::{Numbers, peek_text};
 
     #[test]
     fn fields_are_found_by_pointer() {
@@ -46,9 +48,15 @@ mod tests {
             ("/tenant_id/deeper", None),
             ("", None),
         ] {
-            let value = peek_text(text, pointer, &mut Canonicalizer::new()).unwrap();
+            let value =
+                peek_text(text, pointer, Numbers::Refuse, &mut Canonicalizer::new()).unwrap();
             assert_eq!(value.as_deref(), found, "{pointer}");
         }
-        assert!(peek_text(b"{", "/a", &mut Canonicalizer::new()).is_err());
+        let mut scratch = Canonicalizer::new();
+        assert!(peek_text(b"{", "/a", Numbers::Refuse, &mut scratch).is_err());
+        let text = br#"{"a":"x","n":1e400}"#;
+        assert!(peek_text(text, "/a", Numbers::Refuse, &mut scratch).is_err());
+        let found = peek_text(text, "/a", Numbers::Quote, &mut scratch).unwrap();
+        assert_eq!(found.as_deref(), Some("x"));
     }
 }

@@ -136,12 +136,15 @@ impl Faults {
 
     /// The rejection, unless nothing was wrong.
     pub(crate) fn into_result(self) -> Result<(), Rejection> {
-        let Some(first) = self.faults.first() else {
-            return Ok(());
-        };
-        let shared = self.faults.iter().all(|fault| fault.code == first.code);
-        Err(Rejection {
-            code: if shared { first.code } else { ErrorCode::InvalidEvent },
+        self.into_rejection().map_or(Ok(()), Err)
+    }
+
+    /// The same as a value.
+    pub(crate) fn into_rejection(self) -> Option<Rejection> {
+        let first = self.faults.first()?.code;
+        let shared = self.faults.iter().all(|fault| fault.code == first);
+        Some(Rejection {
+            code: if shared { first } else { ErrorCode::InvalidEvent },
             faults: self.faults,
             omitted: self.omitted,
         })

@@ -9,9 +9,9 @@ use ledgerstone_proof::{
 };
 
 use crate::audit::AuditRecord;
-use crate::event::ValidEvent;
 use crate::id::uuid_v7;
 use crate::system::SystemRecord;
+use crate::taxonomy::AdmittedEvent;
 
 /// Bytes that the content wrapper and its salt add to an event.
 const WRAPPER_BYTES: usize = 48;
@@ -42,9 +42,9 @@ pub struct SealedEvent {
 }
 
 /// Seals an event from outside.
-pub fn seal(event: ValidEvent, policy: &SealingPolicy, salt: &Salt) -> SealedEvent {
+pub fn seal(event: AdmittedEvent, policy: &SealingPolicy, salt: &Salt) -> SealedEvent {
     let SealingPolicy { _private: () } = policy;
-    let (text, event_id, tenant, event_type, timestamp_micros) = event.into_parts();
+    let (text, event_id, tenant, event_type, timestamp_micros) = event.into_event().into_parts();
     let (content, content_hash) = wrap(&text, salt);
     SealedEvent {
         kind: Kind::Event,

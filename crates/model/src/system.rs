@@ -12,6 +12,7 @@ mod fields;
 mod genesis;
 mod signing;
 mod tail_cut;
+mod taxonomy;
 mod tenant;
 
 use ledgerstone_proof::IngestedAt;
@@ -30,6 +31,7 @@ pub use signing::{
     KeyAlgorithm, KeyChange, KeyUse, PublicKey, RecordSigning, SigningKeyRecord, SigningMode,
 };
 pub use tail_cut::TailCut;
+pub use taxonomy::TaxonomyRecord;
 pub use tenant::{TenantRecord, TenantState};
 
 use fields::Fields;
@@ -51,6 +53,8 @@ pub enum SystemRecord {
     TailCut(TailCut),
     /// An API key is granted or revoked.
     ApiKey(ApiKeyRecord),
+    /// A tenant's taxonomy comes into force.
+    Taxonomy(TaxonomyRecord),
 }
 
 /// Why a stored event is no `system` record this version can read.
@@ -89,6 +93,7 @@ impl SystemRecord {
             Self::Anchor(_) => "system.anchor",
             Self::TailCut(_) => "system.tail_cut",
             Self::ApiKey(_) => "system.api_key",
+            Self::Taxonomy(_) => "system.taxonomy",
         }
     }
 
@@ -127,6 +132,7 @@ impl SystemRecord {
             Self::Anchor(record) => record.write(&mut object),
             Self::TailCut(record) => record.write(&mut object),
             Self::ApiKey(record) => record.write(&mut object),
+            Self::Taxonomy(record) => record.write(&mut object),
         }
         object.close();
     }
@@ -162,6 +168,9 @@ impl SystemRecord {
             "system.anchor" => Self::Anchor(Anchor::parse(&fields.object("anchor")?)?),
             "system.api_key" => Self::ApiKey(ApiKeyRecord::parse(&fields.object("api_key")?)?),
             "system.tail_cut" => Self::TailCut(TailCut::parse(&fields.object("tail_cut")?)?),
+            "system.taxonomy" => {
+                Self::Taxonomy(TaxonomyRecord::parse(&fields.object("taxonomy")?)?)
+            }
             other => return Err(SystemRecordError::UnknownType(other.to_owned())),
         })
     }

@@ -11,7 +11,7 @@ use ledgerstone_model::system::{
     SigningMode, SystemRecord, SystemRecordError, TailCut, TenantRecord, TenantState,
 };
 use ledgerstone_model::{
-    Actor, Administration, AuditRecord, ErrorCode, SealedEvent, SealingPolicy, seal,
+    Actor, Administration, AuditRecord, ErrorCode, SealedEvent, SealingPolicy, Taxonomy, seal,
 };
 use ledgerstone_proof::{
     Hash, IngestedAt, Kind, Salt, SequenceNumber, SigningKey, TenantId, VerifyingKey, canonicalize,
@@ -223,6 +223,7 @@ fn sealing_wraps_the_text_and_hashes_what_is_stored() {
     let event = parsing::parse(r#"{"event_type":"a","id":"7","timestamp":"2024-05-01T12:00:00Z"}"#);
     let event = event.unwrap();
     let text = event.text().to_vec();
+    let event = Taxonomy::none().admit(event).unwrap();
     let sealed = seal(event, &SealingPolicy::pass_through(), &salt);
     assert_eq!((sealed.kind(), sealed.event_id().as_str()), (Kind::Event, "7"));
     assert_eq!((sealed.event_type(), sealed.timestamp_micros()), ("a", parsing::RECEIVED_AT));

@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod batch;
 pub mod contract;
+pub mod dead_letters;
 pub mod embedded;
 pub mod error;
 pub mod jobs;
@@ -26,6 +27,9 @@ pub use batch::{
 pub use contract::{
     Changes, Cursor, Inspector, LedgerStore, Part, PartContents, RunClaims, RunRecord, StoreStatus,
     Wanted,
+};
+pub use dead_letters::{
+    DeadLetterCounts, DeadLetterError, DeadLetterLimits, DeadLetterStore, FileDeadLetters,
 };
 pub use error::{AppendError, ReadError};
 pub use jobs::{JobFailure, JobRow, JobStore, MemoryJobs};

@@ -10,7 +10,7 @@ use crate::shape::Shaped;
 const LINE_BYTES_MAX: usize = 8 * EVENT_BYTES_MAX;
 
 /// The importer `ndjson`. Lines are handed on as they are, so an event means the same as if it
-/// had been sent; numbers that are not exact are refused and not quoted.
+/// had been sent; what becomes of numbers that are not exact is for whoever parses them.
 #[derive(Debug)]
 pub struct Ndjson;
 

@@ -16,6 +16,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::time::Duration;
 
+use ledgerstone_model::{DeadLetterId, ErrorCode};
+use ledgerstone_store::DeadLetterCounts;
+
 use events::EventCounters;
 pub use events::{EventCounter, EventStatus};
 pub use spans::SpanCounters;
@@ -32,6 +35,12 @@ struct Request {
     status: u16,
 }
 
+/// Whether a refused event was kept: `kept`, or the code of why not.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeadLetterOutcome {
+    outcome: &'static str,
+}
+
 /// Everything that is counted and measured.
 #[derive(Debug)]
 pub struct Metrics {
@@ -40,6 +49,7 @@ pub struct Metrics {
     processed: Counter,
     durations: Histogram,
     requests: Family<Request, Counter>,
+    dead_letters: Family<DeadLetterOutcome, Counter>,
     gauges: Gauges,
     spans: SpanCounters,
 }
@@ -54,6 +64,7 @@ pub struct Moment {
     pub records: u64,
     pub unsealed_logs: u64,
     pub sealed_segments: u64,
+    pub dead_letters: DeadLetterCounts,
 }
 
 #[derive(Debug, Default)]
@@ -63,6 +74,8 @@ struct Gauges {
     records: Gauge,
     unsealed_logs: Gauge,
     sealed_segments: Gauge,
+    open_dead_letters: Gauge,
+    dead_letter_bytes: Gauge,
 }
 
 impl Default for Metrics {
@@ -119,7 +132,23 @@ impl Default for Metrics {
             "Spans by whether the collector of traces took them",
             spans.0.clone(),
         );
-        Self { registry, events, processed, durations, requests, gauges, spans }
+        let dead_letters = Family::default();
+        registry.register(
+            "ledgerstone_dead_letters",
+            "Refused events by whether they were kept",
+            dead_letters.clone(),
+        );
+        registry.register(
+            "ledgerstone_open_dead_letters",
+            "Refused events that are kept and were not recorded later",
+            gauges.open_dead_letters.clone(),
+        );
+        registry.register(
+            "ledgerstone_dead_letter_bytes",
+            "Bytes of the files of dead letters",
+            gauges.dead_letter_bytes.clone(),
+        );
+        Self { registry, events, processed, durations, requests, dead_letters, gauges, spans }
     }
 }
 
@@ -132,6 +161,13 @@ impl Metrics {
     /// Where submissions are counted whose type could not be read.
     pub fn unreadable_events(&self) -> EventCounter {
         self.events.unreadable()
+    }
+
+    pub fn count_dead_letters(&self, notes: &[Result<DeadLetterId, ErrorCode>]) {
+        for note in notes {
+            let outcome = note.map_or_else(ErrorCode::as_str, |_| "kept");
+            self.dead_letters.get_or_create(&DeadLetterOutcome { outcome }).inc();
+        }
     }
 
     pub fn count_recorded(&self, events: u64) {
@@ -159,13 +195,23 @@ impl Metrics {
 
     /// The text that Prometheus reads, as `OpenMetrics`.
     pub fn to_text(&self, moment: Moment) -> String {
-        let Gauges { integrity, waiting, records, unsealed_logs, sealed_segments } = &self.gauges;
+        let Gauges {
+            integrity,
+            waiting,
+            records,
+            unsealed_logs,
+            sealed_segments,
+            open_dead_letters,
+            dead_letter_bytes,
+        } = &self.gauges;
         let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         integrity.set(i64::from(moment.is_sound));
         waiting.set(number(moment.waiting as u64));
         records.set(number(moment.records));
         unsealed_logs.set(number(moment.unsealed_logs));
         sealed_segments.set(number(moment.sealed_segments));
+        open_dead_letters.set(number(moment.dead_letters.open));
+        dead_letter_bytes.set(number(moment.dead_letters.bytes));
         let mut text = String::with_capacity(8 * 1024);
         // Writing into a string cannot fail.
         let _ = encode(&mut text, &self.registry);

@@ -7,9 +7,10 @@ use utoipa_axum::routes;
 
 use super::endpoint::{Access, Endpoint};
 use super::{
-    api_keys, append, append_aliases, checkpoint, event_content, event_get, event_list,
-    event_proof, health, jobs, metrics, openapi, proof_consistency, proof_inclusion, read_aliases,
-    signing_keys, status, tenants, tlog, verification_keys, verify, verify_alias,
+    api_keys, append, append_aliases, checkpoint, dead_letter_resend, dead_letters, event_content,
+    event_get, event_list, event_proof, health, jobs, metrics, openapi, proof_consistency,
+    proof_inclusion, read_aliases, signing_keys, status, taxonomy, taxonomy_check, tenants, tlog,
+    verification_keys, verify, verify_alias,
 };
 
 /// Every endpoint there is.
@@ -18,6 +19,13 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Needs(Permission::EventsWrite), || routes!(append_aliases::audit_events)),
     Endpoint::new(Needs(Permission::EventsWrite), || routes!(append_aliases::audit)),
     Endpoint::new(Needs(Permission::EventsWrite), || routes!(append_aliases::audit_event)),
+    Endpoint::new(Needs(Permission::DeadLettersRead), || routes!(dead_letters::list)),
+    Endpoint::new(Needs(Permission::DeadLettersRead), || routes!(dead_letters::get)),
+    Endpoint::new(Needs(Permission::DeadLettersDelete), || routes!(dead_letters::delete)),
+    Endpoint::new(Needs(Permission::DeadLettersResend), || routes!(dead_letter_resend::resend)),
+    Endpoint::new(Needs(Permission::TaxonomyRead), || routes!(taxonomy::get)),
+    Endpoint::new(Needs(Permission::TaxonomyWrite), || routes!(taxonomy::put)),
+    Endpoint::new(Needs(Permission::TaxonomyRead), || routes!(taxonomy_check::check)),
     Endpoint::new(Needs(Permission::StatusRead), || routes!(status::status)),
     Endpoint::new(Needs(Permission::ApiKeysRead), || routes!(api_keys::list)),
     Endpoint::new(Needs(Permission::ApiKeysWrite), || routes!(api_keys::create)),

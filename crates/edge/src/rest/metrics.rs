@@ -59,5 +59,6 @@ fn moment(service: &Service) -> Moment {
         records: store.records,
         unsealed_logs: store.unsealed_logs,
         sealed_segments: store.sealed_segments,
+        dead_letters: service.dead_letters().counts(None),
     }
 }

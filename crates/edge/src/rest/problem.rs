@@ -7,9 +7,10 @@ use ledgerstone_ledger::jobs::JobError;
 use ledgerstone_ledger::{LedgerError, SubmitError};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::EventId;
-use ledgerstone_store::ReadError;
+use ledgerstone_store::{DeadLetterError, ReadError};
 use serde_json::{Value, json};
 
+use super::append::DeadLetterNote;
 use crate::auth::AuthError;
 use crate::disposition::disposition;
 
@@ -24,6 +25,17 @@ pub struct Fault {
     pub detail: String,
 }
 
+impl Fault {
+    /// The fault as it stands in an answer.
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "pointer": format!("#{}", self.pointer),
+            "code": self.code.as_str(),
+            "detail": self.detail,
+        })
+    }
+}
+
 /// An error answer. What it says is public: what goes to the log alone is not in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -33,6 +45,7 @@ pub struct Problem {
     faults: Vec<Fault>,
     headers: Vec<(HeaderName, HeaderValue)>,
     id: Option<EventId>,
+    dead_letter: Option<DeadLetterNote>,
 }
 
 impl Problem {
@@ -44,6 +57,7 @@ impl Problem {
             faults: Vec::new(),
             headers: Vec::new(),
             id: None,
+            dead_letter: None,
         }
     }
 
@@ -70,6 +84,13 @@ impl Problem {
     #[must_use]
     pub fn with_id(mut self, id: &EventId) -> Self {
         self.id = Some(id.clone());
+        self
+    }
+
+    /// Says whether the event is kept as a dead letter.
+    #[must_use]
+    pub fn with_dead_letter(mut self, note: DeadLetterNote) -> Self {
+        self.dead_letter = Some(note);
         self
     }
 
@@ -114,15 +135,16 @@ impl Problem {
         if let Some(id) = &self.id {
             problem["id"] = json!(id.as_str());
         }
+        match self.dead_letter {
+            None => {}
+            Some(Ok(id)) => problem["dead_letter"] = json!(id.to_string()),
+            Some(Err(why_not)) => {
+                problem["dead_letter"] = Value::Null;
+                problem["dead_letter_reason"] = json!(why_not.as_str());
+            }
+        }
         if !self.faults.is_empty() {
-            let fault = |fault: &Fault| {
-                json!({
-                    "pointer": format!("#{}", fault.pointer),
-                    "code": fault.code.as_str(),
-                    "detail": fault.detail,
-                })
-            };
-            problem["errors"] = self.faults.iter().map(fault).collect();
+            problem["errors"] = self.faults.iter().map(Fault::to_json).collect();
         }
         problem
     }
@@ -144,8 +166,17 @@ impl IntoResponse for Problem {
     }
 }
 
+impl From<DeadLetterError> for Problem {
+    fn from(error: DeadLetterError) -> Self {
+        Self::public(error.code(), error.to_string())
+    }
+}
+
 impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
+        if let LedgerError::InvalidTaxonomy(rejection) = &error {
+            return Self::of_rejection("taxonomy", rejection);
+        }
         Self::public(error.code(), error.to_string())
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ledgerstone_ledger::{JobPool, Ledger};
-use ledgerstone_model::{Clock, Entropy, SealingPolicy};
+use ledgerstone_ledger::{DeadLetters, JobPool, Ledger};
+use ledgerstone_model::{Clock, Entropy, Numbers, SealingPolicy};
 use tokio::sync::Semaphore;
 
 use super::body::PERMIT_BYTES;
@@ -23,6 +23,9 @@ pub struct ServiceParts {
     pub limits: Limits,
     pub jobs: Arc<JobPool>,
     pub cursor_key: CursorKey,
+    pub dead_letters: Arc<DeadLetters>,
+    /// What becomes of numbers that are not exact, unless a request says otherwise.
+    pub numbers: Numbers,
 }
 
 /// What the handlers share; cheap to clone.
@@ -96,6 +99,14 @@ impl Service {
     /// The jobs of all tenants.
     pub fn jobs(&self) -> &Arc<JobPool> {
         &self.0.parts.jobs
+    }
+
+    pub(super) fn dead_letters(&self) -> &Arc<DeadLetters> {
+        &self.0.parts.dead_letters
+    }
+
+    pub(super) fn numbers(&self) -> Numbers {
+        self.0.parts.numbers
     }
 
     pub(super) fn cursor_key(&self) -> &CursorKey {

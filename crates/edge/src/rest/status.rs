@@ -37,6 +37,18 @@ pub struct LedgerState {
     record_hash: Option<String>,
     /// Records under the newest checkpoint that is kept.
     checkpoint_size: Option<u64>,
+    dead_letters: DeadLetterState,
+}
+
+/// Refused events that are kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeadLetterState {
+    letters: u64,
+    /// Those that were not recorded later.
+    open: u64,
+    letters_max: u64,
+    bytes: u64,
+    bytes_max: u64,
 }
 
 /// The state of the whole deployment.
@@ -52,6 +64,7 @@ pub struct Deployment {
     protection: &'static str,
     is_stopping: bool,
     buffer: BufferState,
+    dead_letters: DeadLetterState,
     components: Vec<ComponentState>,
 }
 
@@ -89,7 +102,7 @@ pub async fn status(
         .blocking(move |ledger| {
             Ok::<_, LedgerError>(Status {
                 version: env!("CARGO_PKG_VERSION"),
-                ledger: ledger_state(ledger, &tenant)?,
+                ledger: ledger_state(ledger, &tenant, &asked)?,
                 deployment: sees_all.then(|| deployment(&asked)),
             })
         })
@@ -97,7 +110,11 @@ pub async fn status(
     Ok(Json(status))
 }
 
-fn ledger_state(ledger: &Ledger, tenant: &TenantId) -> Result<LedgerState, LedgerError> {
+fn ledger_state(
+    ledger: &Ledger,
+    tenant: &TenantId,
+    service: &Service,
+) -> Result<LedgerState, LedgerError> {
     let head = ledger.store().head(tenant)?;
     let head = head.ok_or_else(|| LedgerError::UnknownTenant(tenant.clone()))?;
     let checkpoint = ledger.reader().newest_checkpoint(tenant)?;
@@ -108,7 +125,23 @@ fn ledger_state(ledger: &Ledger, tenant: &TenantId) -> Result<LedgerState, Ledge
         records: head.size(),
         record_hash: Some(head.record_hash.to_hex()),
         checkpoint_size: checkpoint.map(|checkpoint| checkpoint.size),
+        dead_letters: dead_letter_state(service, Some(tenant)),
     })
+}
+
+fn dead_letter_state(service: &Service, tenant: Option<&TenantId>) -> DeadLetterState {
+    let (counts, limits) = (service.dead_letters().counts(tenant), service.dead_letters().limits());
+    let (letters_max, bytes_max) = match tenant {
+        None => (limits.letters, limits.bytes),
+        Some(_) => (limits.letters_per_tenant, limits.bytes_per_tenant),
+    };
+    DeadLetterState {
+        letters: counts.letters,
+        open: counts.open,
+        letters_max,
+        bytes: counts.bytes,
+        bytes_max,
+    }
 }
 
 fn deployment(service: &Service) -> Deployment {
@@ -134,6 +167,7 @@ fn deployment(service: &Service) -> Deployment {
             bytes: waiting.bytes,
             bytes_max: waiting.bytes_max,
         },
+        dead_letters: dead_letter_state(service, None),
         components: components(service).into_iter().map(state).collect(),
     }
 }

@@ -14,10 +14,11 @@ use std::borrow::Cow;
 
 pub use answer::Source;
 
+use ledgerstone_model::intake::FLAG_NUMBER_QUOTED;
 use ledgerstone_model::json::{Value, ValueKind};
 use ledgerstone_model::json_tree::Tree;
 use ledgerstone_model::schema::{self, Field, FieldType};
-use ledgerstone_model::{ErrorCode, Fault, IntakeSource, Rejection};
+use ledgerstone_model::{ErrorCode, Fault, IntakeSource, Numbers, Rejection};
 use ledgerstone_proof::{Canonicalizer, canonical_string_into};
 
 /// Every shape that is understood, in the order in which they are looked for. A new one is a file
@@ -61,37 +62,49 @@ pub struct Shaped {
 
 /// Turns an event of whichever shape it has into the model's own. `None` where it has none: then it is
 /// in the model's own form, or no event at all.
-pub fn detect(text: &[u8], scratch: &mut Canonicalizer) -> Result<Option<Shaped>, Rejection> {
+pub fn detect(
+    text: &[u8],
+    numbers: Numbers,
+    scratch: &mut Canonicalizer,
+) -> Result<Option<Shaped>, Rejection> {
     let mut canonical = Vec::with_capacity(text.len());
-    scratch.strict(text, &mut canonical)?;
+    let quoted = numbers.canonical(text, scratch, &mut canonical)?;
     let value = Value::new(&canonical);
     if value.kind() != ValueKind::Object {
         return Ok(None);
     }
     let members = Tree::read(value, 2)?;
     let shape = SHAPES.iter().find(|shape| shape.fits(&members));
-    shape.map(|shape| shape.apply(members)).transpose()
+    shape.map(|shape| shape.apply(members, &quoted)).transpose()
 }
 
 impl Shape {
     /// Turns an event of this shape into the model's own form.
-    pub fn map(&self, text: &[u8], scratch: &mut Canonicalizer) -> Result<Shaped, Rejection> {
+    pub fn map(
+        &self,
+        text: &[u8],
+        numbers: Numbers,
+        scratch: &mut Canonicalizer,
+    ) -> Result<Shaped, Rejection> {
         let mut canonical = Vec::with_capacity(text.len());
-        scratch.strict(text, &mut canonical)?;
+        let quoted = numbers.canonical(text, scratch, &mut canonical)?;
         let value = Value::new(&canonical);
         if value.kind() != ValueKind::Object {
             let reason = "must be a json object".to_owned();
             return Err(Rejection::of(Fault::new(String::new(), ErrorCode::InvalidEvent, reason)));
         }
-        self.apply(Tree::read(value, 2)?)
+        self.apply(Tree::read(value, 2)?, &quoted)
     }
 
     fn fits(&self, members: &Tree<'_>) -> bool {
         self.known_by.iter().any(|name| members.find(&[name]).is_some())
     }
 
-    fn apply(&self, mut event: Tree<'_>) -> Result<Shaped, Rejection> {
+    fn apply(&self, mut event: Tree<'_>, quoted: &[String]) -> Result<Shaped, Rejection> {
         let mut intake = IntakeSource::mapped(self.name, self.mapping);
+        for pointer in quoted {
+            intake = intake.with_flag(format!("{FLAG_NUMBER_QUOTED}{pointer}"));
+        }
         for (from, to) in self.moves {
             move_member(&mut event, from, to)?;
         }
@@ -197,7 +210,7 @@ fn fits(value: &Tree<'_>, to: Pointer) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use ledgerstone_model::{ParseContext, ValidEvent, schema};
+    use ledgerstone_model::{Numbers, ParseContext, ValidEvent, schema};
     use ledgerstone_proof::{Canonicalizer, IngestedAt, TenantId};
     use serde_json::{Value, json};
 
@@ -206,7 +219,8 @@ mod tests {
     /// The event that becomes of it, parsed as it would be when sent.
     fn taken(sent: &Value) -> Value {
         let mut scratch = Canonicalizer::new();
-        let shaped = detect(sent.to_string().as_bytes(), &mut scratch).unwrap().unwrap();
+        let shaped =
+            detect(sent.to_string().as_bytes(), Numbers::Refuse, &mut scratch).unwrap().unwrap();
         let tenant = TenantId::parse("acme").unwrap();
         let at = IngestedAt::from_micros(0).unwrap();
         let context = ParseContext::new(&tenant, at, [0; 16]).with_intake(&shaped.intake);
@@ -314,7 +328,9 @@ mod tests {
         for name in ["intake", "sealed", "_x"] {
             let sent = json!({"event_type": "a.b", "user_id": "u", name: {}});
             let mut scratch = Canonicalizer::new();
-            let shaped = detect(sent.to_string().as_bytes(), &mut scratch).unwrap().unwrap();
+            let shaped = detect(sent.to_string().as_bytes(), Numbers::Refuse, &mut scratch)
+                .unwrap()
+                .unwrap();
             let tenant = TenantId::parse("acme").unwrap();
             let context = ParseContext::new(&tenant, IngestedAt::from_micros(0).unwrap(), [0; 16])
                 .with_intake(&shaped.intake);
@@ -327,8 +343,12 @@ mod tests {
     fn the_models_own_form_has_no_shape() {
         let mut scratch = Canonicalizer::new();
         for text in [r#"{"event_type":"a.b","actor":{"id":"u"}}"#, "[]", "7", "{}"] {
-            assert_eq!(detect(text.as_bytes(), &mut scratch).unwrap(), None, "{text}");
+            assert_eq!(
+                detect(text.as_bytes(), Numbers::Refuse, &mut scratch).unwrap(),
+                None,
+                "{text}"
+            );
         }
-        assert!(detect(br#"{"a":1,"a":2}"#, &mut scratch).is_err());
+        assert!(detect(br#"{"a":1,"a":2}"#, Numbers::Refuse, &mut scratch).is_err());
     }
 }

@@ -8,15 +8,17 @@ use ledgerstone_edge::auth::{AuthSettings, Authenticator};
 use ledgerstone_edge::rest::{
     CursorKey, Limits, RouterSettings, Service, ServiceParts, router_with,
 };
+use ledgerstone_ledger::DeadLetters;
 use ledgerstone_ledger::check::{Level, VerifyOptions, verify};
+use ledgerstone_ledger::dead_letters::RETENTION;
 use ledgerstone_ledger::{ApiKeys, JobPool, JobSettings, KeyFiles, Ledger, NewApiKey, Settings};
-use ledgerstone_model::Actor;
 use ledgerstone_model::access::{Role, RoleSet};
 use ledgerstone_model::system::{KeyAlgorithm, LogName};
+use ledgerstone_model::{Actor, Numbers};
 use ledgerstone_proof::TenantId;
-use ledgerstone_store::MemoryJobs;
 use ledgerstone_store::embedded::files::Files;
 use ledgerstone_store::embedded::{EmbeddedStore, Options};
+use ledgerstone_store::{DeadLetterLimits, FileDeadLetters, MemoryJobs};
 use ledgerstone_testkit::{MockClock, SeededEntropy, TestDirectory};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
@@ -29,6 +31,7 @@ pub struct Rig {
     pub address: SocketAddr,
     pub ledger: Arc<Ledger>,
     pub clock: Arc<MockClock>,
+    pub dead_letters: Arc<DeadLetters>,
     keys: HashMap<(String, Role), String>,
     client: Client,
     directory: TestDirectory,
@@ -40,6 +43,7 @@ pub struct RigOptions {
     pub router: RouterSettings,
     /// The ledger's own settings.
     pub ledger: Settings,
+    pub dead_letters: DeadLetterLimits,
 }
 
 impl Default for RigOptions {
@@ -48,6 +52,7 @@ impl Default for RigOptions {
             limits: Limits::default(),
             router: RouterSettings::default(),
             ledger: Settings::new(LogName::parse("test.example").unwrap()),
+            dead_letters: DeadLetterLimits::default(),
         }
     }
 }
@@ -86,15 +91,24 @@ impl Rig {
         let keys = grant_all(&ledger, &api_keys);
         let authenticator =
             Authenticator::new(AuthSettings::default(), api_keys, Arc::clone(&clock) as _).unwrap();
+        let dead = FileDeadLetters::open(&data.join("dead"), Files::new(), options.dead_letters);
+        let dead_letters = Arc::new(DeadLetters::new(
+            Arc::new(dead.unwrap()),
+            Arc::clone(&clock) as _,
+            Arc::clone(&entropy) as _,
+            RETENTION,
+        ));
         let jobs = JobPool::start(&ledger, Arc::<MemoryJobs>::default(), JobSettings::default());
         let service = Service::new(ServiceParts {
             ledger: Arc::clone(&ledger),
             authenticator,
             clock: Arc::clone(&clock) as _,
-            entropy,
+            entropy: Arc::clone(&entropy) as _,
             limits: options.limits,
             jobs: Arc::new(jobs.unwrap()),
             cursor_key: CursorKey::new(&[9; 32]),
+            dead_letters: Arc::clone(&dead_letters),
+            numbers: Numbers::Refuse,
         });
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -104,7 +118,7 @@ impl Rig {
             axum::serve(listener, service).await.unwrap();
         });
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { address, ledger, clock, keys, client, directory }
+        Self { address, ledger, clock, dead_letters, keys, client, directory }
     }
 
     /// The API key of a tenant with a role.

@@ -77,7 +77,7 @@ impl Round<'_> {
     }
 
     /// Appends what the server observed to one of the round's ledgers and answers its number.
-    fn push_audit(
+    pub(crate) fn push_audit(
         &mut self,
         ledger: usize,
         record: impl FnOnce(SequenceNumber) -> AuditRecord,

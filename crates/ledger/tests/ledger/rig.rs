@@ -6,7 +6,9 @@ use std::time::Duration;
 use ledgerstone_ledger::check::{Finding, Level, Report, VerifyOptions, verify};
 use ledgerstone_ledger::{KeyRing, Ledger, LedgerError, MemoryKeys, Outcome, Receipt, Settings};
 use ledgerstone_model::system::LogName;
-use ledgerstone_model::{Entropy, ParseContext, SealedEvent, SealingPolicy, ValidEvent, seal};
+use ledgerstone_model::{
+    Entropy, ParseContext, SealedEvent, SealingPolicy, Taxonomy, ValidEvent, seal,
+};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, Salt, TenantId};
 use ledgerstone_store::LedgerStore;
 use ledgerstone_store::memory::MemoryStore;
@@ -85,7 +87,11 @@ impl Rig {
             ValidEvent::parse(json.as_bytes(), &context, &mut Canonicalizer::new()).unwrap();
         let mut salt = [0; 16];
         self.entropy.fill(&mut salt);
-        seal(event, &SealingPolicy::pass_through(), &Salt::from_bytes(salt))
+        seal(
+            Taxonomy::none().admit(event).unwrap(),
+            &SealingPolicy::pass_through(),
+            &Salt::from_bytes(salt),
+        )
     }
 
     /// `count` events with ids that begin so.

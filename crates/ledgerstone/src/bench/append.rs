@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use ledgerstone_ledger::{Ledger, Outcome, ReceiptStatus};
 use ledgerstone_model::system::SigningMode;
-use ledgerstone_model::{ParseContext, SealedEvent, SealingPolicy, ValidEvent, seal};
+use ledgerstone_model::{ParseContext, SealedEvent, SealingPolicy, Taxonomy, ValidEvent, seal};
 use ledgerstone_proof::{Canonicalizer, SALT_BYTES, Salt, SigningKey, TenantId};
 use serde_json::{Value, json};
 
@@ -196,6 +196,9 @@ impl<'a> Sender<'a> {
         let (id, salt) = random.split_at(16);
         let context = ParseContext::new(tenant, self.system.clock.now(), id.try_into()?);
         let event = ValidEvent::parse(&self.text, &context, &mut self.canonicalizer)
+            .map_err(|rejection| anyhow::anyhow!("the workload was refused: {rejection:?}"))?;
+        let event = Taxonomy::none()
+            .admit(event)
             .map_err(|rejection| anyhow::anyhow!("the workload was refused: {rejection:?}"))?;
         Ok(seal(event, &self.policy, &Salt::from_bytes(salt.try_into()?)))
     }

@@ -12,7 +12,7 @@ use super::{Command, parsed};
 use crate::arguments::{IntoOption, JsonOption, KnownOption};
 use crate::failure::{Ending, Failure, InputPlace};
 use crate::ingest::{
-    Item, Queue, Recorded, Sink, ending, ingest, interruptible_queue, with_destination,
+    Item, Queue, Reading, Recorded, Sink, ending, ingest, interruptible_queue, with_destination,
 };
 use crate::location::LocationOption;
 use crate::output::Console;
@@ -45,11 +45,12 @@ struct Arguments {
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     let Arguments { location, into, known, .. } = arguments;
+    let reading = Reading { importer: &Ndjson, numbers: into.numbers() };
     let queue = interruptible_queue()?;
     with_destination(location, into, known, console, |destination, console| {
         read_standard_input(Arc::clone(&queue));
         let mut receipts = Receipts { console, refused: 0, is_unread: false, line: Vec::new() };
-        let outcome = ingest(destination, &Ndjson, &queue, &mut receipts);
+        let outcome = ingest(destination, reading, &queue, &mut receipts);
         if receipts.is_unread {
             console.note(
                 "nobody reads the receipts any more: what was handed over is recorded, and nothing \

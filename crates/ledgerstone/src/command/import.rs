@@ -13,7 +13,7 @@ use ledgerstone_edge::importer::{self, IMPORTERS, Importer};
 use super::{Command, parsed};
 use crate::arguments::{IntoOption, JsonOption, KnownOption};
 use crate::failure::{Ending, Failure};
-use crate::ingest::{Queue, ending, ingest, interruptible_queue, with_destination};
+use crate::ingest::{Queue, Reading, ending, ingest, interruptible_queue, with_destination};
 use crate::location::LocationOption;
 use crate::output::Console;
 use inputs::Inputs;
@@ -64,11 +64,12 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     let importer = importer::find(&arguments.format)?;
     let inputs = Inputs::find(importer, &arguments.paths)?;
     let as_json = arguments.output.json || !console.is_terminal();
+    let reading = Reading { importer, numbers: into.numbers() };
     let queue = interruptible_queue()?;
     with_destination(location, into, known, console, |destination, console| {
         let mut summary = Summary::begin(console, inputs.len());
         read(inputs, importer, Arc::clone(&queue));
-        let outcome = ingest(destination, importer, &queue, &mut summary);
+        let outcome = ingest(destination, reading, &queue, &mut summary);
         summary.finish(as_json)?;
         let any_refused = summary.has_refusals();
         outcome.map(|()| ending(&queue, any_refused, console))

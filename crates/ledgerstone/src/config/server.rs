@@ -6,9 +6,12 @@ use ledgerstone_edge::rest::limits::RateLimit;
 use ledgerstone_edge::rest::{Limits, Origins, RouterSettings};
 use ledgerstone_edge::server::{ClientCertificates, ConnectionLimits, ServerSettings, TlsSettings};
 use ledgerstone_edge::trace::TraceSettings;
+use ledgerstone_ledger::dead_letters::RETENTION;
 use ledgerstone_ledger::jobs::BackgroundSettings;
 use ledgerstone_ledger::{JobSettings, TenantCreation};
+use ledgerstone_model::Numbers;
 use ledgerstone_model::system::KeyAlgorithm;
+use ledgerstone_store::DeadLetterLimits;
 use tracing::level_filters::LevelFilter;
 
 use super::kind::Value;
@@ -132,6 +135,27 @@ impl Configuration {
             open_jobs_per_tenant: self.count("jobs.open_per_tenant", usual.open_jobs_per_tenant),
             ..usual
         }
+    }
+
+    pub fn numbers(&self) -> Numbers {
+        self.text("numbers").and_then(Numbers::parse).unwrap_or_default()
+    }
+
+    pub fn dead_letters(&self) -> DeadLetterLimits {
+        let usual = DeadLetterLimits::default();
+        let number = |key, usual| self.number(key).unwrap_or(usual);
+        DeadLetterLimits {
+            letters: number("dead_letters.letters", usual.letters),
+            letters_per_tenant: number("dead_letters.letters_per_tenant", usual.letters_per_tenant),
+            bytes: number("dead_letters.bytes", usual.bytes),
+            bytes_per_tenant: number("dead_letters.bytes_per_tenant", usual.bytes_per_tenant),
+        }
+    }
+
+    /// How long dead letters are kept.
+    pub fn dead_letter_retention(&self) -> Duration {
+        let days = self.number("dead_letters.days").and_then(|days| u32::try_from(days).ok());
+        days.map_or(RETENTION, |days| Duration::from_hours(24) * days)
     }
 
     pub fn verification(&self) -> BackgroundSettings {

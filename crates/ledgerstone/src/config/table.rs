@@ -1,6 +1,7 @@
 //! The table of settings: one line each. It drives the flags, the environment, the file, what
 //! `config` prints, and docs/configuration.md.
 
+use ledgerstone_model::Numbers;
 use ledgerstone_model::system::KeyAlgorithm;
 
 use super::kind::Kind;
@@ -108,6 +109,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("jobs.workers", COUNT, "Jobs that run at one moment").default("2"),
     setting("jobs.open", COUNT, "Jobs of all tenants that wait or run; more are answered 429 `TOO_MANY_JOBS`").default("64"),
     setting("jobs.open_per_tenant", COUNT, "The same for one tenant").default("8"),
+    setting("numbers", Kind::OneOf(Numbers::NAMES), "What becomes of numbers in HTTP requests that canonical JSON cannot hold exactly: the event is refused, or they become strings; `?numbers=` overrides it").default("refuse"),
+    setting("dead_letters.days", Kind::Number { min: 1, max: 3_650 }, "Days that refused events are kept").default("30"),
+    setting("dead_letters.letters", Kind::Number { min: 0, max: 10_000_000 }, "Refused events of all tenants that are kept; more are refused without being kept").default("100000"),
+    setting("dead_letters.letters_per_tenant", Kind::Number { min: 0, max: 10_000_000 }, "The same for one tenant").default("10000"),
+    setting("dead_letters.bytes", BYTES, "Bytes of the files of all tenants' refused events").default("268435456"),
+    setting("dead_letters.bytes_per_tenant", BYTES, "The same for one tenant").default("67108864"),
     setting("verification.records_per_second", COUNT, "Records a second that the verification in the background reads").default("5000"),
     setting("verification.pause_seconds", Kind::Number { min: 1, max: 604_800 }, "Rest between two passes of the verification in the background").default("600"),
 ];

@@ -1,13 +1,14 @@
 //! From text to an event that may be appended: map, parse, seal, and say what was wrong.
 
-use ledgerstone_edge::importer::{Importer, Submission};
+use ledgerstone_edge::importer::Submission;
+use ledgerstone_ledger::Ledger;
 use ledgerstone_model::{
-    ErrorCode, Fault, IntakeSource, ParseContext, Rejection, SealedEvent, SealingPolicy,
+    ErrorCode, Fault, IntakeSource, Numbers, ParseContext, Rejection, SealedEvent, SealingPolicy,
     ValidEvent, peek_text, seal,
 };
 use ledgerstone_proof::{Canonicalizer, SALT_BYTES, Salt, TenantId};
 
-use super::Item;
+use super::{Item, Reading};
 use crate::failure::{Failure, InputPlace};
 use crate::system::System;
 
@@ -46,18 +47,20 @@ pub enum Prepared {
 #[derive(Clone)]
 pub struct Preparer<'a> {
     system: &'a System,
+    ledger: &'a Ledger,
     tenants: &'a TenantChoice,
-    importer: &'static dyn Importer,
+    reading: Reading,
     policy: SealingPolicy,
 }
 
 impl<'a> Preparer<'a> {
     pub fn new(
         system: &'a System,
+        ledger: &'a Ledger,
         tenants: &'a TenantChoice,
-        importer: &'static dyn Importer,
+        reading: Reading,
     ) -> Self {
-        Self { system, tenants, importer, policy: SealingPolicy::pass_through() }
+        Self { system, ledger, tenants, reading, policy: SealingPolicy::pass_through() }
     }
 
     /// Prepares a batch. The events stand in the order of the items that are not refused.
@@ -73,7 +76,7 @@ impl<'a> Preparer<'a> {
         let mut events = Vec::with_capacity(items.len());
         for (item, random) in items.into_iter().zip(random) {
             let Item { place, read } = item;
-            let event = read.and_then(|submission| Ok(self.event(&submission, random, scratch)?));
+            let event = read.and_then(|submission| self.event(&submission, random, scratch));
             match event {
                 Ok(event) => {
                     events.push(event);
@@ -90,8 +93,9 @@ impl<'a> Preparer<'a> {
         submission: &Submission,
         random: &[u8; RANDOM_BYTES],
         scratch: &mut Canonicalizer,
-    ) -> Result<SealedEvent, Rejection> {
-        let mapped = self.importer.map(submission.text())?;
+    ) -> Result<SealedEvent, Failure> {
+        let Reading { importer, numbers } = self.reading;
+        let mapped = importer.map(submission.text())?;
         let (text, intake) = match &mapped {
             Some(mapped) => (mapped.text.as_slice(), &mapped.intake),
             None => (submission.text(), IntakeSource::NATIVE),
@@ -100,7 +104,7 @@ impl<'a> Preparer<'a> {
         let tenant = match self.tenants {
             TenantChoice::Fixed(tenant) => tenant,
             TenantChoice::Named { pointer } => {
-                named = named_tenant(text, pointer, scratch)?;
+                named = named_tenant(text, pointer, numbers, scratch)?;
                 &named
             }
         };
@@ -108,21 +112,24 @@ impl<'a> Preparer<'a> {
         let (first, second) = random.split_at(new_id.len());
         new_id.copy_from_slice(first);
         salt.copy_from_slice(second);
-        let context =
-            ParseContext::new(tenant, self.system.clock.now(), new_id).with_intake(intake);
+        let context = ParseContext::new(tenant, self.system.clock.now(), new_id)
+            .with_numbers(numbers)
+            .with_intake(intake);
         let valid = ValidEvent::parse(text, &context, scratch)?;
-        Ok(seal(valid, &self.policy, &Salt::from_bytes(salt)))
+        let admitted = self.ledger.admit(valid)?;
+        Ok(seal(admitted, &self.policy, &Salt::from_bytes(salt)))
     }
 }
 
 fn named_tenant(
     text: &[u8],
     pointer: &str,
+    numbers: Numbers,
     scratch: &mut Canonicalizer,
 ) -> Result<TenantId, Rejection> {
     let refused =
         |code, reason: String| Rejection::of(Fault::new(pointer.to_owned(), code, reason));
-    let name = peek_text(text, pointer, scratch)?.ok_or_else(|| {
+    let name = peek_text(text, pointer, numbers, scratch)?.ok_or_else(|| {
         refused(ErrorCode::MissingField, "must name the tenant, and is no text here".to_owned())
     })?;
     TenantId::parse(&name).map_err(|error| {

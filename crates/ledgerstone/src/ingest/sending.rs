@@ -2,12 +2,11 @@
 //! under its own key until the server has said what became of it.
 
 use ledgerstone_client::{Append, Event, IdempotencyKey, Outcome};
-use ledgerstone_edge::importer::Importer;
 use ledgerstone_model::ErrorCode;
 
 use super::destination::Recorded;
 use super::queue::Queue;
-use super::{Item, Sink, is_about_the_event};
+use super::{Item, Reading, Sink, is_about_the_event};
 use crate::failure::{Failure, InputPlace};
 use crate::remote::Remote;
 use crate::system::System;
@@ -18,23 +17,23 @@ const KEY_BYTES: usize = 16;
 /// Sends everything from the queue. Records of foreign formats are mapped by the server.
 pub fn send(
     remote: &Remote,
-    importer: &dyn Importer,
+    reading: Reading,
     queue: &Queue,
     sink: &mut dyn Sink,
 ) -> Result<(), Failure> {
-    let outcome = send_batches(remote, importer, queue, sink);
+    let outcome = send_batches(remote, reading, queue, sink);
     queue.stop();
     outcome
 }
 
 fn send_batches(
     remote: &Remote,
-    importer: &dyn Importer,
+    reading: Reading,
     queue: &Queue,
     sink: &mut dyn Sink,
 ) -> Result<(), Failure> {
     let system = System::new();
-    let how = Append::new().format(importer.name());
+    let how = Append::new().format(reading.importer.name()).numbers(reading.numbers);
     let client = remote.patient_client();
     while let Some((_, items)) = queue.take() {
         let (entries, events) = split(items);

@@ -16,7 +16,9 @@ use ledgerstone_edge::rest::{CursorKey, Opening, Service, ServiceParts, router_w
 use ledgerstone_edge::server::{Drained, Server, ServerError, Stop, Stopper, stop_channel};
 use ledgerstone_edge::trace::SpanSender;
 use ledgerstone_ledger::jobs::BackgroundVerifier;
-use ledgerstone_ledger::{ApiKeys, Driver, FOLLOWERS, JobPool, Ledger};
+use ledgerstone_ledger::{
+    ApiKeys, DeadLetterPurge, DeadLetters, Driver, FOLLOWERS, JobPool, Ledger,
+};
 use ledgerstone_model::ErrorCode;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -120,6 +122,7 @@ struct Running<'a> {
     service: Service,
     driver: Arc<Driver>,
     verifier: Arc<BackgroundVerifier>,
+    purge: DeadLetterPurge,
     stop: Stop,
     stopper: Arc<Stopper>,
 }
@@ -134,9 +137,11 @@ impl<'a> Parts<'a> {
     ) -> Result<Running<'a>, Failure> {
         let api_keys = Arc::new(data.api_keys()?);
         first_keys::grant(data.ledger(), &api_keys, &configuration.first_keys()?, console)?;
-        let service = self.service(configuration, data, api_keys)?;
+        let dead_letters = dead_letters(configuration, data)?;
+        let service = self.service(configuration, data, api_keys, &dead_letters)?;
         let verifier = BackgroundVerifier::start(data.ledger(), configuration.verification())?;
         let verifier = Arc::new(verifier);
+        let purge = DeadLetterPurge::start(Arc::clone(&dead_letters))?;
         let context = data.follower_context();
         let followers = FOLLOWERS.iter().map(|entry| (entry.make)(&context)).collect();
         let driver = Arc::new(Driver::start(data.ledger(), followers)?);
@@ -145,7 +150,7 @@ impl<'a> Parts<'a> {
         service.operation().name(configuration.environment());
         self.opening.open(router_with(&service, &configuration.router()?));
         let Self { runtime, serving, stop, stopper, .. } = self;
-        Ok(Running { runtime, serving, service, driver, verifier, stop, stopper })
+        Ok(Running { runtime, serving, service, driver, verifier, purge, stop, stopper })
     }
 
     fn service(
@@ -153,6 +158,7 @@ impl<'a> Parts<'a> {
         configuration: &Configuration,
         data: &ForWriting,
         api_keys: Arc<ApiKeys>,
+        dead_letters: &Arc<DeadLetters>,
     ) -> Result<Service, Failure> {
         let system = System::new();
         let cursor_key = CursorKey::new(&*data.cursor_secret(&system)?);
@@ -172,6 +178,8 @@ impl<'a> Parts<'a> {
             limits,
             jobs,
             cursor_key,
+            dead_letters: Arc::clone(dead_letters),
+            numbers: configuration.numbers(),
         }))
     }
 }
@@ -179,7 +187,7 @@ impl<'a> Parts<'a> {
 impl Running<'_> {
     /// Waits for the word to stop, lets what runs end, and stops the threads beside the ledger.
     fn until_stopped(self, data: &ForWriting) -> Result<(), Failure> {
-        let Self { runtime, serving, service, driver, verifier, stop, stopper } = self;
+        let Self { runtime, serving, service, driver, verifier, purge, stop, stopper } = self;
         let ledger = data.ledger();
         let halted = runtime.block_on(async {
             let halted = first(halt_of(ledger), stop.requested()).await;
@@ -201,7 +209,7 @@ impl Running<'_> {
         });
         service.jobs().stop();
         // Their threads are joined by whoever holds them last, which is here.
-        drop((driver, verifier));
+        drop((driver, verifier, purge));
         match halted.or_else(|| ledger.halted()) {
             None => Ok(()),
             Some(reason) => {
@@ -209,6 +217,16 @@ impl Running<'_> {
             }
         }
     }
+}
+
+fn dead_letters(
+    configuration: &Configuration,
+    data: &ForWriting,
+) -> Result<Arc<DeadLetters>, Failure> {
+    let system = System::new();
+    let store = Arc::new(data.dead_letters(configuration.dead_letters(), &system)?);
+    let retention = configuration.dead_letter_retention();
+    Ok(Arc::new(DeadLetters::new(store, system.clock, system.entropy, retention)))
 }
 
 /// What is wrong beside the ledger at this moment, by the name of the thread that knows.

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use ledgerstone_testkit::Served;
 use serde_json::json;
 
-use crate::program::Program;
+use crate::program::{Program, text};
 use crate::served::{plainly, start};
 
 const LONG: &str = "LEDGERSTONE_LONG";

@@ -56,6 +56,8 @@ permissions! {
         "Read refused submissions and why they were refused.";
     DeadLettersResend = "dead-letters:resend", Tenant,
         "Correct refused submissions and send them again.";
+    DeadLettersDelete = "dead-letters:delete", Tenant,
+        "Delete refused submissions.";
     TaxonomyRead = "taxonomy:read", Tenant,
         "See the event types and their schemas.";
     TaxonomyWrite = "taxonomy:write", Tenant,

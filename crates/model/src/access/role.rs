@@ -59,14 +59,19 @@ const WRITER: RoleEntry = RoleEntry {
     role: Role::Writer,
     name: "writer",
     meaning: "Sends events and sees none: for applications.",
-    permissions: &[Permission::EventsWrite],
+    permissions: &[Permission::EventsWrite, Permission::TaxonomyRead],
 };
 
 const VIEWER: RoleEntry = RoleEntry {
     role: Role::Viewer,
     name: "viewer",
     meaning: "Sees that records exist and are proved, not what they say.",
-    permissions: &[Permission::RecordsRead, Permission::ProofsRead, Permission::StatusRead],
+    permissions: &[
+        Permission::RecordsRead,
+        Permission::ProofsRead,
+        Permission::TaxonomyRead,
+        Permission::StatusRead,
+    ],
 };
 
 impl Role {

@@ -24,7 +24,7 @@ pub(super) fn reserved_member(name: &[u8], is_top_level: bool) -> Option<&'stati
 }
 
 /// Why an event from outside may not have this type.
-pub(super) fn reserved_event_type(event_type: &str) -> Option<&'static str> {
+pub(crate) fn reserved_event_type(event_type: &str) -> Option<&'static str> {
     match event_type {
         text if text.starts_with("system.") => {
             Some("begins with system., which only the server writes")

@@ -1,12 +1,15 @@
 //! Writes the server's notes into a checked event, where there are any.
 
+use std::borrow::Cow;
+
 use ledgerstone_proof::canonical_string_into;
 
 use super::ParseContext;
 use super::check::{SentTime, Stray};
 use crate::intake::{FLAG_IN_FUTURE, FLAG_WITHOUT_ZONE, Intake, IntakeSource};
 use crate::json::{NotCanonical, Value};
-use crate::json_write::ObjectWriter;
+use crate::json_tree::Tree;
+use crate::json_write::{ObjectWriter, text_array_into};
 use crate::schema::{self, FIELDS};
 use crate::timestamp::Zone;
 
@@ -158,6 +161,27 @@ fn write_event(
     }
     object.close();
     Ok(())
+}
+
+/// The event with one more flag among those in `intake`, which stay sorted.
+pub(super) fn add_flag(event: Value<'_>, flag: &str) -> Result<Vec<u8>, NotCanonical> {
+    let mut flags = vec![flag.to_owned()];
+    let intake = event.member("intake")?;
+    if let Some(known) = intake.map_or(Ok(None), |intake| intake.member("flags"))? {
+        let mut known = known.elements();
+        while let Some(known) = known.next_element()? {
+            flags.extend(known.text().map(Cow::into_owned));
+        }
+    }
+    flags.sort_unstable();
+    flags.dedup();
+    let mut raw = Vec::new();
+    text_array_into(&flags, &mut raw);
+    let mut tree = Tree::read(event, 2)?;
+    // Nothing but an object ever stands at `intake`, which the server alone writes.
+    let put = tree.put(&["intake", "flags"], Tree::Text(Cow::Owned(raw)));
+    debug_assert!(put.is_ok(), "intake is an object");
+    Ok(tree.to_canonical())
 }
 
 fn write_group(

@@ -15,7 +15,7 @@ impl<'a> Fields<'a> {
         Self { object }
     }
 
-    fn value(&self, name: &'static str) -> Result<Value<'a>, SystemRecordError> {
+    pub(super) fn value(&self, name: &'static str) -> Result<Value<'a>, SystemRecordError> {
         self.object.member(name)?.ok_or(SystemRecordError::Field(name))
     }
 

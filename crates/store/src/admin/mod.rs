@@ -1,5 +1,5 @@
 //! What a deployment looks up all the time and must not search its ledgers for: tenants, signing
-//! keys, API keys, followers' cursors, and jobs.
+//! keys, API keys, taxonomies, followers' cursors, and jobs.
 //!
 //! All of it but the cursors and the jobs is a projection of `system` records. The ledgers are the truth: a
 //! projection that is missing, damaged or of another version is built again from them, and one that
@@ -14,13 +14,14 @@ mod rollback;
 mod row;
 mod schema;
 mod sqlite;
+mod taxonomies;
 
 #[cfg(test)]
 mod tests;
 
-use ledgerstone_model::SystemRecord;
 use ledgerstone_model::access::{ApiKeyId, RoleSet};
 use ledgerstone_model::system::{KeyUse, LedgerId, PublicKey, SigningMode, TenantState};
+use ledgerstone_model::{SystemRecord, TaxonomyDocument};
 use ledgerstone_proof::{Hash, IngestedAt, KeyId, SequenceNumber, TenantId};
 
 use crate::contract::Cursor;
@@ -65,6 +66,9 @@ pub trait AdminStore: Send + Sync {
 
     /// The API keys of a tenant, or of all, revoked and expired ones too.
     fn api_keys(&self, tenant: Option<&TenantId>) -> Result<Vec<ApiKeyRow>, AdminError>;
+
+    /// The taxonomy in force of every tenant that has set one.
+    fn taxonomies(&self) -> Result<Vec<TaxonomyRow>, AdminError>;
 
     /// Where a follower stands; the empty cursor when it has saved none.
     fn follower_cursor(&self, follower: &str) -> Result<Cursor, AdminError>;
@@ -154,6 +158,19 @@ pub struct ApiKeyRow {
     /// The first moment at which it is no longer good.
     pub expires_at: Option<IngestedAt>,
     pub revoked: Option<RevokedKey>,
+}
+
+/// A tenant's taxonomy, as the newest record of its ledger says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaxonomyRow {
+    pub tenant: TenantId,
+    /// Number of the `system.taxonomy` record.
+    pub set_by: SequenceNumber,
+    /// When that record was ingested.
+    pub set_at: IngestedAt,
+    /// Number of the `audit` record that says who set it.
+    pub audit_record: SequenceNumber,
+    pub document: TaxonomyDocument,
 }
 
 /// How an API key ended.

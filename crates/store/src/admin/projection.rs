@@ -8,13 +8,13 @@ use ledgerstone_proof::{Hash, IngestedAt, KeyId, SequenceNumber, TenantId};
 use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
-use super::api_keys;
 use super::error::AdminError;
 use super::row::{Digest, Row, put, put_undigested, select};
 use super::schema::{DIGESTED, FOLLOWERS, KEY_USES, KEYS, META, RECORD_SIGNING, TENANTS, Table};
 use super::{
     ProjectedRecord, ProjectionPoint, RecordSigningRow, SigningKeyRow, SystemTree, TenantRow,
 };
+use super::{api_keys, taxonomies};
 use crate::contract::Cursor;
 
 /// The database within one transaction, with the digest of its rows.
@@ -107,6 +107,10 @@ impl<'c> Projection<'c> {
             }
             SystemRecord::ApiKey(record) => {
                 let row = api_keys::changed_row(self.connection, projected, record)?;
+                row.map_or(Ok(()), |row| self.put(&row))
+            }
+            SystemRecord::Taxonomy(record) => {
+                let row = taxonomies::changed_row(self.connection, projected, record)?;
                 row.map_or(Ok(()), |row| self.put(&row))
             }
             // They prove or explain something, but nothing is looked up by them.

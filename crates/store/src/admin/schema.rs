@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i64 = 0x4c53_6164;
 
 /// `user_version` of the database file; another one is built again.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// A table: its columns in order, of which the first `keys` identify a row. A last column, `seal`,
 /// is added to each.
@@ -56,6 +56,13 @@ pub(super) const API_KEYS: Table = Table {
     keys: 2,
 };
 
+/// The newest taxonomy of each ledger that has one.
+pub(super) const TAXONOMIES: Table = Table {
+    name: "taxonomies",
+    columns: &["ledger", "set_by", "set_at", "audit_record", "document"],
+    keys: 1,
+};
+
 /// Followers' cursors.
 pub(super) const FOLLOWERS: Table =
     Table { name: "follower_cursors", columns: &["follower", "cursor"], keys: 1 };
@@ -89,8 +96,8 @@ pub(super) const META: Table = Table {
 };
 
 /// The tables that the digest covers.
-pub(super) const DIGESTED: [Table; 6] =
-    [TENANTS, KEYS, KEY_USES, RECORD_SIGNING, API_KEYS, FOLLOWERS];
+pub(super) const DIGESTED: [Table; 7] =
+    [TENANTS, KEYS, KEY_USES, RECORD_SIGNING, API_KEYS, TAXONOMIES, FOLLOWERS];
 
 impl Table {
     /// The statement that makes the table, which is also how it stands in `sqlite_schema`.

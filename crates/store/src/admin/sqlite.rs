@@ -11,7 +11,7 @@ use super::error::AdminError;
 use super::projection::{self, Projection};
 use super::{
     AdminStore, ApiKeyRow, ProjectedRecord, ProjectionPoint, RecordSigningRow, SigningKeyRow,
-    TenantRow, api_keys, files, jobs,
+    TaxonomyRow, TenantRow, api_keys, files, jobs, taxonomies,
 };
 use crate::contract::Cursor;
 use crate::jobs::{JobRow, JobStore};
@@ -107,6 +107,10 @@ impl AdminStore for SqliteAdmin {
 
     fn api_keys(&self, tenant: Option<&TenantId>) -> Result<Vec<ApiKeyRow>, AdminError> {
         api_keys::api_keys(&self.connection(), tenant)
+    }
+
+    fn taxonomies(&self) -> Result<Vec<TaxonomyRow>, AdminError> {
+        taxonomies::taxonomies(&self.connection())
     }
 
     fn follower_cursor(&self, follower: &str) -> Result<Cursor, AdminError> {

@@ -62,6 +62,11 @@ impl Layout {
         self.root.join("cut")
     }
 
+    /// Refused submissions; made when the first one is kept.
+    pub fn dead(&self) -> PathBuf {
+        self.root.join("dead")
+    }
+
     pub fn keys(&self) -> PathBuf {
         self.root.join("keys")
     }

@@ -28,11 +28,17 @@ pub(super) async fn append(
 ) -> Result<Response, Problem> {
     let (sender, bytes) = (source.clone(), text.len());
     let manner = if options.atomic { Manner::Atomic } else { Manner::Each };
-    let work = move |ledger: &_| -> Result<Taken, Problem> {
-        let texts = split(&text)?;
-        Ok(take(ledger, &sender, (0, &texts), manner)?)
+    let body = text.clone();
+    let work = move |ledger: &_| -> Result<Result<Taken, Problem>, Problem> {
+        match split(&text) {
+            Ok(texts) => Ok(Ok(take(ledger, &sender, (0, &texts), manner)?)),
+            Err(problem) => Ok(Err(problem)),
+        }
     };
-    let taken = service.take(bytes, work).await?;
+    let taken = match service.take(bytes, work).await? {
+        Ok(taken) => service.keep_refused(taken, &source).await?,
+        Err(problem) => return Err(service.keep_body(body, &source, problem).await),
+    };
     let results = match options.wait {
         Wait::None => taken.queued(),
         Wait::Durable | Wait::Checkpoint => service.settle(taken, &source).await?,
@@ -46,7 +52,7 @@ pub(super) async fn append(
 
 /// The texts of the events. The array itself must be JSON; what is wrong within one event is told of
 /// that event alone, except where it is no JSON at all.
-fn split(text: &[u8]) -> Result<Vec<&[u8]>, Problem> {
+pub(in crate::rest) fn split(text: &[u8]) -> Result<Vec<&[u8]>, Problem> {
     let text = std::str::from_utf8(text).map_err(|error| {
         let detail = format!("the body is not utf-8 at byte {}", error.valid_up_to());
         Problem::new(ErrorCode::NotUtf8, detail)
@@ -69,7 +75,7 @@ fn split(text: &[u8]) -> Result<Vec<&[u8]>, Problem> {
 
 fn numbers(results: &[ItemResult]) -> Vec<ledgerstone_proof::SequenceNumber> {
     let recorded = results.iter().filter_map(|result| match result {
-        ItemResult::Recorded(receipt) => Some(receipt.sequence_number),
+        ItemResult::Recorded(receipt, _) => Some(receipt.sequence_number),
         _ => None,
     });
     recorded.collect()

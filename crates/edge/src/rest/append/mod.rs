@@ -2,6 +2,7 @@
 
 mod array;
 mod idempotency;
+mod letters;
 mod lines;
 mod ndjson;
 mod options;
@@ -22,9 +23,11 @@ use super::media_type::MediaType;
 use super::problem::Problem;
 use super::service::Service;
 use crate::auth::Authorised;
+pub(super) use array::split;
+pub(super) use letters::DeadLetterNote;
 use options::Options;
-pub(super) use prepare::Reading;
-use prepare::Source;
+pub(super) use prepare::{Prepared, RANDOM_BYTES, Reading, Source, Unprepared};
+pub(super) use result::write_receipt;
 
 /// Takes events. One object is answered with its receipt, an array with one item for each event in
 /// their order, NDJSON with one line for each line.
@@ -61,7 +64,8 @@ pub(super) async fn take_request(
     let options = Options::of(&parts)?;
     let reading = options.reading(reading)?;
     let encoding = Encoding::of(&parts.headers)?;
-    let source = Source::new(service, authorised, reading, &parts.headers)?;
+    let numbers = options.numbers(service.numbers())?;
+    let source = Source::new(service, authorised, (reading, numbers), &parts.headers)?;
     match MediaType::of(&parts.headers)? {
         MediaType::Ndjson => ndjson::append(service, source, &options, encoding, body),
         MediaType::Json => json(service, source, &options, encoding, &parts.headers, body).await,

@@ -192,6 +192,7 @@ impl Intake<'_> {
         for line in too_long {
             taken.refuse(line, line_too_long());
         }
+        taken.keep_refused(self.source);
         self.flight.push_back(taken);
         self.settle(BATCHES_IN_FLIGHT)?;
         if self.is_unread {

@@ -2,7 +2,7 @@
 
 use axum::extract::Query;
 use http::request::Parts;
-use ledgerstone_model::ErrorCode;
+use ledgerstone_model::{ErrorCode, Numbers};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -40,6 +40,9 @@ pub(super) struct Options {
     pub(super) shape: Option<String>,
     /// The foreign format that each event is a record of, e.g. `cloudtrail`.
     pub(super) format: Option<String>,
+    /// What becomes of numbers that canonical JSON cannot hold exactly: `refuse` or `quote`; unless
+    /// given, what the server is set to.
+    pub(super) numbers: Option<String>,
 }
 
 impl Options {
@@ -52,6 +55,14 @@ impl Options {
             ));
         }
         Ok(options)
+    }
+
+    /// What becomes of numbers that are not exact: what was asked for, or what is usual.
+    pub(super) fn numbers(&self, usual: Numbers) -> Result<Numbers, Problem> {
+        let Some(name) = &self.numbers else { return Ok(usual) };
+        Numbers::parse(name).ok_or_else(|| {
+            Problem::new(ErrorCode::InvalidArgument, "numbers is `refuse` or `quote`")
+        })
     }
 
     /// How the events are to be read: in the shape or format asked for, or in what the route takes.

@@ -3,19 +3,22 @@
 use std::cell::RefCell;
 
 use http::HeaderMap;
-use ledgerstone_model::{ErrorCode, ParseContext, Rejection, SealedEvent, ValidEvent, seal};
+use ledgerstone_ledger::{AdmissionError, NewDeadLetter};
+use ledgerstone_model::{
+    ErrorCode, Numbers, ParseContext, Rejection, SealedEvent, ValidEvent, seal,
+};
 use ledgerstone_proof::{Canonicalizer, EventId, IngestedAt, SALT_BYTES, Salt, TenantId};
 
 use super::idempotency::IdempotencyKey;
 use crate::auth::Authorised;
-use crate::importer::Importer;
+use crate::importer::{self, Importer};
 use crate::metrics::Metrics;
 use crate::rest::problem::{Fault, Problem};
 use crate::rest::service::Service;
 use crate::shape::{self, Shape, Shaped};
 
 /// Random bytes that an event needs: for its id, where it has none, and for its salt.
-const RANDOM_BYTES: usize = 16 + SALT_BYTES;
+pub(in crate::rest) const RANDOM_BYTES: usize = 16 + SALT_BYTES;
 
 thread_local! {
     /// Room to make texts canonical in, kept because making it anew costs more than a small event.
@@ -35,12 +38,45 @@ pub(in crate::rest) enum Reading {
     Record(&'static dyn Importer),
 }
 
+/// What dead letters call [`Reading::AnyShape`].
+const ANY_SHAPE: &str = "any";
+
+/// Begins what dead letters call [`Reading::Record`]; the format's name follows.
+const RECORD_OF: &str = "record:";
+
 impl Reading {
-    fn shaped(self, text: &[u8], scratch: &mut Canonicalizer) -> Result<Option<Shaped>, Rejection> {
+    /// What dead letters call it; `None` for the model's own form.
+    fn name(self) -> Option<String> {
+        match self {
+            Self::Native => None,
+            Self::AnyShape => Some(ANY_SHAPE.to_owned()),
+            Self::As(shape) => Some(shape.name.to_owned()),
+            Self::Record(importer) => Some(format!("{RECORD_OF}{}", importer.name())),
+        }
+    }
+
+    /// The one that dead letters call so; `None` for one that this version does not know.
+    pub(in crate::rest) fn named(name: Option<&str>) -> Option<Self> {
+        match name {
+            None => Some(Self::Native),
+            Some(ANY_SHAPE) => Some(Self::AnyShape),
+            Some(name) => match name.strip_prefix(RECORD_OF) {
+                Some(format) => importer::find(format).ok().map(Self::Record),
+                None => shape::find(name).map(Self::As),
+            },
+        }
+    }
+
+    fn shaped(
+        self,
+        text: &[u8],
+        numbers: Numbers,
+        scratch: &mut Canonicalizer,
+    ) -> Result<Option<Shaped>, Rejection> {
         match self {
             Self::Native => Ok(None),
-            Self::AnyShape => shape::detect(text, scratch),
-            Self::As(shape) => shape.map(text, scratch).map(Some),
+            Self::AnyShape => shape::detect(text, numbers, scratch),
+            Self::As(shape) => shape.map(text, numbers, scratch).map(Some),
             Self::Record(importer) => importer.map(text),
         }
     }
@@ -48,11 +84,52 @@ impl Reading {
 
 /// Where the events of a request come from, and what they are checked against.
 #[derive(Clone)]
-pub(super) struct Source {
+pub(in crate::rest) struct Source {
     service: Service,
     tenant: TenantId,
+    principal: String,
     reading: Reading,
-    idempotency: Option<IdempotencyKey>,
+    numbers: Numbers,
+    default_ids: DefaultIds,
+}
+
+/// The ids of events that bring none.
+#[derive(Clone, Debug)]
+enum DefaultIds {
+    Random,
+    /// Out of the request's `Idempotency-Key`.
+    OfKey(IdempotencyKey),
+    /// The one of the dead letter that is sent again.
+    OfLetter(EventId),
+}
+
+/// An event that may be handed over.
+pub(in crate::rest) struct Prepared {
+    pub(in crate::rest) event: SealedEvent,
+    /// What the taxonomy, in force as a warning, has against it.
+    pub(in crate::rest) findings: Option<Rejection>,
+}
+
+/// Why an event is not handed over.
+pub(in crate::rest) enum Unprepared {
+    /// It is wrong itself.
+    Event(Rejection),
+    Other(Problem),
+}
+
+impl<E: Into<Rejection>> From<E> for Unprepared {
+    fn from(error: E) -> Self {
+        Self::Event(error.into())
+    }
+}
+
+impl From<Unprepared> for Problem {
+    fn from(unprepared: Unprepared) -> Self {
+        match unprepared {
+            Unprepared::Event(rejection) => Self::from(&rejection),
+            Unprepared::Other(problem) => problem,
+        }
+    }
 }
 
 /// What a request's events need from outside.
@@ -77,17 +154,45 @@ impl Source {
     pub(super) fn new(
         service: &Service,
         authorised: &Authorised,
-        reading: Reading,
+        (reading, numbers): (Reading, Numbers),
         headers: &HeaderMap,
     ) -> Result<Self, Problem> {
         let principal = authorised.caller().principal();
-        let idempotency = IdempotencyKey::of(headers, authorised.tenant(), principal)?;
-        let (service, tenant) = (service.clone(), authorised.tenant().clone());
-        Ok(Self { service, tenant, reading, idempotency })
+        let key = IdempotencyKey::of(headers, authorised.tenant(), principal)?;
+        Ok(Self {
+            service: service.clone(),
+            tenant: authorised.tenant().clone(),
+            principal: principal.as_str().to_owned(),
+            reading,
+            numbers,
+            default_ids: key.map_or(DefaultIds::Random, DefaultIds::OfKey),
+        })
+    }
+
+    /// Where events come from that are sent again out of a dead letter, whose id stands for that of
+    /// an event without one, or only looked at.
+    pub(in crate::rest) fn by_hand(
+        service: &Service,
+        authorised: &Authorised,
+        (reading, numbers): (Reading, Numbers),
+        default_id: Option<EventId>,
+    ) -> Self {
+        Self {
+            service: service.clone(),
+            tenant: authorised.tenant().clone(),
+            principal: authorised.caller().principal().as_str().to_owned(),
+            reading,
+            numbers,
+            default_ids: default_id.map_or(DefaultIds::Random, DefaultIds::OfLetter),
+        }
     }
 
     pub(super) const fn tenant(&self) -> &TenantId {
         &self.tenant
+    }
+
+    pub(super) const fn service(&self) -> &Service {
+        &self.service
     }
 
     pub(super) fn metrics(&self) -> &Metrics {
@@ -101,57 +206,108 @@ impl Source {
         Drawn { random, at: self.service.clock().now() }
     }
 
+    fn default_id(&self, index: usize) -> Result<Option<EventId>, Problem> {
+        match &self.default_ids {
+            DefaultIds::Random => Ok(None),
+            DefaultIds::OfKey(key) => key.event_id(index).map(Some),
+            DefaultIds::OfLetter(id) => Ok(Some(id.clone())),
+        }
+    }
+
+    /// Parses one event that came in at `at`. `index` is its place in the request.
+    pub(in crate::rest) fn parse(
+        &self,
+        text: &[u8],
+        index: usize,
+        new_id: [u8; 16],
+        at: IngestedAt,
+    ) -> Result<ValidEvent, Unprepared> {
+        let given = self.default_id(index).map_err(Unprepared::Other)?;
+        let mut context = ParseContext::new(&self.tenant, at, new_id).with_numbers(self.numbers);
+        if let Some(id) = &given {
+            context = context.with_default_id(id);
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            Ok(match self.reading.shaped(text, self.numbers, scratch)? {
+                None => ValidEvent::parse(text, &context, scratch)?,
+                Some(shaped) => {
+                    let context = context.with_intake(&shaped.intake);
+                    ValidEvent::parse(&shaped.text, &context, scratch)?
+                }
+            })
+        })
+    }
+
     /// Prepares one event that came in at `at`. `index` is its place in the request.
-    pub(super) fn prepare(
+    pub(in crate::rest) fn prepare(
         &self,
         text: &[u8],
         index: usize,
         random: &[u8; RANDOM_BYTES],
         at: IngestedAt,
-    ) -> Result<SealedEvent, Problem> {
+    ) -> Result<Prepared, Unprepared> {
         let (mut new_id, mut salt) = ([0; 16], [0; SALT_BYTES]);
         let (first, second) = random.split_at(new_id.len());
         new_id.copy_from_slice(first);
         salt.copy_from_slice(second);
-        let given = self.idempotency.as_ref().map(|key| key.event_id(index)).transpose()?;
-        let mut context = ParseContext::new(&self.tenant, at, new_id);
-        if let Some(id) = &given {
-            context = context.with_default_id(id);
+        let valid = self.parse(text, index, new_id, at)?;
+        let admitted = self.service.ledger().admit(valid).map_err(|error| match error {
+            AdmissionError::Refused(rejection) => Unprepared::Event(rejection),
+            AdmissionError::Read(error) => Unprepared::Other(error.into()),
+        })?;
+        let findings = admitted.findings().cloned();
+        let event = seal(admitted, self.service.sealing(), &Salt::from_bytes(salt));
+        Ok(Prepared { event, findings })
+    }
+
+    /// What is kept of an event that is wrong.
+    pub(super) fn letter(&self, text: &[u8], index: usize, rejection: &Rejection) -> NewDeadLetter {
+        NewDeadLetter {
+            principal: self.principal.clone(),
+            reading: self.reading.name(),
+            numbers: self.numbers,
+            default_id: self.default_id(index).unwrap_or_default(),
+            text: text.to_vec(),
+            code: rejection.code(),
+            detail: Problem::from(rejection).detail().to_owned(),
+            faults: rejection.faults().to_vec(),
         }
-        let valid = SCRATCH
-            .with_borrow_mut(|scratch| match self.reading.shaped(text, scratch)? {
-                None => ValidEvent::parse(text, &context, scratch),
-                Some(shaped) => {
-                    let context = context.with_intake(&shaped.intake);
-                    ValidEvent::parse(&shaped.text, &context, scratch)
-                }
-            })
-            .map_err(|rejection| Problem::from(&rejection))?;
-        Ok(seal(valid, self.service.sealing(), &Salt::from_bytes(salt)))
     }
 
     /// Whether an id was made from the request's `Idempotency-Key`.
     pub(super) fn made_id(&self, id: &EventId, index: usize) -> bool {
-        let made = self.idempotency.as_ref().and_then(|key| key.event_id(index).ok());
-        made.as_ref() == Some(id)
+        let DefaultIds::OfKey(key) = &self.default_ids else { return false };
+        key.event_id(index).ok().as_ref() == Some(id)
+    }
+}
+
+impl From<&ledgerstone_model::Fault> for Fault {
+    fn from(fault: &ledgerstone_model::Fault) -> Self {
+        Self {
+            pointer: fault.pointer().to_owned(),
+            code: fault.code(),
+            detail: fault.reason().to_owned(),
+        }
     }
 }
 
 impl From<&Rejection> for Problem {
     fn from(rejection: &Rejection) -> Self {
-        let fault = |fault: &ledgerstone_model::Fault| Fault {
-            pointer: fault.pointer().to_owned(),
-            code: fault.code(),
-            detail: fault.reason().to_owned(),
-        };
-        let faults: Vec<Fault> = rejection.faults().iter().map(fault).collect();
+        Self::of_rejection("event", rejection)
+    }
+}
+
+impl Problem {
+    /// Everything that is wrong with something that was sent, the event or whatever it is called.
+    pub(in crate::rest) fn of_rejection(what: &str, rejection: &Rejection) -> Self {
+        let faults: Vec<Fault> = rejection.faults().iter().map(Fault::from).collect();
         let detail = match (faults.as_slice(), rejection.omitted()) {
             ([one], 0) if one.pointer.is_empty() => one.detail.clone(),
             ([one], 0) => format!("{} {}", one.pointer, one.detail),
-            (many, 0) => format!("the event has {} faults", many.len()),
+            (many, 0) => format!("the {what} has {} faults", many.len()),
             (many, omitted) => {
                 format!(
-                    "the event has {} faults, of which {} are listed",
+                    "the {what} has {} faults, of which {} are listed",
                     many.len() + omitted,
                     many.len()
                 )

@@ -10,7 +10,7 @@ use crate::rest::problem::Problem;
 use crate::rest::service::Service;
 
 /// A checkpoint, and the way from each of some records to its root.
-pub(super) struct Proven {
+pub(in crate::rest) struct Proven {
     checkpoint: SignedCheckpoint,
     paths: HashMap<SequenceNumber, Vec<Hash>>,
 }

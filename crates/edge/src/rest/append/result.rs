@@ -1,27 +1,29 @@
 //! What became of one event, in the shape it is told in.
 
 use ledgerstone_ledger::{Receipt, ReceiptStatus};
+use ledgerstone_model::Rejection;
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::EventId;
 
 use super::proven::Proven;
 use crate::metrics::EventStatus;
-use crate::rest::problem::Problem;
+use crate::rest::problem::{Fault, Problem};
 
 /// What became of one event of a request.
 #[derive(Debug)]
 pub(super) enum ItemResult {
-    Recorded(Box<Receipt>),
+    /// With what the taxonomy, in force as a warning, has against it.
+    Recorded(Box<Receipt>, Option<Rejection>),
     /// It is in memory and will be written.
-    Queued(EventId),
+    Queued(EventId, Option<Rejection>),
     Refused(Problem),
 }
 
 impl ItemResult {
     pub(super) const fn status(&self) -> &'static str {
         match self {
-            Self::Recorded(receipt) => receipt.status.as_str(),
-            Self::Queued(_) => "queued",
+            Self::Recorded(receipt, _) => receipt.status.as_str(),
+            Self::Queued(..) => "queued",
             Self::Refused(_) => "rejected",
         }
     }
@@ -29,11 +31,11 @@ impl ItemResult {
     /// The same for counting.
     pub(super) fn event_status(&self) -> EventStatus {
         match self {
-            Self::Recorded(receipt) if receipt.status == ReceiptStatus::Duplicate => {
+            Self::Recorded(receipt, _) if receipt.status == ReceiptStatus::Duplicate => {
                 EventStatus::Duplicate
             }
-            Self::Recorded(_) => EventStatus::Created,
-            Self::Queued(_) => EventStatus::Queued,
+            Self::Recorded(..) => EventStatus::Created,
+            Self::Queued(..) => EventStatus::Queued,
             Self::Refused(_) => EventStatus::Rejected,
         }
     }
@@ -41,22 +43,42 @@ impl ItemResult {
     /// Writes the members that every shape of answer has; receipts with their proofs, where asked for.
     pub(super) fn write_members(&self, proven: Option<&Proven>, object: &mut ObjectWriter<'_>) {
         match self {
-            Self::Recorded(receipt) => write_receipt(receipt, proven, object.key("receipt")),
-            Self::Queued(id) => object.text("id", id.as_str()),
+            Self::Recorded(receipt, _) => {
+                write_receipt(receipt, proven, None, object.key("receipt"));
+            }
+            Self::Queued(id, _) => object.text("id", id.as_str()),
             Self::Refused(problem) => {
                 object.key("error").extend_from_slice(problem.to_json(None).to_string().as_bytes());
             }
         }
         object.text("status", self.status());
+        if let Self::Recorded(_, Some(findings)) | Self::Queued(_, Some(findings)) = self {
+            write_warnings(findings, object);
+        }
     }
 }
 
-/// A receipt, with its proof where there is one.
-pub(super) fn write_receipt(receipt: &Receipt, proven: Option<&Proven>, out: &mut Vec<u8>) {
+/// What keeps an event from fitting its tenant's taxonomy, which took it all the same.
+fn write_warnings(findings: &Rejection, object: &mut ObjectWriter<'_>) {
+    let warnings: serde_json::Value =
+        findings.faults().iter().map(|fault| Fault::from(fault).to_json()).collect();
+    object.key("warnings").extend_from_slice(warnings.to_string().as_bytes());
+}
+
+/// A receipt, with its proof and with warnings where there are any.
+pub(in crate::rest) fn write_receipt(
+    receipt: &Receipt,
+    proven: Option<&Proven>,
+    findings: Option<&Rejection>,
+    out: &mut Vec<u8>,
+) {
     let mut object = ObjectWriter::open(out);
     receipt.write_members(&mut object);
     if let Some(proven) = proven {
         proven.write_members(receipt.sequence_number, &mut object);
+    }
+    if let Some(findings) = findings {
+        write_warnings(findings, &mut object);
     }
     object.close();
 }
@@ -79,10 +101,10 @@ impl Tally {
 
     pub(super) fn count(&mut self, result: &ItemResult) {
         match result {
-            ItemResult::Recorded(receipt) if receipt.status == ReceiptStatus::Duplicate => {
+            ItemResult::Recorded(receipt, _) if receipt.status == ReceiptStatus::Duplicate => {
                 self.duplicates += 1;
             }
-            ItemResult::Recorded(_) | ItemResult::Queued(_) => self.accepted += 1,
+            ItemResult::Recorded(..) | ItemResult::Queued(..) => self.accepted += 1,
             ItemResult::Refused(_) => self.rejected += 1,
         }
     }

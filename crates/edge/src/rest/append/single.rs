@@ -25,12 +25,13 @@ pub(super) async fn append(
     let (sender, bytes) = (source.clone(), text.len());
     let work = move |ledger: &_| Ok(take(ledger, &sender, (0, &[&text]), Manner::Each)?);
     let taken = service.take(bytes, work).await?;
+    let taken = service.keep_refused(taken, &source).await?;
     let results = match options.wait {
         Wait::None => taken.queued(),
         Wait::Durable | Wait::Checkpoint => service.settle(taken, &source).await?,
     };
     match results.into_iter().next() {
-        Some(ItemResult::Recorded(receipt)) => {
+        Some(ItemResult::Recorded(receipt, findings)) => {
             let proven = match options.wait {
                 Wait::Checkpoint => {
                     Some(service.prove(source.tenant(), &[receipt.sequence_number]).await?)
@@ -38,10 +39,10 @@ pub(super) async fn append(
                 Wait::Durable | Wait::None => None,
             };
             let mut json = Vec::with_capacity(640);
-            write_receipt(&receipt, proven.as_ref(), &mut json);
+            write_receipt(&receipt, proven.as_ref(), findings.as_ref(), &mut json);
             Ok(recorded(&receipt, json))
         }
-        Some(queued @ ItemResult::Queued(_)) => {
+        Some(queued @ ItemResult::Queued(..)) => {
             let mut json = Vec::with_capacity(128);
             let mut object = ObjectWriter::open(&mut json);
             queued.write_members(None, &mut object);

@@ -1,14 +1,16 @@
 //! Handing events to the ledger, and learning what became of them without holding up the thread that
 //! serves requests.
 
-use ledgerstone_ledger::{Ledger, Outcome, Refusal, SubmitError, TenantCreation, Ticket};
-use ledgerstone_model::{ErrorCode, SealedEvent};
+use ledgerstone_ledger::{
+    Ledger, NewDeadLetter, Outcome, Refusal, SubmitError, TenantCreation, Ticket,
+};
+use ledgerstone_model::{ErrorCode, Rejection, SealedEvent};
 use ledgerstone_proof::EventId;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::prepare::Source;
+use super::prepare::{Prepared, Source, Unprepared};
 use super::result::ItemResult;
 use crate::metrics::{EventCounter, EventStatus};
 use crate::rest::problem::Problem;
@@ -32,7 +34,8 @@ pub(super) enum Manner {
 
 /// An event of a request, after it was handed over or not.
 enum Item {
-    Taken(EventId, EventCounter),
+    /// With what the taxonomy, in force as a warning, has against it.
+    Taken(EventId, EventCounter, Option<Rejection>),
     Refused(Problem),
 }
 
@@ -44,6 +47,8 @@ pub(super) struct Taken {
     ticket: Option<Ticket>,
     /// When it was handed over.
     since: Instant,
+    /// Refused events that are to be kept, by their place among the items.
+    refused: Vec<(usize, NewDeadLetter)>,
 }
 
 /// Prepares events and hands over what can be taken. `first` is the place of the first in the
@@ -59,16 +64,20 @@ pub(super) fn take(
     let drawn = source.draw(texts.len());
     let mut items = Vec::with_capacity(texts.len());
     let mut events = Vec::with_capacity(texts.len());
+    let mut refused = Vec::new();
     for (offset, (text, random)) in texts.iter().zip(drawn.random()).enumerate() {
         match source.prepare(text, first + offset, random, drawn.at()) {
-            Ok(event) => {
+            Ok(Prepared { event, findings }) => {
                 let counter = source.metrics().events_of(event.event_type());
-                items.push(Item::Taken(event.event_id().clone(), counter));
+                items.push(Item::Taken(event.event_id().clone(), counter, findings));
                 events.push(event);
             }
-            Err(problem) => {
+            Err(unprepared) => {
                 source.metrics().unreadable_events().count(EventStatus::Rejected);
-                items.push(Item::Refused(problem));
+                if let Unprepared::Event(rejection) = &unprepared {
+                    refused.push((offset, source.letter(text, first + offset, rejection)));
+                }
+                items.push(Item::Refused(unprepared.into()));
             }
         }
     }
@@ -76,10 +85,10 @@ pub(super) fn take(
         if manner == Manner::Atomic {
             items.iter_mut().for_each(refuse_with_the_batch);
         }
-        return Ok(Taken { items, first, ticket: None, since });
+        return Ok(Taken { items, first, ticket: None, since, refused });
     }
     let ticket = hand_over(ledger, events, manner)?;
-    Ok(Taken { items, first, ticket: Some(ticket), since })
+    Ok(Taken { items, first, ticket: Some(ticket), since, refused })
 }
 
 fn hand_over(
@@ -95,7 +104,7 @@ fn hand_over(
 }
 
 fn refuse_with_the_batch(item: &mut Item) {
-    if let Item::Taken(_, counter) = item {
+    if let Item::Taken(_, counter, _) = item {
         counter.count(EventStatus::Rejected);
         let detail = "another event of the batch was refused";
         *item = Item::Refused(Problem::new(ErrorCode::BatchRefused, detail));
@@ -111,15 +120,35 @@ impl Taken {
     pub(super) fn refuse(&mut self, offset: usize, problem: Problem) {
         if let Some(item @ Item::Refused(_)) = self.items.get_mut(offset) {
             *item = Item::Refused(problem);
+            self.refused.retain(|(place, _)| *place != offset);
+        }
+    }
+
+    pub(super) const fn has_refused(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
+    /// Keeps what was refused as dead letters, and says so where the refusal is told. Waits for the
+    /// disk.
+    pub(super) fn keep_refused(&mut self, source: &Source) {
+        let (places, letters): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.refused).into_iter().unzip();
+        if letters.is_empty() {
+            return;
+        }
+        for (place, note) in places.into_iter().zip(source.keep(letters)) {
+            if let Some(Item::Refused(problem)) = self.items.get_mut(place) {
+                *problem = problem.clone().with_dead_letter(note);
+            }
         }
     }
 
     /// What can be said at once: what was refused, and what waits in memory.
     pub(super) fn queued(self) -> Vec<ItemResult> {
         let result = |item| match item {
-            Item::Taken(id, counter) => {
+            Item::Taken(id, counter, findings) => {
                 counter.count(EventStatus::Queued);
-                ItemResult::Queued(id)
+                ItemResult::Queued(id, findings)
             }
             Item::Refused(problem) => ItemResult::Refused(problem),
         };
@@ -138,8 +167,8 @@ impl Taken {
         let mut outcomes = outcomes.into_iter();
         let result = |(offset, item)| match item {
             Item::Refused(problem) => ItemResult::Refused(problem),
-            Item::Taken(_, counter) => {
-                let result = result_of(outcomes.next(), source, self.first + offset);
+            Item::Taken(_, counter, findings) => {
+                let result = result_of(outcomes.next(), findings, source, self.first + offset);
                 counter.count(result.event_status());
                 result
             }
@@ -152,9 +181,14 @@ impl Taken {
     }
 }
 
-fn result_of(outcome: Option<Outcome>, source: &Source, index: usize) -> ItemResult {
+fn result_of(
+    outcome: Option<Outcome>,
+    findings: Option<Rejection>,
+    source: &Source,
+    index: usize,
+) -> ItemResult {
     match outcome {
-        Some(Outcome::Recorded(receipt)) => ItemResult::Recorded(Box::new(receipt)),
+        Some(Outcome::Recorded(receipt)) => ItemResult::Recorded(Box::new(receipt), findings),
         Some(Outcome::Refused(refusal)) => ItemResult::Refused(problem(&refusal, source, index)),
         None => {
             let detail = "a submission ended without an outcome";
@@ -173,11 +207,11 @@ fn problem(refusal: &Refusal, source: &Source, index: usize) -> Problem {
 
 impl Service {
     /// Prepares and hands over, in a thread of its own where that takes long.
-    pub(super) async fn take(
+    pub(super) async fn take<T: Send + 'static>(
         &self,
         bytes: usize,
-        work: impl FnOnce(&Ledger) -> Result<Taken, Problem> + Send + 'static,
-    ) -> Result<Taken, Problem> {
+        work: impl FnOnce(&Ledger) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
         let is_quick = bytes <= INLINE_BYTES_MAX
             && self.ledger().settings().tenant_creation == TenantCreation::Explicit;
         if is_quick { work(self.ledger()) } else { self.blocking(work).await }

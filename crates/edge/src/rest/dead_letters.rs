@@ -1,0 +1,210 @@
+//! `/v1/dead-letters`: what was refused of the caller's tenant: listed, shown and deleted.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ledgerstone_model::{DeadLetter, DeadLetterId, ErrorCode, LetterState};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::problem::{Fault, Problem};
+use super::service::Service;
+use crate::auth::Authorised;
+
+/// Letters of a page unless the request says otherwise.
+const LIMIT_DEFAULT: usize = 100;
+/// Letters of a page at most.
+const LIMIT_MAX: usize = 1_000;
+
+/// Some of the letters, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Letters {
+    dead_letters: Vec<Letter>,
+    /// Where the next page begins; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A refused event.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Letter {
+    id: String,
+    /// `open`, or `closed` once it was sent again and recorded.
+    state: &'static str,
+    received_at: String,
+    /// Opaque id of who sent it.
+    sent_by: String,
+    /// Why it was refused.
+    code: &'static str,
+    detail: String,
+    /// Bytes of its text.
+    bytes: usize,
+    /// The flat shape that it was to be read in; `any` for whichever it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shape: Option<String>,
+    /// What was to become of numbers that are not exact.
+    numbers: &'static str,
+    /// The record that it became.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<RecordedLetter>,
+    /// Everything that was wrong with it; lists leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<Value>>,
+    /// The text as it came; lists leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    /// The same in base64, where it is no UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_base64: Option<String>,
+}
+
+/// The record that a letter became.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RecordedLetter {
+    id: String,
+    sequence_number: u64,
+    recorded_at: String,
+}
+
+/// A letter that is gone.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeletedLetter {
+    id: String,
+    /// Always `deleted`.
+    state: &'static str,
+}
+
+/// The parameters of a listing.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct LetterQuery {
+    /// Letters of a page; 100 unless given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// Where to go on: the `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl Letter {
+    fn brief(id: DeadLetterId, letter: &DeadLetter) -> Self {
+        let (state, recorded) = match &letter.state {
+            LetterState::Open => ("open", None),
+            LetterState::Closed { at, event_id, sequence_number } => {
+                let recorded = RecordedLetter {
+                    id: event_id.as_str().to_owned(),
+                    sequence_number: sequence_number.value(),
+                    recorded_at: at.to_string(),
+                };
+                ("closed", Some(recorded))
+            }
+        };
+        Self {
+            id: id.to_string(),
+            state,
+            received_at: letter.received_at.to_string(),
+            sent_by: letter.principal.clone(),
+            code: letter.code.as_str(),
+            detail: letter.detail.clone(),
+            bytes: letter.text.len(),
+            shape: letter.reading.clone(),
+            numbers: letter.numbers.as_str(),
+            recorded,
+            errors: None,
+            text: None,
+            text_base64: None,
+        }
+    }
+
+    fn whole(id: DeadLetterId, letter: DeadLetter) -> Self {
+        let brief = Self::brief(id, &letter);
+        let errors = letter.faults.iter().map(|fault| Fault::from(fault).to_json()).collect();
+        let (text, text_base64) = match String::from_utf8(letter.text) {
+            Ok(text) => (Some(text), None),
+            Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
+        };
+        Self { errors: Some(errors), text, text_base64, ..brief }
+    }
+}
+
+/// The refused events that are kept, the newest first, without their texts.
+#[utoipa::path(get, path = "/v1/dead-letters", tag = "dead letters", params(LetterQuery),
+    responses((status = 200, body = Letters)))]
+pub async fn list(
+    State(service): State<Service>,
+    authorised: Authorised,
+    query: Result<Query<LetterQuery>, QueryRejection>,
+) -> Result<Json<Letters>, Problem> {
+    let Query(LetterQuery { limit, cursor }) = query?;
+    let limit = limit.unwrap_or(LIMIT_DEFAULT);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        let detail = format!("limit is a whole number from 1 to {LIMIT_MAX}");
+        return Err(Problem::new(ErrorCode::InvalidArgument, detail));
+    }
+    let before = cursor.map(|cursor| {
+        DeadLetterId::parse(&cursor).ok_or_else(|| {
+            Problem::new(ErrorCode::InvalidCursor, "this is no cursor of a listing of dead letters")
+        })
+    });
+    let before = before.transpose()?;
+    let (tenant, letters) = (authorised.tenant().clone(), service.dead_letters().clone());
+    // One more tells whether there is a next page.
+    let read = move |_: &_| letters.list(&tenant, before, limit + 1);
+    let mut found = service.blocking(read).await?;
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let next_cursor = found.last().filter(|_| has_more).map(|(id, _)| id.to_string());
+    let dead_letters = found.iter().map(|(id, letter)| Letter::brief(*id, letter)).collect();
+    Ok(Json(Letters { dead_letters, next_cursor }))
+}
+
+/// One refused event: its text as it came, and everything that was wrong with it.
+#[utoipa::path(get, path = "/v1/dead-letters/{id}", tag = "dead letters",
+    params(("id" = String, Path, description = "The letter's id")),
+    responses((status = 200, body = Letter)))]
+pub async fn get(
+    State(service): State<Service>,
+    authorised: Authorised,
+    Path(id): Path<String>,
+) -> Result<Json<Letter>, Problem> {
+    let id = letter_id(&id)?;
+    let (tenant, letters) = (authorised.tenant().clone(), service.dead_letters().clone());
+    let found = service.blocking(move |_| letters.get(&tenant, id)).await?;
+    Ok(Json(Letter::whole(id, found.ok_or_else(no_such_letter)?)))
+}
+
+/// Deletes a refused event for ever. An `audit` record says who did.
+#[utoipa::path(delete, path = "/v1/dead-letters/{id}", tag = "dead letters",
+    params(("id" = String, Path, description = "The letter's id")),
+    responses((status = 200, body = DeletedLetter)))]
+pub async fn delete(
+    State(service): State<Service>,
+    authorised: Authorised,
+    Path(id): Path<String>,
+) -> Result<Json<DeletedLetter>, Problem> {
+    let id = letter_id(&id)?;
+    let (tenant, actor) = (authorised.tenant().clone(), authorised.caller().actor());
+    let letters = service.dead_letters().clone();
+    let deleted = service.blocking(move |ledger| {
+        letters.get(&tenant, id)?.ok_or_else(no_such_letter)?;
+        // Who deletes it is recorded first: a letter never goes without a trace.
+        ledger.record_dead_letter_act("delete", &tenant, id, &actor)?;
+        letters.remove(&tenant, id)?;
+        Ok::<_, Problem>(DeletedLetter { id: id.to_string(), state: "deleted" })
+    });
+    Ok(Json(deleted.await?))
+}
+
+/// A text that is no id is the id of no letter.
+pub(super) fn letter_id(text: &str) -> Result<DeadLetterId, Problem> {
+    DeadLetterId::parse(text).ok_or_else(no_such_letter)
+}
+
+pub(super) fn no_such_letter() -> Problem {
+    Problem::new(
+        ErrorCode::NotFound,
+        "there is no such dead letter; it may have expired or been deleted",
+    )
+}

@@ -1,0 +1,191 @@
+//! `taxonomy`: the event types that a tenant knows, and what becomes of others.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use ledgerstone_edge::importer::{self, InputLimits};
+use ledgerstone_ledger::{TenantCreation, taxonomies};
+use ledgerstone_model::json_write::ObjectWriter;
+use ledgerstone_model::{
+    ErrorCode, Numbers, ParseContext, Rejection, Taxonomy, TaxonomyDraft, TaxonomyMode, ValidEvent,
+};
+use ledgerstone_proof::{Canonicalizer, TenantId};
+
+use super::{Command, parsed};
+use crate::arguments::{DataOption, JsonOption, TenantOption, read_file};
+use crate::data_dir::{self, ForReading, IfMissing};
+use crate::failure::{Ending, Failure};
+use crate::output::Console;
+use crate::system::{System, operator};
+
+pub const COMMAND: Command = Command {
+    name: "taxonomy",
+    about: "Show or set the event types that a tenant knows, or check events against them",
+    details: "A taxonomy is one JSON document: event types and families of them, each with a JSON \
+              Schema if wanted, and a mode, which is `off`, `warn` or `enforce`; docs/taxonomy.md \
+              tells more. Every version that was ever set stands in the tenant's ledger. What \
+              `show` prints can be changed and given to `set`, which refuses it if another version \
+              was set meanwhile. `check` writes nothing.",
+    arguments: Arguments::augment_args,
+    run: |matches, console| run(&parsed(matches)?, console),
+    is_hidden: false,
+};
+
+#[derive(Args, Debug)]
+struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// Print the taxonomy in force
+    Show {
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Set the taxonomy, whole
+    Set {
+        /// The document, or `-` for standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Say of events, one a line, what would become of them
+    Check {
+        /// The events, or `-` for standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+#[derive(Args, Debug)]
+struct Options {
+    #[command(flatten)]
+    data: DataOption,
+    #[command(flatten)]
+    tenant: TenantOption,
+    #[command(flatten)]
+    output: JsonOption,
+}
+
+fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
+    match &arguments.action {
+        Action::Show { options } => {
+            let (_, taxonomy) = in_force(options, console)?;
+            console.line(taxonomy.document().to_json())?;
+            Ok(Ending::Done)
+        }
+        Action::Set { file, options } => set(TaxonomyDraft::parse(&read(file)?)?, options, console),
+        Action::Check { file, options } => {
+            let events = read(file)?;
+            let (tenant, taxonomy) = in_force(options, console)?;
+            check(&events, &taxonomy, &tenant, console)
+        }
+    }
+}
+
+/// The taxonomy in force, as the ledger says.
+fn in_force(options: &Options, console: &mut Console) -> Result<(TenantId, Taxonomy), Failure> {
+    let tenant = options.tenant.to_read()?;
+    let data = ForReading::open(&options.data.path, console)?;
+    data.reader.size(&tenant).map_err(|error| data.failure(error))?;
+    let row = taxonomies::read(data.reader.store())?.remove(&tenant);
+    let taxonomy = row.map_or_else(Taxonomy::none, |row| Taxonomy::new(row.document));
+    Ok((tenant, taxonomy))
+}
+
+fn set(draft: TaxonomyDraft, options: &Options, console: &mut Console) -> Result<Ending, Failure> {
+    let tenant = options.tenant.to_read()?;
+    let as_text = console.is_terminal() && !options.output.json;
+    let (path, creation) = (&options.data.path, TenantCreation::Explicit);
+    data_dir::write(path, IfMissing::Refuse, creation, console, |ledger, console| {
+        let in_force = ledger.set_taxonomy(&tenant, draft, &operator())?;
+        let document = in_force.taxonomy().document();
+        if as_text {
+            let (version, mode) = (document.version(), document.mode().as_str());
+            console.line(format!("{tenant}: version {version} is in force, mode {mode}"))?;
+        } else {
+            console.line(document.to_json())?;
+        }
+        Ok(Ending::Done)
+    })
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    if file != Path::new("-") {
+        return read_file(file);
+    }
+    let mut text = Vec::new();
+    std::io::stdin().read_to_end(&mut text).map_err(|error| {
+        Failure::new(ErrorCode::StorageFailed, format!("standard input: {error}"))
+    })?;
+    Ok(text)
+}
+
+/// Prints one line for each event.
+fn check(
+    events: &[u8],
+    taxonomy: &Taxonomy,
+    tenant: &TenantId,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    let format = &importer::ndjson::Ndjson;
+    let system = System::new();
+    let mut scratch = Canonicalizer::new();
+    let mut any_refused = false;
+    for submission in importer::read(format, events, InputLimits::default())? {
+        let submission = submission?;
+        let context =
+            ParseContext::new(tenant, system.clock.now(), [0; 16]).with_numbers(Numbers::Refuse);
+        let event = ValidEvent::parse(submission.text(), &context, &mut scratch);
+        let (outcome, found) = match event {
+            Err(rejection) => ("refused", Some(rejection)),
+            Ok(event) => outcome(taxonomy, &event)?,
+        };
+        any_refused |= outcome == "refused";
+        console.line(line(&submission.position().to_string(), outcome, found.as_ref()))?;
+    }
+    Ok(Ending::findings_if(any_refused))
+}
+
+fn outcome(
+    taxonomy: &Taxonomy,
+    event: &ValidEvent,
+) -> Result<(&'static str, Option<Rejection>), Failure> {
+    let found = taxonomy.findings(event)?;
+    let outcome = match (taxonomy.document().mode(), &found) {
+        (_, None) | (TaxonomyMode::Off, _) => "accepted",
+        (TaxonomyMode::Warn, Some(_)) => "flagged",
+        (TaxonomyMode::Enforce, Some(_)) => "refused",
+    };
+    Ok((outcome, found))
+}
+
+fn line(place: &str, outcome: &str, found: Option<&Rejection>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128);
+    let mut object = ObjectWriter::open(&mut out);
+    if let Some(found) = found {
+        let errors = object.key("errors");
+        errors.push(b'[');
+        for (index, fault) in found.faults().iter().enumerate() {
+            if index > 0 {
+                errors.push(b',');
+            }
+            let mut error = ObjectWriter::open(errors);
+            error.text("code", fault.code().as_str());
+            error.text("detail", fault.reason());
+            error.text("pointer", fault.pointer());
+            error.close();
+        }
+        errors.push(b']');
+    }
+    object.text("outcome", outcome);
+    object.text("place", place);
+    object.close();
+    out
+}
