@@ -8,10 +8,12 @@ use ledgerstone_model::access::{ApiKeyId, Role, RoleSet};
 use ledgerstone_model::system::{
     Anchor, Announcement, ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, Genesis, KeyAlgorithm,
     KeyChange, KeyUse, LedgerId, LedgerOwner, LogName, PublicKey, RecordSigning, SigningKeyRecord,
-    SigningMode, SystemRecord, SystemRecordError, TailCut, TenantRecord, TenantState,
+    SigningMode, SystemRecord, SystemRecordError, TailCut, TaxonomyRecord, TenantRecord,
+    TenantState,
 };
 use ledgerstone_model::{
-    Actor, Administration, AuditRecord, ErrorCode, SealedEvent, SealingPolicy, Taxonomy, seal,
+    Actor, Administration, AuditRecord, ErrorCode, SealedEvent, SealingPolicy, Taxonomy,
+    TaxonomyDocument, TaxonomyDraft, seal,
 };
 use ledgerstone_proof::{
     Hash, IngestedAt, Kind, Salt, SequenceNumber, SigningKey, TenantId, VerifyingKey, canonicalize,
@@ -48,6 +50,12 @@ fn genesis(owner: LedgerOwner) -> SystemRecord {
     SystemRecord::Genesis(Box::new(genesis.expect("a good value")))
 }
 
+fn taxonomy() -> TaxonomyDocument {
+    let text = br#"{"mode":"enforce","event_types":{"user.login":{"description":"somebody came in","schema":{"required":["actor"]}},"payment.*":{}}}"#;
+    let draft = TaxonomyDraft::parse(text).expect("a good value");
+    draft.at_version(3).expect("a good value")
+}
+
 fn records() -> Vec<SystemRecord> {
     let record_key = PublicKey::Ed25519(key(2));
     let announced_by =
@@ -78,6 +86,7 @@ fn records() -> Vec<SystemRecord> {
             TenantRecord::new(tenant(), ledger_id(), TenantState::Suspended).explained_by(from),
         ),
         SystemRecord::SigningKey(rotated.explained_by(Some(from))),
+        SystemRecord::Taxonomy(TaxonomyRecord::new(taxonomy(), from)),
     ]
 }
 

@@ -12,6 +12,7 @@ use Permission as P;
 /// Who may call what. A route that is not here, or is here under another permission, fails the test:
 /// this table is what a reader checks.
 const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
+    ("DELETE", "/v1/dead-letters/{id}", Some(P::DeadLettersDelete)),
     ("DELETE", "/v1/jobs/{id}", Some(P::VerifyRun)),
     ("GET", "/api/v1/audit", Some(P::RecordsRead)),
     ("GET", "/api/v1/audit/events", Some(P::RecordsRead)),
@@ -27,6 +28,8 @@ const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("GET", "/openapi.json", None),
     ("GET", "/v1/api-keys", Some(P::ApiKeysRead)),
     ("GET", "/v1/checkpoint", Some(P::ProofsRead)),
+    ("GET", "/v1/dead-letters", Some(P::DeadLettersRead)),
+    ("GET", "/v1/dead-letters/{id}", Some(P::DeadLettersRead)),
     ("GET", "/v1/events", Some(P::RecordsRead)),
     ("GET", "/v1/events/{id}", Some(P::RecordsRead)),
     ("GET", "/v1/events/{id}/content", Some(P::EventsRead)),
@@ -37,6 +40,7 @@ const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("GET", "/v1/proofs/inclusion", Some(P::ProofsRead)),
     ("GET", "/v1/signing-keys", Some(P::SigningKeysRead)),
     ("GET", "/v1/status", Some(P::StatusRead)),
+    ("GET", "/v1/taxonomy", Some(P::TaxonomyRead)),
     ("GET", "/v1/tenants", Some(P::TenantsRead)),
     ("GET", "/v1/tenants/{tenant_id}", Some(P::TenantsRead)),
     ("GET", "/v1/tlog/{tenant}/checkpoint", Some(P::ProofsRead)),
@@ -48,18 +52,21 @@ const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("POST", "/api/v1/audit/verify", Some(P::VerifyRun)),
     ("POST", "/v1/api-keys", Some(P::ApiKeysWrite)),
     ("POST", "/v1/api-keys/{key_id}/revoke", Some(P::ApiKeysWrite)),
+    ("POST", "/v1/dead-letters/{id}/resend", Some(P::DeadLettersResend)),
     ("POST", "/v1/events", Some(P::EventsWrite)),
     ("POST", "/v1/signing-keys/rotate", Some(P::SigningKeysRotate)),
+    ("POST", "/v1/taxonomy/check", Some(P::TaxonomyRead)),
     ("POST", "/v1/tenants", Some(P::TenantsWrite)),
     ("POST", "/v1/tenants/{tenant_id}/resume", Some(P::TenantsWrite)),
     ("POST", "/v1/tenants/{tenant_id}/suspend", Some(P::TenantsWrite)),
     ("POST", "/v1/verify", Some(P::VerifyRun)),
+    ("PUT", "/v1/taxonomy", Some(P::TaxonomyWrite)),
 ];
 
 /// What each role may, in its own tenant.
 const ROLES: &[(Role, &[Permission])] = &[
-    (Role::Writer, &[P::EventsWrite]),
-    (Role::Viewer, &[P::RecordsRead, P::ProofsRead, P::StatusRead]),
+    (Role::Writer, &[P::EventsWrite, P::TaxonomyRead]),
+    (Role::Viewer, &[P::RecordsRead, P::ProofsRead, P::TaxonomyRead, P::StatusRead]),
 ];
 
 #[test]
