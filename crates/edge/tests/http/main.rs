@@ -5,6 +5,7 @@
 mod administration;
 mod append;
 mod browsers;
+mod dead_letters;
 mod jobs;
 mod listing;
 mod metrics;
@@ -15,4 +16,5 @@ mod read_aliases;
 mod rig;
 mod roles;
 mod shapes;
+mod taxonomy;
 mod tiles;

@@ -144,6 +144,14 @@ impl Rig {
             .body(body)
     }
 
+    /// The files of dead letters.
+    pub fn dead_letter_files(&self) -> Vec<std::path::PathBuf> {
+        let Ok(files) = std::fs::read_dir(self.directory.path().join("data/dead/acme")) else {
+            return Vec::new();
+        };
+        files.map(|file| file.unwrap().path()).collect()
+    }
+
     /// Records of a tenant's ledger.
     pub fn size(&self, tenant: &str) -> u64 {
         self.ledger.reader().size(&TenantId::parse(tenant).unwrap()).unwrap()

@@ -18,5 +18,6 @@ mod rig;
 mod rotation;
 mod rsa;
 mod submitting;
+mod taxonomies;
 mod tenants;
 mod verifying;

@@ -22,6 +22,7 @@ mod rsa;
 mod serve;
 mod served;
 mod signals;
+mod taxonomy;
 mod tour;
 mod traces;
 mod verifying;

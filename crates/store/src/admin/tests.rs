@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod jobs;
+mod taxonomies;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -98,6 +99,8 @@ fn deployment() -> Vec<ProjectedRecord> {
         api_keys::granted(&acme, 93, api_keys::FIRST, 92),
         api_keys::granted(&acme, 95, api_keys::SECOND, 94),
         api_keys::revoked(&acme, 97, api_keys::FIRST, 96),
+        taxonomies::set(&acme, 99, 1),
+        taxonomies::set(&acme, 101, 2),
     ]
 }
 
@@ -157,7 +160,7 @@ fn answers(admin: &SqliteAdmin) -> Result<String, AdminError> {
         let (keys, signing) = (admin.signing_keys(&ledger)?, admin.record_signing(&ledger)?);
         writeln!(all, "{one:?}\n{keys:?}\n{signing:?}").unwrap();
     }
-    writeln!(all, "{:?}", admin.api_keys(None)?).unwrap();
+    writeln!(all, "{:?}\n{:?}", admin.api_keys(None)?, admin.taxonomies()?).unwrap();
     Ok(all + &format!("{:?}", admin.follower_cursor("tiles")?))
 }
 
@@ -167,6 +170,7 @@ fn assert_empty(admin: &SqliteAdmin) {
     assert!(admin.signing_keys(&tenant("acme")).unwrap().is_empty());
     assert!(admin.record_signing(&tenant("acme")).unwrap().is_empty());
     assert!(admin.api_keys(None).unwrap().is_empty());
+    assert!(admin.taxonomies().unwrap().is_empty());
 }
 
 /// Opens a file that is not what was written: removed, with a reason, and usable again.
