@@ -1,13 +1,15 @@
 //! Taxonomies: what a document may say, what becomes of events, and that no schema reads anything
 //! from elsewhere or takes long.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod parsing;
 
 use std::time::{Duration, Instant};
 
 use ledgerstone_model::system::{SystemRecord, TaxonomyRecord};
 use ledgerstone_model::{
-    ErrorCode, Rejection, Taxonomy, TaxonomyDocument, TaxonomyDraft, as_sent, system,
+    ErrorCode, Fault, Rejection, Taxonomy, TaxonomyDocument, TaxonomyDraft, as_sent, system,
 };
 use ledgerstone_proof::{IngestedAt, SequenceNumber, canonicalize};
 use ledgerstone_testkit::{Mutator, fuzz_iterations};
@@ -19,7 +21,7 @@ fn draft(text: &Value) -> Result<TaxonomyDraft, Rejection> {
     TaxonomyDraft::parse(text.to_string().as_bytes())
 }
 
-fn taxonomy(mode: &str, types: Value) -> Taxonomy {
+fn taxonomy(mode: &str, types: &Value) -> Taxonomy {
     let text = json!({"mode": mode, "event_types": types});
     Taxonomy::compile(draft(&text).unwrap().at_version(1).unwrap()).unwrap()
 }
@@ -28,8 +30,7 @@ fn refused(schema: &Value) -> Vec<(String, String)> {
     let text = json!({"mode": "enforce", "event_types": {"a.b": {"schema": schema}}});
     let rejection = Taxonomy::compile(draft(&text).unwrap().at_version(1).unwrap()).unwrap_err();
     assert_eq!(rejection.code(), ErrorCode::InvalidTaxonomy);
-    let fault =
-        |fault: &ledgerstone_model::Fault| (fault.pointer().to_owned(), fault.reason().to_owned());
+    let fault = |fault: &Fault| (fault.pointer().to_owned(), fault.reason().to_owned());
     rejection.faults().iter().map(fault).collect()
 }
 
@@ -56,16 +57,16 @@ fn off_looks_at_nothing_warn_flags_and_enforce_refuses() {
     let bad = r#"{"event_type":"user.login","actor":{"id":7777777777777},"metadata":{"n":1}}"#
         .replace("7777777777777", "\"x\"");
     for mode in ["off", "warn", "enforce"] {
-        let admitted = taxonomy(mode, types.clone()).admit(parse(good).unwrap()).unwrap();
+        let admitted = taxonomy(mode, &types).admit(parse(good).unwrap()).unwrap();
         assert_eq!(
             (admitted.event(), admitted.findings()),
             (&parse(good).unwrap(), None),
             "{mode}"
         );
     }
-    let off = taxonomy("off", types.clone()).admit(parse(&bad).unwrap()).unwrap();
+    let off = taxonomy("off", &types).admit(parse(&bad).unwrap()).unwrap();
     assert_eq!(off.event(), &parse(&bad).unwrap());
-    let flagged = taxonomy("warn", types.clone()).admit(parse(&bad).unwrap()).unwrap();
+    let flagged = taxonomy("warn", &types).admit(parse(&bad).unwrap()).unwrap();
     let text = flagged.event().text();
     let event: Value = serde_json::from_slice(text).unwrap();
     assert_eq!(event["intake"]["flags"], json!(["schema_violation"]));
@@ -74,17 +75,17 @@ fn off_looks_at_nothing_warn_flags_and_enforce_refuses() {
     assert_eq!(as_sent(text).unwrap(), canonicalize(bad.as_bytes()).unwrap());
     let found = flagged.findings().unwrap();
     assert_eq!(found.faults()[0].pointer(), "/actor/id");
-    let rejection = taxonomy("enforce", types).admit(parse(&bad).unwrap()).unwrap_err();
+    let rejection = taxonomy("enforce", &types).admit(parse(&bad).unwrap()).unwrap_err();
     assert_eq!(rejection.code(), ErrorCode::SchemaViolation);
     assert_eq!(&rejection, found);
 }
 
 #[test]
 fn every_violation_is_named_with_its_place() {
-    let one = taxonomy("enforce", json!({"user.login": {"schema": login_schema()}}));
+    let one = taxonomy("enforce", &json!({"user.login": {"schema": login_schema()}}));
     let event = r#"{"event_type":"user.login","severity":"info","actor":{"name":"a/b"}}"#;
     let rejection = one.admit(parse(event).unwrap()).unwrap_err();
-    let pointers: Vec<&str> = rejection.faults().iter().map(|fault| fault.pointer()).collect();
+    let pointers: Vec<&str> = rejection.faults().iter().map(Fault::pointer).collect();
     assert!(pointers.contains(&"/actor") && pointers.contains(&"/severity"), "{rejection}");
     assert!(rejection.to_string().contains("id"), "{rejection}");
 }
@@ -96,7 +97,7 @@ fn the_type_itself_comes_before_its_families_and_the_nearest_family_first() {
     let types = json!({
         "pay.card.refund": pick("type"), "pay.card.*": pick("near"), "pay.*": pick("far"), "free": {},
     });
-    let one = taxonomy("enforce", types);
+    let one = taxonomy("enforce", &types);
     for (event_type, name) in [
         ("pay.card.refund", Some("type")),
         ("pay.card.charge", Some("near")),
@@ -118,7 +119,7 @@ fn the_type_itself_comes_before_its_families_and_the_nearest_family_first() {
             }
         }
     }
-    let warn = taxonomy("warn", json!({})).admit(parse(r#"{"event_type":"x"}"#).unwrap()).unwrap();
+    let warn = taxonomy("warn", &json!({})).admit(parse(r#"{"event_type":"x"}"#).unwrap()).unwrap();
     let event: Value = serde_json::from_slice(warn.event().text()).unwrap();
     assert_eq!(event["intake"]["flags"], json!(["event_type_unknown"]));
 }
@@ -128,7 +129,7 @@ fn schemas_see_the_event_without_intake() {
     let schema = json!({"additionalProperties": false, "properties": {
         "event_type": true, "timestamp": {"format": "date-time"}, "metadata": {"type": "object"},
     }});
-    let one = taxonomy("enforce", json!({"a": {"schema": schema}}));
+    let one = taxonomy("enforce", &json!({"a": {"schema": schema}}));
     let event = r#"{"event_type":"a","stray":1,"metadata":{}}"#;
     assert!(one.admit(parse(event).unwrap()).is_ok());
 }
@@ -225,7 +226,7 @@ fn patterns_that_make_others_slow_are_quick() {
     let schema = json!({"properties": {"action": {"properties": {
         "verb": {"pattern": "^(a+)+$"}, "error": {"pattern": "^([a-zA-Z]+)*$"},
     }}}});
-    let one = taxonomy("enforce", json!({"a": {"schema": schema}}));
+    let one = taxonomy("enforce", &json!({"a": {"schema": schema}}));
     let text = "a".repeat(1_000);
     let event = json!({"event_type": "a", "action": {"verb": format!("{text}!"), "error": format!("{text}!")}});
     let event = parse(event.to_string()).unwrap();
