@@ -158,3 +158,30 @@ fn keys_are_made_listed_and_revoked_on_the_machine() {
         .run(&["api-keys", "create", "--label", "x", "--role", "king"])
         .failed(2, "INVALID_ARGUMENT");
 }
+
+#[test]
+fn a_refused_event_survives_a_kill_and_can_be_sent_again() {
+    let program = Program::new("dead-letters");
+    let server = Served::plainly(&program);
+    let key = text(&server.printed[0], "/api_key");
+    let bad = r#"{"event_type":"user.login","severity":"secret-severity"}"#;
+    let (status, problem) = server.request("POST", "/v1/events", Some(&key), bad);
+    let id = text(&problem, "/dead_letter");
+    assert_eq!(status, 422);
+    server.signal("KILL");
+    server.ended();
+    let server = Served::plainly(&program);
+    let (_, listed) = server.request("GET", "/v1/dead-letters", Some(&key), "");
+    assert_eq!(text(&listed, "/dead_letters/0/id"), id);
+    let resend = format!("/v1/dead-letters/{id}/resend");
+    let good = r#"{"event_type":"user.login"}"#;
+    assert_eq!(server.request("POST", &resend, Some(&key), good).0, 201);
+    assert_eq!(server.request("POST", &resend, Some(&key), good).0, 200);
+    let log = server.stop();
+    assert!(!log.contains("secret-severity"), "{log}");
+    program.run(&["verify"]).ok();
+    // A directory without its dead letters is whole.
+    std::fs::remove_dir_all(program.data("dead")).unwrap();
+    program.run(&["verify"]).ok();
+    program.run(&["doctor"]).ok();
+}
