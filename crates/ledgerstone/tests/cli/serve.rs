@@ -162,15 +162,15 @@ fn keys_are_made_listed_and_revoked_on_the_machine() {
 #[test]
 fn a_refused_event_survives_a_kill_and_can_be_sent_again() {
     let program = Program::new("dead-letters");
-    let server = Served::plainly(&program);
-    let key = text(&server.printed[0], "/api_key");
+    let server = plainly(&program);
+    let key = server.first_key();
     let bad = r#"{"event_type":"user.login","severity":"secret-severity"}"#;
     let (status, problem) = server.request("POST", "/v1/events", Some(&key), bad);
     let id = text(&problem, "/dead_letter");
     assert_eq!(status, 422);
     server.signal("KILL");
     server.ended();
-    let server = Served::plainly(&program);
+    let server = plainly(&program);
     let (_, listed) = server.request("GET", "/v1/dead-letters", Some(&key), "");
     assert_eq!(text(&listed, "/dead_letters/0/id"), id);
     let resend = format!("/v1/dead-letters/{id}/resend");
