@@ -1,6 +1,6 @@
 //! How a request fails: RFC 9457 problem details with the stable code.
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use ledgerstone_ledger::jobs::JobError;
@@ -219,17 +219,5 @@ impl From<PathRejection> for Problem {
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Self {
         Self::new(ErrorCode::InvalidArgument, rejection.body_text())
-    }
-}
-
-impl From<JsonRejection> for Problem {
-    fn from(rejection: JsonRejection) -> Self {
-        let code = match &rejection {
-            JsonRejection::JsonSyntaxError(_) => ErrorCode::NotJson,
-            JsonRejection::MissingJsonContentType(_) => ErrorCode::UnsupportedMediaType,
-            JsonRejection::BytesRejection(_) => ErrorCode::InputTooLarge,
-            _ => ErrorCode::InvalidArgument,
-        };
-        Self::new(code, rejection.body_text())
     }
 }

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http::HeaderMap;
 use ledgerstone_model::ErrorCode;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::encoding::Encoding;
 use super::media_type::MediaType;
@@ -14,7 +14,7 @@ use super::service::Service;
 const SMALL_BODY_MAX: usize = 64 * 1024;
 
 impl Service {
-    /// Reads a small JSON body; an empty one is an object without members.
+    /// Reads a small JSON body; an empty one, and null, is an object without members.
     pub(super) async fn read_small<T: DeserializeOwned>(
         &self,
         headers: &HeaderMap,
@@ -30,11 +30,21 @@ impl Service {
             Encoding::Identity => held.bytes.clone(),
             packed => self.unpack(packed, held.bytes.clone(), SMALL_BODY_MAX).await?,
         };
-        let text = if text.trim_ascii().is_empty() { b"{}" } else { &text[..] };
-        serde_json::from_slice(text).map_err(|error| {
-            let code =
-                if error.is_data() { ErrorCode::InvalidArgument } else { ErrorCode::NotJson };
-            Problem::new(code, format!("the body: {error}"))
-        })
+        match text.trim_ascii() {
+            b"" | b"null" => members(b"{}"),
+            object if object.starts_with(b"{") => members(object),
+            // An array would be taken for the members in their order.
+            other => {
+                members::<IgnoredAny>(other)?;
+                Err(Problem::new(ErrorCode::InvalidArgument, "the body is not a JSON object"))
+            }
+        }
     }
+}
+
+fn members<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(text).map_err(|error| {
+        let code = if error.is_data() { ErrorCode::InvalidArgument } else { ErrorCode::NotJson };
+        Problem::new(code, format!("the body: {error}"))
+    })
 }

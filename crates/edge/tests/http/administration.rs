@@ -39,6 +39,14 @@ async fn operators_create_suspend_and_resume_tenants() {
     let (status, made) = call(&rig, OPERATOR, Method::POST, "/v1/tenants", new("gamma")).await;
     assert_eq!((status, &made["state"]), (StatusCode::CREATED, &json!("active")));
     assert!(made["vkey"].as_str().unwrap().contains('+'));
+    for (body, code) in [
+        (json!(["delta"]), "INVALID_ARGUMENT"),
+        (json!("delta"), "INVALID_ARGUMENT"),
+        (json!(null), "INVALID_ARGUMENT"),
+    ] {
+        let (_, refused) = call(&rig, OPERATOR, Method::POST, "/v1/tenants", Some(body)).await;
+        assert_eq!(refused["code"], code, "{refused}");
+    }
     for (name, code) in
         [("gamma", "TENANT_EXISTS"), ("_x", "RESERVED_NAME"), ("A b", "INVALID_TENANT")]
     {
