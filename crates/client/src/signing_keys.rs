@@ -17,7 +17,7 @@ pub struct SigningKeyEntry {
     pub usage: String,
     /// `ed25519` or `rsa`.
     pub algorithm: String,
-    /// In base64: the 32 bytes of an Ed25519 key, the SubjectPublicKeyInfo (RFC 5280) of an RSA key.
+    /// In base64: the 32 bytes of an Ed25519 key, the `SubjectPublicKeyInfo` (RFC 5280) of an RSA key.
     pub public_key: String,
     /// `current`, `outgoing` or `replaced`.
     pub state: String,

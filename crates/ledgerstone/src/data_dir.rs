@@ -220,9 +220,10 @@ pub fn write_extending<T>(
     console: &mut Console,
     work: impl FnOnce(&Ledger, &mut Console) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let data = match known.is_empty() {
-        true => ForWriting::open(path, if_missing, tenants, console)?,
-        false => ForWriting::open_extending(path, known, tenants, console)?,
+    let data = if known.is_empty() {
+        ForWriting::open(path, if_missing, tenants, console)?
+    } else {
+        ForWriting::open_extending(path, known, tenants, console)?
     };
     data.work(console, |data, console| work(&data.ledger, console))
 }
