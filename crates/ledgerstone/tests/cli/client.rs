@@ -19,7 +19,7 @@ use crate::served::plainly;
 fn start(name: &str) -> (Program, Served, Client) {
     let program = Program::new(name);
     let server = plainly(&program);
-    let client = Client::builder(&server.url()).api_key(&server.first_key()).build().unwrap();
+    let client = Client::builder(server.url()).api_key(&server.first_key()).build().unwrap();
     (program, server, client)
 }
 

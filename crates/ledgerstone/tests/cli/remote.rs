@@ -317,7 +317,7 @@ fn a_server_can_be_looked_at() {
     let remote = Remote::start("remote-doctor");
     let seen = remote.run(&["doctor"]).ok();
     assert!(seen.lines().iter().any(|line| text(line, "/subject") == "ledger"), "{seen}");
-    let anybody = remote.program.run(&["doctor", "--server", &remote.server.url()]).ok();
+    let anybody = remote.program.run(&["doctor", "--server", remote.server.url()]).ok();
     assert!(anybody.lines().iter().any(|line| text(line, "/subject") == "credential"), "{anybody}");
     let subjects = remote.run_as(&remote.operator, &["doctor"]).ok();
     assert!(subjects.lines().iter().any(|line| text(line, "/subject") == "deployment"));
