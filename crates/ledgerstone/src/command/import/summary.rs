@@ -8,7 +8,7 @@ use ledgerstone_model::json_write::ObjectWriter;
 
 use crate::failure::Failure;
 use crate::ingest::{Recorded, Sink};
-use crate::output::Console;
+use crate::output::{Console, counted};
 
 /// How often the bar is drawn again.
 const TICK: Duration = Duration::from_millis(100);
@@ -76,16 +76,17 @@ impl<'c> Summary<'c> {
 
     fn to_text(&self) -> String {
         let mut lines = vec![format!(
-            "{} recorded, {} duplicates, {} refused, from {} inputs",
+            "{} recorded, {} duplicates, {} refused, from {}",
             self.recorded,
             self.duplicates,
             self.refused_count(),
-            self.files
+            counted(self.files as u64, "input")
         )];
         let by_code = self.refused.iter();
         lines.extend(by_code.map(|(code, count)| format!("  {count} × {code}")));
         if !self.faulty_inputs.is_empty() {
-            lines.push(format!("  in {} inputs, named above", self.faulty_inputs.len()));
+            let faulty = counted(self.faulty_inputs.len() as u64, "input");
+            lines.push(format!("  in {faulty}, named above"));
         }
         lines.join("\n")
     }
