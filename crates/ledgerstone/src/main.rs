@@ -32,13 +32,15 @@ use crate::output::Console;
 
 fn main() -> ExitCode {
     let mut console = Console::new();
-    match run(&mut console) {
+    let code = match run(&mut console) {
         Ok(ending) => ending.exit_code(),
         Err(failure) => {
             console.failure(&failure);
             failure.exit_code()
         }
-    }
+    };
+    logging::flush();
+    code
 }
 
 fn run(console: &mut Console) -> Result<Ending, Failure> {

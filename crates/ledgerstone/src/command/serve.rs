@@ -33,12 +33,11 @@ fn run(matches: &ArgMatches, console: &mut Console) -> Result<Ending, Failure> {
     })?;
     let known = parsed::<KnownOption>(matches)?.notes()?;
     let (tracer, sender) = collector.unzip();
-    let log = logging::start(configuration.log(), tracer);
+    logging::start(configuration.log(), tracer);
     console.notes_to_log();
     for note in configuration.notes() {
         console.note(note);
     }
-    let ended = serve::run(&configuration, (known, sender), console);
-    log.flush();
-    ended.map(|()| Ending::Done)
+    serve::run(&configuration, (known, sender), console)?;
+    Ok(Ending::Done)
 }

@@ -1,5 +1,5 @@
 //! Lines of the log wait for standard error in a queue, so that nobody who asks the server waits for
-//! whoever reads its log. What finds no room is dropped, and told; errors are written at once.
+//! whoever reads its log. What finds no room is dropped, and told.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait.
@@ -34,7 +33,6 @@ pub struct Lossy {
 pub struct Line<'a> {
     text: Vec<u8>,
     to: &'a Lossy,
-    is_urgent: bool,
 }
 
 impl Lossy {
@@ -59,14 +57,14 @@ impl Lossy {
         }
     }
 
-    fn put(&self, text: Vec<u8>, is_urgent: bool) {
+    fn put(&self, text: Vec<u8>) {
         match &self.queue {
-            Some(queue) if !is_urgent => {
+            Some(queue) => {
                 if queue.try_send(Message::Line(text)).is_err() {
                     self.dropped.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            _ => write(&text),
+            None => write(&text),
         }
     }
 }
@@ -95,13 +93,7 @@ impl<'a> MakeWriter<'a> for Lossy {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
-        Line { text: Vec::with_capacity(384), to: self, is_urgent: false }
-    }
-
-    fn make_writer_for(&'a self, about: &Metadata<'_>) -> Line<'a> {
-        let mut line = self.make_writer();
-        line.is_urgent = *about.level() == Level::ERROR;
-        line
+        Line { text: Vec::with_capacity(384), to: self }
     }
 }
 
@@ -118,6 +110,6 @@ impl Write for Line<'_> {
 
 impl Drop for Line<'_> {
     fn drop(&mut self) {
-        self.to.put(std::mem::take(&mut self.text), self.is_urgent);
+        self.to.put(std::mem::take(&mut self.text));
     }
 }

@@ -7,6 +7,7 @@
 mod lossy;
 
 use std::io::{self, IsTerminal as _};
+use std::sync::OnceLock;
 
 use ledgerstone_edge::rest::access_log;
 use ledgerstone_edge::trace::{self, SdkTracer};
@@ -23,9 +24,19 @@ use lossy::Lossy;
 /// How the targets of our own crates begin.
 const OURS: &str = "ledgerstone";
 
-/// Begins the log of this process, and the spans if there is a tracer for them, and answers what has
-/// the last lines written. A second call changes nothing.
-pub fn start(settings: LogSettings, tracer: Option<SdkTracer>) -> Lossy {
+/// The log of this process, once it has begun.
+static LOG: OnceLock<Lossy> = OnceLock::new();
+
+/// Has the lines written that wait: before the process ends.
+pub fn flush() {
+    if let Some(log) = LOG.get() {
+        log.flush();
+    }
+}
+
+/// Begins the log of this process, and the spans if there is a tracer for them. A second call changes
+/// nothing.
+pub fn start(settings: LogSettings, tracer: Option<SdkTracer>) {
     let as_text = match settings.format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Text => true,
@@ -38,8 +49,7 @@ pub fn start(settings: LogSettings, tracer: Option<SdkTracer>) -> Lossy {
         .with_target(access_log::TARGET, requests)
         // Spans are for the collector alone.
         .with_target(trace::TARGET, LevelFilter::OFF);
-    let writer = Lossy::start();
-    let lines = fmt::layer().with_writer(writer.clone());
+    let lines = fmt::layer().with_writer(LOG.get_or_init(Lossy::start).clone());
     let layer = if as_text {
         lines.with_ansi(io::stderr().is_terminal()).with_target(false).boxed()
     } else {
@@ -56,5 +66,4 @@ pub fn start(settings: LogSettings, tracer: Option<SdkTracer>) -> Lossy {
     });
     // An error says that there is a log already.
     let _ = tracing_subscriber::registry().with(layer.with_filter(targets)).with(spans).try_init();
-    writer
 }

@@ -63,6 +63,9 @@ fn schemathesis_finds_nothing() {
         succeeded(&mut command);
     }
     server.stop();
+    let log = std::fs::read_to_string(place.place().join("log")).unwrap();
+    let told: Vec<_> = log.lines().filter(|line| !line.contains("\"target\":\"access\"")).collect();
+    assert!(told.iter().all(|line| line.contains("\"INFO\"")), "{told:#?}");
     place.run(&["verify"]).ok();
 }
 
