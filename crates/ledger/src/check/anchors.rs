@@ -106,7 +106,8 @@ impl Anchors {
             findings.push(finding.values(anchor.checkpoints().len(), round.sizes.len()));
         }
         for (tenant, size) in &round.sizes {
-            if let Scope::Tenant(only) = scope
+            // What was not read is not compared.
+            if let Scope::Tenant(only) | Scope::Range { tenant: only, .. } = scope
                 && only != tenant
             {
                 continue;

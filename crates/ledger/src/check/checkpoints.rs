@@ -70,8 +70,8 @@ fn trusted_keys(walk: &Walk, agreeing: &[Agreeing], trusted: &TrustedKeys) -> Ve
         }
     };
     for (place, key) in keys.iter().enumerate().skip(1) {
-        // Where a walk begins in the middle, an earlier one has seen to the keys before.
-        let vouched = !walk.keys().is_whole() && places.contains(&(place - 1));
+        // Where a walk begins in the middle or ends there, another has seen to the other keys.
+        let vouched = walk.keys().knows_all_log_keys() && places.contains(&(place - 1));
         let vouched = vouched
             || agreeing.iter().any(|good| {
                 good.size > key.announced_by

@@ -26,6 +26,8 @@ pub(super) struct KeyHistory {
     /// The record key in use; `None` where records before the scope were not read.
     record_key: Option<KeyId>,
     mode: Option<SigningMode>,
+    /// The log keys are those of the whole ledger, and not only those that were read of.
+    knows_all_log_keys: bool,
 }
 
 impl KeyHistory {
@@ -33,16 +35,33 @@ impl KeyHistory {
     /// use there is not known; signatures must still be of announced keys.
     pub(super) fn in_the_middle(genesis: Genesis, log_keys: Vec<VerifierKey>) -> Self {
         let log_keys = log_keys.into_iter().map(|key| LogKey { key, announced_by: 0 }).collect();
-        Self { genesis: Some(Box::new(genesis)), log_keys, record_key: None, mode: None }
+        Self {
+            genesis: Some(Box::new(genesis)),
+            log_keys,
+            record_key: None,
+            mode: None,
+            knows_all_log_keys: true,
+        }
+    }
+
+    /// Adds the keys that come into use after the last record that was read, where reading ends before
+    /// the ledger does: checkpoints are compared that they signed. Where each was announced is not looked
+    /// at, as in the middle.
+    pub(super) fn go_on(&mut self, all: Vec<VerifierKey>) {
+        let is_new = |key: &VerifierKey| self.log_keys.iter().all(|known| known.key != *key);
+        let later = all.into_iter().filter(is_new);
+        let later: Vec<_> = later.map(|key| LogKey { key, announced_by: 0 }).collect();
+        self.log_keys.extend(later);
+        self.knows_all_log_keys = true;
     }
 
     pub(super) fn genesis(&self) -> Option<&Genesis> {
         self.genesis.as_deref()
     }
 
-    /// Whether it was followed from the genesis on.
-    pub(super) const fn is_whole(&self) -> bool {
-        self.mode.is_some()
+    /// Whether keys are known that no record said which was read: nothing that was read vouches for them.
+    pub(super) const fn knows_all_log_keys(&self) -> bool {
+        self.knows_all_log_keys
     }
 
     /// The name that the ledger's checkpoints bear.
@@ -123,6 +142,9 @@ impl KeyHistory {
             KeyUse::Log => self.log_keys.last().map(|last| id_of(last.key.verifying_key())),
             KeyUse::Record => self.record_key.clone(),
         };
+        if record.usage() == KeyUse::Log && self.knows_all_log_keys {
+            return Ok(());
+        }
         if current.is_some() && record.replaces() != current.as_ref() {
             let expected = format!("a key that replaces {}", name(current.as_ref()));
             return Err((expected, format!("one that replaces {}", name(record.replaces()))));

@@ -144,6 +144,12 @@ impl Walk {
             self.join(stretch, findings);
         }
         if !self.reaches_end
+            && let (Some(genesis), Some(system)) = (self.keys.genesis(), system)
+        {
+            let all = log_keys_of(genesis, system);
+            self.keys.go_on(all);
+        }
+        if !self.reaches_end
             && let Err(error) = self.complete_tree(context)
         {
             findings.push(Finding::new(Check::MerkleRoot, error.to_string()).of(&self.tenant));

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ledgerstone_ledger::check::{
     Level, Report, Scope, TrustedKeys, VerifiedHead, VerifyOptions, verify,
 };
-use ledgerstone_model::ErrorCode;
+use ledgerstone_model::system::{KeyChange, KeyUse};
+use ledgerstone_model::{Actor, ErrorCode};
 use ledgerstone_proof::{KeyName, SigningKey, TenantId, VerifierKey};
 use ledgerstone_store::memory::Commit;
 use ledgerstone_store::{Check, LedgerStore};
@@ -186,4 +187,37 @@ fn an_empty_store_holds_nothing_and_nothing_wrong() {
     let rig = Rig::new();
     let report = rig.assert_sound();
     assert_eq!((report.records_checked, report.ledgers.len()), (0, 0));
+}
+
+#[test]
+fn any_range_holds_whatever_keys_came_before_and_after_it() {
+    let rig = Rig::new();
+    let ledger = rig.create(&["acme", "beta"]);
+    let by = Actor::operator("uid:0");
+    let change = |number: usize| {
+        for name in ["acme", "beta"] {
+            ledger.append(rig.events(name, &format!("c{number}"), 1)).unwrap();
+        }
+        ledger.checkpoints(&[tenant("acme"), tenant("beta"), TenantId::system()]).unwrap();
+        ledger.anchor().unwrap();
+    };
+    change(0);
+    let changes = [
+        (KeyUse::Log, KeyChange::Rotation),
+        (KeyUse::Record, KeyChange::Rotation),
+        (KeyUse::Log, KeyChange::Compromise),
+    ];
+    for (number, (usage, why)) in changes.into_iter().enumerate() {
+        ledger.rotate_key(usage, why, &by).unwrap();
+        change(number + 1);
+    }
+    for name in [tenant("acme"), TenantId::system()] {
+        let size = ledger.reader().size(&name).unwrap();
+        for from in 0..size {
+            for to in from + 1..=size {
+                let report = scoped(&rig, Scope::Range { tenant: name.clone(), from, to });
+                assert!(report.holds(), "{name} {from}..{to}: {:?}", report.findings);
+            }
+        }
+    }
 }
