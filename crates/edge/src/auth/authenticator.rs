@@ -36,6 +36,30 @@ impl Default for AuthSettings {
     }
 }
 
+impl AuthSettings {
+    /// Whether an [`Authenticator`] can be made of them: reads the keys that they name. Nothing is
+    /// fetched.
+    pub fn check(self, clock: &Arc<dyn Clock>) -> Result<(), SettingsError> {
+        self.load(clock).map(drop)
+    }
+
+    fn load(
+        self,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<(Vec<Issuer>, CertificateTable), SettingsError> {
+        let Self { issuers: configs, certificates, development, jwks } = self;
+        let mut issuers: Vec<Issuer> = Vec::with_capacity(configs.len());
+        for config in configs {
+            if issuers.iter().any(|known| known.name() == config.issuer) {
+                let place = format!("issuer {:?}", config.issuer);
+                return Err(SettingsError::new(place, "it stands twice"));
+            }
+            issuers.push(Issuer::new(config, development, jwks, clock)?);
+        }
+        Ok((issuers, CertificateTable::new(certificates)?))
+    }
+}
+
 /// Finds out who asks. Shared between requests by reference or `Arc`.
 pub struct Authenticator {
     api_keys: Arc<ApiKeys>,
@@ -51,16 +75,7 @@ impl Authenticator {
         api_keys: Arc<ApiKeys>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SettingsError> {
-        let AuthSettings { issuers: configs, certificates, development, jwks } = settings;
-        let mut issuers: Vec<Issuer> = Vec::with_capacity(configs.len());
-        for config in configs {
-            if issuers.iter().any(|known| known.name() == config.issuer) {
-                let place = format!("issuer {:?}", config.issuer);
-                return Err(SettingsError::new(place, "it stands twice"));
-            }
-            issuers.push(Issuer::new(config, development, jwks, &clock)?);
-        }
-        let certificates = CertificateTable::new(certificates)?;
+        let (issuers, certificates) = settings.load(&clock)?;
         Ok(Self { api_keys, issuers, certificates, clock })
     }
 

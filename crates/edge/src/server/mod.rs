@@ -46,6 +46,26 @@ pub struct ServerSettings {
     pub limits: ConnectionLimits,
 }
 
+impl ServerSettings {
+    /// Whether a server could come up with them, were the address free: the TLS files are read, and
+    /// what is sent must be protected.
+    pub fn check(&self) -> Result<(), ServerError> {
+        self.load().map(drop)
+    }
+
+    fn load(&self) -> Result<Option<Tls>, ServerError> {
+        let transport = match (&self.tls, self.behind_proxy) {
+            (Some(_), _) => Transport::Tls,
+            (None, true) => Transport::BehindProxy,
+            (None, false) => Transport::Plain,
+        };
+        if !exposure::is_protected(self.listen, transport) {
+            return Err(ServerError::Unprotected(self.listen));
+        }
+        Ok(self.tls.clone().map(Tls::load).transpose()?)
+    }
+}
+
 /// Why a server does not come up.
 #[derive(Debug, Error)]
 pub enum ServerError {
@@ -89,16 +109,8 @@ pub struct Server {
 impl Server {
     /// Reads the TLS files and takes the address. Connections wait from here on.
     pub async fn bind(settings: ServerSettings) -> Result<Self, ServerError> {
-        let ServerSettings { listen, tls, behind_proxy, limits } = settings;
-        let transport = match (&tls, behind_proxy) {
-            (Some(_), _) => Transport::Tls,
-            (None, true) => Transport::BehindProxy,
-            (None, false) => Transport::Plain,
-        };
-        if !exposure::is_protected(listen, transport) {
-            return Err(ServerError::Unprotected(listen));
-        }
-        let tls = tls.map(Tls::load).transpose()?;
+        let tls = settings.load()?;
+        let ServerSettings { listen, limits, .. } = settings;
         let failed = |source| ServerError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

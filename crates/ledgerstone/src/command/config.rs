@@ -13,7 +13,8 @@ pub const COMMAND: Command = Command {
     about: "Print the settings that `serve` would have, and where each comes from",
     details: "Secrets are never printed. Takes the same options as `serve`. With --check nothing is \
               printed but what is wrong; exit status 0: a server could start with it; 2: it could \
-              not. What stands in the data directory and whether the address is free is not looked at.",
+              not. Files of certificates and keys that it names are read. What stands in the data \
+              directory and whether the address is free is not looked at.",
     arguments: |command| {
         let switch = |name| Arg::new(name).long(name).action(ArgAction::SetTrue);
         Configuration::add_flags(command)

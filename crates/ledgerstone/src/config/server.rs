@@ -18,6 +18,7 @@ use super::kind::Value;
 use super::{Configuration, unusable};
 use crate::data_dir::Birth;
 use crate::failure::Failure;
+use crate::system::System;
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +39,19 @@ pub struct LogSettings {
 }
 
 impl Configuration {
-    /// Checks all that can be checked without starting.
+    /// Checks all that can be checked without starting: also what stands in the files that the
+    /// settings name. Makes nothing.
     pub fn check(&self) -> Result<(), Failure> {
-        self.server()?;
+        let server = self.server()?;
         self.router()?;
-        self.auth()?;
+        let auth = self.auth()?;
         self.first_keys()?;
         self.traces()?;
-        Ok(())
+        self.data()?;
+        self.birth()?;
+        server.check().map_err(|error| Failure::new(error.code(), error.to_string()))?;
+        auth.check(&System::new().clock)
+            .map_err(|error| Failure::new(error.code(), error.to_string()))
     }
 
     pub fn server(&self) -> Result<ServerSettings, Failure> {

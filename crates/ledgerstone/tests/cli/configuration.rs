@@ -106,3 +106,42 @@ fn what_is_wrong_is_named() {
     program.place().write("l.toml", good);
     program.run(&["config", "--check", "--config", "l.toml"]).ok();
 }
+
+#[test]
+fn the_check_refuses_what_serve_refuses_and_serve_makes_nothing_before() {
+    let program = Program::new("check-as-serve");
+    let issuer = "[[auth.issuers]]\nissuer = \"i\"\naudience = \"a\"\nalgorithms = [\"ES256\"]\n\
+                  tenant = \"acme\"\nroles = [\"viewer\"]\n";
+    for (file, code, says) in [
+        ("listen = \"0.0.0.0:0\"".to_owned(), "UNPROTECTED_LISTENER", "0.0.0.0:0"),
+        ("listen = \"0.0.0.0:1\"\nport = 0".to_owned(), "UNPROTECTED_LISTENER", "0.0.0.0:0"),
+        (
+            "listen = \"127.0.0.1:0\"\n[tls]\ncertificate = \"no.pem\"\nkey = \"no.key\""
+                .to_owned(),
+            "INVALID_TLS_SETTINGS",
+            "no.pem",
+        ),
+        (
+            format!("listen = \"127.0.0.1:0\"\n{issuer}pem_file = \"nope.pem\"\n"),
+            "INVALID_AUTH_SETTINGS",
+            "nope.pem",
+        ),
+        (
+            format!("listen = \"127.0.0.1:0\"\n{issuer}jwks_url = \"http://a.example/jwks\"\n"),
+            "INVALID_AUTH_SETTINGS",
+            "https",
+        ),
+    ] {
+        program.place().write("l.toml", &file);
+        for arguments in
+            [&["config", "--check", "--config", "l.toml"][..], &["serve", "--config", "l.toml"][..]]
+        {
+            let run = program.run(arguments).ended(2);
+            assert!(run.errors().contains(code) && run.errors().contains(says), "{file}: {run}");
+            assert_eq!(run.text(), "", "{file}: {run}");
+        }
+        assert!(!program.data("").exists(), "{file}: a data directory was made");
+    }
+    program.place().write("l.toml", "listen = \"0.0.0.0:0\"\nbehind_proxy = true\n");
+    program.run(&["config", "--check", "--config", "l.toml"]).ok();
+}
