@@ -176,6 +176,11 @@ impl Claims {
             TenantFrom::Fixed(tenant) => Ok(tenant.clone()),
             TenantFrom::Claim(name) => {
                 let text = self.at(name).and_then(Value::text);
+                if text.as_deref() == Some(TenantId::system().as_str()) {
+                    return Err(invalid(
+                        "a token's claim cannot name _system; use an API key of _system",
+                    ));
+                }
                 let tenant = text.and_then(|text| TenantId::parse(&text).ok());
                 tenant.ok_or_else(|| invalid("the token names no tenant"))
             }

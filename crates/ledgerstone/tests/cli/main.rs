@@ -10,6 +10,7 @@ mod client;
 mod cloudtrail;
 mod commands;
 mod configuration;
+mod credentials;
 mod damage;
 mod directories;
 mod keys;
