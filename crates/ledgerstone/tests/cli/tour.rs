@@ -32,6 +32,7 @@ fn the_tour_shows_everything_and_leaves_nothing() {
         "(log/000000000001.log at byte ",
         "DOES NOT HOLD: ",
         "$ ledgerstone doctor --data ledgerstone-data",
+        " ledgers up to the damage; ",
         "docs/cli.md",
     ] {
         assert!(text.contains(shown), "{shown} is not in\n{text}");

@@ -60,12 +60,17 @@ fn unopened(path: &Path, error: &OpenError) -> Result<Observation, Failure> {
 
 fn look_at_store(store: &EmbeddedStore, seen: &mut Vec<Observation>) -> Result<(), Failure> {
     let (report, status) = (store.report(), store.status());
+    let (_, findings) = store.parts()?;
+    let is_head = |finding: &&ContainerFinding| finding.location.file == Path::new("HEAD");
+    // A log is not read beyond damage, so what stands behind it is not among the counted.
+    let is_cut = findings.iter().any(|finding| finding.location.file.starts_with("log"));
     seen.push(Observation::note(
         "contents",
         format!(
-            "{} in {}; {}, {}; {}",
+            "{} in {}{}; {}, {}; {}",
             counted(status.records, "record"),
             counted(status.ledgers, "ledger"),
+            if is_cut { " up to the damage" } else { "" },
             counted(status.sealed_segments, "sealed segment"),
             counted(status.unsealed_logs, "unsealed log"),
             status.protection
@@ -92,8 +97,6 @@ fn look_at_store(store: &EmbeddedStore, seen: &mut Vec<Observation>) -> Result<(
             ),
         ));
     }
-    let (_, findings) = store.parts()?;
-    let is_head = |finding: &&ContainerFinding| finding.location.file == Path::new("HEAD");
     let has_head = findings.iter().filter(is_head).count() < BLOCKS_OF_HEAD;
     seen.extend(findings.iter().map(|finding| damage(finding, has_head)));
     if let Some(reason) = &report.read_only {
