@@ -6,6 +6,7 @@
 mod classic;
 mod events;
 mod spans;
+mod verification;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -22,6 +23,8 @@ use ledgerstone_store::DeadLetterCounts;
 use events::EventCounters;
 pub use events::{EventCounter, EventStatus};
 pub use spans::SpanCounters;
+use verification::VerificationGauges;
+pub use verification::VerificationMoment;
 
 /// Upper ends of the buckets for the time until an answer, in seconds.
 const SECONDS: [f64; 12] =
@@ -65,6 +68,7 @@ pub struct Moment {
     pub unsealed_logs: u64,
     pub sealed_segments: u64,
     pub dead_letters: DeadLetterCounts,
+    pub verification: VerificationMoment,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +80,7 @@ struct Gauges {
     sealed_segments: Gauge,
     open_dead_letters: Gauge,
     dead_letter_bytes: Gauge,
+    verification: VerificationGauges,
 }
 
 impl Default for Metrics {
@@ -116,11 +121,9 @@ impl Default for Metrics {
             "Log files that wait to be sealed",
             gauges.unsealed_logs.clone(),
         );
-        registry.register(
-            "ledgerstone_sealed_segments",
-            "Sealed segments",
-            gauges.sealed_segments.clone(),
-        );
+        let sealed = gauges.sealed_segments.clone();
+        registry.register("ledgerstone_sealed_segments", "Sealed segments", sealed);
+        gauges.verification.register(&mut registry);
         registry.register(
             "ledgerstone_http_requests",
             "Requests by method, route and status",
@@ -203,6 +206,7 @@ impl Metrics {
             sealed_segments,
             open_dead_letters,
             dead_letter_bytes,
+            verification,
         } = &self.gauges;
         let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         integrity.set(i64::from(moment.is_sound));
@@ -212,6 +216,7 @@ impl Metrics {
         sealed_segments.set(number(moment.sealed_segments));
         open_dead_letters.set(number(moment.dead_letters.open));
         dead_letter_bytes.set(number(moment.dead_letters.bytes));
+        verification.set(moment.verification);
         let mut text = String::with_capacity(8 * 1024);
         // Writing into a string cannot fail.
         let _ = encode(&mut text, &self.registry);

@@ -60,5 +60,6 @@ fn moment(service: &Service) -> Moment {
         unsealed_logs: store.unsealed_logs,
         sealed_segments: store.sealed_segments,
         dead_letters: service.dead_letters().counts(None),
+        verification: service.operation().verification().as_ref().into(),
     }
 }

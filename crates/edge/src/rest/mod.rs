@@ -54,6 +54,7 @@ mod taxonomy_check;
 mod tenants;
 mod tlog;
 mod verification_keys;
+mod verification_state;
 mod verify;
 mod verify_alias;
 

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ledgerstone_ledger::jobs::BackgroundStatus;
+
 type Problems = BTreeMap<&'static str, String>;
+type VerificationStatus = Box<dyn Fn() -> BackgroundStatus + Send + Sync>;
 
 /// How the process is doing.
 #[derive(Default)]
@@ -12,6 +15,7 @@ pub struct Operation {
     is_stopping: AtomicBool,
     helpers: OnceLock<Helpers>,
     environment: OnceLock<String>,
+    verification: OnceLock<VerificationStatus>,
 }
 
 /// The threads beside the ledger: their names, and what does not work at this moment.
@@ -38,6 +42,19 @@ impl Operation {
         problems: impl Fn() -> Problems + Send + Sync + 'static,
     ) {
         let _ = self.helpers.set(Helpers { names, problems: Box::new(problems) });
+    }
+
+    /// Says how to ask where the background verification stands. Only the first call counts.
+    pub fn watch_verification(
+        &self,
+        status: impl Fn() -> BackgroundStatus + Send + Sync + 'static,
+    ) {
+        let _ = self.verification.set(Box::new(status));
+    }
+
+    /// Where the background verification stands; none where nothing verifies.
+    pub(super) fn verification(&self) -> Option<BackgroundStatus> {
+        self.verification.get().map(|status| status())
     }
 
     /// What the operator calls the deployment. Only the first call counts.

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::components::components;
 use super::problem::Problem;
 use super::service::Service;
+use super::verification_state::{LedgerVerification, Verification};
 use crate::auth::Authorised;
 
 /// The state of the caller's own ledger, and of the deployment for those who may see that.
@@ -38,6 +39,9 @@ pub struct LedgerState {
     /// Records under the newest checkpoint that is kept.
     checkpoint_size: Option<u64>,
     dead_letters: DeadLetterState,
+    /// Absent where nothing verifies in the background.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification: Option<LedgerVerification>,
 }
 
 /// Refused events that are kept.
@@ -65,6 +69,9 @@ pub struct Deployment {
     is_stopping: bool,
     buffer: BufferState,
     dead_letters: DeadLetterState,
+    /// Absent where nothing verifies in the background.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification: Option<Verification>,
     components: Vec<ComponentState>,
 }
 
@@ -118,6 +125,7 @@ fn ledger_state(
     let head = ledger.store().head(tenant)?;
     let head = head.ok_or_else(|| LedgerError::UnknownTenant(tenant.clone()))?;
     let checkpoint = ledger.reader().newest_checkpoint(tenant)?;
+    let verification = service.operation().verification();
     Ok(LedgerState {
         tenant_id: tenant.to_string(),
         origin: ledger.reader().genesis(tenant)?.origin(),
@@ -126,6 +134,7 @@ fn ledger_state(
         record_hash: Some(head.record_hash.to_hex()),
         checkpoint_size: checkpoint.map(|checkpoint| checkpoint.size),
         dead_letters: dead_letter_state(service, Some(tenant)),
+        verification: verification.map(|status| LedgerVerification::of(&status, tenant)),
     })
 }
 
@@ -168,6 +177,7 @@ fn deployment(service: &Service) -> Deployment {
             bytes_max: waiting.bytes_max,
         },
         dead_letters: dead_letter_state(service, None),
+        verification: service.operation().verification().map(Verification::from),
         components: components(service).into_iter().map(state).collect(),
     }
 }

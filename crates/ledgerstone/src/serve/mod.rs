@@ -147,6 +147,9 @@ impl<'a> Parts<'a> {
         let driver = Arc::new(Driver::start(data.ledger(), followers)?);
         let names = FOLLOWERS.iter().map(|entry| entry.name).chain(["anchors", VERIFICATION]);
         service.operation().watch(names.collect(), problems_of(&driver, &verifier));
+        let watched = Arc::downgrade(&verifier);
+        let status = move || watched.upgrade().map(|verifier| verifier.status());
+        service.operation().watch_verification(move || status().unwrap_or_default());
         service.operation().name(configuration.environment());
         self.opening.open(router_with(&service, &configuration.router()?));
         let Self { runtime, serving, stop, stopper, .. } = self;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::program::{Program, text};
+use crate::program::{Program, number, text};
 use crate::served::{append, plainly, start};
 
 #[test]
@@ -184,4 +184,41 @@ fn a_refused_event_survives_a_kill_and_can_be_sent_again() {
     std::fs::remove_dir_all(program.data("dead")).unwrap();
     program.run(&["verify"]).ok();
     program.run(&["doctor"]).ok();
+}
+
+#[tokio::test]
+async fn the_background_verification_shows_how_far_it_is() {
+    let program = Program::new("serve-verification");
+    let operator = program.run(&["api-keys", "generate"]).ok().text().trim().to_owned();
+    let server = start(&program, |command| {
+        command.env("LEDGERSTONE_OPERATOR_KEY", &operator);
+    });
+    server.wait_for_log("every record was verified", 1);
+    let (status, all) = server.request("GET", "/v1/status", Some(&operator), "");
+    assert_eq!(status, 200, "{all}");
+    let state = &all["deployment"]["verification"];
+    let checked = number(state, "/last_pass/records");
+    assert!(number(state, "/passes") >= 1 && checked > 0, "{all}");
+    assert_eq!((number(state, "/records_checked"), number(state, "/records")), (checked, checked));
+    assert_eq!(state["findings"], json!([]), "{all}");
+    let ended = text(state, "/last_pass/ended_at");
+    assert_eq!(text(&all, "/ledger/verification/last_pass_at"), ended);
+    let (_, own) = server.request("GET", "/v1/status", Some(&server.first_key()), "");
+    assert_eq!(
+        own["ledger"]["verification"],
+        json!({"last_pass_at": ended, "findings": 0}),
+        "{own}"
+    );
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let metrics = client.get(format!("{}/metrics", server.url())).bearer_auth(&operator);
+    let metrics = metrics.send().await.unwrap().text().await.unwrap();
+    let sample = |name: &str| {
+        let name = format!("ledgerstone_verification_{name} ");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name.as_str()));
+        line.unwrap_or_else(|| panic!("no {name} in {metrics}")).parse::<u64>().unwrap()
+    };
+    assert!(sample("last_pass_seconds") > 1_600_000_000);
+    assert_eq!((sample("records_checked"), sample("records")), (checked, checked));
+    assert_eq!(sample("findings"), 0);
+    server.stop();
 }
