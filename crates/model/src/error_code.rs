@@ -63,7 +63,7 @@ error_codes! {
         "Objects and arrays are nested more than 64 deep.",
         "Flatten the event, or send the inner part as a string.";
     EventTooLarge = "EVENT_TOO_LARGE",
-        "The event is larger in canonical form than the limit (256 KiB unless configured).",
+        "The event is larger in canonical form than the limit (256 KiB; for HTTP unless `limits.event_bytes` says otherwise).",
         "Send large payloads elsewhere and put their hash and place into the event.";
 
     // The meaning of an event.

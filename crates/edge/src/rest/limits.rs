@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ledgerstone_model::EVENT_BYTES_DEFAULT;
+
 /// Bytes of a body that is read as a whole: one event or an array, packed and unpacked.
 pub const BODY_BYTES_MAX: usize = 5 * 1024 * 1024;
 
@@ -32,6 +34,9 @@ pub const IDEMPOTENCY_KEY_MAX: usize = 255;
 /// Limits that an operator may set.
 #[derive(Clone, Debug)]
 pub struct Limits {
+    /// Bytes of one event in canonical form, at most [`ledgerstone_model::EVENT_BYTES_MAX`]; larger
+    /// ones are refused with `EVENT_TOO_LARGE`.
+    pub event_bytes: usize,
     /// Bytes of all request bodies that are held at one moment; more are answered `SERVER_BUSY`.
     pub body_bytes_in_memory: usize,
     /// How long a body may pause, and how long it may take before its rate counts.
@@ -58,6 +63,7 @@ pub struct RateLimit {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            event_bytes: EVENT_BYTES_DEFAULT,
             body_bytes_in_memory: 256 * 1024 * 1024,
             body_pause: Duration::from_secs(30),
             body_bytes_per_second: 1024,

@@ -118,6 +118,7 @@ impl Configuration {
         let usual = Limits::default();
         let rate = self.number("rate_limit.requests_per_second").filter(|rate| *rate > 0);
         Limits {
+            event_bytes: self.count("limits.event_bytes", usual.event_bytes),
             body_bytes_in_memory: self
                 .count("limits.body_bytes_in_memory", usual.body_bytes_in_memory),
             body_pause: self.seconds("limits.body_pause_seconds", usual.body_pause),

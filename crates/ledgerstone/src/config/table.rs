@@ -1,8 +1,8 @@
 //! The table of settings: one line each. It drives the flags, the environment, the file, what
 //! `config` prints, and docs/configuration.md.
 
-use ledgerstone_model::Numbers;
 use ledgerstone_model::system::KeyAlgorithm;
+use ledgerstone_model::{EVENT_BYTES_MAX, Numbers};
 
 use super::kind::Kind;
 
@@ -101,6 +101,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("limits.write_pause_seconds", SECONDS, "How long a client may leave unread what is sent to it").default("60"),
     setting("limits.http2_streams", Kind::Number { min: 1, max: 10_000 }, "Requests that run at one moment on one HTTP/2 connection").default("128"),
     setting("limits.drain_seconds", SECONDS, "How long running requests may take to end once the server stops").default("20"),
+    setting("limits.event_bytes", Kind::Number { min: 1_024, max: EVENT_BYTES_MAX as u64 }, "Bytes of one event in canonical form that are taken over HTTP; larger ones are refused with `EVENT_TOO_LARGE`").default("262144"),
     setting("limits.body_bytes_in_memory", BYTES, "Bytes of all request bodies held at one moment; more are answered 503 `SERVER_BUSY`").default("268435456"),
     setting("limits.body_pause_seconds", SECONDS, "How long a request's body may pause").default("30"),
     setting("limits.body_bytes_per_second", COUNT, "Bytes a second that a body must bring in the long run").default("1024"),

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::program::{Program, number, text};
-use crate::served::{append, plainly, start};
+use crate::program::{Program, number, offset_of, text};
+use crate::served::{append, event, plainly, start};
 
 #[test]
 fn it_starts_from_nothing_and_shows_its_key_once() {
@@ -221,4 +221,52 @@ async fn the_background_verification_shows_how_far_it_is() {
     assert_eq!((sample("records_checked"), sample("records")), (checked, checked));
     assert_eq!(sample("findings"), 0);
     server.stop();
+}
+
+#[test]
+fn what_the_background_verification_finds_stands_in_the_status() {
+    let program = Program::new("serve-verification-finds");
+    let operator = program.run(&["api-keys", "generate"]).ok().text().trim().to_owned();
+    let server = start(&program, |command| {
+        command.env("LEDGERSTONE_OPERATOR_KEY", &operator);
+        command.env("LEDGERSTONE_VERIFICATION_PAUSE_SECONDS", "1");
+    });
+    append(&server, &server.first_key(), "e-flipped");
+    let log = program.data("log/000000000001.log");
+    let offset = u64::try_from(offset_of(&log, "e-flipped")).unwrap();
+    let file = std::fs::File::options().write(true).open(&log).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"E", offset).unwrap();
+    server.wait_for_log("verification in the background found damage", 1);
+    let (_, all) = server.request("GET", "/v1/status", Some(&operator), "");
+    let found = &all["deployment"]["verification"]["findings"];
+    assert!(found[0].as_str().is_some_and(|line| line.contains("000000000001.log")), "{all}");
+    server.stop();
+}
+
+#[test]
+fn how_large_an_event_may_be_is_a_setting() {
+    let program = Program::new("serve-event-bytes");
+    let large = |id: &str, bytes: usize| {
+        let mut event: Value = serde_json::from_str(&event(id)).unwrap();
+        event["metadata"] = json!({"text": "x".repeat(bytes)});
+        event.to_string()
+    };
+    let usual = plainly(&program);
+    let key = usual.first_key();
+    let (status, problem) =
+        usual.request("POST", "/v1/events", Some(&key), &large("e-1", 300 * 1024));
+    assert_eq!((status, text(&problem, "/code").as_str()), (413, "EVENT_TOO_LARGE"), "{problem}");
+    usual.stop();
+    let larger = start(&program, |command| {
+        command.env("LEDGERSTONE_LIMITS_EVENT_BYTES", "1048576");
+    });
+    let (status, receipt) =
+        larger.request("POST", "/v1/events", Some(&key), &large("e-1", 1_000 * 1024));
+    assert_eq!(status, 201, "{receipt}");
+    let (status, problem) =
+        larger.request("POST", "/v1/events", Some(&key), &large("e-2", 1_024 * 1024));
+    assert_eq!((status, text(&problem, "/code").as_str()), (413, "EVENT_TOO_LARGE"), "{problem}");
+    larger.stop();
+    program.run(&["verify"]).ok();
+    assert!(program.run(&["get", "e-1", "--content"]).ok().text().len() > 1_000 * 1024);
 }

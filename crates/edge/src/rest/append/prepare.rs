@@ -223,7 +223,9 @@ impl Source {
         at: IngestedAt,
     ) -> Result<ValidEvent, Unprepared> {
         let given = self.default_id(index).map_err(Unprepared::Other)?;
-        let mut context = ParseContext::new(&self.tenant, at, new_id).with_numbers(self.numbers);
+        let mut context = ParseContext::new(&self.tenant, at, new_id)
+            .with_numbers(self.numbers)
+            .with_max_bytes(self.service.limits().event_bytes);
         if let Some(id) = &given {
             context = context.with_default_id(id);
         }
