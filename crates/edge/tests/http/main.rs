@@ -13,6 +13,7 @@ mod ndjson;
 mod openapi;
 mod proofs;
 mod read_aliases;
+mod reference;
 mod rig;
 mod roles;
 mod shapes;
