@@ -15,6 +15,7 @@ mod proofs;
 mod read_aliases;
 mod reference;
 mod rig;
+mod role_objects;
 mod roles;
 mod shapes;
 mod taxonomy;
