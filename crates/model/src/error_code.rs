@@ -243,8 +243,8 @@ error_codes! {
         "The cursor was not made by this server for this tenant and this listing.",
         "Begin the listing anew without a cursor.";
     NotSupportedYet = "NOT_SUPPORTED_YET",
-        "This version does not understand the parameter, and does not ignore it silently.",
-        "Leave the parameter out, or use a version that has it; CHANGELOG.md says which.";
+        "This version does not have the route or the parameter yet, and does not ignore it silently.",
+        "Do without it, or use a version that has it; CHANGELOG.md says which.";
     TooManyJobs = "TOO_MANY_JOBS",
         "As many jobs wait or run as there may be.",
         "Wait until one has ended, or cancel one with DELETE /v1/jobs/{id}; then send the request again.";
@@ -318,7 +318,7 @@ error_codes! {
     // Everything else.
     InvalidArgument = "INVALID_ARGUMENT",
         "An argument or a parameter has no meaning here.",
-        "See the message, and the command's --help.";
+        "Correct what the message names; a command's --help and a server's /openapi.json say what there is.";
     Internal = "INTERNAL",
         "The program met a state that it holds to be impossible.",
         "Report it with the message; run `ledgerstone verify` to see that the ledger is whole.";

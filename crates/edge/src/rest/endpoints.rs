@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 use super::endpoint::{Access, Endpoint};
 use super::{
     api_keys, append, append_aliases, checkpoint, dead_letter_resend, dead_letters, event_content,
-    event_get, event_list, event_proof, health, jobs, metrics, openapi, proof_consistency,
+    event_get, event_list, event_proof, health, jobs, metrics, not_yet, openapi, proof_consistency,
     proof_inclusion, read_aliases, signing_keys, status, taxonomy, taxonomy_check, tenants, tlog,
     verification_keys, verify, verify_alias,
 };
@@ -57,6 +57,15 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Needs(Permission::JobsRead), || routes!(jobs::list)),
     Endpoint::new(Needs(Permission::JobsRead), || routes!(jobs::get)),
     Endpoint::new(Needs(Permission::VerifyRun), || routes!(jobs::cancel)),
+    Endpoint::new(Needs(Permission::RecordsRead), || routes!(not_yet::stats)),
+    Endpoint::new(Needs(Permission::EventsRead), || routes!(not_yet::export_range)),
+    Endpoint::new(Needs(Permission::EventsRead), || routes!(not_yet::export_data)),
+    Endpoint::new(Needs(Permission::EventsRead), || routes!(not_yet::exports)),
+    Endpoint::new(Needs(Permission::EventsRead), || routes!(not_yet::begin_export)),
+    Endpoint::new(Needs(Permission::EventsRead), || routes!(not_yet::export_formats)),
+    Endpoint::new(Needs(Permission::EventsRead), || routes!(not_yet::export)),
+    Endpoint::new(Needs(Permission::EventsRead), || routes!(not_yet::download)),
+    Endpoint::new(Needs(Permission::EventsRead), || routes!(not_yet::stream)),
     Endpoint::new(Public, || routes!(health::live)),
     Endpoint::new(Public, || routes!(health::ready)),
     Endpoint::new(Public, || routes!(health::audit)),

@@ -34,6 +34,7 @@ mod list_query;
 mod listing;
 mod media_type;
 mod metrics;
+mod not_yet;
 mod openapi;
 mod opening;
 pub mod operation;

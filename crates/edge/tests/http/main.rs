@@ -10,6 +10,7 @@ mod jobs;
 mod listing;
 mod metrics;
 mod ndjson;
+mod not_yet;
 mod openapi;
 mod proofs;
 mod read_aliases;
