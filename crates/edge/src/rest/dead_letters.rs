@@ -1,16 +1,17 @@
 //! `/v1/dead-letters`: what was refused of the caller's tenant: listed, shown and deleted.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::Uri;
 use ledgerstone_model::{DeadLetter, DeadLetterId, ErrorCode, LetterState};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::{Fault, Problem};
+use super::query::parameters;
 use super::service::Service;
 use crate::auth::Authorised;
 
@@ -135,9 +136,9 @@ impl Letter {
 pub async fn list(
     State(service): State<Service>,
     authorised: Authorised,
-    query: Result<Query<LetterQuery>, QueryRejection>,
+    uri: Uri,
 ) -> Result<Json<Letters>, Problem> {
-    let Query(LetterQuery { limit, cursor }) = query?;
+    let LetterQuery { limit, cursor } = parameters(&uri)?;
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=LIMIT_MAX).contains(&limit) {
         let detail = format!("limit is a whole number from 1 to {LIMIT_MAX}");

@@ -6,6 +6,7 @@ use ledgerstone_ledger::Order;
 use ledgerstone_model::{ErrorCode, EventTime};
 
 use super::problem::Problem;
+use super::query::unknown;
 
 /// Records of a page unless the request says otherwise.
 const LIMIT_DEFAULT: usize = 100;
@@ -59,6 +60,9 @@ pub(super) const NOT_YET: &[&str] = &[
     "where",
 ];
 
+/// The names that are understood.
+const KNOWN: [&str; 5] = ["from", "to", "order", "limit", "cursor"];
+
 /// The parameters of a listing, each at most once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ListQuery {
@@ -93,9 +97,7 @@ impl ListQuery {
                 );
                 Err(Problem::new(ErrorCode::NotSupportedYet, detail))
             }
-            _ => Err(invalid(
-                "the listing has a parameter that it does not know; from, to, order, limit and cursor are understood",
-            )),
+            _ => Err(unknown(name, KNOWN)),
         }
     }
 

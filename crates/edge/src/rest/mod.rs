@@ -42,6 +42,7 @@ pub mod problem;
 mod proof_answer;
 mod proof_consistency;
 mod proof_inclusion;
+mod query;
 mod rate_limit;
 mod read_alias_query;
 mod read_aliases;

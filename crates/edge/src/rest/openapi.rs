@@ -79,11 +79,13 @@ fn finished(mut paths: Map<String, Value>) -> Map<String, Value> {
             }
         }
     }
-    let as_appends = paths["/v1/events"]["post"]["responses"].clone();
+    let append = paths["/v1/events"]["post"].clone();
     for (_, item) in &mut paths {
         let takes_events = item["post"]["x-permission"] == Permission::EventsWrite.as_str();
         if takes_events {
-            item["post"]["responses"] = as_appends.clone();
+            for member in ["parameters", "requestBody", "responses"] {
+                item["post"][member] = append[member].clone();
+            }
         }
     }
     // OpenAPI has no mark for a parameter that goes on over slashes.

@@ -211,13 +211,15 @@ impl From<AuthError> for Problem {
 }
 
 impl From<PathRejection> for Problem {
-    fn from(rejection: PathRejection) -> Self {
-        Self::new(ErrorCode::InvalidArgument, rejection.body_text())
+    fn from(_: PathRejection) -> Self {
+        let detail = "a part of the path is not UTF-8; write it percent-encoded UTF-8";
+        Self::new(ErrorCode::InvalidArgument, detail)
     }
 }
 
 impl From<QueryRejection> for Problem {
-    fn from(rejection: QueryRejection) -> Self {
-        Self::new(ErrorCode::InvalidArgument, rejection.body_text())
+    fn from(_: QueryRejection) -> Self {
+        let detail = "the parameters are not well formed; write name=value, with & between";
+        Self::new(ErrorCode::InvalidArgument, detail)
     }
 }

@@ -6,6 +6,7 @@ use ledgerstone_model::ErrorCode;
 
 use super::list_query::{ListQuery, NOT_YET, invalid, limit, moment, set};
 use super::problem::Problem;
+use super::query::unknown;
 use crate::shape::answer::answering;
 use crate::shape::{self, Shape};
 
@@ -19,6 +20,18 @@ pub(super) enum Paging {
     Cursor,
     /// By `page`, from 1 on, and `page_size`.
     Number,
+}
+
+/// The parameters of each such listing besides those that lead from page to page.
+const TIMES: [&str; 5] = ["start_date", "start_time", "end_date", "end_time", "shape"];
+
+impl Paging {
+    const fn names(self) -> [&'static str; 2] {
+        match self {
+            Self::Cursor => ["limit", "cursor"],
+            Self::Number => ["page", "page_size"],
+        }
+    }
 }
 
 /// The parameters, each at most once.
@@ -60,7 +73,7 @@ impl ReadAliasQuery {
                 let detail = format!("this listing cannot be narrowed by {name} yet");
                 Err(Problem::new(ErrorCode::NotSupportedYet, detail))
             }
-            _ => Err(invalid("the listing has a parameter that it does not know")),
+            _ => Err(unknown(name, TIMES.into_iter().chain(paging.names()))),
         }
     }
 }
@@ -72,7 +85,7 @@ pub(super) fn shape_alone(uri: &Uri) -> Result<Option<&'static Shape>, Problem> 
     for (name, value) in pairs {
         match name.as_str() {
             "shape" => set("shape", &mut shape, shape_of(&value)?)?,
-            _ => return Err(invalid("the only parameter here is shape")),
+            _ => return Err(unknown(&name, ["shape"])),
         }
     }
     Ok(shape)

@@ -13,6 +13,7 @@ mod ndjson;
 mod not_yet;
 mod openapi;
 mod proofs;
+mod queries;
 mod read_aliases;
 mod reference;
 mod rig;

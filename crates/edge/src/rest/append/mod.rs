@@ -32,7 +32,11 @@ pub(super) use result::write_receipt;
 /// Takes events. One object is answered with its receipt, an array with one item for each event in
 /// their order, NDJSON with one line for each line.
 #[utoipa::path(post, path = "/v1/events", tag = "events",
-    params(Options),
+    params(
+        Options,
+        ("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Gives events that bring no `id` one that follows from tenant, principal, this key and their place in the request, so that a request can be sent again; 1 to 255 printable characters"),
+        ("Content-Encoding" = Option<String>, Header, pattern = "^(identity|gzip|x-gzip|zstd)$", description = "How the body is packed: `gzip` or `zstd`"),
+    ),
     request_body(content(
         (serde_json::Value = "application/json"), (String = "application/x-ndjson")
     )),

@@ -1,6 +1,5 @@
 //! The parameters of an append.
 
-use axum::extract::Query;
 use http::request::Parts;
 use ledgerstone_model::{ErrorCode, Numbers};
 use serde::Deserialize;
@@ -9,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::prepare::Reading;
 use crate::importer;
 use crate::rest::problem::Problem;
+use crate::rest::query::parameters;
 use crate::shape::{self, SHAPES};
 
 /// When an append is answered.
@@ -47,7 +47,7 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) fn of(parts: &Parts) -> Result<Self, Problem> {
-        let Query(options) = Query::<Self>::try_from_uri(&parts.uri)?;
+        let options: Self = parameters(&parts.uri)?;
         if options.atomic && options.wait == Wait::None {
             return Err(Problem::new(
                 ErrorCode::InvalidArgument,
