@@ -1,20 +1,25 @@
 //! Which pages may use the interface from a browser (Fetch standard, CORS).
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, header};
 use thiserror::Error;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::endpoint::Endpoint;
+use super::endpoints::ENDPOINTS;
+
 /// How long a browser may remember what it was allowed.
 const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
 
 /// Headers that pages may send.
-const REQUEST_HEADERS: [HeaderName; 8] = [
+const REQUEST_HEADERS: [HeaderName; 9] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::CONTENT_ENCODING,
     header::ACCEPT,
+    header::IF_MATCH,
     header::IF_NONE_MATCH,
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("x-api-key"),
@@ -66,12 +71,18 @@ impl Origins {
         };
         let layer = CorsLayer::new()
             .allow_origin(allowed)
-            .allow_methods([Method::GET, Method::POST, Method::DELETE])
+            .allow_methods(methods())
             .allow_headers(REQUEST_HEADERS)
             .expose_headers(ANSWER_HEADERS)
             .max_age(PREFLIGHT_AGE);
         Some(layer)
     }
+}
+
+/// Every method that an endpoint has.
+fn methods() -> Vec<Method> {
+    let all = ENDPOINTS.iter().flat_map(Endpoint::places).map(|(method, _)| method);
+    all.collect::<HashSet<_>>().into_iter().collect()
 }
 
 /// `scheme://host[:port]`, as RFC 6454 section 6.1 writes it.

@@ -1,6 +1,6 @@
 //! Which pages may use the interface from a browser.
 
-use ledgerstone_edge::rest::{Origins, RouterSettings};
+use ledgerstone_edge::rest::{ENDPOINTS, Endpoint, Origins, RouterSettings};
 use ledgerstone_model::access::Role;
 use reqwest::{Method, StatusCode};
 
@@ -47,4 +47,31 @@ async fn only_listed_origins_may_ask() {
     assert_eq!(allowed(&listed, "https://audit.example.org.evil.example").await, [None, None]);
     let all = rig(&["*"]).await;
     assert_eq!(allowed(&all, page).await, [Some("*".to_owned()), Some("*".to_owned())]);
+}
+
+/// The items of a header that lists them.
+fn listed(response: &reqwest::Response, name: &str) -> Vec<String> {
+    let text = response.headers()[name].to_str().unwrap();
+    text.split(',').map(|item| item.trim().to_ascii_lowercase()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_may_use_every_method_there_is() {
+    let page = "https://audit.example.org";
+    let rig = rig(&[page]).await;
+    let preflight = rig
+        .anonymous(Method::OPTIONS, "/v1/taxonomy")
+        .header("origin", page)
+        .header("access-control-request-method", "PUT")
+        .header("access-control-request-headers", "authorization,content-type,if-match")
+        .send()
+        .await
+        .unwrap();
+    let methods = listed(&preflight, "access-control-allow-methods");
+    for (method, path) in ENDPOINTS.iter().flat_map(Endpoint::places) {
+        let method = method.as_str().to_ascii_lowercase();
+        assert!(methods.contains(&method), "{method} {path}: {methods:?}");
+    }
+    let headers = listed(&preflight, "access-control-allow-headers");
+    assert!(headers.iter().any(|name| name == "if-match"), "{headers:?}");
 }
