@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use tower::ServiceExt as _;
 
 use super::activity::{Activity, AnswerBody};
+use super::framing;
 use super::guarded_io::GuardedIo;
 use super::limits::{
     CLOSING_TIME, ConnectionLimits, HEADER_BYTES_MIN, HTTP2_RESETS_PENDING, HTTP2_SEND_BYTES,
@@ -26,6 +27,10 @@ use super::limits::{
 use super::stop::Stop;
 use crate::auth::PeerCertificate;
 use crate::rest::Problem;
+
+/// What is wrong with a request that has a length and a coding.
+const TWO_ENDS: &str =
+    "the request has a Content-Length and a Transfer-Encoding, so it is in doubt where it ends";
 
 /// What all connections share.
 pub(super) struct Connections {
@@ -105,8 +110,9 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
     let running = activity.begin(request.version());
-    if running.is_doubtful() {
-        return Ok(refused().map(|body| AnswerBody::new(body, running)));
+    let fault = if running.is_doubtful() { Some(TWO_ENDS) } else { framing::fault(&request) };
+    if let Some(fault) = fault {
+        return Ok(refused(fault).map(|body| AnswerBody::new(body, running)));
     }
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer.address));
@@ -117,10 +123,8 @@ async fn answer(
     Ok(response.map(|body| AnswerBody::new(body, running)))
 }
 
-/// The answer to a request with a length and a coding. The parser ends the connection after it.
-fn refused() -> Response<Body> {
-    let detail =
-        "the request has a Content-Length and a Transfer-Encoding, so it is in doubt where it ends";
+/// The answer to a request that is not well-formed. The parser ends the connection after it.
+fn refused(detail: &str) -> Response<Body> {
     let problem = Problem::new(ErrorCode::MalformedRequest, detail);
     let mut response = Response::new(Body::from(problem.to_json(None).to_string()));
     *response.status_mut() = problem.status();

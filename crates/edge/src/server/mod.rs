@@ -3,6 +3,7 @@
 mod activity;
 mod connection;
 mod exposure;
+mod framing;
 mod guarded_io;
 mod head_watch;
 pub mod limits;

@@ -199,3 +199,52 @@ async fn one_connection_too_many_is_told_so() {
     sleep(Duration::from_millis(100)).await;
     assert!(rig.exchange(LAST.as_bytes()).await.starts_with("HTTP/1.1 200"));
 }
+
+/// RFC 9112 section 3.2: which host is asked must be said, once.
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let rig = Rig::start(ConnectionLimits::default()).await;
+    for (name, hosts) in [
+        ("none", ""),
+        ("two", "host: a\r\nhost: b\r\n"),
+        ("the same twice", "host: a\r\nHost: a\r\n"),
+        ("a list", "host: a, b\r\n"),
+        ("a user", "host: u@a\r\n"),
+        ("a path", "host: a/b\r\n"),
+    ] {
+        let text = rig.exchange(format!("GET / HTTP/1.1\r\n{hosts}\r\n{PLAIN}").as_bytes()).await;
+        assert_eq!(answers(&text), 1, "{name}: {text}");
+        assert!(text.starts_with("HTTP/1.1 400") && text.contains("connection: close"), "{text}");
+        assert!(text.contains("\"MALFORMED_REQUEST\""), "{name}: {text}");
+    }
+    for host in ["a", "a:80", "127.0.0.1:8080", "[::1]:80", ""] {
+        let request = format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        let text = rig.exchange(request.as_bytes()).await;
+        assert!(text.starts_with("HTTP/1.1 200"), "{host:?}: {text}");
+    }
+    let old = rig.exchange(b"GET / HTTP/1.0\r\n\r\n").await;
+    assert!(old.starts_with("HTTP/1.0 200"), "{old}");
+}
+
+/// RFC 9112 section 6.1: a coding that is not undone must not be passed over.
+#[tokio::test]
+async fn chunked_is_the_only_transfer_coding() {
+    let rig = Rig::start(ConnectionLimits::default()).await;
+    for codings in [
+        "transfer-encoding: gzip, chunked\r\n",
+        "transfer-encoding: chunked, chunked\r\n",
+        "transfer-encoding: identity\r\ntransfer-encoding: chunked\r\n",
+        "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+    ] {
+        let request =
+            format!("POST /echo HTTP/1.1\r\nhost: a\r\n{codings}\r\n2\r\nok\r\n0\r\n\r\n{PLAIN}");
+        let text = rig.exchange(request.as_bytes()).await;
+        assert_eq!(answers(&text), 1, "{codings}: {text}");
+        assert!(text.starts_with("HTTP/1.1 400"), "{codings}: {text}");
+        assert!(text.contains("\"MALFORMED_REQUEST\""), "{codings}: {text}");
+    }
+    let request = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: Chunked\r\n\
+                   connection: close\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    let text = rig.exchange(request.as_bytes()).await;
+    assert!(text.starts_with("HTTP/1.1 200") && text.contains("ok"), "{text}");
+}
