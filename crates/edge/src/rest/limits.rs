@@ -16,6 +16,15 @@ pub const LINES_MAX: usize = 100_000;
 /// Bytes of one line of NDJSON, white space included.
 pub const LINE_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes of one NDJSON request once they are unpacked. A few kilobytes may stand for billions.
+pub const STREAM_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Bytes of blank lines between two lines of NDJSON: they cost time and bring nothing.
+pub const BLANK_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of NDJSON that are looked at before it is asked whether anybody waits for the answer.
+pub const UNANSWERED_BYTES_MAX: usize = 1024 * 1024;
+
 /// Bytes of results that wait for a client that sends and does not read.
 pub const RESULT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -45,6 +54,8 @@ pub struct Limits {
     pub body_bytes_per_second: u64,
     /// NDJSON requests that run at one moment; more are answered `SERVER_BUSY`.
     pub streams: usize,
+    /// How many of them one credential may have; more are answered `SERVER_BUSY`.
+    pub streams_per_credential: usize,
     /// Requests that read or compute in a blocking thread at one moment; others wait their turn.
     pub blocking_requests: usize,
     /// Requests that each credential may send; more are answered 429 `RATE_LIMITED`.
@@ -68,6 +79,7 @@ impl Default for Limits {
             body_pause: Duration::from_secs(30),
             body_bytes_per_second: 1024,
             streams: 64,
+            streams_per_credential: 16,
             blocking_requests: 64,
             rate: None,
         }

@@ -51,6 +51,7 @@ pub mod service;
 mod signing_keys;
 mod small_body;
 mod status;
+mod stream_turns;
 mod taxonomy;
 mod taxonomy_check;
 mod tenants;

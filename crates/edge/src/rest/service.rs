@@ -11,6 +11,7 @@ use super::cursor::CursorKey;
 use super::limits::Limits;
 use super::operation::Operation;
 use super::rate_limit::RateLimiter;
+use super::stream_turns::StreamTurns;
 use crate::auth::Authenticator;
 use crate::metrics::Metrics;
 
@@ -38,7 +39,7 @@ struct Shared {
     /// Turns of requests that read or compute in a thread of their own.
     turns: Arc<Semaphore>,
     /// Turns of NDJSON requests, which may last.
-    stream_turns: Arc<Semaphore>,
+    stream_turns: Arc<StreamTurns>,
     /// Memory for bodies, in units of [`PERMIT_BYTES`].
     body_memory: Arc<Semaphore>,
     rate_limiter: Option<RateLimiter>,
@@ -50,15 +51,15 @@ impl Service {
     pub fn new(parts: ServiceParts) -> Self {
         let semaphore =
             |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
-        let Limits { body_bytes_in_memory, streams, blocking_requests, .. } = parts.limits;
+        let Limits { body_bytes_in_memory, blocking_requests, .. } = parts.limits;
         Self(Arc::new(Shared {
             rate_limiter: parts.limits.rate.map(RateLimiter::new),
             operation: Operation::default(),
             metrics: Metrics::default(),
+            stream_turns: StreamTurns::new(&parts.limits),
             parts,
             sealing: SealingPolicy::pass_through(),
             turns: semaphore(blocking_requests),
-            stream_turns: semaphore(streams),
             body_memory: semaphore(body_bytes_in_memory / PERMIT_BYTES),
         }))
     }
@@ -117,8 +118,8 @@ impl Service {
         &self.0.sealing
     }
 
-    pub(super) fn stream_turns(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.0.stream_turns)
+    pub(super) fn stream_turns(&self) -> &Arc<StreamTurns> {
+        &self.0.stream_turns
     }
 
     pub(super) fn body_memory(&self) -> Arc<Semaphore> {

@@ -191,3 +191,57 @@ async fn limits_of_a_request_are_told() {
     assert_eq!(end["lines"], 100_000);
     assert_eq!(end["error"]["code"], "TOO_MANY_ITEMS");
 }
+
+/// A few kilobytes on the wire stand for many megabytes of nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn blank_lines_without_end_are_refused() {
+    let rig = Rig::start().await;
+    let text = line("first") + &"\n".repeat(8 << 20) + &line("last");
+    let packed = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    assert!(packed.len() < 16 * 1024, "{}", packed.len());
+    let answers = answers(post(&rig, "", packed).header("content-encoding", "zstd")).await;
+    assert_eq!(answers[0]["receipt"]["id"], "first");
+    let end = answers.last().unwrap();
+    assert_eq!((&end["status"], &end["lines"]), (&json!("stopped"), &json!(1)), "{end}");
+    assert_eq!(end["error"]["code"], "INPUT_TOO_LARGE");
+}
+
+/// A body that stays open, and the request that sends it, answered so far.
+async fn open_stream(rig: &Rig, role: Role) -> (mpsc::UnboundedSender<Bytes>, reqwest::Response) {
+    let (sender, receiver) = mpsc::unbounded_channel::<Bytes>();
+    let body = futures_util::stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|piece| (Ok::<_, std::io::Error>(piece), receiver))
+    });
+    let response = rig
+        .request(Method::POST, "/v1/events", "acme", role)
+        .header("content-type", "application/x-ndjson")
+        .body(reqwest::Body::wrap_stream(body))
+        .send()
+        .await
+        .unwrap();
+    (sender, response)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_credential_does_not_hold_all_streams() {
+    let rig = Rig::start().await;
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        let (sender, response) = open_stream(&rig, Role::Writer).await;
+        assert_eq!(response.status(), 200);
+        held.push((sender, response));
+    }
+    assert_problem(post(&rig, "", lines(1)), 503, "SERVER_BUSY").await;
+    // Others are not concerned, and a place that comes free is had again.
+    let (_, other) = open_stream(&rig, Role::Admin).await;
+    assert_eq!(other.status(), 200);
+    let (sender, response) = held.pop().unwrap();
+    drop(sender);
+    assert!(response.text().await.unwrap().contains("complete"));
+    let mut is_free = false;
+    for _ in 0..100 {
+        is_free = is_free || post(&rig, "", lines(1)).send().await.unwrap().status() == 200;
+        tokio::time::sleep(Duration::from_millis(if is_free { 0 } else { 20 })).await;
+    }
+    assert!(is_free);
+}

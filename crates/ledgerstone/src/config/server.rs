@@ -126,6 +126,8 @@ impl Configuration {
                 .number("limits.body_bytes_per_second")
                 .unwrap_or(usual.body_bytes_per_second),
             streams: self.count("limits.streams", usual.streams),
+            streams_per_credential: self
+                .count("limits.streams_per_credential", usual.streams_per_credential),
             blocking_requests: self.count("limits.blocking_requests", usual.blocking_requests),
             rate: rate.map(|requests_per_second| RateLimit {
                 requests_per_second,

@@ -8,7 +8,9 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::rest::encoding::Encoding;
-use crate::rest::limits::LINE_BYTES_MAX;
+use crate::rest::limits::{
+    BLANK_BYTES_MAX, LINE_BYTES_MAX, STREAM_BYTES_MAX, UNANSWERED_BYTES_MAX,
+};
 use crate::rest::problem::Problem;
 
 /// What comes next of a body.
@@ -20,6 +22,8 @@ pub(super) enum Next {
     TooLong,
     /// Nothing has come yet; asking again waits for it.
     Pause,
+    /// Much has come and no line has ended; it is time to ask whether anybody waits.
+    Unanswered,
     End,
     /// The body broke off or could not be unpacked.
     Broken(Problem),
@@ -30,6 +34,10 @@ pub(super) struct Lines {
     reader: Box<dyn BufRead + Send>,
     line: Vec<u8>,
     is_too_long: bool,
+    /// Bytes that may still come, unpacked.
+    bytes_left: u64,
+    /// Bytes of blank lines since the last line.
+    blank: usize,
 }
 
 impl Lines {
@@ -39,12 +47,19 @@ impl Lines {
     ) -> Result<Self, Problem> {
         let pieces = Pieces { coming: pieces, piece: Bytes::new(), has_paused: false };
         let reader = encoding.reader(pieces).map_err(|error| problem_of(&error))?;
-        Ok(Self { reader, line: Vec::new(), is_too_long: false })
+        Ok(Self {
+            reader,
+            line: Vec::new(),
+            is_too_long: false,
+            bytes_left: STREAM_BYTES_MAX,
+            blank: 0,
+        })
     }
 
     /// The next line. White space alone is no line.
     pub(super) fn next(&mut self) -> Next {
-        loop {
+        let mut unanswered = 0;
+        while unanswered < UNANSWERED_BYTES_MAX {
             let available = match self.reader.fill_buf() {
                 Ok(available) => available,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Next::Pause,
@@ -64,20 +79,43 @@ impl Lines {
             }
             let used = piece.len() + usize::from(end.is_some());
             self.reader.consume(used);
+            unanswered += used;
+            if let Err(problem) = self.count(used) {
+                return Next::Broken(problem);
+            }
             if end.is_some()
                 && let Some(next) = self.take_line()
             {
                 return next;
             }
         }
+        Next::Unanswered
+    }
+
+    /// Counts bytes that were read.
+    fn count(&mut self, read: usize) -> Result<(), Problem> {
+        self.bytes_left = self
+            .bytes_left
+            .checked_sub(read as u64)
+            .ok_or_else(|| too_large("bytes unpacked", STREAM_BYTES_MAX))?;
+        Ok(())
     }
 
     fn take_line(&mut self) -> Option<Next> {
         let line = std::mem::take(&mut self.line);
         if std::mem::take(&mut self.is_too_long) {
+            self.blank = 0;
             return Some(Next::TooLong);
         }
-        (!line.iter().all(u8::is_ascii_whitespace)).then_some(Next::Line(line))
+        if line.iter().all(u8::is_ascii_whitespace) {
+            self.blank += line.len() + 1;
+            let is_enough = self.blank > BLANK_BYTES_MAX;
+            let problem =
+                || too_large("bytes of blank lines one after the other", BLANK_BYTES_MAX as u64);
+            return is_enough.then(|| Next::Broken(problem()));
+        }
+        self.blank = 0;
+        Some(Next::Line(line))
     }
 }
 
@@ -121,10 +159,84 @@ impl Read for Pieces {
 #[error("{}", .0.detail())]
 struct Broken(Problem);
 
+fn too_large(what: &str, max: u64) -> Problem {
+    let detail = format!("the request has more than {max} {what}; send the rest in another");
+    Problem::new(ErrorCode::InputTooLarge, detail)
+}
+
 fn problem_of(error: &io::Error) -> Problem {
     let broken = error.get_ref().and_then(|inner| inner.downcast_ref::<Broken>());
     broken.map_or_else(
         || Problem::new(ErrorCode::InvalidBody, format!("the body could not be unpacked: {error}")),
         |Broken(problem)| problem.clone(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use ledgerstone_model::ErrorCode;
+    use tokio::sync::mpsc;
+
+    use super::{Encoding, Lines, Next};
+    use crate::rest::limits::{BLANK_BYTES_MAX, LINE_BYTES_MAX, UNANSWERED_BYTES_MAX};
+
+    /// Lines of a body that is all there.
+    fn lines(text: Vec<u8>) -> Lines {
+        let (sender, receiver) = mpsc::channel(1);
+        sender.try_send(Ok(Bytes::from(text))).unwrap();
+        Lines::new(receiver, Encoding::Identity).unwrap()
+    }
+
+    /// What comes once there is something to say.
+    fn next(lines: &mut Lines) -> Next {
+        loop {
+            match lines.next() {
+                Next::Pause | Next::Unanswered => {}
+                next => return next,
+            }
+        }
+    }
+
+    fn assert_too_large(next: &Next) {
+        assert!(
+            matches!(next, Next::Broken(problem) if problem.code() == ErrorCode::InputTooLarge),
+            "{next:?}"
+        );
+    }
+
+    #[test]
+    fn blank_lines_are_passed_over_up_to_a_limit() {
+        let blank = |bytes: usize| [b" \r\n".repeat(bytes / 3), b"\n".repeat(bytes % 3)].concat();
+        // What blank lines there may be counts anew after each line.
+        let most = blank(BLANK_BYTES_MAX - 2);
+        let mut twice = lines([&most[..], b"a\n", &most, b"b\n"].concat());
+        assert!(matches!(next(&mut twice), Next::Line(line) if line == b"a"));
+        assert!(matches!(next(&mut twice), Next::Line(line) if line == b"b"));
+        assert!(matches!(next(&mut twice), Next::End));
+        assert_too_large(&next(&mut lines([&blank(BLANK_BYTES_MAX + 3)[..], b"a\n"].concat())));
+    }
+
+    #[test]
+    fn bytes_are_counted_over_the_whole_body() {
+        let mut lines = lines(b"one\ntwo\nthree\n".to_vec());
+        lines.bytes_left = 8;
+        assert!(matches!(next(&mut lines), Next::Line(line) if line == b"one"));
+        assert!(matches!(next(&mut lines), Next::Line(line) if line == b"two"));
+        assert_too_large(&next(&mut lines));
+    }
+
+    #[test]
+    fn a_line_without_end_lets_others_ask_in_between() {
+        let mut lines = lines(vec![b'x'; 3 * UNANSWERED_BYTES_MAX.max(LINE_BYTES_MAX)]);
+        let mut asked = 0;
+        loop {
+            match lines.next() {
+                Next::Unanswered => asked += 1,
+                Next::Pause => {}
+                next => break assert!(matches!(next, Next::TooLong), "{next:?}"),
+            }
+        }
+        assert!(asked >= 2, "{asked}");
+    }
 }

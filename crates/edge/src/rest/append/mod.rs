@@ -71,7 +71,9 @@ pub(super) async fn take_request(
     let numbers = options.numbers(service.numbers())?;
     let source = Source::new(service, authorised, (reading, numbers), &parts.headers)?;
     match MediaType::of(&parts.headers)? {
-        MediaType::Ndjson => ndjson::append(service, source, &options, encoding, body),
+        MediaType::Ndjson => {
+            ndjson::append(service, authorised.caller(), source, &options, encoding, body)
+        }
         MediaType::Json => json(service, source, &options, encoding, &parts.headers, body).await,
     }
 }

@@ -24,6 +24,7 @@ use super::prepare::Source;
 use super::result::{ItemResult, Tally};
 use super::results::{Full, Results};
 use super::submit::{Manner, Taken, take};
+use crate::auth::Caller;
 use crate::rest::body::Frames;
 use crate::rest::encoding::Encoding;
 use crate::rest::limits::{LINE_BYTES_MAX, LINES_MAX};
@@ -44,6 +45,7 @@ const PIECES: usize = 8;
 
 pub(super) fn append(
     service: &Service,
+    caller: &Caller,
     source: Source,
     options: &Options,
     encoding: Encoding,
@@ -55,10 +57,7 @@ pub(super) fn append(
             "atomic=true and wait=checkpoint are for arrays; NDJSON is taken line by line",
         ));
     }
-    let turn = service
-        .stream_turns()
-        .try_acquire_owned()
-        .map_err(|_| Problem::new(ErrorCode::ServerBusy, "as many NDJSON requests run as may"))?;
+    let turn = service.stream_turns().take(caller)?;
     let (pieces, received) = mpsc::channel(PIECES);
     tokio::spawn(read(Frames::new(body, service.limits()), pieces));
     let lines = Lines::new(received, encoding)?;
@@ -162,6 +161,8 @@ impl Intake<'_> {
                     }
                     None
                 }
+                Next::Unanswered if self.results.is_gone() => Some(Stop::Gone),
+                Next::Unanswered => None,
                 Next::End => Some(Stop::End),
                 Next::Broken(problem) => Some(Stop::Because(problem)),
             };
@@ -175,7 +176,7 @@ impl Intake<'_> {
                 return stop;
             }
             if count == LINES_MAX {
-                return past_the_limit(lines);
+                return self.past_the_limit(lines);
             }
         }
     }
@@ -200,6 +201,23 @@ impl Intake<'_> {
             return Err(Stop::Because(Problem::new(ErrorCode::ResultsNotRead, detail)));
         }
         Ok(())
+    }
+
+    /// After as many lines as a request may have: whether that was all.
+    fn past_the_limit(&self, lines: &mut Lines) -> Stop {
+        loop {
+            match lines.next() {
+                Next::Unanswered if self.results.is_gone() => return Stop::Gone,
+                Next::Pause | Next::Unanswered => {}
+                Next::End => return Stop::End,
+                Next::Broken(problem) => return Stop::Because(problem),
+                Next::Line(_) | Next::TooLong => {
+                    let detail =
+                        format!("a request may have {LINES_MAX} lines; send the rest in another");
+                    return Stop::Because(Problem::new(ErrorCode::TooManyItems, detail));
+                }
+            }
+        }
     }
 
     /// Lines that were handed over before the batch that comes next.
@@ -287,20 +305,4 @@ impl Batch {
 fn line_too_long() -> Problem {
     let detail = format!("the line has more than {LINE_BYTES_MAX} bytes");
     Problem::new(ErrorCode::EventTooLarge, detail)
-}
-
-/// After as many lines as a request may have: whether that was all.
-fn past_the_limit(lines: &mut Lines) -> Stop {
-    loop {
-        match lines.next() {
-            Next::Pause => {}
-            Next::End => return Stop::End,
-            Next::Broken(problem) => return Stop::Because(problem),
-            Next::Line(_) | Next::TooLong => {
-                let detail =
-                    format!("a request may have {LINES_MAX} lines; send the rest in another");
-                return Stop::Because(Problem::new(ErrorCode::TooManyItems, detail));
-            }
-        }
-    }
 }

@@ -44,6 +44,11 @@ impl Results {
         if waiting > RESULT_BYTES_MAX { Err(Full::Unread) } else { Ok(()) }
     }
 
+    /// Whether the client has gone away.
+    pub(super) fn is_gone(&self) -> bool {
+        self.pieces.is_closed()
+    }
+
     /// Sends what ends the answer, whatever waits.
     pub(super) fn send_last(&self, piece: Bytes) -> Result<(), Full> {
         self.pieces.send(piece).map_err(|_| Full::Gone)
