@@ -78,11 +78,21 @@ fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
 }
 
 impl Described {
+    /// The type's name; what may be left out can have `null` beside it.
+    fn kind(&self) -> Option<&str> {
+        match &self.schema["type"] {
+            Value::Array(kinds) => {
+                kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null")
+            }
+            kind => kind.as_str(),
+        }
+    }
+
     fn allows(&self, value: &str) -> bool {
         if let Some(values) = self.schema["enum"].as_array() {
             return values.iter().any(|allowed| allowed == value);
         }
-        match self.schema["type"].as_str() {
+        match self.kind() {
             Some("boolean") => matches!(value, "true" | "false"),
             Some("integer") => value.parse::<u64>().is_ok_and(|number| {
                 self.schema["minimum"].as_u64().is_none_or(|least| least <= number)
@@ -96,7 +106,7 @@ impl Described {
         if let Some(values) = self.schema["enum"].as_array() {
             return listed(values.iter().filter_map(Value::as_str)).replace(", ", " or ");
         }
-        match self.schema["type"].as_str() {
+        match self.kind() {
             Some("boolean") => "true or false".to_owned(),
             Some("integer") => {
                 let least = self.schema["minimum"].as_u64().unwrap_or(0);

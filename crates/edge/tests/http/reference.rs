@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use ledgerstone_edge::rest::ENDPOINTS;
+use ledgerstone_edge::rest::{ENDPOINTS, Endpoint};
 
 /// What may follow a route where it is named: the end of the code, or its parameters.
 const ENDS: [char; 3] = ['`', '?', ' '];
@@ -22,7 +22,7 @@ fn names(page: &str, route: &str) -> bool {
 fn every_route_stands_in_the_page_about_http() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/http.md");
     let page = fs::read_to_string(page).unwrap();
-    let routes = ENDPOINTS.iter().flat_map(|endpoint| endpoint.places());
+    let routes = ENDPOINTS.iter().flat_map(Endpoint::places);
     let missing: Vec<String> = routes
         .map(|(method, path)| format!("{method} {path}"))
         .filter(|route| !names(&page, route))
