@@ -1,10 +1,11 @@
 //! Reading a request's body as a whole: within its limits, its time, and the memory there is.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use ledgerstone_model::ErrorCode;
 use tokio::sync::OwnedSemaphorePermit;
@@ -28,6 +29,28 @@ pub(super) struct Frames {
     received: u64,
     pause: Duration,
     bytes_per_second: u64,
+    /// Of a body that is taken line by line.
+    lines: Option<LastLine>,
+}
+
+/// When the last line of a body ended: known to whoever unpacks it, which may be another thread.
+#[derive(Clone, Debug)]
+pub(super) struct LastLine(Arc<Mutex<Instant>>);
+
+impl LastLine {
+    /// As if a line had ended where the body begins.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    /// A line has ended now.
+    pub(super) fn ended(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn at(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Frames {
@@ -38,23 +61,54 @@ impl Frames {
             received: 0,
             pause: limits.body_pause,
             bytes_per_second: limits.body_bytes_per_second.max(1),
+            lines: None,
         }
+    }
+
+    /// Frames of a body that is taken line by line: as long as lines end, few bytes will do.
+    pub(super) fn of_lines(body: Body, limits: &Limits, last_line: LastLine) -> Self {
+        Self { lines: Some(last_line), ..Self::new(body, limits) }
     }
 
     /// The next piece; `None` at the end. A body that pauses too long, or brings less than it must,
     /// is given up.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        let mut asked = Instant::now();
         loop {
-            let now = Instant::now();
-            let earned = Duration::from_secs(self.received / self.bytes_per_second);
-            let deadline = (now + self.pause).min(self.started + self.pause + earned);
-            let frame = timeout_at(deadline, self.body.frame()).await.map_err(|_| too_slow())?;
+            let deadline = self.deadline(asked);
+            let Ok(frame) = timeout_at(deadline, self.body.frame()).await else {
+                // What came before may have ended a line only now.
+                if self.deadline(asked) > deadline {
+                    continue;
+                }
+                return Err(self.fault("came too slowly").with_status(StatusCode::REQUEST_TIMEOUT));
+            };
             let Some(frame) = frame else { return Ok(None) };
-            if let Ok(data) = frame.map_err(|_| broken_off())?.into_data() {
+            let frame = frame.map_err(|_| self.fault("ended before its announced length"))?;
+            if let Ok(data) = frame.into_data() {
                 self.received += data.len() as u64;
                 return Ok(Some(data));
             }
+            asked = Instant::now();
         }
+    }
+
+    /// Until when the piece must come that has been waited for since then.
+    fn deadline(&self, asked: Instant) -> Instant {
+        let earned = Duration::from_secs(self.received / self.bytes_per_second);
+        let by_rate = self.started + self.pause + earned;
+        let by_line = self.lines.as_ref().map(|last_line| last_line.at() + self.pause);
+        by_line.map_or(by_rate, |by_line| by_rate.max(by_line)).min(asked + self.pause)
+    }
+
+    fn fault(&self, what: &str) -> Problem {
+        let taken = match self.lines {
+            None => "nothing of it was taken",
+            Some(_) => {
+                "the lines that were answered as created are recorded, those without an answer are to be sent again"
+            }
+        };
+        Problem::new(ErrorCode::InvalidBody, format!("the body {what}; {taken}"))
     }
 
     /// Reads what is left and drops it, for as long as that is worth it.
@@ -149,17 +203,5 @@ fn too_large(max: usize) -> Problem {
     Problem::new(
         ErrorCode::InputTooLarge,
         format!("the body has more than {max} bytes, which is the limit of this route"),
-    )
-}
-
-fn too_slow() -> Problem {
-    Problem::new(ErrorCode::InvalidBody, "the body came too slowly; nothing of it was taken")
-        .with_status(http::StatusCode::REQUEST_TIMEOUT)
-}
-
-fn broken_off() -> Problem {
-    Problem::new(
-        ErrorCode::InvalidBody,
-        "the body ended before its announced length; nothing of it was taken",
     )
 }

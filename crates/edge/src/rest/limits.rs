@@ -50,7 +50,8 @@ pub struct Limits {
     pub body_bytes_in_memory: usize,
     /// How long a body may pause, and how long it may take before its rate counts.
     pub body_pause: Duration,
-    /// Bytes a second that a body must bring once `body_pause` is over.
+    /// Bytes a second that a body must bring once `body_pause` is over. A body that is taken line by
+    /// line may bring less as long as each line ends within `body_pause` of the one before.
     pub body_bytes_per_second: u64,
     /// NDJSON requests that run at one moment; more are answered `SERVER_BUSY`.
     pub streams: usize,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use futures_util::StreamExt as _;
+use ledgerstone_edge::rest::Limits;
 use ledgerstone_model::access::Role;
 use ledgerstone_testkit::TestEvent;
 use reqwest::{Method, RequestBuilder};
@@ -12,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::rig::{Rig, assert_problem};
+use crate::rig::{Rig, RigOptions, assert_problem};
 
 /// Lines whose results do not fit into sockets and memory.
 const LINES: u64 = 40_000;
@@ -244,4 +245,46 @@ async fn one_credential_does_not_hold_all_streams() {
         tokio::time::sleep(Duration::from_millis(if is_free { 0 } else { 20 })).await;
     }
     assert!(is_free);
+}
+
+fn impatient() -> RigOptions {
+    let body_pause = Duration::from_millis(600);
+    RigOptions {
+        limits: Limits { body_pause, body_bytes_per_second: 1_000_000, ..Limits::default() },
+        ..RigOptions::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_with_a_line_now_and_then_goes_on() {
+    let rig = Rig::start_with(impatient()).await;
+    let (sender, response) = open_stream(&rig, Role::Writer).await;
+    for number in 0..12 {
+        sender.send(line(&format!("e{number}")).into()).unwrap();
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    drop(sender);
+    let end = parsed(&response.text().await.unwrap()).pop().unwrap();
+    assert_eq!((&end["status"], &end["accepted"]), (&json!("complete"), &json!(12)), "{end}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_ends_no_line_in_time_is_told_what_was_taken() {
+    let rig = Rig::start_with(impatient()).await;
+    let (sender, response) = open_stream(&rig, Role::Writer).await;
+    sender.send(line("first").into()).unwrap();
+    let dripping = tokio::spawn(async move {
+        while sender.send(" ".into()).is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let answers = tokio::time::timeout(Duration::from_secs(20), response.text()).await;
+    dripping.abort();
+    let answers = parsed(&answers.unwrap().unwrap());
+    assert_eq!(answers[0]["status"], "created");
+    let end = answers.last().unwrap();
+    assert_eq!(end["error"]["code"], "INVALID_BODY", "{end}");
+    let detail = end["error"]["detail"].as_str().unwrap();
+    assert!(detail.contains("too slowly") && detail.contains("recorded"), "{detail}");
+    assert!(!detail.contains("nothing of it was taken"), "{detail}");
 }

@@ -104,7 +104,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("limits.event_bytes", Kind::Number { min: 1_024, max: EVENT_BYTES_MAX as u64 }, "Bytes of one event in canonical form that are taken over HTTP; larger ones are refused with `EVENT_TOO_LARGE`").default("262144"),
     setting("limits.body_bytes_in_memory", BYTES, "Bytes of all request bodies held at one moment; more are answered 503 `SERVER_BUSY`").default("268435456"),
     setting("limits.body_pause_seconds", SECONDS, "How long a request's body may pause").default("30"),
-    setting("limits.body_bytes_per_second", COUNT, "Bytes a second that a body must bring in the long run").default("1024"),
+    setting("limits.body_bytes_per_second", COUNT, "Bytes a second that a body must bring in the long run; NDJSON may bring less while a line ends within `limits.body_pause_seconds`").default("1024"),
     setting("limits.streams", COUNT, "NDJSON requests that run at one moment; more are answered 503 `SERVER_BUSY`").default("64"),
     setting("limits.streams_per_credential", COUNT, "The same for one credential, so that one cannot keep all others out").default("16"),
     setting("limits.blocking_requests", Kind::Number { min: 1, max: 500 }, "Requests that read the disk or compute at one moment; others wait").default("64"),

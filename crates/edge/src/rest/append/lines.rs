@@ -7,6 +7,7 @@ use ledgerstone_model::ErrorCode;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
+use crate::rest::body::LastLine;
 use crate::rest::encoding::Encoding;
 use crate::rest::limits::{
     BLANK_BYTES_MAX, LINE_BYTES_MAX, STREAM_BYTES_MAX, UNANSWERED_BYTES_MAX,
@@ -34,6 +35,7 @@ pub(super) struct Lines {
     reader: Box<dyn BufRead + Send>,
     line: Vec<u8>,
     is_too_long: bool,
+    last_line: LastLine,
     /// Bytes that may still come, unpacked.
     bytes_left: u64,
     /// Bytes of blank lines since the last line.
@@ -44,6 +46,7 @@ impl Lines {
     pub(super) fn new(
         pieces: Receiver<Result<Bytes, Problem>>,
         encoding: Encoding,
+        last_line: LastLine,
     ) -> Result<Self, Problem> {
         let pieces = Pieces { coming: pieces, piece: Bytes::new(), has_paused: false };
         let reader = encoding.reader(pieces).map_err(|error| problem_of(&error))?;
@@ -51,6 +54,7 @@ impl Lines {
             reader,
             line: Vec::new(),
             is_too_long: false,
+            last_line,
             bytes_left: STREAM_BYTES_MAX,
             blank: 0,
         })
@@ -104,7 +108,7 @@ impl Lines {
     fn take_line(&mut self) -> Option<Next> {
         let line = std::mem::take(&mut self.line);
         if std::mem::take(&mut self.is_too_long) {
-            self.blank = 0;
+            self.end_line();
             return Some(Next::TooLong);
         }
         if line.iter().all(u8::is_ascii_whitespace) {
@@ -114,8 +118,13 @@ impl Lines {
                 || too_large("bytes of blank lines one after the other", BLANK_BYTES_MAX as u64);
             return is_enough.then(|| Next::Broken(problem()));
         }
-        self.blank = 0;
+        self.end_line();
         Some(Next::Line(line))
+    }
+
+    fn end_line(&mut self) {
+        self.blank = 0;
+        self.last_line.ended();
     }
 }
 
@@ -178,14 +187,14 @@ mod tests {
     use ledgerstone_model::ErrorCode;
     use tokio::sync::mpsc;
 
-    use super::{Encoding, Lines, Next};
+    use super::{Encoding, LastLine, Lines, Next};
     use crate::rest::limits::{BLANK_BYTES_MAX, LINE_BYTES_MAX, UNANSWERED_BYTES_MAX};
 
     /// Lines of a body that is all there.
     fn lines(text: Vec<u8>) -> Lines {
         let (sender, receiver) = mpsc::channel(1);
         sender.try_send(Ok(Bytes::from(text))).unwrap();
-        Lines::new(receiver, Encoding::Identity).unwrap()
+        Lines::new(receiver, Encoding::Identity, LastLine::new()).unwrap()
     }
 
     /// What comes once there is something to say.

@@ -25,7 +25,7 @@ use super::result::{ItemResult, Tally};
 use super::results::{Full, Results};
 use super::submit::{Manner, Taken, take};
 use crate::auth::Caller;
-use crate::rest::body::Frames;
+use crate::rest::body::{Frames, LastLine};
 use crate::rest::encoding::Encoding;
 use crate::rest::limits::{LINE_BYTES_MAX, LINES_MAX};
 use crate::rest::problem::Problem;
@@ -59,8 +59,10 @@ pub(super) fn append(
     }
     let turn = service.stream_turns().take(caller)?;
     let (pieces, received) = mpsc::channel(PIECES);
-    tokio::spawn(read(Frames::new(body, service.limits()), pieces));
-    let lines = Lines::new(received, encoding)?;
+    let last_line = LastLine::new();
+    let frames = Frames::of_lines(body, service.limits(), last_line.clone());
+    tokio::spawn(read(frames, pieces));
+    let lines = Lines::new(received, encoding, last_line)?;
     let (results, answer) = Results::new();
     let (ledger, wait) = (Arc::clone(service.ledger()), options.wait);
     let span = Span::current();
