@@ -45,6 +45,12 @@ impl Call {
         Self { method, url, headers: Vec::new(), body: None, repeat }
     }
 
+    /// Sent once: a second would find the first's effect, and be refused for it.
+    pub(crate) const fn put(url: Url) -> Self {
+        let (method, repeat) = (Method::PUT, Repeat::IfNotTaken);
+        Self { method, url, headers: Vec::new(), body: None, repeat }
+    }
+
     pub(crate) const fn delete(url: Url) -> Self {
         let (method, repeat) = (Method::DELETE, Repeat::Safe);
         Self { method, url, headers: Vec::new(), body: None, repeat }

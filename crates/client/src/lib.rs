@@ -29,6 +29,7 @@ mod retry;
 mod signing_keys;
 mod status;
 mod stream;
+mod taxonomy;
 mod tenants;
 
 pub use api_keys::{ApiKeyEntry, IssuedApiKey, NewApiKey};

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// after such an answer, unless that says that the outcome is unknown.
 ///
 /// The pause doubles from one attempt to the next; `Retry-After` makes it longer, never shorter. A
-/// server that asks for more than [`LONGEST_WAIT`] is not waited for.
+/// server that asks for more than `LONGEST_WAIT` is not waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
     attempts_max: u32,

@@ -5,8 +5,8 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use http::{HeaderMap, StatusCode};
 use ledgerstone_ledger::{Ledger, LedgerError, NewApiKey};
-use ledgerstone_model::ErrorCode;
 use ledgerstone_model::access::{ApiKeyId, Permission, Role, RoleSet, permits};
+use ledgerstone_model::{ErrorCode, EventTime};
 use ledgerstone_proof::IngestedAt;
 use ledgerstone_store::admin::ApiKeyRow;
 use serde::{Deserialize, Serialize};
@@ -155,8 +155,9 @@ fn roles(names: &[String], caller: &Caller) -> Result<RoleSet, Problem> {
 }
 
 fn time(text: &str) -> Result<IngestedAt, Problem> {
-    IngestedAt::parse(text).map_err(|_| {
-        let detail = "expires_at: write it like 2030-01-31T00:00:00.000000Z";
+    let time = EventTime::parse(text).ok();
+    time.and_then(|time| IngestedAt::from_micros(time.micros()).ok()).ok_or_else(|| {
+        let detail = "expires_at: write it like 2030-01-31T00:00:00Z";
         Problem::new(ErrorCode::InvalidTimestamp, detail)
     })
 }

@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 use ledgerstone_client::ApiKeyEntry;
 use ledgerstone_ledger::{ApiKeys, NewApiKey, Reader, TenantCreation};
-use ledgerstone_model::ErrorCode;
 use ledgerstone_model::access::{ApiKey, ApiKeyId, Role, RoleSet};
 use ledgerstone_model::json_write::ObjectWriter;
+use ledgerstone_model::{ErrorCode, EventTime};
 use ledgerstone_proof::IngestedAt;
 use ledgerstone_store::admin::ApiKeyRow;
 
@@ -216,10 +216,12 @@ fn role(name: &str) -> Result<Role, Failure> {
 }
 
 fn time(text: &str) -> Result<IngestedAt, Failure> {
-    IngestedAt::parse(text).map_err(|error| {
+    let refused = |error: String| {
         Failure::new(ErrorCode::InvalidTimestamp, format!("--expires-at {text:?}: {error}"))
-            .with_remedy("Write it in UTC with microseconds, like 2030-01-31T00:00:00.000000Z.")
-    })
+            .with_remedy("Write it like 2030-01-31T00:00:00Z.")
+    };
+    let time = EventTime::parse(text).map_err(|error| refused(error.to_string()))?;
+    IngestedAt::from_micros(time.micros()).map_err(|error| refused(error.to_string()))
 }
 
 fn key_id(text: &str) -> Result<ApiKeyId, Failure> {

@@ -8,14 +8,16 @@ use ledgerstone_edge::importer::{self, InputLimits};
 use ledgerstone_ledger::{TenantCreation, taxonomies};
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::{
-    ErrorCode, Numbers, ParseContext, Rejection, Taxonomy, TaxonomyDraft, TaxonomyMode, ValidEvent,
+    ErrorCode, Numbers, ParseContext, Rejection, Taxonomy, TaxonomyDocument, TaxonomyDraft,
+    TaxonomyMode, ValidEvent,
 };
 use ledgerstone_proof::{Canonicalizer, TenantId};
 
 use super::{Command, parsed};
-use crate::arguments::{DataOption, JsonOption, TenantOption, read_file};
+use crate::arguments::{LedgerOptions, read_file};
 use crate::data_dir::{self, ForReading, IfMissing};
 use crate::failure::{Ending, Failure};
+use crate::location::Location;
 use crate::output::Console;
 use crate::system::{System, operator};
 
@@ -43,7 +45,7 @@ enum Action {
     /// Print the taxonomy in force
     Show {
         #[command(flatten)]
-        options: Options,
+        options: LedgerOptions,
     },
     /// Set the taxonomy, whole
     Set {
@@ -51,7 +53,7 @@ enum Action {
         #[arg(value_name = "FILE")]
         file: PathBuf,
         #[command(flatten)]
-        options: Options,
+        options: LedgerOptions,
     },
     /// Say of events, one a line, what would become of them
     Check {
@@ -59,18 +61,8 @@ enum Action {
         #[arg(value_name = "FILE")]
         file: PathBuf,
         #[command(flatten)]
-        options: Options,
+        options: LedgerOptions,
     },
-}
-
-#[derive(Args, Debug)]
-struct Options {
-    #[command(flatten)]
-    data: DataOption,
-    #[command(flatten)]
-    tenant: TenantOption,
-    #[command(flatten)]
-    output: JsonOption,
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
@@ -80,7 +72,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
             console.line(taxonomy.document().to_json())?;
             Ok(Ending::Done)
         }
-        Action::Set { file, options } => set(TaxonomyDraft::parse(&read(file)?)?, options, console),
+        Action::Set { file, options } => set(&read(file)?, options, console),
         Action::Check { file, options } => {
             let events = read(file)?;
             let (tenant, taxonomy) = in_force(options, console)?;
@@ -89,31 +81,69 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     }
 }
 
-/// The taxonomy in force, as the ledger says.
-fn in_force(options: &Options, console: &mut Console) -> Result<(TenantId, Taxonomy), Failure> {
+/// The taxonomy in force, as the ledger or the server says.
+fn in_force(
+    options: &LedgerOptions,
+    console: &mut Console,
+) -> Result<(TenantId, Taxonomy), Failure> {
+    let path = match options.location.find(console)? {
+        Location::Directory(path) => path,
+        Location::Server(remote) => {
+            remote.check_tenant(options.tenant.named()?.as_ref())?;
+            let document = remote.wait(remote.client().taxonomy())?;
+            return Ok((remote.tenant()?, told(document.as_bytes())?));
+        }
+    };
     let tenant = options.tenant.to_read()?;
-    let data = ForReading::open(&options.data.path, console)?;
+    let data = ForReading::open(&path, console)?;
     data.reader.size(&tenant).map_err(|error| data.failure(error))?;
     let row = taxonomies::read(data.reader.store())?.remove(&tenant);
     let taxonomy = row.map_or_else(Taxonomy::none, |row| Taxonomy::new(row.document));
     Ok((tenant, taxonomy))
 }
 
-fn set(draft: TaxonomyDraft, options: &Options, console: &mut Console) -> Result<Ending, Failure> {
-    let tenant = options.tenant.to_read()?;
-    let as_text = console.is_terminal() && !options.output.json;
-    let (path, creation) = (&options.data.path, TenantCreation::Explicit);
-    data_dir::write(path, IfMissing::Refuse, creation, console, |ledger, console| {
-        let in_force = ledger.set_taxonomy(&tenant, draft, &operator())?;
-        let document = in_force.taxonomy().document();
-        if as_text {
-            let (version, mode) = (document.version(), document.mode().as_str());
-            console.line(format!("{tenant}: version {version} is in force, mode {mode}"))?;
-        } else {
-            console.line(document.to_json())?;
-        }
-        Ok(Ending::Done)
+/// The taxonomy that a server told. Version 0 is that of a tenant that never set one.
+fn told(document: &[u8]) -> Result<Taxonomy, Failure> {
+    let draft = TaxonomyDraft::parse(document)?;
+    let version = draft.based_on().unwrap_or_default();
+    Ok(match draft.at_version(version) {
+        Some(document) => Taxonomy::compile(document)?,
+        None => Taxonomy::none(),
     })
+}
+
+fn set(text: &[u8], options: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure> {
+    let draft = TaxonomyDraft::parse(text)?;
+    let path = match options.location.find(console)? {
+        Location::Directory(path) => path,
+        Location::Server(remote) => {
+            remote.check_tenant(options.tenant.named()?.as_ref())?;
+            let document = remote.wait(remote.client().set_taxonomy(text))?;
+            let (tenant, in_force) = (remote.tenant()?, told(document.as_bytes())?);
+            return tell_set(&tenant, in_force.document(), options, console);
+        }
+    };
+    let tenant = options.tenant.to_read()?;
+    let (missing, creation) = (IfMissing::Refuse, TenantCreation::Explicit);
+    data_dir::write(&path, missing, creation, console, |ledger, console| {
+        let in_force = ledger.set_taxonomy(&tenant, draft, &operator())?;
+        tell_set(&tenant, in_force.taxonomy().document(), options, console)
+    })
+}
+
+fn tell_set(
+    tenant: &TenantId,
+    document: &TaxonomyDocument,
+    options: &LedgerOptions,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    if console.is_terminal() && !options.output.json {
+        let (version, mode) = (document.version(), document.mode().as_str());
+        console.line(format!("{tenant}: version {version} is in force, mode {mode}"))?;
+    } else {
+        console.line(document.to_json())?;
+    }
+    Ok(Ending::Done)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {

@@ -380,3 +380,22 @@ fn where_a_command_goes_is_said_once() {
     let gone = program.run(&["list", "--server", &url, "--api-key", "lsk_x"]);
     gone.failed(2, "SERVER_UNREACHABLE");
 }
+
+#[test]
+fn a_taxonomy_is_set_on_the_server_that_the_environment_names() {
+    let remote = Remote::start("remote-taxonomy");
+    let file = remote.program.place().write(
+        "taxonomy.json",
+        r#"{"mode":"enforce","event_types":{"user.login":{"schema":{"required":["actor"]}}}}"#,
+    );
+    let set = remote.run(&["taxonomy", "set", file.to_str().unwrap()]).ok().lines().remove(0);
+    assert_eq!((number(&set, "/version"), text(&set, "/mode").as_str()), (1, "enforce"));
+    let events = remote.program.place().write("events", "{\"event_type\":\"user.login\"}\n");
+    let checked =
+        remote.run(&["taxonomy", "check", events.to_str().unwrap()]).ended(1).lines().remove(0);
+    assert_eq!(text(&checked, "/outcome"), "refused");
+    assert_eq!(text(&checked, "/errors/0/code"), "SCHEMA_VIOLATION");
+    let shown = remote.run(&["taxonomy", "show"]).ok().text().to_owned();
+    let program = remote.stop();
+    assert_eq!(program.run(&["taxonomy", "show"]).ok().text(), shown);
+}

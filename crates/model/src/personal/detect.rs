@@ -1,4 +1,4 @@
-//! Finds personal data in free text by its form: a new form is a file and a line in [`DETECTORS`].
+//! Finds personal data in free text by its form: a new form is a file and a line in `DETECTORS`.
 //!
 //! Every detector would rather miss than claim: a number without separators may be anything, and a
 //! bare 12-digit account id stands in every record of a cloud. What is found is sealed or redacted,
