@@ -208,7 +208,7 @@ async fn claims_that_do_not_fit_are_refused_by_name() {
         ("sub", json!(7), "no `sub`"),
         ("sub", json!("a\nb"), "no `sub`"),
         ("tenant", Value::Null, "no tenant"),
-        ("tenant", json!("_system"), "no tenant"),
+        ("tenant", json!("_system"), "cannot name _system"),
         ("tenant", json!("../acme"), "no tenant"),
         ("tenant", json!(["acme"]), "no tenant"),
         ("cnf", json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}), "bound"),
