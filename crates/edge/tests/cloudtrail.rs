@@ -149,6 +149,19 @@ fn a_record_without_an_id_has_the_same_one_every_time() {
 }
 
 #[test]
+fn whole_files_are_no_records() {
+    for file in [
+        r#"{"Records":[{"eventName":"GetUser"}]}"#,
+        r#"{"Records":[]}"#,
+        r#"{"awsAccountId":"123456789012","digestStartTime":"2024-05-01T12:00:00Z"}"#,
+    ] {
+        let rejection = map(file.as_bytes()).expect_err(file);
+        assert_eq!(rejection.code(), ErrorCode::InvalidImport, "{file}");
+    }
+    assert!(map(br#"{"Records":7,"eventName":"GetUser"}"#).is_ok());
+}
+
+#[test]
 fn strange_shapes_stay_under_their_own_names() {
     for record in [
         "{}",

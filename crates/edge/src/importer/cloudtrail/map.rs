@@ -60,6 +60,7 @@ pub fn map(record: &[u8]) -> Result<(Vec<u8>, IntakeSource), Rejection> {
         let reason = "must be a json object".to_owned();
         return Err(Rejection::of(Fault::new(String::new(), ErrorCode::InvalidImport, reason)));
     }
+    refuse_files(value)?;
     let intake = IntakeSource::mapped(FORMAT, MAPPING);
     let mut mapper = Mapper {
         rest: Tree::read(value, 2)?,
@@ -78,6 +79,19 @@ pub fn map(record: &[u8]) -> Result<(Vec<u8>, IntakeSource), Rejection> {
     mapper.outcome()?;
     mapper.event_type()?;
     Ok(mapper.finish())
+}
+
+/// Refuses whole log files and digest files, which would otherwise be kept as one strange record.
+fn refuse_files(value: Value<'_>) -> Result<(), Rejection> {
+    let is_log = value.member("Records")?.is_some_and(|all| all.kind() == ValueKind::Array);
+    let reason = if is_log {
+        "is a whole log file; send the objects in its `Records` as records of their own, or use `import`"
+    } else if value.member("digestStartTime")?.is_some() {
+        "is a digest file, which holds hashes and no events"
+    } else {
+        return Ok(());
+    };
+    Err(Rejection::of(Fault::new(String::new(), ErrorCode::InvalidImport, reason.to_owned())))
 }
 
 /// The member of `userIdentity` that names the actor where there is no ARN.
