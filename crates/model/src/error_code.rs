@@ -172,7 +172,7 @@ error_codes! {
         "Send the request again.";
     KeyServiceUnavailable = "KEY_SERVICE_UNAVAILABLE",
         "The service that holds the root key does not answer, so fields can be neither sealed nor opened.",
-        "Send the same request again later; `status` says since when the service is away.";
+        "Send the same request again later, when the service answers.";
     QueueFull = "QUEUE_FULL",
         "More events wait to be written than the queue holds; nothing was taken.",
         "Send the same events again a little later, or slower.";

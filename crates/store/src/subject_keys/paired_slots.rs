@@ -83,8 +83,14 @@ pub type HeldSlot<const N: usize> = (SlotNumber, [u8; N]);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading<const N: usize> {
+    /// The file ends before it. Files grow before anything is written into the new slots, so this
+    /// one was cut, or lost and made anew.
+    Missing,
     Empty,
-    Held { change: u64, payload: [u8; N] },
+    Held {
+        change: u64,
+        payload: [u8; N],
+    },
     Bad,
 }
 
@@ -207,6 +213,12 @@ impl<const N: usize> PairedSlots<N> {
                     let offset = Self::offset(number);
                     report.faults.push(SlotFault { number: SlotNumber(number), offset });
                     self.next = number + 1;
+                    // A file that grows here would have zeros there, as before a beginning.
+                    for bytes in texts.iter().filter_map(|text| Self::slot_bytes(text, number)) {
+                        if readings.contains(&Reading::Missing) {
+                            self.copy_into_both(number, bytes)?;
+                        }
+                    }
                 }
                 Resolved::Held { change, payload, is_equal } => {
                     if !is_equal {
@@ -223,12 +235,16 @@ impl<const N: usize> PairedSlots<N> {
     }
 
     fn read_slot(text: &[u8], number: u64) -> Reading<N> {
-        let start = usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(Self::SLOT_BYTES);
-        match text.get(start..start.saturating_add(Self::SLOT_BYTES)) {
-            None => Reading::Empty,
+        match Self::slot_bytes(text, number) {
+            None => Reading::Missing,
             Some(bytes) if bytes.iter().all(|byte| *byte == 0) => Reading::Empty,
             Some(bytes) => decode(number, bytes),
         }
+    }
+
+    fn slot_bytes(text: &[u8], number: u64) -> Option<&[u8]> {
+        let start = usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(Self::SLOT_BYTES);
+        text.get(start..start.saturating_add(Self::SLOT_BYTES))
     }
 
     /// In order, as every change: the second file stays as it is until the first is whole.
@@ -250,16 +266,15 @@ enum Resolved<const N: usize> {
 
 /// What two readings of one slot come to.
 fn resolve<const N: usize>(readings: [Reading<N>; 2]) -> Resolved<N> {
-    use Reading::{Bad, Empty, Held};
+    use Reading::{Bad, Empty, Held, Missing};
     let held = |change, payload, is_equal| Resolved::Held { change, payload, is_equal };
     match readings {
-        [Empty, Empty] => Resolved::Empty,
+        [Empty | Missing, Empty | Missing] => Resolved::Empty,
         // The first file is written first: a new slot that is not whole there was never told.
         [Bad, Empty] => Resolved::Unfinished,
-        [Empty | Bad, Bad] => Resolved::Lost,
-        [Held { change, payload }, Empty | Bad] | [Empty | Bad, Held { change, payload }] => {
-            held(change, payload, false)
-        }
+        [Empty | Bad | Missing, Bad] | [Bad, Missing] => Resolved::Lost,
+        [Held { change, payload }, Empty | Bad | Missing]
+        | [Empty | Bad | Missing, Held { change, payload }] => held(change, payload, false),
         [Held { change, payload }, Held { change: other, payload: theirs }] => {
             if change == other && payload == theirs {
                 held(change, payload, true)
@@ -432,6 +447,23 @@ mod tests {
             assert_eq!((held.len(), report.healed, report.faults.len()), (2, 2, 0));
             let read = |name| std::fs::read(place.path().join(name)).unwrap();
             assert_eq!(read("keys.a"), read("keys.b"));
+        }
+    }
+
+    #[test]
+    fn damage_beside_a_lost_file_is_not_taken_for_a_beginning() {
+        for (lost, damaged) in [("keys.a", "keys.b"), ("keys.b", "keys.a")] {
+            let place = tempfile::tempdir().unwrap();
+            let (mut slots, _, _) = open(place.path());
+            slots.write(&[slot(0, 1), slot(1, 2)]).unwrap();
+            drop(slots);
+            std::fs::remove_file(place.path().join(lost)).unwrap();
+            change(&place.path().join(damaged), offset(1) + 3, |byte| byte ^ 1);
+            for _ in 0..2 {
+                let (_, held, report) = open(place.path());
+                assert_eq!((held, report.unfinished), (vec![slot(0, 1)], 0), "{lost}");
+                assert_eq!(report.faults.len(), 1, "{lost}");
+            }
         }
     }
 
