@@ -6,13 +6,13 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use super::append::{Reading, take_request};
+use super::append::{Options, Reading, take_request};
 use super::problem::Problem;
 use super::service::Service;
 use crate::auth::Authorised;
 
 /// Takes events in any flat shape; the same as `POST /v1/events` otherwise.
-#[utoipa::path(post, path = "/api/v1/audit/events", tag = "aliases",
+#[utoipa::path(post, path = "/api/v1/audit/events", tag = "aliases", params(Options),
     request_body(content((serde_json::Value = "application/json"))),
     responses((status = 201, description = "As of POST /v1/events")))]
 pub async fn audit_events(
@@ -24,7 +24,7 @@ pub async fn audit_events(
 }
 
 /// Takes events in any flat shape; the same as `POST /v1/events` otherwise.
-#[utoipa::path(post, path = "/api/v1/audit", tag = "aliases",
+#[utoipa::path(post, path = "/api/v1/audit", tag = "aliases", params(Options),
     request_body(content((serde_json::Value = "application/json"))),
     responses((status = 201, description = "As of POST /v1/events")))]
 pub async fn audit(
@@ -36,7 +36,7 @@ pub async fn audit(
 }
 
 /// Takes events in any flat shape; the same as `POST /v1/events` otherwise.
-#[utoipa::path(post, path = "/api/audit/event", tag = "aliases",
+#[utoipa::path(post, path = "/api/audit/event", tag = "aliases", params(Options),
     request_body(content((serde_json::Value = "application/json"))),
     responses((status = 201, description = "As of POST /v1/events")))]
 pub async fn audit_event(

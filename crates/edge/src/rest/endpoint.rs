@@ -3,12 +3,14 @@
 use axum::middleware;
 use http::Method;
 use ledgerstone_model::access::Permission;
-use utoipa::openapi::PathItem;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
+use utoipa::openapi::{PathItem, Paths, RefOr};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::authorise::authorise;
 use super::rate_limit::limit_rate;
 use super::service::Service;
+use super::well_formed::{Parameters, well_formed};
 
 /// Who may call an endpoint. There is no default: a line without it does not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,7 @@ pub enum Access {
 #[derive(Clone, Copy)]
 pub struct Endpoint {
     access: Access,
+    is_there: bool,
     handlers: fn() -> UtoipaMethodRouter<Service>,
 }
 
@@ -30,7 +33,12 @@ impl Endpoint {
     /// A line of the table; `handlers` is `|| routes!(path::to::handler)`, whose `#[utoipa::path]`
     /// says method and place.
     pub const fn new(access: Access, handlers: fn() -> UtoipaMethodRouter<Service>) -> Self {
-        Self { access, handlers }
+        Self { access, is_there: true, handlers }
+    }
+
+    /// A line for what this version does not have, and says so to whatever it is asked.
+    pub const fn not_yet(access: Access, handlers: fn() -> UtoipaMethodRouter<Service>) -> Self {
+        Self { access, is_there: false, handlers }
     }
 
     pub const fn access(&self) -> Access {
@@ -41,12 +49,30 @@ impl Endpoint {
     pub fn places(&self) -> Vec<(Method, String)> {
         let (_, paths, _) = self.operations();
         let place = |(path, item): (&String, &PathItem)| {
-            methods_of(item)
-                .into_iter()
-                .map(move |method| (method, path.clone()))
-                .collect::<Vec<_>>()
+            operations_of(item).map(|(method, _)| (method, path.clone())).collect::<Vec<_>>()
         };
         paths.paths.iter().flat_map(place).collect()
+    }
+
+    /// Whether this version has it.
+    pub const fn is_there(&self) -> bool {
+        self.is_there
+    }
+
+    /// Who reads its parameters.
+    fn parameters(&self, paths: &Paths) -> Parameters {
+        let operations = paths.paths.values().flat_map(operations_of);
+        let is_of_query = |one: &RefOr<Parameter>| match one {
+            RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Query,
+            RefOr::Ref(_) => true,
+        };
+        let mut described =
+            operations.flat_map(|(_, operation)| operation.parameters.iter().flatten());
+        if self.is_there && !described.any(is_of_query) {
+            Parameters::None
+        } else {
+            Parameters::Handler
+        }
     }
 
     /// What the endpoint's description says about it, without the handler.
@@ -57,8 +83,11 @@ impl Endpoint {
     /// The handler behind the check of who calls.
     pub(super) fn routes(&self, service: &Service) -> UtoipaMethodRouter<Service> {
         let (schemas, paths, mut handlers) = (self.handlers)();
+        // The layer added last is passed first: what is wrong with a request is told to who may ask.
+        let parameters = self.parameters(&paths);
+        handlers = handlers.layer(middleware::from_fn_with_state(parameters, well_formed));
         if let Access::Needs(permission) = self.access {
-            // The layer added last is passed first: who asks is known before it is counted.
+            // Who asks is known before it is counted.
             if service.rate_limiter().is_some() {
                 let limit = middleware::from_fn_with_state(service.clone(), limit_rate);
                 handlers = handlers.layer(limit);
@@ -70,17 +99,13 @@ impl Endpoint {
     }
 }
 
-fn methods_of(item: &PathItem) -> Vec<Method> {
-    let methods = [
+fn operations_of(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {
+    let operations = [
         (Method::GET, &item.get),
         (Method::POST, &item.post),
         (Method::PUT, &item.put),
         (Method::PATCH, &item.patch),
         (Method::DELETE, &item.delete),
     ];
-    methods
-        .into_iter()
-        .filter(|(_, operation)| operation.is_some())
-        .map(|(method, _)| method)
-        .collect()
+    operations.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
 }

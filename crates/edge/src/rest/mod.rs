@@ -60,6 +60,7 @@ mod verification_keys;
 mod verification_state;
 mod verify;
 mod verify_alias;
+mod well_formed;
 
 use axum::Router;
 use utoipa_axum::router::OpenApiRouter;

@@ -70,7 +70,12 @@ fn fault(known: &[Described], pairs: &[(String, String)]) -> String {
 
 fn unknown_words<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
     let shown: String = name.chars().take(SHOWN_MAX).collect();
-    format!("there is no parameter {shown:?} here; there are {}", listed(known))
+    match listed(known) {
+        none if none.is_empty() => {
+            format!("there is no parameter {shown:?} here; this route takes none")
+        }
+        known => format!("there is no parameter {shown:?} here; there are {known}"),
+    }
 }
 
 fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {

@@ -6,6 +6,7 @@ mod administration;
 mod append;
 mod browsers;
 mod dead_letters;
+mod every_route;
 mod jobs;
 mod listing;
 mod metrics;

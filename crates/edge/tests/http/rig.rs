@@ -154,7 +154,7 @@ impl Rig {
 
     /// Records of a tenant's ledger.
     pub fn size(&self, tenant: &str) -> u64 {
-        self.ledger.reader().size(&TenantId::parse(tenant).unwrap()).unwrap()
+        self.ledger.reader().size(&tenant_of(tenant)).unwrap()
     }
 
     /// Damages a byte of an event on the disk, behind the server's back.
@@ -180,11 +180,14 @@ impl Rig {
     }
 }
 
+fn tenant_of(name: &str) -> TenantId {
+    if name == "_system" { TenantId::system() } else { TenantId::parse(name).unwrap() }
+}
+
 fn grant_all(ledger: &Ledger, api_keys: &ApiKeys) -> HashMap<(String, Role), String> {
     let mut keys = HashMap::new();
     for name in TENANTS {
-        let tenant =
-            if name == "_system" { TenantId::system() } else { TenantId::parse(name).unwrap() };
+        let tenant = tenant_of(name);
         for role in [Role::Admin, Role::Auditor, Role::Writer, Role::Viewer] {
             let wanted = NewApiKey { roles: RoleSet::from(role), label: "test", expires_at: None };
             let issued = ledger.grant_api_key(api_keys, &tenant, &wanted, &Actor::operator("test"));

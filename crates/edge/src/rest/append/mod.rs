@@ -25,7 +25,7 @@ use super::service::Service;
 use crate::auth::Authorised;
 pub(super) use array::split;
 pub(super) use letters::DeadLetterNote;
-use options::Options;
+pub(super) use options::Options;
 pub(super) use prepare::{Prepared, RANDOM_BYTES, Reading, Source, Unprepared};
 pub(super) use result::write_receipt;
 

@@ -28,7 +28,7 @@ pub(super) enum Wait {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Options {
+pub(in crate::rest) struct Options {
     /// When the request is answered.
     #[serde(default)]
     #[param(inline)]
