@@ -133,10 +133,23 @@ pub fn read(store: &dyn LedgerStore) -> Result<HashMap<TenantId, TaxonomyRow>, R
 impl Ledger {
     /// Lets an event in that its tenant's taxonomy has nothing against. Every way in passes here:
     /// nothing else makes what can be sealed.
+    ///
+    /// What is recorded under an id was let in when it came first, and stays recorded whatever the
+    /// taxonomy says now: an event that would be refused is looked up, and where its id is recorded
+    /// it goes on, to be compared and no more.
     pub fn admit(&self, event: ValidEvent) -> Result<AdmittedEvent, AdmissionError> {
-        match self.find_taxonomy(event.tenant())? {
-            Some(in_force) => Ok(in_force.taxonomy.admit(event)?),
-            None => Ok(Taxonomy::none().admit(event)?),
+        let admitted = match self.find_taxonomy(event.tenant())? {
+            Some(in_force) => in_force.taxonomy.admit(event),
+            None => Taxonomy::none().admit(event),
+        };
+        let kept_out = match admitted {
+            Ok(admitted) => return Ok(admitted),
+            Err(kept_out) => kept_out,
+        };
+        let event = kept_out.event();
+        match self.store.find(event.tenant(), event.id())? {
+            Some(_) => Ok(kept_out.into_repetition()),
+            None => Err(kept_out.into_rejection().into()),
         }
     }
 

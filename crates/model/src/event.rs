@@ -141,9 +141,11 @@ impl ValidEvent {
     }
 
     /// The same event with one more of the server's flags.
-    pub(crate) fn flagged(mut self, flag: &str) -> Result<Self, NotCanonical> {
-        self.text = rewrite::add_flag(Value::new(&self.text), flag)?;
-        Ok(self)
+    pub(crate) fn with_flag(&self, flag: &str) -> Result<Self, NotCanonical> {
+        let text = rewrite::add_flag(Value::new(&self.text), flag)?;
+        let (id, tenant) = (self.id.clone(), self.tenant.clone());
+        let (event_type, timestamp_micros) = (self.event_type.clone(), self.timestamp_micros);
+        Ok(Self { text, id, tenant, event_type, timestamp_micros })
     }
 
     /// The event in canonical JSON, `intake` included: what will be sealed.

@@ -45,6 +45,8 @@ pub use peek::peek_text;
 pub use rejection::{Fault, Rejection};
 pub use sealed::{SealedEvent, SealingPolicy, seal};
 pub use system::SystemRecord;
-pub use taxonomy::{AdmittedEvent, Taxonomy, TaxonomyDocument, TaxonomyDraft, TaxonomyMode};
+pub use taxonomy::{
+    AdmittedEvent, KeptOut, Taxonomy, TaxonomyDocument, TaxonomyDraft, TaxonomyMode,
+};
 pub use time::{Clock, Entropy};
 pub use timestamp::{EventTime, TimestampError, Zone};

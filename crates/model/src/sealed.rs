@@ -9,6 +9,7 @@ use ledgerstone_proof::{
 };
 
 use crate::audit::AuditRecord;
+use crate::error_code::ErrorCode;
 use crate::id::uuid_v7;
 use crate::system::SystemRecord;
 use crate::taxonomy::AdmittedEvent;
@@ -39,11 +40,13 @@ pub struct SealedEvent {
     timestamp_micros: i64,
     content: Vec<u8>,
     content_hash: Hash,
+    repeats_only: Option<ErrorCode>,
 }
 
 /// Seals an event from outside.
 pub fn seal(event: AdmittedEvent, policy: &SealingPolicy, salt: &Salt) -> SealedEvent {
     let SealingPolicy { _private: () } = policy;
+    let repeats_only = event.repeats_only();
     let (text, event_id, tenant, event_type, timestamp_micros) = event.into_event().into_parts();
     let (content, content_hash) = wrap(&text, salt);
     SealedEvent {
@@ -54,6 +57,7 @@ pub fn seal(event: AdmittedEvent, policy: &SealingPolicy, salt: &Salt) -> Sealed
         timestamp_micros,
         content,
         content_hash,
+        repeats_only,
     }
 }
 
@@ -77,6 +81,7 @@ impl SealedEvent {
             timestamp_micros: at.micros(),
             content,
             content_hash,
+            repeats_only: None,
         }
     }
 
@@ -99,6 +104,7 @@ impl SealedEvent {
             timestamp_micros: at.micros(),
             content,
             content_hash,
+            repeats_only: None,
         })
     }
 
@@ -131,6 +137,12 @@ impl SealedEvent {
 
     pub const fn content_hash(&self) -> &Hash {
         &self.content_hash
+    }
+
+    /// Why it may not become a record of its own, where it is only to be compared with the one that
+    /// has its id.
+    pub const fn repeats_only(&self) -> Option<ErrorCode> {
+        self.repeats_only
     }
 
     /// The content for whoever keeps it.

@@ -1,7 +1,8 @@
 //! A tenant's taxonomy: the event types it knows, with a JSON Schema for those that have one.
 //!
 //! [`Taxonomy::admit`] is the stage between a valid event and a sealed one. [`AdmittedEvent`] is
-//! made there and nowhere else, so that no way in leads past it.
+//! made there and nowhere else, so that no way in leads past it. What a taxonomy keeps out may still
+//! be the repetition of what was recorded before it was set; as such it is compared and never recorded.
 
 mod document;
 mod schema;
@@ -54,9 +55,43 @@ struct Rule {
 pub struct AdmittedEvent {
     event: ValidEvent,
     findings: Option<Rejection>,
+    repeats_only: Option<ErrorCode>,
+}
+
+/// An event that its tenant's taxonomy keeps out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptOut {
+    event: Box<ValidEvent>,
+    rejection: Rejection,
+}
+
+impl KeptOut {
+    pub const fn event(&self) -> &ValidEvent {
+        &self.event
+    }
+
+    /// Everything that is wrong with it.
+    pub const fn rejection(&self) -> &Rejection {
+        &self.rejection
+    }
+
+    pub fn into_rejection(self) -> Rejection {
+        self.rejection
+    }
+
+    /// The event as the repetition of what is recorded under its id: it can be compared with that,
+    /// and makes no record.
+    pub fn into_repetition(self) -> AdmittedEvent {
+        let repeats_only = Some(self.rejection.code());
+        AdmittedEvent { event: *self.event, findings: None, repeats_only }
+    }
 }
 
 impl AdmittedEvent {
+    const fn of(event: ValidEvent) -> Self {
+        Self { event, findings: None, repeats_only: None }
+    }
+
     pub const fn event(&self) -> &ValidEvent {
         &self.event
     }
@@ -64,6 +99,11 @@ impl AdmittedEvent {
     /// What would have kept the event out if the taxonomy were enforced.
     pub const fn findings(&self) -> Option<&Rejection> {
         self.findings.as_ref()
+    }
+
+    /// Why it may not become a record of its own, where it is only to be compared with one.
+    pub const fn repeats_only(&self) -> Option<ErrorCode> {
+        self.repeats_only
     }
 
     pub(crate) fn into_event(self) -> ValidEvent {
@@ -94,21 +134,29 @@ impl Taxonomy {
 
     /// Lets an event in, or refuses it with everything that is wrong with it. Where the taxonomy is
     /// a warning only, the event is flagged in its `intake` and says what was found.
-    pub fn admit(&self, event: ValidEvent) -> Result<AdmittedEvent, Rejection> {
+    pub fn admit(&self, event: ValidEvent) -> Result<AdmittedEvent, KeptOut> {
         if self.document.mode() == TaxonomyMode::Off {
-            return Ok(AdmittedEvent { event, findings: None });
+            return Ok(AdmittedEvent::of(event));
         }
-        let Some(findings) = self.findings(&event)? else {
-            return Ok(AdmittedEvent { event, findings: None });
+        let keep_out = |event, rejection| KeptOut { event: Box::new(event), rejection };
+        let findings = match self.findings(&event) {
+            Ok(None) => return Ok(AdmittedEvent::of(event)),
+            Ok(Some(findings)) => findings,
+            Err(unusable) => return Err(keep_out(event, unusable)),
         };
         if self.document.mode() == TaxonomyMode::Enforce {
-            return Err(findings);
+            return Err(keep_out(event, findings));
         }
         let flag = match findings.code() {
             ErrorCode::EventTypeUnknown => FLAG_EVENT_TYPE_UNKNOWN,
             _ => FLAG_SCHEMA_VIOLATION,
         };
-        Ok(AdmittedEvent { event: event.flagged(flag)?, findings: Some(findings) })
+        match event.with_flag(flag) {
+            Ok(flagged) => {
+                Ok(AdmittedEvent { findings: Some(findings), ..AdmittedEvent::of(flagged) })
+            }
+            Err(error) => Err(keep_out(event, error.into())),
+        }
     }
 
     /// What the taxonomy has against an event, whatever its mode. Fails where a schema cannot be

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use ledgerstone_model::system::{SystemRecord, TaxonomyRecord};
 use ledgerstone_model::{
-    ErrorCode, Fault, Rejection, Taxonomy, TaxonomyDocument, TaxonomyDraft, as_sent, system,
+    ErrorCode, Fault, Rejection, SealingPolicy, Taxonomy, TaxonomyDocument, TaxonomyDraft, as_sent,
+    seal, system,
 };
-use ledgerstone_proof::{IngestedAt, SequenceNumber, canonicalize};
+use ledgerstone_proof::{IngestedAt, SALT_BYTES, Salt, SequenceNumber, canonicalize};
 use ledgerstone_testkit::{Mutator, fuzz_iterations};
 use parsing::parse;
 use proptest::prelude::*;
@@ -75,16 +76,25 @@ fn off_looks_at_nothing_warn_flags_and_enforce_refuses() {
     assert_eq!(as_sent(text).unwrap(), canonicalize(bad.as_bytes()).unwrap());
     let found = flagged.findings().unwrap();
     assert_eq!(found.faults()[0].pointer(), "/actor/id");
-    let rejection = taxonomy("enforce", &types).admit(parse(&bad).unwrap()).unwrap_err();
-    assert_eq!(rejection.code(), ErrorCode::SchemaViolation);
-    assert_eq!(&rejection, found);
+    let kept_out = taxonomy("enforce", &types).admit(parse(&bad).unwrap()).unwrap_err();
+    assert_eq!(kept_out.rejection().code(), ErrorCode::SchemaViolation);
+    assert_eq!(kept_out.rejection(), found);
+    assert_eq!(kept_out.event(), &parse(&bad).unwrap());
+    // It goes on as a repetition alone, and what is sealed of it says so.
+    let repetition = kept_out.into_repetition();
+    assert_eq!(repetition.event().text(), parse(&bad).unwrap().text());
+    assert_eq!((flagged.repeats_only(), repetition.findings()), (None, None));
+    let (policy, salt) = (SealingPolicy::pass_through(), Salt::from_bytes([7; SALT_BYTES]));
+    let sealed = seal(repetition, &policy, &salt);
+    assert_eq!(sealed.repeats_only(), Some(ErrorCode::SchemaViolation));
+    assert_eq!(seal(flagged, &policy, &salt).repeats_only(), None);
 }
 
 #[test]
 fn every_violation_is_named_with_its_place() {
     let one = taxonomy("enforce", &json!({"user.login": {"schema": login_schema()}}));
     let event = r#"{"event_type":"user.login","severity":"info","actor":{"name":"a/b"}}"#;
-    let rejection = one.admit(parse(event).unwrap()).unwrap_err();
+    let rejection = one.admit(parse(event).unwrap()).unwrap_err().into_rejection();
     let pointers: Vec<&str> = rejection.faults().iter().map(Fault::pointer).collect();
     assert!(pointers.contains(&"/actor") && pointers.contains(&"/severity"), "{rejection}");
     assert!(rejection.to_string().contains("id"), "{rejection}");
@@ -113,7 +123,7 @@ fn the_type_itself_comes_before_its_families_and_the_nearest_family_first() {
         match name {
             Some(_) => assert!(outcome.is_ok(), "{event_type}: {outcome:?}"),
             None => {
-                let rejection = outcome.unwrap_err();
+                let rejection = outcome.unwrap_err().into_rejection();
                 assert_eq!(rejection.code(), ErrorCode::EventTypeUnknown, "{event_type}");
                 assert_eq!(rejection.faults()[0].pointer(), "/event_type");
             }

@@ -177,3 +177,74 @@ async fn a_check_says_what_would_become_of_events_and_writes_nothing() {
     }
     assert_eq!(rig.dead_letters.counts(None).letters, 0);
 }
+
+/// Events of a type that the taxonomy of [`login_only`] does not know.
+fn logout(id: &str) -> String {
+    json!({"id": id, "event_type": "user.logout"}).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_recorded_stays_a_duplicate_whatever_the_taxonomy_says_now() {
+    let rig = Rig::start().await;
+    let keyed =
+        || rig.append("", r#"{"event_type":"user.logout"}"#).header("idempotency-key", "k1").send();
+    put(&rig, "acme", &login_only("warn")).send().await.unwrap();
+    let first = body(rig.append("", logout("d1")).send().await.unwrap()).await;
+    let first_keyed = body(keyed().await.unwrap()).await;
+    assert_eq!((&first["status"], &first_keyed["status"]), (&json!("created"), &json!("created")));
+    put(&rig, "acme", &login_only("enforce")).send().await.unwrap();
+    let before = rig.size("acme");
+    // Alone, and under its key.
+    let again = rig.append("", logout("d1")).send().await.unwrap();
+    assert_eq!(again.status(), 200);
+    let again = body(again).await;
+    assert_eq!(
+        (&again["status"], &again["record_hash"]),
+        (&json!("duplicate"), &first["record_hash"])
+    );
+    assert!(again.get("warnings").is_none(), "{again}");
+    let again = keyed().await.unwrap();
+    assert_eq!(again.status(), 200);
+    assert_eq!(body(again).await["record_hash"], first_keyed["record_hash"]);
+    // In an array and as a whole, beside one that is refused.
+    let both = format!("[{},{}]", logout("d1"), logout("d2"));
+    let answer = rig.append("", both.clone()).send().await.unwrap();
+    assert_eq!(answer.status(), 207);
+    let answer = body(answer).await;
+    assert_eq!(answer["items"][0]["receipt"]["record_hash"], first["record_hash"]);
+    assert_eq!(answer["items"][0]["status"], "duplicate");
+    assert_eq!(answer["items"][1]["error"]["code"], "EVENT_TYPE_UNKNOWN");
+    let whole = body(rig.append("?atomic=true", both).send().await.unwrap()).await;
+    assert_eq!(whole["items"][0]["error"]["code"], "BATCH_REFUSED");
+    let known =
+        format!("[{},{}]", logout("d1"), json!({"event_type": "user.login", "actor": {"id": "u"}}));
+    let whole = body(rig.append("?atomic=true", known).send().await.unwrap()).await;
+    assert_eq!((&whole["accepted"], &whole["duplicates"]), (&json!(1), &json!(1)));
+    // One a line.
+    let lines = rig.request(Method::POST, "/v1/events", "acme", Role::Writer);
+    let lines = lines.header("content-type", "application/x-ndjson");
+    let lines = lines.body(format!("{}\n{}", logout("d1"), logout("d2"))).send().await.unwrap();
+    let lines = lines.text().await.unwrap();
+    let results: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(results[0]["receipt"]["record_hash"], first["record_hash"]);
+    assert_eq!((&results[2]["duplicates"], &results[2]["rejected"]), (&json!(1), &json!(1)));
+    assert_eq!(rig.size("acme"), before + 1, "the one login");
+    assert_eq!(rig.dead_letters.counts(None).letters, 3, "none of what is recorded became one");
+    rig.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_event_under_a_recorded_id_is_a_conflict_whatever_the_taxonomy_says() {
+    let rig = Rig::start().await;
+    rig.append("", logout("d1")).send().await.unwrap();
+    put(&rig, "acme", &login_only("enforce")).send().await.unwrap();
+    let other = json!({"id": "d1", "event_type": "user.vanished"}).to_string();
+    assert_problem(rig.append("", other), 409, "ID_CONFLICT").await;
+    assert_eq!(rig.dead_letters.counts(None).letters, 0);
+    let path = "/v1/tenants/acme/suspend";
+    let suspend = rig.request(Method::POST, path, "_system", Role::Admin).send().await.unwrap();
+    assert_eq!(suspend.status(), 200);
+    assert_problem(rig.append("", logout("d1")), 403, "TENANT_SUSPENDED").await;
+    rig.assert_sound();
+}

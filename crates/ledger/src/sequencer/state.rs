@@ -202,6 +202,11 @@ impl State {
         if let Some(refused) = refuse_foreign(&event) {
             return refused;
         }
+        if let Some(code) = event.repeats_only() {
+            let message =
+                "the event was taken for a repetition, and nothing is recorded under its id";
+            return Slot::Refused(Refusal::of(&event, code, message.to_owned()));
+        }
         let id = self.tips.find(event.tenant());
         let tip = id.and_then(|id| Some((id, self.tips.get_mut(id)?)));
         // A ledger begins with its genesis, and with nothing else.

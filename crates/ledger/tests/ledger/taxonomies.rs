@@ -1,13 +1,15 @@
 //! Taxonomies: what is written for them, that a change holds at once and after a restart, and that the
 //! ledger alone suffices.
 
-use ledgerstone_ledger::{AdmissionError, Ledger, LedgerError};
-use ledgerstone_model::{Actor, ErrorCode, ParseContext, TaxonomyDraft, TaxonomyMode, ValidEvent};
-use ledgerstone_proof::{Canonicalizer, IngestedAt, Kind, SequenceNumber};
+use ledgerstone_ledger::{AdmissionError, Ledger, LedgerError, Outcome, ReceiptStatus};
+use ledgerstone_model::{
+    Actor, ErrorCode, ParseContext, SealingPolicy, TaxonomyDraft, TaxonomyMode, ValidEvent, seal,
+};
+use ledgerstone_proof::{Canonicalizer, IngestedAt, Kind, Salt, SequenceNumber};
 use ledgerstone_store::admin::{AdminStore as _, SqliteAdmin};
 use ledgerstone_testkit::MockClock;
 
-use crate::rig::{Rig, tenant};
+use crate::rig::{Rig, receipts, tenant};
 
 const KNOWN: &str =
     r#"{"mode":"enforce","event_types":{"user.*":{"schema":{"required":["actor"]}}}}"#;
@@ -22,11 +24,44 @@ fn set(ledger: &Ledger, name: &str, text: &str) -> Result<u64, LedgerError> {
     Ok(in_force.taxonomy().document().version())
 }
 
-fn admit(ledger: &Ledger, name: &str, text: &str) -> Result<(), ErrorCode> {
+fn parse(name: &str, text: &str) -> ValidEvent {
     let (tenant, at) = (tenant(name), IngestedAt::from_micros(MockClock::START_MICROS).unwrap());
     let context = ParseContext::new(&tenant, at, [3; 16]);
-    let event = ValidEvent::parse(text.as_bytes(), &context, &mut Canonicalizer::new()).unwrap();
-    ledger.admit(event).map(drop).map_err(|error: AdmissionError| error.code())
+    ValidEvent::parse(text.as_bytes(), &context, &mut Canonicalizer::new()).unwrap()
+}
+
+fn admit(ledger: &Ledger, name: &str, text: &str) -> Result<(), ErrorCode> {
+    ledger.admit(parse(name, text)).map(drop).map_err(|error: AdmissionError| error.code())
+}
+
+#[test]
+fn what_is_recorded_is_compared_and_a_repetition_alone_makes_no_record() {
+    let rig = Rig::new();
+    let ledger = rig.create(&["acme"]);
+    let other = r#"{"id":"e1","event_type":"other"}"#;
+    let first = receipts(ledger.append(vec![rig.sealed("acme", other)]).unwrap()).remove(0);
+    assert_eq!(set(&ledger, "acme", KNOWN).unwrap(), 1);
+    let size = ledger.reader().size(&tenant("acme")).unwrap();
+    let policy = SealingPolicy::pass_through();
+    let seal = |event| seal(event, &policy, &Salt::from_bytes([5; 16]));
+    let admitted = ledger.admit(parse("acme", other)).unwrap();
+    assert_eq!(admitted.repeats_only(), Some(ErrorCode::EventTypeUnknown));
+    let again = receipts(ledger.append(vec![seal(admitted)]).unwrap()).remove(0);
+    assert_eq!((again.status, again.record_hash), (ReceiptStatus::Duplicate, first.record_hash));
+    // One that was taken for a repetition, and is none.
+    let new = other.replace("e1", "e2");
+    assert_eq!(admit(&ledger, "acme", &new), Err(ErrorCode::EventTypeUnknown));
+    let taxonomy = ledger.taxonomy(&tenant("acme")).unwrap();
+    let kept_out = taxonomy.taxonomy().admit(parse("acme", &new)).unwrap_err();
+    let repetition = seal(kept_out.into_repetition());
+    let Ok([Outcome::Refused(refusal)]) =
+        <[Outcome; 1]>::try_from(ledger.append(vec![repetition]).unwrap())
+    else {
+        panic!("it was recorded");
+    };
+    assert_eq!(refusal.code, ErrorCode::EventTypeUnknown);
+    assert_eq!(ledger.reader().size(&tenant("acme")).unwrap(), size);
+    rig.assert_sound();
 }
 
 fn content(ledger: &Ledger, name: &str, number: SequenceNumber) -> (Kind, String) {
