@@ -7,6 +7,8 @@
 mod opened;
 mod ring;
 mod root_key;
+mod shared_calls;
+mod state;
 mod tenant_secrets;
 
 pub use ring::{KeyRing, KeyRingError, KeyRingSettings};

@@ -171,8 +171,11 @@ error_codes! {
         "Somebody else wrote to the ledger in between; nothing was written.",
         "Send the request again.";
     KeyServiceUnavailable = "KEY_SERVICE_UNAVAILABLE",
-        "The service that holds the root key does not answer, so fields can be neither sealed nor opened.",
+        "The service that holds the root key does not answer or refuses, so fields can be neither sealed nor opened.",
         "Send the same request again later, when the service answers.";
+    WrongRootKey = "WRONG_ROOT_KEY",
+        "The keys of a tenant were wrapped by another root key than the one in use, or what was wrapped is not as it was.",
+        "Put back the root key, or the settings that name it, with which the data directory was written.";
     QueueFull = "QUEUE_FULL",
         "More events wait to be written than the queue holds; nothing was taken.",
         "Send the same events again a little later, or slower.";

@@ -1,5 +1,10 @@
 //! Gives out the keys of subjects, and is the only one who changes them.
+//!
+//! The root key service is asked while nothing is locked, so that one that is slow or away holds up
+//! nobody whose keys are in memory: an operation that lacks a tenant's secrets lets go of the lock,
+//! asks, and begins again.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -9,14 +14,14 @@ use ledgerstone_proof::TenantId;
 use ledgerstone_store::KeyGeneration;
 use ledgerstone_store::embedded::files::Files;
 use ledgerstone_store::subject_keys::{
-    SlotsReport, SubjectKeySlots, SubjectKeysError, SubjectTag, TenantKeySlot, TenantKeySlots,
-    WrappedKey,
+    SlotsReport, SubjectKeySlots, SubjectKeysError, SubjectTag, TenantKeySlots,
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::opened::OpenedKeys;
 use super::root_key::{RootKey, RootKeyError};
+use super::shared_calls::SharedCalls;
+use super::state::{Held, State, Stop, Wanted};
 use super::tenant_secrets::TenantSecrets;
 use crate::ledger::hold;
 
@@ -47,13 +52,24 @@ pub struct KeyRing {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     state: Mutex<State>,
+    calls: SharedCalls<Question, Result<Arc<Asked>, RootKeyError>>,
+    /// Held by who rotates: one at a time.
+    rotating: Mutex<()>,
 }
 
-struct State {
-    tenants: TenantKeySlots,
-    subjects: SubjectKeySlots,
-    opened_tenants: OpenedKeys<SealingKeyId, Arc<TenantSecrets>>,
-    opened_subjects: OpenedKeys<SealingKeyId, SubjectKey>,
+/// What the root key service is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Question {
+    /// To wrap the first secrets of a tenant.
+    Make(TenantId),
+    /// To unwrap these secrets.
+    Open(SealingKeyId),
+}
+
+/// What it answered: secrets, and their wrapped form where they are new.
+struct Asked {
+    secrets: Option<Arc<TenantSecrets>>,
+    wrapped: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for KeyRing {
@@ -101,14 +117,9 @@ impl KeyRing {
         report.healed += tenants_report.healed;
         report.unfinished += tenants_report.unfinished;
         report.faults.extend(tenants_report.faults);
-        let lifetime = settings.lifetime_micros;
-        let state = Mutex::new(State {
-            tenants,
-            subjects,
-            opened_tenants: OpenedKeys::new(settings.tenant_keys_max, lifetime),
-            opened_subjects: OpenedKeys::new(settings.subject_keys_max, lifetime),
-        });
-        Ok((Self { root, clock, entropy, state }, report))
+        let state = Mutex::new(State::new(tenants, subjects, settings));
+        let (calls, rotating) = (SharedCalls::new(), Mutex::new(()));
+        Ok((Self { root, clock, entropy, state, calls, rotating }, report))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -120,6 +131,15 @@ impl KeyRing {
         self.state().subjects.generation()
     }
 
+    /// Asks the root key service to unwrap the secrets of one tenant, if there is one: whether it is
+    /// there, and holds the key that wrapped them, is better told at the start than with an event.
+    pub fn check_root(&self) -> Result<(), KeyRingError> {
+        let Some((tenant, id)) = self.state().any_tenant() else {
+            return Ok(());
+        };
+        self.ask(&tenant, &Wanted::Opened(id)).map(drop)
+    }
+
     /// The keys to seal under, one for each subject and in their order. Keys that did not exist
     /// are made and durable when this returns: one pair of syncs for all of them, none where all
     /// were known.
@@ -128,28 +148,27 @@ impl KeyRing {
         tenant: &TenantId,
         subjects: &[&Subject],
     ) -> Result<Vec<SubjectKey>, KeyRingError> {
-        let mut state = self.state();
-        let secrets = self.current_secrets(&mut state, tenant)?;
-        let tags: Vec<SubjectTag> = subjects.iter().map(|subject| secrets.tag(subject)).collect();
-        let mut made: Vec<(SubjectTag, SubjectKey, WrappedKey)> = Vec::new();
-        for tag in &tags {
-            let is_known = state.subjects.of_subject(tag).is_some();
-            if !is_known && made.iter().all(|(known, _, _)| known != tag) {
-                let key = self.new_key();
-                let wrapped = secrets.wrap(&key).ok_or(KeyRingError::Refused)?;
-                made.push((*tag, key, wrapped));
+        self.run(tenant, |state, held| {
+            let now = self.clock.now();
+            let secrets = state.current_secrets(tenant, held, now)?;
+            let tags: Vec<_> = subjects.iter().map(|subject| secrets.tag(subject)).collect();
+            let known = tags.iter().map(|tag| state.opened_by_tag(tenant, tag, held, now));
+            let known = known.collect::<Result<Vec<_>, _>>()?;
+            let mut made: HashMap<SubjectTag, SubjectKey> = HashMap::new();
+            let mut new = Vec::new();
+            for (tag, key) in tags.iter().zip(&known) {
+                if key.is_none() && !made.contains_key(tag) {
+                    let key = self.new_key();
+                    let wrapped = secrets.wrap(&key).ok_or(KeyRingError::Refused)?;
+                    new.push((*key.id(), *tag, wrapped));
+                    made.insert(*tag, key);
+                }
             }
-        }
-        let new: Vec<_> =
-            made.iter().map(|(tag, key, wrapped)| (*key.id(), *tag, *wrapped)).collect();
-        if !new.is_empty() {
-            state.subjects.add(&new)?;
-        }
-        let now = self.clock.now();
-        for (_, key, _) in made {
-            state.opened_subjects.put(*key.id(), key, now);
-        }
-        tags.iter().map(|tag| self.opened_by_tag(&mut state, tenant, tag)).collect()
+            state.add_subjects(&new, made.values(), now)?;
+            let all = tags.iter().zip(known);
+            let all = all.map(|(tag, key)| key.or_else(|| made.get(tag).cloned()));
+            all.collect::<Option<_>>().ok_or_else(|| KeyRingError::Refused.into())
+        })
     }
 
     /// The key that opens an envelope of this tenant; `None` once it is destroyed, and for a key
@@ -159,7 +178,7 @@ impl KeyRing {
         tenant: &TenantId,
         id: &SealingKeyId,
     ) -> Result<Option<SubjectKey>, KeyRingError> {
-        self.opened(&mut self.state(), tenant, id)
+        self.run(tenant, |state, held| state.opened(tenant, id, held, self.clock.now()))
     }
 
     /// The ids of all keys that a subject ever had and that are not destroyed.
@@ -168,166 +187,119 @@ impl KeyRing {
         tenant: &TenantId,
         subject: &Subject,
     ) -> Result<Vec<SealingKeyId>, KeyRingError> {
-        let mut state = self.state();
-        let secrets = self.current_secrets(&mut state, tenant)?;
-        let tag = secrets.tag(subject);
-        let own = state.subjects.iter().filter(|slot| slot.tag == tag && slot.key.is_some());
-        Ok(own.map(|slot| slot.key_id).collect())
+        self.run(tenant, |state, held| {
+            let secrets = state.current_secrets(tenant, held, self.clock.now())?;
+            let tag = secrets.tag(subject);
+            let own = state.subjects.iter().filter(|slot| slot.tag == tag && slot.key.is_some());
+            Ok(own.map(|slot| slot.key_id).collect())
+        })
     }
 
     /// Destroys keys: when this returns, they are in no file and not in memory.
     pub fn destroy(&self, ids: &[SealingKeyId]) -> Result<KeyGeneration, KeyRingError> {
-        let mut state = self.state();
-        let generation = state.subjects.destroy(ids)?;
-        ids.iter().for_each(|id| state.opened_subjects.forget(id));
-        Ok(generation)
+        Ok(self.state().destroy(ids)?)
     }
 
     /// Gives a tenant a new wrapping key and wraps all keys of its subjects by it. The keys
     /// themselves, and so the ledger, stay as they are. The old wrapping key is destroyed.
     pub fn rotate(&self, tenant: &TenantId) -> Result<SealingKeyId, KeyRingError> {
-        let mut state = self.state();
-        let old = self.current_secrets(&mut state, tenant)?;
+        let _turn = hold(&self.rotating);
+        let old =
+            self.run(tenant, |state, held| state.current_secrets(tenant, held, self.clock.now()))?;
         let mut bytes = self.random_secrets();
         let naming = old.naming_key();
         bytes.truncate(TenantSecrets::BYTES - naming.len());
         bytes.extend_from_slice(naming);
-        let new = self.add_secrets(&mut state, tenant, bytes)?;
-        self.rewrap_all(&mut state, tenant, &new)?;
-        let outdated: Vec<_> = state
-            .tenants
-            .iter()
-            .filter(|slot| slot.tenant == *tenant && slot.key_id != new.id())
-            .map(|slot| slot.key_id)
-            .collect();
-        for id in outdated {
-            state.tenants.destroy(&id)?;
-            state.opened_tenants.forget(&id);
-        }
+        let wrapped = self.root.wrap(tenant, &bytes)?;
+        let new = TenantSecrets::new(self.new_id(), bytes).ok_or(KeyRingError::Refused)?;
+        let new = Arc::new(new);
+        self.run(tenant, |state, held| {
+            let now = self.clock.now();
+            // All that may be wanting is asked for before anything changes.
+            let rewrapped = state.rewrapped(tenant, &new, held, now)?;
+            state.add_secrets(tenant, &new, wrapped.clone(), now)?;
+            state.subjects.rewrap(&rewrapped)?;
+            state.destroy_outdated(tenant, &new.id())
+        })?;
         Ok(new.id())
-    }
-
-    /// Every key of the tenant that is not wrapped by `new` yet; a rotation that was interrupted is
-    /// finished by the next.
-    fn rewrap_all(
-        &self,
-        state: &mut State,
-        tenant: &TenantId,
-        new: &TenantSecrets,
-    ) -> Result<(), KeyRingError> {
-        let own: Vec<_> = state
-            .subjects
-            .iter()
-            .filter_map(|slot| slot.key.map(|key| (slot.key_id, key)))
-            .filter(|(_, key)| {
-                let wrapped_by = state.tenants.get(&key.wrapped_by);
-                key.wrapped_by != new.id() && wrapped_by.is_some_and(|slot| slot.tenant == *tenant)
-            })
-            .collect();
-        let mut rewrapped = Vec::with_capacity(own.len());
-        for (id, wrapped) in own {
-            let secrets = self.secrets(state, tenant, &wrapped.wrapped_by)?;
-            let secrets = secrets.ok_or(KeyRingError::Damaged(wrapped.wrapped_by))?;
-            let key = secrets.unwrap(id, &wrapped).ok_or(KeyRingError::Damaged(id))?;
-            rewrapped.push((id, new.wrap(&key).ok_or(KeyRingError::Refused)?));
-        }
-        state.subjects.rewrap(&rewrapped)?;
-        Ok(())
     }
 
     /// Wipes unwrapped keys whose time is over. To be called now and then.
     pub fn forget_old(&self) {
         let now = self.clock.now();
-        let mut state = self.state();
-        state.opened_subjects.forget_old(now);
-        state.opened_tenants.forget_old(now);
+        self.state().forget_old(now);
     }
 
-    fn opened_by_tag(
+    /// Does something under the lock. Where secrets are wanting, the lock is let go, the service is
+    /// asked, and it is done from the beginning: `work` must look for what it needs before it
+    /// changes anything.
+    fn run<T>(
         &self,
-        state: &mut State,
         tenant: &TenantId,
-        tag: &SubjectTag,
-    ) -> Result<SubjectKey, KeyRingError> {
-        let id =
-            state.subjects.of_subject(tag).map(|slot| slot.key_id).ok_or(KeyRingError::Refused)?;
-        self.opened(state, tenant, &id)?.ok_or(KeyRingError::Damaged(id))
-    }
-
-    fn opened(
-        &self,
-        state: &mut State,
-        tenant: &TenantId,
-        id: &SealingKeyId,
-    ) -> Result<Option<SubjectKey>, KeyRingError> {
-        let Some(wrapped) = state.subjects.get(id).and_then(|slot| slot.key) else {
-            return Ok(None);
-        };
-        let owner = state.tenants.get(&wrapped.wrapped_by).map(|slot| &slot.tenant);
-        if owner != Some(tenant) {
-            return Ok(None);
-        }
-        let now = self.clock.now();
-        if let Some(key) = state.opened_subjects.get(id, now) {
-            return Ok(Some(key));
-        }
-        let Some(secrets) = self.secrets(state, tenant, &wrapped.wrapped_by)? else {
-            return Ok(None);
-        };
-        let key = secrets.unwrap(*id, &wrapped).ok_or(KeyRingError::Damaged(*id))?;
-        state.opened_subjects.put(*id, key.clone(), now);
-        Ok(Some(key))
-    }
-
-    /// The tenant's newest secrets, made where it has none.
-    fn current_secrets(
-        &self,
-        state: &mut State,
-        tenant: &TenantId,
-    ) -> Result<Arc<TenantSecrets>, KeyRingError> {
-        match state.tenants.newest(tenant).map(|slot| slot.key_id) {
-            Some(id) => self.secrets(state, tenant, &id)?.ok_or(KeyRingError::Damaged(id)),
-            None => {
-                let bytes = self.random_secrets();
-                self.add_secrets(state, tenant, bytes)
+        work: impl Fn(&mut State, &Held) -> Result<T, Stop>,
+    ) -> Result<T, KeyRingError> {
+        let mut held = Held::default();
+        loop {
+            let ended = work(&mut self.state(), &held);
+            match ended {
+                Ok(done) => return Ok(done),
+                Err(Stop::Failed(error)) => return Err(error),
+                Err(Stop::Wants(wanted)) => {
+                    if let Some(secrets) = self.ask(tenant, &wanted)? {
+                        held.keep(secrets);
+                    }
+                }
             }
         }
     }
 
-    /// Secrets by their id; `None` once they are destroyed.
-    fn secrets(
+    /// Gets secrets from the service and keeps them for a while; `None` where they were destroyed in
+    /// between, or others were made.
+    fn ask(
         &self,
-        state: &mut State,
+        tenant: &TenantId,
+        wanted: &Wanted,
+    ) -> Result<Option<Arc<TenantSecrets>>, KeyRingError> {
+        match wanted {
+            Wanted::First => self.ask_for_first(tenant),
+            Wanted::Opened(id) => self.ask_for(tenant, id),
+        }
+    }
+
+    fn ask_for(
+        &self,
         tenant: &TenantId,
         id: &SealingKeyId,
     ) -> Result<Option<Arc<TenantSecrets>>, KeyRingError> {
-        let now = self.clock.now();
-        if let Some(secrets) = state.opened_tenants.get(id, now) {
-            return Ok(Some(secrets));
-        }
-        let Some(wrapped) = state.tenants.get(id).and_then(|slot| slot.wrapped.clone()) else {
+        let Some(wrapped) = self.state().wrapped_secrets(id) else {
             return Ok(None);
         };
-        let bytes = self.root.unwrap(tenant, &wrapped)?;
-        let secrets = TenantSecrets::new(*id, bytes).ok_or(KeyRingError::Damaged(*id))?;
-        let secrets = Arc::new(secrets);
-        state.opened_tenants.put(*id, Arc::clone(&secrets), now);
+        let asked = self.calls.ask(&Question::Open(*id), || {
+            let bytes = self.root.unwrap(tenant, &wrapped)?;
+            let secrets = TenantSecrets::new(*id, bytes).map(Arc::new);
+            Ok(Arc::new(Asked { secrets, wrapped: None }))
+        });
+        let secrets = asked?.secrets.clone().ok_or(KeyRingError::Damaged(*id))?;
+        self.state().keep_secrets(&secrets, self.clock.now());
         Ok(Some(secrets))
     }
 
-    fn add_secrets(
-        &self,
-        state: &mut State,
-        tenant: &TenantId,
-        bytes: Zeroizing<Vec<u8>>,
-    ) -> Result<Arc<TenantSecrets>, KeyRingError> {
-        let key_id = self.new_id();
-        let wrapped = Some(self.root.wrap(tenant, &bytes)?);
-        state.tenants.add(TenantKeySlot { tenant: tenant.clone(), key_id, wrapped })?;
-        let secrets = TenantSecrets::new(key_id, bytes).ok_or(KeyRingError::Refused)?;
-        let secrets = Arc::new(secrets);
-        state.opened_tenants.put(key_id, Arc::clone(&secrets), self.clock.now());
-        Ok(secrets)
+    fn ask_for_first(&self, tenant: &TenantId) -> Result<Option<Arc<TenantSecrets>>, KeyRingError> {
+        let asked = self.calls.ask(&Question::Make(tenant.clone()), || {
+            let bytes = self.random_secrets();
+            let wrapped = Some(self.root.wrap(tenant, &bytes)?);
+            let secrets = TenantSecrets::new(self.new_id(), bytes).map(Arc::new);
+            Ok(Arc::new(Asked { secrets, wrapped }))
+        })?;
+        let (Some(secrets), Some(wrapped)) = (&asked.secrets, &asked.wrapped) else {
+            return Err(KeyRingError::Refused);
+        };
+        let mut state = self.state();
+        if state.tenants.newest(tenant).is_some() {
+            return Ok(None);
+        }
+        state.add_secrets(tenant, secrets, wrapped.clone(), self.clock.now())?;
+        Ok(Some(Arc::clone(secrets)))
     }
 
     fn random_secrets(&self) -> Zeroizing<Vec<u8>> {

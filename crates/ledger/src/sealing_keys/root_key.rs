@@ -29,13 +29,19 @@ pub enum RootKeyError {
     /// The service does not answer; later it may.
     #[error("the root key service does not answer: {0}")]
     Unavailable(String),
-    /// The service answers that it will not, or the bytes are not what it wrapped.
+    /// The service answers that it will not.
     #[error("the root key service refused: {0}")]
     Refused(String),
+    /// This root key did not wrap these bytes for this tenant.
+    #[error("the root key does not open what is there: {0}")]
+    Wrong(String),
 }
 
 impl RootKeyError {
     pub const fn code(&self) -> ErrorCode {
-        ErrorCode::KeyServiceUnavailable
+        match self {
+            Self::Unavailable(_) | Self::Refused(_) => ErrorCode::KeyServiceUnavailable,
+            Self::Wrong(_) => ErrorCode::WrongRootKey,
+        }
     }
 }

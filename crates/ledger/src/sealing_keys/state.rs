@@ -1,0 +1,249 @@
+//! What the key ring does under its lock: only memory and the key files, never the root key service.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ledgerstone_model::sealing::{SealingKeyId, SubjectKey};
+use ledgerstone_proof::{IngestedAt, TenantId};
+use ledgerstone_store::KeyGeneration;
+use ledgerstone_store::subject_keys::{
+    SubjectKeySlots, SubjectKeysError, SubjectTag, TenantKeySlot, TenantKeySlots, WrappedKey,
+};
+
+use super::opened::OpenedKeys;
+use super::ring::{KeyRingError, KeyRingSettings};
+use super::tenant_secrets::TenantSecrets;
+
+/// The key files and the keys that are unwrapped.
+pub(super) struct State {
+    pub(super) tenants: TenantKeySlots,
+    pub(super) subjects: SubjectKeySlots,
+    opened_tenants: OpenedKeys<SealingKeyId, Arc<TenantSecrets>>,
+    opened_subjects: OpenedKeys<SealingKeyId, SubjectKey>,
+}
+
+/// Secrets of a tenant that an operation cannot do without.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// It has none yet.
+    First,
+    /// These are not unwrapped.
+    Opened(SealingKeyId),
+}
+
+/// Why an operation stopped.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Wants(Wanted),
+    Failed(KeyRingError),
+}
+
+impl From<KeyRingError> for Stop {
+    fn from(error: KeyRingError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<SubjectKeysError> for Stop {
+    fn from(error: SubjectKeysError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// The secrets that were asked for during one operation, which serve it however long it took to get
+/// them.
+#[derive(Default)]
+pub(super) struct Held(HashMap<SealingKeyId, Arc<TenantSecrets>>);
+
+impl Held {
+    pub(super) fn keep(&mut self, secrets: Arc<TenantSecrets>) {
+        self.0.insert(secrets.id(), secrets);
+    }
+}
+
+impl State {
+    pub(super) fn new(
+        tenants: TenantKeySlots,
+        subjects: SubjectKeySlots,
+        settings: KeyRingSettings,
+    ) -> Self {
+        let lifetime = settings.lifetime_micros;
+        Self {
+            tenants,
+            subjects,
+            opened_tenants: OpenedKeys::new(settings.tenant_keys_max, lifetime),
+            opened_subjects: OpenedKeys::new(settings.subject_keys_max, lifetime),
+        }
+    }
+
+    /// Some live secrets, always the same.
+    pub(super) fn any_tenant(&self) -> Option<(TenantId, SealingKeyId)> {
+        let live = self.tenants.iter().filter(|slot| slot.wrapped.is_some());
+        let first = live.min_by_key(|slot| *slot.key_id.as_bytes());
+        first.map(|slot| (slot.tenant.clone(), slot.key_id))
+    }
+
+    /// Secrets as the service wrapped them; `None` once they are destroyed.
+    pub(super) fn wrapped_secrets(&self, id: &SealingKeyId) -> Option<Vec<u8>> {
+        self.tenants.get(id).and_then(|slot| slot.wrapped.clone())
+    }
+
+    /// The tenant's newest secrets.
+    pub(super) fn current_secrets(
+        &self,
+        tenant: &TenantId,
+        held: &Held,
+        now: IngestedAt,
+    ) -> Result<Arc<TenantSecrets>, Stop> {
+        let newest = self.tenants.newest(tenant).ok_or(Stop::Wants(Wanted::First))?;
+        let secrets = self.secrets(&newest.key_id, held, now)?;
+        secrets.ok_or_else(|| KeyRingError::Damaged(newest.key_id).into())
+    }
+
+    /// Secrets by their id; `None` once they are destroyed.
+    fn secrets(
+        &self,
+        id: &SealingKeyId,
+        held: &Held,
+        now: IngestedAt,
+    ) -> Result<Option<Arc<TenantSecrets>>, Stop> {
+        if self.tenants.get(id).is_none_or(|slot| slot.wrapped.is_none()) {
+            return Ok(None);
+        }
+        let known = held.0.get(id).cloned().or_else(|| self.opened_tenants.get(id, now));
+        known.map(Some).ok_or(Stop::Wants(Wanted::Opened(*id)))
+    }
+
+    /// Keeps unwrapped secrets, unless they were destroyed in between.
+    pub(super) fn keep_secrets(&mut self, secrets: &Arc<TenantSecrets>, now: IngestedAt) {
+        if self.wrapped_secrets(&secrets.id()).is_some() {
+            self.opened_tenants.put(secrets.id(), Arc::clone(secrets), now);
+        }
+    }
+
+    /// Adds a tenant's new secrets; they are durable when this returns.
+    pub(super) fn add_secrets(
+        &mut self,
+        tenant: &TenantId,
+        secrets: &Arc<TenantSecrets>,
+        wrapped: Vec<u8>,
+        now: IngestedAt,
+    ) -> Result<(), KeyRingError> {
+        let (tenant, wrapped) = (tenant.clone(), Some(wrapped));
+        self.tenants.add(TenantKeySlot { tenant, key_id: secrets.id(), wrapped })?;
+        self.opened_tenants.put(secrets.id(), Arc::clone(secrets), now);
+        Ok(())
+    }
+
+    /// Destroys all secrets of a tenant but these.
+    pub(super) fn destroy_outdated(
+        &mut self,
+        tenant: &TenantId,
+        newest: &SealingKeyId,
+    ) -> Result<(), Stop> {
+        let own = self.tenants.iter().filter(|slot| slot.tenant == *tenant);
+        let outdated: Vec<_> = own.map(|slot| slot.key_id).filter(|id| id != newest).collect();
+        for id in outdated {
+            self.tenants.destroy(&id)?;
+            self.opened_tenants.forget(&id);
+        }
+        Ok(())
+    }
+
+    /// A key by its id; `None` once it is destroyed, and for one that is not this tenant's.
+    pub(super) fn opened(
+        &mut self,
+        tenant: &TenantId,
+        id: &SealingKeyId,
+        held: &Held,
+        now: IngestedAt,
+    ) -> Result<Option<SubjectKey>, Stop> {
+        let Some(wrapped) = self.subjects.get(id).and_then(|slot| slot.key) else {
+            return Ok(None);
+        };
+        let owner = self.tenants.get(&wrapped.wrapped_by).map(|slot| &slot.tenant);
+        if owner != Some(tenant) {
+            return Ok(None);
+        }
+        if let Some(key) = self.opened_subjects.get(id, now) {
+            return Ok(Some(key));
+        }
+        let Some(secrets) = self.secrets(&wrapped.wrapped_by, held, now)? else {
+            return Ok(None);
+        };
+        let key = secrets.unwrap(*id, &wrapped).ok_or(KeyRingError::Damaged(*id))?;
+        self.opened_subjects.put(*id, key.clone(), now);
+        Ok(Some(key))
+    }
+
+    /// The key of a subject; `None` where it has none.
+    pub(super) fn opened_by_tag(
+        &mut self,
+        tenant: &TenantId,
+        tag: &SubjectTag,
+        held: &Held,
+        now: IngestedAt,
+    ) -> Result<Option<SubjectKey>, Stop> {
+        let Some(id) = self.subjects.of_subject(tag).map(|slot| slot.key_id) else {
+            return Ok(None);
+        };
+        let key = self.opened(tenant, &id, held, now)?;
+        key.map(Some).ok_or_else(|| KeyRingError::Damaged(id).into())
+    }
+
+    /// Adds keys of subjects that had none; they are durable when this returns.
+    pub(super) fn add_subjects<'a>(
+        &mut self,
+        new: &[(SealingKeyId, SubjectTag, WrappedKey)],
+        keys: impl Iterator<Item = &'a SubjectKey>,
+        now: IngestedAt,
+    ) -> Result<(), SubjectKeysError> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.subjects.add(new)?;
+        for key in keys {
+            self.opened_subjects.put(*key.id(), key.clone(), now);
+        }
+        Ok(())
+    }
+
+    pub(super) fn destroy(
+        &mut self,
+        ids: &[SealingKeyId],
+    ) -> Result<KeyGeneration, SubjectKeysError> {
+        let generation = self.subjects.destroy(ids)?;
+        ids.iter().for_each(|id| self.opened_subjects.forget(id));
+        Ok(generation)
+    }
+
+    /// Every key of the tenant that `new` has not wrapped yet, wrapped by it; a rotation that was
+    /// interrupted is finished by the next.
+    pub(super) fn rewrapped(
+        &self,
+        tenant: &TenantId,
+        new: &TenantSecrets,
+        held: &Held,
+        now: IngestedAt,
+    ) -> Result<Vec<(SealingKeyId, WrappedKey)>, Stop> {
+        let mut rewrapped = Vec::new();
+        for slot in self.subjects.iter() {
+            let Some(wrapped) = slot.key else { continue };
+            let wrapped_by = self.tenants.get(&wrapped.wrapped_by);
+            if wrapped_by.is_none_or(|by| by.tenant != *tenant) {
+                continue;
+            }
+            let secrets = self.secrets(&wrapped.wrapped_by, held, now)?;
+            let secrets = secrets.ok_or(KeyRingError::Damaged(wrapped.wrapped_by))?;
+            let id = slot.key_id;
+            let key = secrets.unwrap(id, &wrapped).ok_or(KeyRingError::Damaged(id))?;
+            rewrapped.push((id, new.wrap(&key).ok_or(KeyRingError::Refused)?));
+        }
+        Ok(rewrapped)
+    }
+
+    pub(super) fn forget_old(&mut self, now: IngestedAt) {
+        self.opened_subjects.forget_old(now);
+        self.opened_tenants.forget_old(now);
+    }
+}
