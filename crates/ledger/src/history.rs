@@ -172,7 +172,9 @@ impl SystemHistory {
             | SystemRecord::Anchor(_)
             | SystemRecord::TailCut(_)
             | SystemRecord::ApiKey(_)
-            | SystemRecord::Taxonomy(_) => {}
+            | SystemRecord::Taxonomy(_)
+            | SystemRecord::RetentionStarted(_)
+            | SystemRecord::RetentionDone(_) => {}
         }
         Ok(())
     }

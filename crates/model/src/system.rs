@@ -10,6 +10,7 @@ mod anchor;
 mod api_key;
 mod fields;
 mod genesis;
+mod retention;
 mod signing;
 mod tail_cut;
 mod taxonomy;
@@ -26,6 +27,9 @@ pub use anchor::{ANCHOR_CHECKPOINTS_MAX, Anchor, AnchorError};
 pub use api_key::{ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation};
 pub use genesis::{
     Announcement, FORMAT_VERSION, Genesis, LedgerId, LedgerOwner, LogName, LogNameError,
+};
+pub use retention::{
+    RETENTION_PIECES_MAX, RetentionDone, RetentionReason, RetentionRunId, RetentionStarted,
 };
 pub use signing::{
     KeyAlgorithm, KeyChange, KeyUse, PublicKey, RecordSigning, SigningKeyRecord, SigningMode,
@@ -55,6 +59,10 @@ pub enum SystemRecord {
     ApiKey(ApiKeyRecord),
     /// A tenant's taxonomy comes into force.
     Taxonomy(TaxonomyRecord),
+    /// Contents of the ledger are about to be dropped.
+    RetentionStarted(RetentionStarted),
+    /// They are gone.
+    RetentionDone(RetentionDone),
 }
 
 /// Why a stored event is no `system` record this version can read.
@@ -94,6 +102,8 @@ impl SystemRecord {
             Self::TailCut(_) => "system.tail_cut",
             Self::ApiKey(_) => "system.api_key",
             Self::Taxonomy(_) => "system.taxonomy",
+            Self::RetentionStarted(_) => "system.retention_started",
+            Self::RetentionDone(_) => "system.retention",
         }
     }
 
@@ -133,6 +143,8 @@ impl SystemRecord {
             Self::TailCut(record) => record.write(&mut object),
             Self::ApiKey(record) => record.write(&mut object),
             Self::Taxonomy(record) => record.write(&mut object),
+            Self::RetentionStarted(record) => record.write(&mut object),
+            Self::RetentionDone(record) => record.write(&mut object),
         }
         object.close();
     }
@@ -170,6 +182,12 @@ impl SystemRecord {
             "system.tail_cut" => Self::TailCut(TailCut::parse(&fields.object("tail_cut")?)?),
             "system.taxonomy" => {
                 Self::Taxonomy(TaxonomyRecord::parse(&fields.object("taxonomy")?)?)
+            }
+            "system.retention_started" => Self::RetentionStarted(RetentionStarted::parse(
+                &fields.object("retention_started")?,
+            )?),
+            "system.retention" => {
+                Self::RetentionDone(RetentionDone::parse(&fields.object("retention")?)?)
             }
             other => return Err(SystemRecordError::UnknownType(other.to_owned())),
         })

@@ -7,12 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use ledgerstone_model::access::{ApiKeyId, Role, RoleSet};
 use ledgerstone_model::system::{
     Anchor, Announcement, ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, Genesis, KeyAlgorithm,
-    KeyChange, KeyUse, LedgerId, LedgerOwner, LogName, PublicKey, RecordSigning, SigningKeyRecord,
-    SigningMode, SystemRecord, SystemRecordError, TailCut, TaxonomyRecord, TenantRecord,
-    TenantState,
+    KeyChange, KeyUse, LedgerId, LedgerOwner, LogName, PublicKey, RecordSigning, RetentionDone,
+    RetentionReason, RetentionRunId, RetentionStarted, SigningKeyRecord, SigningMode, SystemRecord,
+    SystemRecordError, TailCut, TaxonomyRecord, TenantRecord, TenantState,
 };
 use ledgerstone_model::{
-    Actor, Administration, AuditRecord, ErrorCode, SealedEvent, SealingPolicy, Taxonomy,
+    Actor, Administration, AuditRecord, ErrorCode, NumberSet, SealedEvent, SealingPolicy, Taxonomy,
     TaxonomyDocument, TaxonomyDraft, seal,
 };
 use ledgerstone_proof::{
@@ -68,6 +68,12 @@ fn records() -> Vec<SystemRecord> {
     let roles = RoleSet::from(Role::Writer).with(Role::Auditor);
     let grant = ApiKeyGrant::new(api_key, roles, sha256(b"secret"), from).expect("a good value");
     let revocation = ApiKeyRevocation::new(api_key, from);
+    let run = RetentionRunId::from_bytes([0xa5; 16]);
+    let mut numbers: NumberSet = (0..20).map(|number| 1_024 + 2 * number).collect();
+    numbers.insert_range(5..15);
+    numbers.insert_range(2_048..3_048);
+    let started = RetentionStarted::new(run, RetentionReason::Erasure, numbers);
+    let started = started.expect("a good value");
     let anchored = vec![sha256(b"one"), sha256(b"two"), sha256(b"three")];
     vec![
         genesis(LedgerOwner::Tenant(tenant(), announced_by)),
@@ -87,6 +93,9 @@ fn records() -> Vec<SystemRecord> {
         ),
         SystemRecord::SigningKey(rotated.explained_by(Some(from))),
         SystemRecord::Taxonomy(TaxonomyRecord::new(taxonomy(), from)),
+        SystemRecord::RetentionStarted(started.clone()),
+        SystemRecord::RetentionStarted(started.under_policy(Some(from)).explained_by(Some(from))),
+        SystemRecord::RetentionDone(RetentionDone::new(run, 1_030, 2).expect("a good value")),
     ]
 }
 
@@ -170,6 +179,43 @@ fn a_grant_has_roles_in_one_order() {
     }
     let id = ApiKeyId::parse("abcdefghij234567").unwrap();
     assert!(ApiKeyGrant::new(id, RoleSet::EMPTY, Hash::ZERO, SequenceNumber::GENESIS).is_none());
+}
+
+#[test]
+fn a_set_of_numbers_is_written_in_one_way() {
+    use SystemRecordError::{Field, OtherSpelling};
+    let line = FROZEN.lines().find(|line| line.contains("system.retention_started")).unwrap();
+    let bits = "[1024,\"VVVVVVU\"]";
+    let numbers = Field("numbers");
+    for (from, to, error) in [
+        ("[5,14]", "[5,9],[10,14]", OtherSpelling),
+        ("[5,14]", "[5,14],[6,7]", OtherSpelling),
+        ("[5,14],", "", SystemRecordError::UnknownType(String::new())),
+        ("[5,14]", "[14,5]", numbers.clone()),
+        ("[5,14]", "[5]", numbers.clone()),
+        ("[5,14]", "[5,14,15]", OtherSpelling),
+        ("[5,14]", "[5,9007199254740992]", numbers.clone()),
+        ("[5,14]", "[-5,14]", numbers.clone()),
+        ("[5,14]", "5", numbers.clone()),
+        (bits, "[1024,\"VVVVVVUA\"]", OtherSpelling),
+        (bits, "[1023,\"VVVVVVU\"]", OtherSpelling),
+        (bits, "[1024,\"AQ\"]", OtherSpelling),
+        (bits, "[1024,\"VVVVVVV\"]", numbers.clone()),
+        (bits, "[1024,1038],[1024,\"VVVVVVU\"]", OtherSpelling),
+        ("erasure", "boredom", Field("reason")),
+        ("\"run\":\"a5", "\"run\":\"A5", Field("run")),
+    ] {
+        assert!(line.contains(from), "{from} in {line}");
+        let text = line.replacen(from, to, 1);
+        let found = SystemRecord::parse(text.as_bytes());
+        if matches!(error, SystemRecordError::UnknownType(_)) {
+            assert!(found.is_ok_and(|(other, _)| !records().contains(&other)), "{text}");
+        } else {
+            assert_eq!(found, Err(error), "{text}");
+        }
+    }
+    let list = line.replacen("[5,14]", &vec!["[5,14]"; 1_001].join(","), 1);
+    assert_eq!(SystemRecord::parse(list.as_bytes()), Err(numbers));
 }
 
 #[test]

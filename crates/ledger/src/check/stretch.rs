@@ -56,7 +56,13 @@ impl Statement {
     /// Whether it concerns the ledger that it stands in, and so may stand in any.
     pub(super) const fn is_about_its_ledger(&self) -> bool {
         self.is_about_keys()
-            || matches!(self.said, SystemRecord::ApiKey(_) | SystemRecord::Taxonomy(_))
+            || matches!(
+                self.said,
+                SystemRecord::ApiKey(_)
+                    | SystemRecord::Taxonomy(_)
+                    | SystemRecord::RetentionStarted(_)
+                    | SystemRecord::RetentionDone(_)
+            )
     }
 }
 

@@ -114,7 +114,11 @@ impl<'c> Projection<'c> {
                 row.map_or(Ok(()), |row| self.put(&row))
             }
             // They prove or explain something, but nothing is looked up by them.
-            SystemRecord::Tenant(_) | SystemRecord::Anchor(_) | SystemRecord::TailCut(_) => Ok(()),
+            SystemRecord::Tenant(_)
+            | SystemRecord::Anchor(_)
+            | SystemRecord::TailCut(_)
+            | SystemRecord::RetentionStarted(_)
+            | SystemRecord::RetentionDone(_) => Ok(()),
         }
     }
 
