@@ -111,6 +111,25 @@ impl Frames {
         Problem::new(ErrorCode::InvalidBody, format!("the body {what}; {taken}"))
     }
 
+    /// Refuses a body that announces more than `max` bytes, without waiting for any of them.
+    pub(super) fn announcing_at_most(self, headers: &HeaderMap, max: u64) -> Result<Self, Problem> {
+        if announced(headers).is_none_or(|bytes| bytes <= max) {
+            return Ok(self);
+        }
+        // Who asked before sending does not send.
+        if headers.contains_key(header::EXPECT) {
+            return Err(too_large(max).with_header(header::CONNECTION, CLOSE));
+        }
+        Err(self.refused_as_too_large(max))
+    }
+
+    /// The answer to a body that is too large. What is left of it is read beside the answer, within
+    /// reason, so that a sender who sends all before reading anything gets to read it.
+    fn refused_as_too_large(mut self, max: u64) -> Problem {
+        tokio::spawn(async move { self.drop_rest().await });
+        too_large(max)
+    }
+
     /// Reads what is left and drops it, for as long as that is worth it.
     pub(super) async fn drop_rest(&mut self) {
         let deadline = Instant::now() + DRAIN_TIME_MAX;
@@ -132,24 +151,16 @@ pub(super) struct HeldBody {
 }
 
 impl Service {
-    /// Reads a body of at most `max` bytes. Of a larger one the rest is read and dropped, within
-    /// reason, so that its sender gets to read the answer.
+    /// Reads a body of at most `max` bytes. A larger one is refused as soon as that is known.
     pub(super) async fn read_body(
         &self,
         headers: &HeaderMap,
         body: Body,
         max: usize,
     ) -> Result<HeldBody, Problem> {
-        let announced = announced(headers);
-        let mut frames = Frames::new(body, self.limits());
-        if announced.is_some_and(|bytes| bytes > max as u64) {
-            if headers.contains_key(header::EXPECT) {
-                return Err(too_large(max).with_header(header::CONNECTION, CLOSE));
-            }
-            frames.drop_rest().await;
-            return Err(too_large(max));
-        }
-        let first_claim = announced.and_then(|bytes| usize::try_from(bytes).ok());
+        let frames = Frames::new(body, self.limits());
+        let mut frames = frames.announcing_at_most(headers, max as u64)?;
+        let first_claim = announced(headers).and_then(|bytes| usize::try_from(bytes).ok());
         let memory = self.claim_memory(first_claim.unwrap_or(PERMIT_BYTES))?;
         let mut held = HeldBody { bytes: Bytes::new(), memory };
         let mut whole = BytesMut::new();
@@ -163,8 +174,7 @@ impl Service {
                 whole.extend_from_slice(&std::mem::take(&mut held.bytes));
             }
             if whole.len() + next.len() > max {
-                frames.drop_rest().await;
-                return Err(too_large(max));
+                return Err(frames.refused_as_too_large(max as u64));
             }
             whole.extend_from_slice(&next);
             if whole.len() > held.memory.num_permits() * PERMIT_BYTES {
@@ -174,7 +184,7 @@ impl Service {
         if !whole.is_empty() {
             held.bytes = whole.freeze();
         }
-        if held.bytes.len() > max { Err(too_large(max)) } else { Ok(held) }
+        if held.bytes.len() > max { Err(too_large(max as u64)) } else { Ok(held) }
     }
 
     /// Unpacks a body in a thread of its own.
@@ -199,7 +209,7 @@ impl Service {
     }
 }
 
-fn too_large(max: usize) -> Problem {
+fn too_large(max: u64) -> Problem {
     Problem::new(
         ErrorCode::InputTooLarge,
         format!("the body has more than {max} bytes, which is the limit of this route"),

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
 use http::Version;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::Notify;
@@ -143,26 +142,27 @@ impl Drop for Running {
     }
 }
 
-/// An answer's body, with which its request ends.
-pub(super) struct AnswerBody {
-    body: Body,
-    _running: Running,
+/// The body of a request or of its answer: the request runs until both are gone. Its own may be read
+/// still when the answer has been sent.
+pub(super) struct RunningBody<B> {
+    body: B,
+    _running: Arc<Running>,
 }
 
-impl AnswerBody {
-    pub(super) const fn new(body: Body, running: Running) -> Self {
+impl<B> RunningBody<B> {
+    pub(super) const fn new(body: B, running: Arc<Running>) -> Self {
         Self { body, _running: running }
     }
 }
 
-impl HttpBody for AnswerBody {
-    type Data = Bytes;
-    type Error = axum::Error;
+impl<B: HttpBody + Unpin> HttpBody for RunningBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 use tower::ServiceExt as _;
 
-use super::activity::{Activity, AnswerBody};
+use super::activity::{Activity, RunningBody};
 use super::framing;
 use super::guarded_io::GuardedIo;
 use super::limits::{
@@ -108,19 +108,20 @@ async fn answer(
     activity: Activity,
     peer: Peer,
     request: Request<Incoming>,
-) -> Result<Response<AnswerBody>, Infallible> {
-    let running = activity.begin(request.version());
+) -> Result<Response<RunningBody<Body>>, Infallible> {
+    let running = Arc::new(activity.begin(request.version()));
     let fault = if running.is_doubtful() { Some(TWO_ENDS) } else { framing::fault(&request) };
     if let Some(fault) = fault {
-        return Ok(refused(fault).map(|body| AnswerBody::new(body, running)));
+        return Ok(refused(fault).map(|body| RunningBody::new(body, running)));
     }
-    let mut request = request.map(Body::new);
+    let of_request = Arc::clone(&running);
+    let mut request = request.map(|body| Body::new(RunningBody::new(body, of_request)));
     request.extensions_mut().insert(ConnectInfo(peer.address));
     if let Some(certificate) = peer.certificate {
         request.extensions_mut().insert(certificate);
     }
     let response = router.oneshot(request).await?;
-    Ok(response.map(|body| AnswerBody::new(body, running)))
+    Ok(response.map(|body| RunningBody::new(body, running)))
 }
 
 /// The answer to a request that is not well-formed. The parser ends the connection after it.

@@ -8,6 +8,7 @@ mod browsers;
 mod dead_letters;
 mod every_route;
 mod jobs;
+mod large_bodies;
 mod listing;
 mod metrics;
 mod ndjson;

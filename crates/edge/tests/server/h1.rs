@@ -149,6 +149,24 @@ async fn an_idle_connection_is_closed_and_a_working_one_is_not() {
     assert!(text.starts_with("HTTP/1.1 200"));
 }
 
+/// A request runs as long as its body is read, also after its answer.
+#[tokio::test]
+async fn a_body_may_go_on_after_the_answer() {
+    let rig = Rig::start(short()).await;
+    let mut stream = rig.connect().await;
+    let head = "POST /drop HTTP/1.1\r\nhost: a\r\ncontent-length: 20\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let text = read_until(&mut stream, "dropped").await;
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    for _ in 0..20 {
+        sleep(Duration::from_millis(50)).await;
+        stream.write_all(b"y").await.unwrap();
+    }
+    stream.write_all(LAST.as_bytes()).await.unwrap();
+    let text = read_to_end(&mut stream).await;
+    assert!(text.ends_with("hello"), "{text}");
+}
+
 #[tokio::test]
 async fn a_client_that_does_not_read_is_given_up() {
     let rig = Rig::start(ConnectionLimits { connections: 1, ..short() }).await;

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::routing::{get, post};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use ledgerstone_edge::auth::PeerCertificate;
 use ledgerstone_edge::server::{
     ConnectionLimits, Drained, Server, ServerSettings, Stop, Stopper, TlsSettings, stop_channel,
@@ -109,10 +109,17 @@ fn router() -> Router {
     Router::new()
         .route("/", get(async || "hello"))
         .route("/echo", post(async |body: Bytes| body))
+        .route("/drop", post(drop_body))
         .route("/slow", get(slow))
         .route("/lines", get(lines))
         .route("/large", get(large))
         .route("/who", get(who))
+}
+
+/// Answers at once and goes on reading.
+async fn drop_body(body: Body) -> &'static str {
+    tokio::spawn(body.into_data_stream().for_each(async |_| {}));
+    "dropped"
 }
 
 async fn slow() -> &'static str {

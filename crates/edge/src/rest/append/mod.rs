@@ -72,7 +72,8 @@ pub(super) async fn take_request(
     let source = Source::new(service, authorised, (reading, numbers), &parts.headers)?;
     match MediaType::of(&parts.headers)? {
         MediaType::Ndjson => {
-            ndjson::append(service, authorised.caller(), source, &options, encoding, body)
+            let packed = (&parts.headers, encoding);
+            ndjson::append(service, authorised.caller(), source, &options, packed, body)
         }
         MediaType::Json => json(service, source, &options, encoding, &parts.headers, body).await,
     }

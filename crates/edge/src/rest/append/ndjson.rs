@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use ledgerstone_ledger::Ledger;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
@@ -27,7 +27,7 @@ use super::submit::{Manner, Taken, take};
 use crate::auth::Caller;
 use crate::rest::body::{Frames, LastLine};
 use crate::rest::encoding::Encoding;
-use crate::rest::limits::{LINE_BYTES_MAX, LINES_MAX};
+use crate::rest::limits::{LINE_BYTES_MAX, LINES_MAX, STREAM_BYTES_MAX};
 use crate::rest::problem::Problem;
 use crate::rest::service::Service;
 
@@ -48,7 +48,7 @@ pub(super) fn append(
     caller: &Caller,
     source: Source,
     options: &Options,
-    encoding: Encoding,
+    (headers, encoding): (&HeaderMap, Encoding),
     body: Body,
 ) -> Result<Response, Problem> {
     if options.atomic || options.wait == Wait::Checkpoint {
@@ -57,10 +57,11 @@ pub(super) fn append(
             "atomic=true and wait=checkpoint are for arrays; NDJSON is taken line by line",
         ));
     }
-    let turn = service.stream_turns().take(caller)?;
-    let (pieces, received) = mpsc::channel(PIECES);
     let last_line = LastLine::new();
     let frames = Frames::of_lines(body, service.limits(), last_line.clone());
+    let frames = frames.announcing_at_most(headers, STREAM_BYTES_MAX)?;
+    let turn = service.stream_turns().take(caller)?;
+    let (pieces, received) = mpsc::channel(PIECES);
     tokio::spawn(read(frames, pieces));
     let lines = Lines::new(received, encoding, last_line)?;
     let (results, answer) = Results::new();
