@@ -13,6 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use super::head_watch::Doubt;
 use super::limits::ConnectionLimits;
 
 /// What a connection is doing; cheap to clone.
@@ -39,21 +40,21 @@ struct State {
     is_http2: bool,
     /// Requests that have begun.
     begun: u64,
-    /// From which request on it is in doubt where they end.
-    doubtful_from: Option<u64>,
+    /// From which request on it is in doubt where they end, and why.
+    doubtful_from: Option<(u64, Doubt)>,
 }
 
 /// A request runs as long as this lives.
 #[derive(Debug)]
 pub(super) struct Running {
     activity: Activity,
-    is_doubtful: bool,
+    doubt: Option<Doubt>,
 }
 
 impl Running {
-    /// Whether it is in doubt where the request ends.
-    pub(super) const fn is_doubtful(&self) -> bool {
-        self.is_doubtful
+    /// Why it is in doubt where the request ends, if it is.
+    pub(super) const fn doubt(&self) -> Option<Doubt> {
+        self.doubt
     }
 }
 
@@ -82,17 +83,18 @@ impl Activity {
     /// A request's header is complete.
     pub(super) fn begin(&self, version: Version) -> Running {
         let mut state = self.state();
-        let is_doubtful = state.doubtful_from.is_some_and(|from| state.begun >= from);
+        let begun = state.begun;
+        let doubt = state.doubtful_from.filter(|(from, _)| begun >= *from).map(|(_, doubt)| doubt);
         state.running += 1;
         state.begun += 1;
         state.is_http2 = version == Version::HTTP_2;
         drop(state);
-        Running { activity: self.clone(), is_doubtful }
+        Running { activity: self.clone(), doubt }
     }
 
     /// From this request on, it is in doubt where requests end.
-    pub(super) fn doubt(&self, request: u64) {
-        self.state().doubtful_from.get_or_insert(request);
+    pub(super) fn doubt(&self, request: u64, why: Doubt) {
+        self.state().doubtful_from.get_or_insert((request, why));
     }
 
     /// Bytes came in.

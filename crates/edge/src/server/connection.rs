@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 use super::activity::{Activity, RunningBody};
 use super::framing;
 use super::guarded_io::GuardedIo;
+use super::head_watch::Doubt;
 use super::limits::{
     CLOSING_TIME, ConnectionLimits, HEADER_BYTES_MIN, HTTP2_RESETS_PENDING, HTTP2_SEND_BYTES,
     HTTP2_WINDOW_BYTES,
@@ -27,10 +28,6 @@ use super::limits::{
 use super::stop::Stop;
 use crate::auth::PeerCertificate;
 use crate::rest::Problem;
-
-/// What is wrong with a request that has a length and a coding.
-const TWO_ENDS: &str =
-    "the request has a Content-Length and a Transfer-Encoding, so it is in doubt where it ends";
 
 /// What all connections share.
 pub(super) struct Connections {
@@ -110,7 +107,7 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<RunningBody<Body>>, Infallible> {
     let running = Arc::new(activity.begin(request.version()));
-    let fault = if running.is_doubtful() { Some(TWO_ENDS) } else { framing::fault(&request) };
+    let fault = running.doubt().map(Doubt::detail).or_else(|| framing::fault(&request));
     if let Some(fault) = fault {
         return Ok(refused(fault).map(|body| RunningBody::new(body, running)));
     }

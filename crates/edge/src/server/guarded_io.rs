@@ -98,8 +98,8 @@ impl<I: AsyncRead + Unpin> AsyncRead for GuardedIo<I> {
             self.activity.received();
             let is_waiting = self.activity.is_idle();
             let came = buffer.filled().get(before..).unwrap_or_default();
-            if let Some(request) = self.heads.doubtful(came, is_waiting) {
-                self.activity.doubt(request);
+            if let Some((request, why)) = self.heads.doubtful(came, is_waiting) {
+                self.activity.doubt(request, why);
             }
         }
         read

@@ -39,6 +39,9 @@ async fn no_request_is_smuggled_in_a_body() {
     let chunked = "transfer-encoding: chunked\r\n";
     for (name, headers, body) in [
         ("two lengths", "content-length: 0\r\ncontent-length: 34\r\n".to_owned(), ""),
+        ("a length twice", "content-length: 0\r\ncontent-length: 0\r\n".to_owned(), ""),
+        ("a line that ends bare", "x: a\ncontent-length: 0\r\n".to_owned(), ""),
+        ("a header that ends bare", "x: a\r\n\n".to_owned(), ""),
         ("a list of lengths", "content-length: 0, 34\r\n".to_owned(), ""),
         ("a signed length", "content-length: +0\r\n".to_owned(), ""),
         ("a negative length", "content-length: -1\r\n".to_owned(), ""),
@@ -85,6 +88,31 @@ async fn a_request_with_a_length_and_a_coding_is_refused() {
     }
     let old = "POST /echo HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
     assert!(rig.exchange(old.as_bytes()).await.starts_with("HTTP/1.1 400"));
+}
+
+/// RFC 9112 sections 2.2 and 6.3 let a recipient take these. Whatever stands in front may read them
+/// otherwise, so they are refused and said to be what they are, also behind other requests.
+#[tokio::test]
+async fn what_others_may_read_otherwise_is_refused() {
+    let rig = Rig::start(ConnectionLimits::default()).await;
+    for (request, words) in [
+        (
+            "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\nContent-Length: 2\r\n\r\nok",
+            "more than one Content-Length",
+        ),
+        ("GET / HTTP/1.1\nhost: a\r\n\r\n", "line feed alone"),
+        ("GET / HTTP/1.1\r\nhost: a\n\r\n", "line feed alone"),
+        ("GET / HTTP/1.1\r\nhost: a\r\n\n", "line feed alone"),
+        ("GET / HTTP/1.1\nhost: a\n\n", "line feed alone"),
+    ] {
+        let body = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n\n\n";
+        for (before, count) in [("", 1), (PLAIN, 2), (body, 2)] {
+            let text = rig.exchange(format!("{before}{request}{PLAIN}").as_bytes()).await;
+            assert_eq!(answers(&text), count, "{request:?}: {text}");
+            assert!(text.contains("HTTP/1.1 400") && text.contains(words), "{request:?}: {text}");
+            assert!(text.contains("\"MALFORMED_REQUEST\""), "{request:?}: {text}");
+        }
+    }
 }
 
 #[tokio::test]
