@@ -1,8 +1,9 @@
-//! Cursors of listings: where a walk goes on, in a text that nobody else can make.
+//! Cursors of listings: where one goes on, in a text that nobody else can make.
 //!
-//! A cursor is the rest of one walk over one snapshot: order, time range, the numbers that are left,
-//! and the tree size it is over, under HMAC-SHA-256 with the tenant. An altered one, one of another
-//! tenant and one of another server are all the same: none.
+//! A cursor is a few bytes under HMAC-SHA-256 with the tenant. An altered one, one of another tenant,
+//! of another listing and of another server are all the same: none. That of a listing of records is the
+//! rest of one walk over one snapshot: order, time range, the numbers that are left, and the tree size it
+//! is over; that of dead letters is the last one that was listed.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,7 +12,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledgerstone_ledger::Order;
-use ledgerstone_model::ErrorCode;
+use ledgerstone_model::{DeadLetterId, ErrorCode};
 use ledgerstone_proof::TenantId;
 
 use super::problem::Problem;
@@ -19,10 +20,14 @@ use super::problem::Problem;
 /// Bytes of the key.
 pub const CURSOR_KEY_BYTES: usize = 32;
 
-/// First byte of a cursor of this form.
-const VERSION: u8 = 1;
-/// Version, order, and five numbers of eight bytes.
-const PAYLOAD_BYTES: usize = 2 + 5 * 8;
+/// First byte of a cursor over records.
+const OF_RECORDS: u8 = 1;
+/// First byte of a cursor over dead letters.
+const OF_LETTERS: u8 = 2;
+/// The kind, order, and five numbers of eight bytes.
+const WALK_BYTES: usize = 2 + 5 * 8;
+/// Bytes of the longest cursor.
+const CURSOR_BYTES_MAX: usize = 128;
 const MAC_BYTES: usize = 32;
 /// Stands for an end of the time range that is open.
 const OPEN: i64 = i64::MIN;
@@ -34,6 +39,48 @@ impl CursorKey {
     pub fn new(secret: &[u8; CURSOR_KEY_BYTES]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
+
+    fn make(&self, tenant: &TenantId, mut payload: Vec<u8>) -> String {
+        let mac = hmac::sign(&self.0, &authenticated(tenant, &payload));
+        payload.extend_from_slice(mac.as_ref());
+        URL_SAFE_NO_PAD.encode(payload)
+    }
+
+    /// What this key made the cursor of, for this tenant.
+    fn open(&self, tenant: &TenantId, cursor: &str) -> Option<Vec<u8>> {
+        // Decodes the one spelling only.
+        let mut bytes = [0; CURSOR_BYTES_MAX];
+        let length = URL_SAFE_NO_PAD.decode_slice(cursor, &mut bytes).ok()?;
+        let (payload, mac) = bytes.get(..length)?.split_last_chunk::<MAC_BYTES>()?;
+        hmac::verify(&self.0, &authenticated(tenant, payload), mac).ok()?;
+        Some(payload.to_vec())
+    }
+}
+
+/// The cursor behind this dead letter.
+pub(super) fn cursor_behind(last: DeadLetterId, tenant: &TenantId, key: &CursorKey) -> String {
+    let mut payload = vec![OF_LETTERS];
+    payload.extend_from_slice(last.to_string().as_bytes());
+    key.make(tenant, payload)
+}
+
+/// The dead letter behind which a listing goes on.
+pub(super) fn letter_before(
+    cursor: &str,
+    tenant: &TenantId,
+    key: &CursorKey,
+) -> Result<DeadLetterId, Problem> {
+    let read = || match key.open(tenant, cursor)?.split_first()? {
+        (&OF_LETTERS, id) => DeadLetterId::parse(std::str::from_utf8(id).ok()?),
+        _ => None,
+    };
+    read().ok_or_else(not_ours)
+}
+
+fn not_ours() -> Problem {
+    let detail =
+        "this server did not make the cursor for this listing of this tenant, or it was altered";
+    Problem::new(ErrorCode::InvalidCursor, detail)
 }
 
 impl fmt::Debug for CursorKey {
@@ -58,8 +105,8 @@ pub(super) struct Walk {
 impl Walk {
     /// The cursor from which this walk goes on.
     pub(super) fn to_cursor(&self, tenant: &TenantId, key: &CursorKey) -> String {
-        let mut bytes = Vec::with_capacity(PAYLOAD_BYTES + MAC_BYTES);
-        bytes.push(VERSION);
+        let mut bytes = Vec::with_capacity(WALK_BYTES + MAC_BYTES);
+        bytes.push(OF_RECORDS);
         bytes.push(match self.order {
             Order::NewestFirst => 0,
             Order::Sequence => 1,
@@ -70,9 +117,7 @@ impl Walk {
         for moment in [self.from, self.to] {
             bytes.extend_from_slice(&moment.unwrap_or(OPEN).to_be_bytes());
         }
-        let mac = hmac::sign(&key.0, &authenticated(tenant, &bytes));
-        bytes.extend_from_slice(mac.as_ref());
-        URL_SAFE_NO_PAD.encode(bytes)
+        key.make(tenant, bytes)
     }
 
     /// The walk that goes on from a cursor.
@@ -81,25 +126,15 @@ impl Walk {
         tenant: &TenantId,
         key: &CursorKey,
     ) -> Result<Self, Problem> {
-        Self::read(cursor, tenant, key).ok_or_else(|| {
-            let detail = "this server did not make the cursor for this tenant, or it was altered";
-            Problem::new(ErrorCode::InvalidCursor, detail)
-        })
+        key.open(tenant, cursor).and_then(|payload| Self::read(&payload)).ok_or_else(not_ours)
     }
 
-    fn read(cursor: &str, tenant: &TenantId, key: &CursorKey) -> Option<Self> {
-        let mut bytes = [0; PAYLOAD_BYTES + MAC_BYTES];
-        // Decodes the one spelling only: a longer text does not fit.
-        let length = URL_SAFE_NO_PAD.decode_slice(cursor, &mut bytes).ok()?;
-        if length != bytes.len() {
-            return None;
-        }
-        let (payload, mac) = bytes.split_first_chunk::<PAYLOAD_BYTES>()?;
-        hmac::verify(&key.0, &authenticated(tenant, payload), mac).ok()?;
-        let (&[version, order], numbers) = payload.split_first_chunk::<2>()?;
-        let order = match (version, order) {
-            (VERSION, 0) => Order::NewestFirst,
-            (VERSION, 1) => Order::Sequence,
+    fn read(payload: &[u8]) -> Option<Self> {
+        let payload: &[u8; WALK_BYTES] = payload.try_into().ok()?;
+        let (&[kind, order], numbers) = payload.split_first_chunk::<2>()?;
+        let order = match (kind, order) {
+            (OF_RECORDS, 0) => Order::NewestFirst,
+            (OF_RECORDS, 1) => Order::Sequence,
             _ => return None,
         };
         let (numbers, _) = numbers.as_chunks::<8>();

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use super::cursor::{cursor_behind, letter_before};
 use super::problem::{Fault, Problem};
 use super::query::parameters;
 use super::service::Service;
@@ -144,19 +145,16 @@ pub async fn list(
         let detail = format!("limit is a whole number from 1 to {LIMIT_MAX}");
         return Err(Problem::new(ErrorCode::InvalidArgument, detail));
     }
-    let before = cursor.map(|cursor| {
-        DeadLetterId::parse(&cursor).ok_or_else(|| {
-            Problem::new(ErrorCode::InvalidCursor, "this is no cursor of a listing of dead letters")
-        })
-    });
-    let before = before.transpose()?;
-    let (tenant, letters) = (authorised.tenant().clone(), service.dead_letters().clone());
+    let (tenant, key) = (authorised.tenant(), service.cursor_key());
+    let before = cursor.map(|cursor| letter_before(&cursor, tenant, key)).transpose()?;
+    let (of, letters) = (tenant.clone(), service.dead_letters().clone());
     // One more tells whether there is a next page.
-    let read = move |_: &_| letters.list(&tenant, before, limit + 1);
+    let read = move |_: &_| letters.list(&of, before, limit + 1);
     let mut found = service.blocking(read).await?;
     let has_more = found.len() > limit;
     found.truncate(limit);
-    let next_cursor = found.last().filter(|_| has_more).map(|(id, _)| id.to_string());
+    let last = found.last().filter(|_| has_more);
+    let next_cursor = last.map(|(id, _)| cursor_behind(*id, tenant, key));
     let dead_letters = found.iter().map(|(id, letter)| Letter::brief(*id, letter)).collect();
     Ok(Json(Letters { dead_letters, next_cursor }))
 }

@@ -305,3 +305,36 @@ async fn numbers_are_quoted_where_it_is_asked_for() {
     let array = rig.append("?numbers=quote", r#"[{"event_type":"a","x":1e400}]"#).send().await;
     assert_eq!(array.unwrap().status(), 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_is_of_one_tenant_and_one_listing() {
+    let rig = Rig::start().await;
+    let first = refuse(&rig, BAD).await;
+    rig.clock.advance(std::time::Duration::from_millis(5));
+    let ids = [first, refuse(&rig, BAD).await];
+    let page = body(letters(&rig, Method::GET, "?limit=1").send().await.unwrap()).await;
+    let cursor = page["next_cursor"].as_str().unwrap();
+    assert!(ids.iter().all(|id| !cursor.contains(id.as_str())), "{cursor}");
+    let events = body(
+        rig.request(Method::GET, "/v1/events?limit=1", "acme", Role::Admin).send().await.unwrap(),
+    );
+    let of_events = events.await["next_cursor"].as_str().unwrap().to_owned();
+    let ask = |tenant: &str, path: &str, cursor: &str| {
+        rig.request(Method::GET, &format!("{path}?cursor={cursor}"), tenant, Role::Admin)
+    };
+    let listing = "/v1/dead-letters";
+    let mut altered = cursor.to_owned().into_bytes();
+    altered[20] = if altered[20] == b'A' { b'B' } else { b'A' };
+    let altered = String::from_utf8(altered).unwrap();
+    for (tenant, path, cursor) in [
+        ("acme", listing, ids[0].as_str()),
+        ("acme", listing, &altered),
+        ("acme", listing, &of_events),
+        ("beta", listing, cursor),
+        ("acme", "/v1/events", cursor),
+    ] {
+        assert_problem(ask(tenant, path, cursor), 400, "INVALID_CURSOR").await;
+    }
+    let rest = body(ask("acme", listing, cursor).send().await.unwrap()).await;
+    assert_eq!(rest["dead_letters"][0]["id"], json!(ids[0]));
+}
