@@ -60,6 +60,12 @@ pub struct AuditHealth {
     pub components: Vec<ComponentHealth>,
     /// How full the buffer is of events that wait for the next commit.
     pub buffer: BufferHealth,
+    /// Events that wait for the next commit; 0 from a server that does not tell.
+    #[serde(default)]
+    pub buffer_size: u64,
+    /// How many may wait.
+    #[serde(default)]
+    pub buffer_max_size: u64,
 }
 
 /// How a component is doing.

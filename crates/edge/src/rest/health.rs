@@ -1,5 +1,5 @@
 //! `/health…`: whether the process lives, and whether it can do its work. Public, so they name no
-//! file, no tenant and no number of records; `/v1/status` tells the reasons.
+//! file, no tenant and no record; `/v1/status` tells the reasons.
 
 use axum::Json;
 use axum::extract::State;
@@ -40,6 +40,10 @@ pub struct AuditHealth {
     status: &'static str,
     components: Vec<ComponentHealth>,
     buffer: Buffer,
+    /// Events that wait for the next commit.
+    buffer_size: usize,
+    /// How many may wait.
+    buffer_max_size: usize,
 }
 
 /// How a component is doing.
@@ -108,6 +112,8 @@ pub async fn audit(
         status: worst.as_str(),
         components: found.into_iter().map(health).collect(),
         buffer: Buffer { status: buffer.as_str(), used_percent },
+        buffer_size: waiting.records,
+        buffer_max_size: waiting.records_max,
     };
     Ok((status_of(worst), Json(health)))
 }

@@ -1,9 +1,11 @@
 //! Tenants, API keys, signing keys, status and health over HTTP: who may, and what it does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use ledgerstone_model::access::Role;
+use ledgerstone_testkit::TestEvent;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -292,6 +294,34 @@ async fn the_state_is_shown_as_far_as_one_may_see_it() {
         let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
         assert_eq!(body["status"], status, "{path}: {body}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_health_of_the_buffer_is_what_waits_in_it() {
+    let mut options = RigOptions::default();
+    options.ledger.open_records = 4;
+    let rig = Rig::start_with(options).await;
+    let health = async || {
+        let answer = rig.anonymous(Method::GET, "/health/audit").send().await.unwrap();
+        crate::rig::json(answer).await
+    };
+    let sizes =
+        |health: &Value| (health["buffer_size"].as_u64(), health["buffer_max_size"].as_u64());
+    assert_eq!(sizes(&health().await), (Some(0), Some(4)));
+    let queue = async |id: &str| {
+        let event = TestEvent::new("user.login").id(id).json();
+        assert_eq!(rig.append("?wait=none", event).send().await.unwrap().status(), 202);
+    };
+    rig.store.gate().shut();
+    queue("written").await;
+    let store = Arc::clone(&rig.store);
+    tokio::task::spawn_blocking(move || store.gate().wait_for_append()).await.unwrap();
+    queue("first").await;
+    queue("second").await;
+    let found = health().await;
+    rig.store.gate().open();
+    assert_eq!(sizes(&found), (Some(2), Some(4)), "{found}");
+    assert_eq!(found["buffer"], json!({"status": "healthy", "used_percent": 50}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

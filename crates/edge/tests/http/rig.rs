@@ -16,6 +16,7 @@ use ledgerstone_model::access::{Role, RoleSet};
 use ledgerstone_model::system::{KeyAlgorithm, LogName};
 use ledgerstone_model::{Actor, Numbers};
 use ledgerstone_proof::TenantId;
+use ledgerstone_store::conformance::FaultyStore;
 use ledgerstone_store::embedded::files::Files;
 use ledgerstone_store::embedded::{EmbeddedStore, Options};
 use ledgerstone_store::{DeadLetterLimits, FileDeadLetters, MemoryJobs};
@@ -32,6 +33,8 @@ pub struct Rig {
     pub ledger: Arc<Ledger>,
     pub clock: Arc<MockClock>,
     pub dead_letters: Arc<DeadLetters>,
+    /// The ledger's store, which can hold appends back.
+    pub store: Arc<FaultyStore<EmbeddedStore>>,
     keys: HashMap<(String, Role), String>,
     client: Client,
     directory: TestDirectory,
@@ -76,8 +79,9 @@ impl Rig {
         );
         let key_files = Arc::new(KeyFiles::in_directory(data.join("keys")));
         key_files.create(KeyAlgorithm::Ed25519, &*entropy).unwrap();
+        let store = Arc::new(FaultyStore::new(store.unwrap()));
         let ledger = Ledger::create(
-            Arc::new(store.unwrap()),
+            Arc::clone(&store) as _,
             key_files,
             options.ledger,
             Arc::clone(&clock) as _,
@@ -118,7 +122,7 @@ impl Rig {
             axum::serve(listener, service).await.unwrap();
         });
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { address, ledger, clock, dead_letters, keys, client, directory }
+        Self { address, ledger, clock, dead_letters, store, keys, client, directory }
     }
 
     /// The API key of a tenant with a role.
