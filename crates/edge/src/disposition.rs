@@ -126,7 +126,7 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
     (
         StatusCode::SERVICE_UNAVAILABLE,
         Permanent,
-        &[C::StoreDamaged, C::LedgerRolledBack, C::ReadOnlyStorage, C::WrongRootKey],
+        &[C::StoreDamaged, C::KeysBehind, C::LedgerRolledBack, C::ReadOnlyStorage, C::WrongRootKey],
     ),
     // Said by clients, of a server.
     (StatusCode::BAD_GATEWAY, Permanent, &[C::ServerUnreachable, C::UnexpectedAnswer]),

@@ -10,11 +10,10 @@ use ledgerstone_ledger::check::{Level, VerifyOptions, verify};
 use ledgerstone_ledger::{KeyRing, Ledger, MemoryKeys, Settings};
 use ledgerstone_model::Actor;
 use ledgerstone_model::system::{LogName, SigningMode};
-use ledgerstone_model::{
-    Entropy as _, ParseContext, SealedEvent, SealingPolicy, Taxonomy, ValidEvent, seal,
-};
+use ledgerstone_model::{Entropy as _, ParseContext, SealedEvent, ValidEvent};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, Salt, TenantId};
 use ledgerstone_store::memory::MemoryStore;
+use ledgerstone_testkit::sealed_in_clear;
 use ledgerstone_testkit::{MockClock, SeededEntropy, TestEvent};
 
 /// Events of one submission.
@@ -69,9 +68,7 @@ impl Bench {
             let event = event.unwrap_or_else(|rejection| panic!("{rejection:?}"));
             let mut salt = [0; 16];
             self.entropy.fill(&mut salt);
-            let event = Taxonomy::none().admit(event);
-            let event = event.unwrap_or_else(|rejection| panic!("{rejection:?}"));
-            seal(event, &SealingPolicy::pass_through(), &Salt::from_bytes(salt))
+            sealed_in_clear(event, &Salt::from_bytes(salt))
         };
         (0..count).map(|_| event()).collect()
     }

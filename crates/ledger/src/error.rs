@@ -38,6 +38,15 @@ pub enum LedgerError {
         "the taxonomy of tenant {tenant} has version {found} and not {expected}, on which the change is based"
     )]
     TaxonomyChanged { tenant: TenantId, expected: u64, found: u64 },
+    #[error(
+        "the {kind} policy of tenant {tenant} has version {found} and not {expected}, on which the change is based"
+    )]
+    PolicyChanged { tenant: TenantId, kind: &'static str, expected: u64, found: u64 },
+    #[error(
+        "the key files have generation {found}, but the ledger relies on {expected}: keys that were \
+         made since then are missing; put the newest copy of `keys/` back"
+    )]
+    KeysBehind { expected: u64, found: u64 },
     #[error("ledger {tenant} holds no event {id}")]
     EventNotFound { tenant: TenantId, id: EventId },
     #[error("ledger {tenant} holds no record {number}; it has {size}")]
@@ -102,7 +111,8 @@ impl LedgerError {
             Self::ApiKeyRevoked(_) => ErrorCode::KeyRevoked,
             Self::ApiKeyConflict { .. } => ErrorCode::ApiKeyConflict,
             Self::InvalidTaxonomy(rejection) => rejection.code(),
-            Self::TaxonomyChanged { .. } => ErrorCode::VersionConflict,
+            Self::TaxonomyChanged { .. } | Self::PolicyChanged { .. } => ErrorCode::VersionConflict,
+            Self::KeysBehind { .. } => ErrorCode::KeysBehind,
             Self::EventNotFound { .. } | Self::RecordNotFound { .. } => ErrorCode::EventNotFound,
             Self::SystemRecord { source, .. } => source.code(),
             Self::Damaged { .. } | Self::UnprovenRecord { .. } => ErrorCode::RecordDamaged,

@@ -174,7 +174,8 @@ impl SystemHistory {
             | SystemRecord::ApiKey(_)
             | SystemRecord::Taxonomy(_)
             | SystemRecord::RetentionStarted(_)
-            | SystemRecord::RetentionDone(_) => {}
+            | SystemRecord::RetentionDone(_)
+            | SystemRecord::Policy(_) => {}
         }
         Ok(())
     }

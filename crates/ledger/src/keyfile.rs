@@ -12,6 +12,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ledgerstone_model::Entropy;
 use ledgerstone_model::system::{KeyAlgorithm, KeyUse};
@@ -20,12 +21,14 @@ use ledgerstone_store::embedded::files::Files;
 use ledgerstone_store::key_file::{self, FileKey, KeyFileError};
 
 use crate::keys::{KeyHome, KeyHomeError, KeyRing, KeySlots, OutgoingKey, Retirement};
+use crate::sealing_keys::KeyRing as SealingKeyRing;
 
 /// A directory of key files.
 #[derive(Clone, Debug)]
 pub struct KeyFiles {
     directory: PathBuf,
     files: Files,
+    sealing: Option<Arc<SealingKeyRing>>,
 }
 
 /// A place that a key file can have.
@@ -45,7 +48,13 @@ impl KeyFiles {
 
     /// The same, with every change going through this file layer.
     pub fn through(files: Files, directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), files }
+        Self { directory: directory.into(), files, sealing: None }
+    }
+
+    /// The same with keys to seal under.
+    #[must_use]
+    pub fn with_sealing(self, keys: Arc<SealingKeyRing>) -> Self {
+        Self { sealing: Some(keys), ..self }
     }
 
     /// Makes the directory and fresh keys in it, the record key of that algorithm. Keys that are
@@ -150,6 +159,10 @@ impl KeyFiles {
 }
 
 impl KeyHome for KeyFiles {
+    fn sealing_keys(&self) -> Option<Arc<SealingKeyRing>> {
+        self.sealing.clone()
+    }
+
     fn load(&self) -> Result<KeyRing, KeyHomeError> {
         Ok(KeyRing { log: self.load_slots(KeyUse::Log)?, record: self.load_slots(KeyUse::Record)? })
     }

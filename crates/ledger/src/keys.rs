@@ -13,6 +13,8 @@ use ledgerstone_store::key_file::{self, FileKey, KeyFileError};
 use ledgerstone_store::{RecordKey, RecordSignature};
 use thiserror::Error;
 
+use crate::sealing_keys::KeyRing as SealingKeyRing;
+
 /// How far the replacement of a key has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retirement {
@@ -164,6 +166,11 @@ impl KeyRing {
 /// no longer among them. A crash in the middle leaves keys from which [`load`](Self::load) restores
 /// either the state before or the one after.
 pub trait KeyHome: Send + Sync {
+    /// The keys that fields are sealed under; `None` where nothing is ever sealed.
+    fn sealing_keys(&self) -> Option<Arc<SealingKeyRing>> {
+        None
+    }
+
     fn load(&self) -> Result<KeyRing, KeyHomeError>;
     fn save(&self, keys: &KeyRing) -> Result<(), KeyHomeError>;
 }
@@ -187,15 +194,26 @@ impl KeyHomeError {
 #[derive(Debug)]
 pub struct MemoryKeys {
     ring: Mutex<KeyRing>,
+    sealing: Option<Arc<SealingKeyRing>>,
 }
 
 impl MemoryKeys {
     pub const fn new(ring: KeyRing) -> Self {
-        Self { ring: Mutex::new(ring) }
+        Self { ring: Mutex::new(ring), sealing: None }
+    }
+
+    /// The same with keys to seal under.
+    #[must_use]
+    pub fn with_sealing(self, keys: Arc<SealingKeyRing>) -> Self {
+        Self { sealing: Some(keys), ..self }
     }
 }
 
 impl KeyHome for MemoryKeys {
+    fn sealing_keys(&self) -> Option<Arc<SealingKeyRing>> {
+        self.sealing.clone()
+    }
+
     fn load(&self) -> Result<KeyRing, KeyHomeError> {
         Ok(self.ring.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }

@@ -14,6 +14,7 @@ use crate::checkpoint::{SeenCheckpoint, SignedCheckpoint};
 use crate::error::LedgerError;
 use crate::history::SystemHistory;
 use crate::keys::{KeyHome, KeyRing};
+use crate::policies::Policies;
 use crate::reader::Reader;
 use crate::receipt::Outcome;
 use crate::sequencer::{
@@ -44,6 +45,7 @@ pub struct Ledger {
     /// Held while tenants are created, so that none is created twice.
     pub(crate) creating: Mutex<()>,
     pub(crate) taxonomies: Taxonomies,
+    pub(crate) policies: Policies,
     /// Held while keys are replaced.
     pub(crate) rotating: Mutex<()>,
     committer: Mutex<Option<JoinHandle<()>>>,
@@ -78,6 +80,7 @@ impl Ledger {
         sequencer: Arc<Sequencer>,
     ) -> Result<Self, LedgerError> {
         let crate::open::Parts { store, key_home, settings, clock, entropy } = parts;
+        let policies = Policies::new(settings.default_sealing);
         let background = Arc::clone(&sequencer);
         let committer = std::thread::Builder::new()
             .name("committer".to_owned())
@@ -97,6 +100,7 @@ impl Ledger {
             anchored: Mutex::default(),
             creating: Mutex::default(),
             taxonomies: Taxonomies::default(),
+            policies,
             rotating: Mutex::default(),
             committer: Mutex::new(Some(committer)),
         })

@@ -31,8 +31,8 @@ impl Parts {
         let signing = HeaderSigning::new(mode, RecordSigner::new(signing_key(&ring.record)));
         Sequencer::new(
             Arc::clone(&self.store),
-            Arc::clone(&self.clock),
-            Arc::clone(&self.entropy),
+            self.key_home.sealing_keys(),
+            (Arc::clone(&self.clock), Arc::clone(&self.entropy)),
             &self.settings,
             signing,
         )
@@ -85,6 +85,7 @@ impl Ledger {
         if settle_keys(&mut ring, &history)? {
             parts.key_home.save(&ring)?;
         }
+        check_sealing_keys(&parts)?;
         let sequencer = parts.sequencer(&ring, Some(&history));
         let known = parts.settings.known.clone();
         let ledger = Self::start(parts, ring, history, sequencer)?;
@@ -97,6 +98,18 @@ impl Ledger {
         ledger.complete_tenants()?;
         Ok(ledger)
     }
+}
+
+/// The sealing keys must be as new as the ledger: what was sealed under a key that is missing is
+/// lost, and a key that was destroyed must not come back.
+fn check_sealing_keys(parts: &Parts) -> Result<(), LedgerError> {
+    let expected = parts.store.status().key_generation.0;
+    let keys = parts.key_home.sealing_keys();
+    let found = keys.map_or(0, |keys| keys.generation().0);
+    if found < expected {
+        return Err(LedgerError::KeysBehind { expected, found });
+    }
+    Ok(())
 }
 
 /// The key that signs until ledgers announce another.

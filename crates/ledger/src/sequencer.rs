@@ -16,12 +16,14 @@ use std::time::Duration;
 
 use ledgerstone_model::{Clock, Entropy, ErrorCode, SealedEvent};
 use ledgerstone_proof::{Kind, SequenceNumber, TenantId};
-use ledgerstone_store::{LedgerStore, ReadError};
+use ledgerstone_store::{KeyGeneration, LedgerStore, ReadError};
 use thiserror::Error;
 
 use crate::ledger::Waiting;
 use crate::next_batch::{ClosedBatch, OpenBatch, Tip};
 use crate::receipt::Refusal;
+use crate::sealing::SealError;
+use crate::sealing_keys::KeyRing as SealingKeyRing;
 use crate::settings::{OPEN_BYTES_MAX, OPEN_RECORDS_MAX, Settings};
 use crate::ticket::{Completion, Slot, Ticket};
 
@@ -45,6 +47,8 @@ pub enum SubmitError {
     Creation { code: ErrorCode, message: String },
     #[error("the ledger is being closed; send again once it is open")]
     Closed,
+    #[error("the events could not be sealed: {0}")]
+    Seal(#[from] SealError),
     #[error("ledger {tenant} could not be read: {source}")]
     Read {
         tenant: TenantId,
@@ -61,6 +65,7 @@ impl SubmitError {
             Self::Suspended(_) => ErrorCode::TenantSuspended,
             Self::Creation { code, .. } => *code,
             Self::TooLarge { .. } => ErrorCode::InputTooLarge,
+            Self::Seal(error) => error.code(),
             Self::Read { source, .. } => source.code(),
         }
     }
@@ -121,6 +126,7 @@ pub(crate) struct SubmitOptions<'a> {
 /// The one road into the store.
 pub(crate) struct Sequencer {
     store: Arc<dyn LedgerStore>,
+    sealing_keys: Option<Arc<SealingKeyRing>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     open_records: usize,
@@ -150,13 +156,14 @@ struct Lookups {
 impl Sequencer {
     pub(crate) fn new(
         store: Arc<dyn LedgerStore>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
+        sealing_keys: Option<Arc<SealingKeyRing>>,
+        (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
         settings: &Settings,
         signing: HeaderSigning,
     ) -> Arc<Self> {
         Arc::new(Self {
             store,
+            sealing_keys,
             clock,
             entropy,
             open_records: settings.open_records.clamp(1, OPEN_RECORDS_MAX),
@@ -171,6 +178,17 @@ impl Sequencer {
 
     pub(crate) fn store(&self) -> &dyn LedgerStore {
         &*self.store
+    }
+
+    /// The keys that fields are sealed under; `None` where nothing is ever sealed.
+    pub(crate) fn sealing_keys(&self) -> Option<&SealingKeyRing> {
+        self.sealing_keys.as_deref()
+    }
+
+    /// The generation of the sealing keys, which are durable before what is sealed under them
+    /// comes here.
+    fn key_generation(&self) -> KeyGeneration {
+        self.sealing_keys.as_ref().map_or_else(KeyGeneration::default, |keys| keys.generation())
     }
 
     /// How far the clock is behind the newest record, where that is more than the tolerance.

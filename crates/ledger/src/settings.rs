@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ledgerstone_model::sealing::Preset;
 use ledgerstone_model::system::{LogName, SigningMode};
 
 /// Records that may wait for the next commit.
@@ -51,10 +52,14 @@ pub struct Settings {
     /// Checkpoints that were seen elsewhere: a deployment that does not extend them is not opened,
     /// so that nothing is signed in it.
     pub known: Vec<String>,
+    /// What is sealed of the events of tenants that have no policy of their own. Anything but
+    /// [`Preset::None`] needs sealing keys.
+    pub default_sealing: Preset,
 }
 
 impl Settings {
-    /// The settings of a deployment of this name; everything else as documented.
+    /// The settings of a deployment of this name; everything else as documented, and nothing sealed
+    /// by default.
     pub const fn new(log_name: LogName) -> Self {
         Self {
             log_name,
@@ -66,6 +71,7 @@ impl Settings {
             open_records: OPEN_RECORDS_MAX,
             open_bytes: OPEN_BYTES_MAX,
             known: Vec::new(),
+            default_sealing: Preset::None,
         }
     }
 }

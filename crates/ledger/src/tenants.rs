@@ -17,6 +17,7 @@ use crate::error::LedgerError;
 use crate::history::TenantEntry;
 use crate::keys::KeyRing;
 use crate::ledger::{Ledger, hold};
+use crate::policies::PolicyInForce;
 use crate::sequencer::{Round, SignedAs};
 use crate::settings::LEDGERS_PER_ROUND;
 
@@ -97,15 +98,28 @@ impl Ledger {
             new_genesis(entry.ledger_id, owner, &log_name, &ring, self.settings.signing)
         };
         let prepared = tenants.iter().map(genesis).collect::<Result<Vec<Genesis>, _>>()?;
-        self.sequencer.administer(tenants, |round| {
-            for (ledger, genesis) in prepared.into_iter().enumerate() {
-                if round.size(ledger) == 0 {
-                    let genesis = SystemRecord::Genesis(Box::new(genesis));
-                    round.push(ledger, SignedAs::Always, |_, _| genesis);
-                }
-            }
+        self.with_default_policies(tenants, || {
+            self.sequencer.administer(tenants, |round| {
+                let begin = |(ledger, genesis)| self.begin_ledger(round, ledger, genesis);
+                prepared.into_iter().enumerate().map(begin).collect()
+            })
         })?;
         Ok(())
+    }
+
+    /// Writes a genesis, and the policy under which the ledger's events will be sealed.
+    fn begin_ledger(
+        &self,
+        round: &mut Round<'_>,
+        ledger: usize,
+        genesis: Genesis,
+    ) -> Option<PolicyInForce> {
+        if round.size(ledger) > 0 {
+            return None;
+        }
+        let genesis = SystemRecord::Genesis(Box::new(genesis));
+        round.push(ledger, SignedAs::Always, |_, _| genesis)?;
+        if self.has_default_policy() { self.push_default_policy(round, ledger) } else { None }
     }
 }
 

@@ -158,12 +158,7 @@ impl Ticket {
                 sequencer.drive(&batch);
                 repeated(&sequencer, batch.wait(), index, &sent)
             }
-            Slot::Recorded { number, sent } => duplicates::resolve(
-                sequencer.store(),
-                (sent.tenant(), sent.event_id()),
-                number,
-                sent.content(),
-            ),
+            Slot::Recorded { number, sent } => duplicates::resolve_sent(&sequencer, number, &sent),
             Slot::Refused(refusal) => Outcome::Refused(refusal),
         };
         slots.into_iter().map(outcome).collect()
@@ -184,7 +179,7 @@ fn sequenced(sequencer: &Sequencer, end: &Completed, index: usize) -> Outcome {
     }
     if let Some((number, content)) = &placed.recorded_before {
         let name = (&placed.tenant, &placed.event_id);
-        return duplicates::resolve(sequencer.store(), name, *number, content);
+        return duplicates::resolve_content(sequencer, name, *number, content);
     }
     Outcome::Recorded(receipt(end, placed))
 }
@@ -192,12 +187,9 @@ fn sequenced(sequencer: &Sequencer, end: &Completed, index: usize) -> Outcome {
 /// The outcome of an event whose id another event of an earlier or the same batch has.
 fn repeated(sequencer: &Sequencer, end: &Completed, index: usize, sent: &SealedEvent) -> Outcome {
     match sequenced(sequencer, end, index) {
-        Outcome::Recorded(first) => duplicates::resolve(
-            sequencer.store(),
-            (sent.tenant(), sent.event_id()),
-            first.sequence_number,
-            sent.content(),
-        ),
+        Outcome::Recorded(first) => {
+            duplicates::resolve_sent(sequencer, first.sequence_number, sent)
+        }
         refused @ Outcome::Refused(_) => refused,
     }
 }

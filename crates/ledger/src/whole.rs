@@ -75,8 +75,8 @@ impl Ledger {
             let read = |source| SubmitError::Read { tenant: event.tenant().clone(), source };
             let number = self.store.find(name.0, name.1).map_err(read)?;
             examined.settled.push(number.is_some());
-            let stored = number
-                .map(|number| duplicates::resolve(&*self.store, name, number, event.content()));
+            let stored =
+                number.map(|number| duplicates::resolve_sent(&self.sequencer, number, event));
             if let Some(Outcome::Refused(refusal)) = stored {
                 examined.refusals.insert(index, refusal);
             }

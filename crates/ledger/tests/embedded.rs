@@ -11,10 +11,11 @@ use ledgerstone_ledger::check::{Finding, Level, Report, TrustedKeys, VerifyOptio
 use ledgerstone_ledger::{KeyFiles, Ledger, Outcome, Settings};
 use ledgerstone_model::Actor;
 use ledgerstone_model::system::{KeyAlgorithm, KeyChange, KeyUse, LogName};
-use ledgerstone_model::{ParseContext, SealedEvent, SealingPolicy, Taxonomy, ValidEvent, seal};
+use ledgerstone_model::{ParseContext, SealedEvent, ValidEvent};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, Salt, TenantId, verify_record_proof};
 use ledgerstone_store::embedded::files::Files;
 use ledgerstone_store::embedded::{EmbeddedStore, Mode, Options};
+use ledgerstone_testkit::sealed_in_clear;
 use ledgerstone_testkit::{MockClock, SeededEntropy, TestDirectory, TestEvent};
 
 const TENANTS: [&str; 3] = ["acme", "beta", "gamma"];
@@ -122,11 +123,7 @@ impl Place {
         let json = TestEvent::full(id).json();
         let event =
             ValidEvent::parse(json.as_bytes(), &context, &mut Canonicalizer::new()).unwrap();
-        seal(
-            Taxonomy::none().admit(event).unwrap(),
-            &SealingPolicy::pass_through(),
-            &Salt::from_bytes([5; 16]),
-        )
+        sealed_in_clear(event, &Salt::from_bytes([5; 16]))
     }
 
     /// Appends events to every tenant, some alone and some together.

@@ -18,7 +18,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
 use ledgerstone_edge::importer::{Importer, Submission};
-use ledgerstone_ledger::{Ledger, Outcome, Ticket};
+use ledgerstone_ledger::{Ledger, Outcome, SubmitError, Ticket};
 use ledgerstone_model::{ErrorCode, Numbers};
 use ledgerstone_proof::{Canonicalizer, TenantId};
 
@@ -148,8 +148,9 @@ fn work(
     let mut scratch = Canonicalizer::new();
     while let Some((number, items)) = queue.take() {
         let (entries, events) = preparer.prepare(items, &mut scratch);
+        let events = ledger.seal(events).map_err(SubmitError::from);
         let _turn = turns.wait(number);
-        let ticket = ledger.submit(events).map_err(Failure::from);
+        let ticket = events.and_then(|events| ledger.submit(events)).map_err(Failure::from);
         if sender.send(Submitted { entries, ticket }).is_err() {
             return;
         }

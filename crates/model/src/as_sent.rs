@@ -20,6 +20,9 @@ use crate::rejection::pointer_steps;
 /// Fields stand at most two names deep (`/actor/id`), and so do the server's notes about them.
 const FIELD_DEPTH: usize = 2;
 
+/// Stands in the place of a value that is gone.
+const GONE: &[u8] = br#"{"$sealed":true}"#;
+
 /// Why a stored event could not be turned back.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AsSentError {
@@ -63,6 +66,61 @@ pub fn as_sent(event: &[u8]) -> Result<Vec<u8>, AsSentError> {
         put(&mut tree, "/intake", Value::new(remark))?;
     }
     Ok(tree.to_canonical())
+}
+
+/// Whether a stored event of which some values are gone says the same as one that was sent, as far
+/// as it is kept.
+///
+/// Gone values stand as `{"$sealed":true}`, as [`open_event`](crate::sealing::open_event) writes
+/// them, and whatever was sent in their places counts as the same. What the server wrote on either
+/// side is left out, and so are the originals of normalised values: the values themselves are
+/// compared.
+pub fn is_same_as_far_as_kept(stored: &[u8], sent: &[u8]) -> Result<bool, AsSentError> {
+    let (stored, sent) = (Value::new(stored), Value::new(sent));
+    let (mut kept, mut whole) = (Tree::read(stored, FIELD_DEPTH)?, Tree::read(sent, FIELD_DEPTH)?);
+    for intake in [stored.member("intake")?, sent.member("intake")?].into_iter().flatten() {
+        let Some(filled_in) = intake.member("set")? else { continue };
+        let mut pointers = filled_in.elements();
+        while let Some(pointer) = pointers.next_element()? {
+            let pointer = pointer.text().ok_or(AsSentError::Intake("set"))?;
+            let steps: Vec<String> = pointer_steps(&pointer).collect();
+            let path: Vec<&str> = steps.iter().map(String::as_str).collect();
+            kept.take(&path);
+            whole.take(&path);
+        }
+    }
+    kept.take(&["intake"]);
+    whole.take(&["intake"]);
+    let (kept, whole) = (kept.to_canonical(), whole.to_canonical());
+    Ok(is_same_where_kept(Value::new(&kept), Value::new(&whole))?)
+}
+
+fn is_same_where_kept(kept: Value<'_>, sent: Value<'_>) -> Result<bool, NotCanonical> {
+    match (kept.kind(), sent.kind()) {
+        _ if kept.raw() == GONE => Ok(true),
+        (ValueKind::Object, ValueKind::Object) => {
+            let (mut kept, mut sent) = (kept.members(), sent.members());
+            loop {
+                match (kept.next_member()?, sent.next_member()?) {
+                    (None, None) => return Ok(true),
+                    (Some((name, one)), Some((other_name, other)))
+                        if name.raw() == other_name.raw() && is_same_where_kept(one, other)? => {}
+                    _ => return Ok(false),
+                }
+            }
+        }
+        (ValueKind::Array, ValueKind::Array) => {
+            let (mut kept, mut sent) = (kept.elements(), sent.elements());
+            loop {
+                match (kept.next_element()?, sent.next_element()?) {
+                    (None, None) => return Ok(true),
+                    (Some(one), Some(other)) if is_same_where_kept(one, other)? => {}
+                    _ => return Ok(false),
+                }
+            }
+        }
+        _ => Ok(kept.raw() == sent.raw()),
+    }
 }
 
 fn take_out_set(tree: &mut Tree<'_>, intake: Value<'_>) -> Result<(), AsSentError> {

@@ -176,6 +176,9 @@ error_codes! {
     WrongRootKey = "WRONG_ROOT_KEY",
         "The keys of a tenant were wrapped by another root key than the one in use, or what was wrapped is not as it was.",
         "Put back the root key, or the settings that name it, with which the data directory was written.";
+    KeysBehind = "KEYS_BEHIND",
+        "The files of sealing keys are older than the ledger: keys that were made since then are missing.",
+        "Put the newest copy of `keys/` back; `ledgerstone doctor` says which generation is needed.";
     QueueFull = "QUEUE_FULL",
         "More events wait to be written than the queue holds; nothing was taken.",
         "Send the same events again a little later, or slower.";

@@ -22,6 +22,7 @@ pub mod number_set;
 pub mod numbers;
 pub mod peek;
 pub mod personal;
+pub mod policy;
 pub mod rejection;
 pub mod schema;
 pub mod schema_path;
@@ -45,7 +46,7 @@ pub use number_set::NumberSet;
 pub use numbers::Numbers;
 pub use peek::peek_text;
 pub use rejection::{Fault, Rejection};
-pub use sealed::{SealedEvent, SealingPolicy, seal};
+pub use sealed::{PlannedEvent, SealedEvent};
 pub use system::SystemRecord;
 pub use taxonomy::{
     AdmittedEvent, KeptOut, Taxonomy, TaxonomyDocument, TaxonomyDraft, TaxonomyMode,

@@ -1,32 +1,101 @@
 //! The stage that may be appended to a ledger: content bytes and their hash.
 //!
-//! What a client sent gets here through [`seal`] alone; what the server observed itself is made
+//! What a client sent gets here through [`PlannedEvent`] alone; what the server observed itself is made
 //! from typed records. So nothing unsealed can be appended, and no text from outside can pretend to
 //! be a record of the server's own.
 
+use std::fmt;
+
 use ledgerstone_proof::{
-    EventId, Hash, IngestedAt, Kind, Salt, SequenceNumber, TenantId, sha256, write_content,
+    ContentError, EventId, Hash, IngestedAt, Kind, Salt, SequenceNumber, TenantId, sha256,
+    split_content, write_content,
 };
+use zeroize::Zeroizing;
 
 use crate::audit::AuditRecord;
 use crate::error_code::ErrorCode;
 use crate::id::uuid_v7;
+use crate::json::NotCanonical;
+use crate::sealing::{
+    EnvelopeError, EnvelopePlace, FieldPolicy, NONCE_BYTES, SealingPlan, Subject, SubjectKey,
+};
 use crate::system::SystemRecord;
 use crate::taxonomy::AdmittedEvent;
 
 /// Bytes that the content wrapper and its salt add to an event.
 const WRAPPER_BYTES: usize = 48;
 
-/// Which fields are encrypted, and under whose keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SealingPolicy {
-    _private: (),
+/// An event of which is decided what will be sealed, and under whose keys.
+#[derive(Debug)]
+pub struct PlannedEvent {
+    event: AdmittedEvent,
+    plan: SealingPlan,
 }
 
-impl SealingPolicy {
-    /// Encrypts nothing: every field is stored as it was sent.
-    pub const fn pass_through() -> Self {
-        Self { _private: () }
+impl PlannedEvent {
+    /// Decides by a policy of the event's tenant.
+    pub fn new(event: AdmittedEvent, policy: &FieldPolicy) -> Result<Self, NotCanonical> {
+        let plan = SealingPlan::make(event.event().text(), policy)?;
+        Ok(Self { event, plan })
+    }
+
+    /// The tenant whose ledger it was made for, and no other.
+    pub const fn tenant(&self) -> &TenantId {
+        self.event.event().tenant()
+    }
+
+    /// Whose keys are needed, without repetition.
+    pub fn subjects(&self) -> Vec<&Subject> {
+        self.plan.subjects()
+    }
+
+    /// How many nonces sealing takes.
+    pub const fn envelope_count(&self) -> usize {
+        self.plan.envelope_count()
+    }
+
+    /// Seals the event. `key_of` gives the key of each of [`Self::subjects`], durable by now;
+    /// `nonce` gives new random bytes at every call, as often as there are envelopes.
+    pub fn seal<E: From<EnvelopeError>>(
+        self,
+        key_of: impl Fn(&Subject) -> Result<SubjectKey, E>,
+        nonce: impl FnMut() -> Option<[u8; NONCE_BYTES]>,
+        salt: &Salt,
+    ) -> Result<SealedEvent, E> {
+        let Self { event, plan } = self;
+        let repeats_only = event.repeats_only();
+        let (text, event_id, tenant, event_type, timestamp_micros) =
+            event.into_event().into_parts();
+        let (content, clear_text) = if plan.is_empty() {
+            (wrap(&text, salt), None)
+        } else {
+            let place = EnvelopePlace { tenant: &tenant, event_id: &event_id };
+            let sealed = plan.seal(&text, place, key_of, nonce)?;
+            (wrap(&sealed, salt), Some(ClearText(Zeroizing::new(text))))
+        };
+        let (content, content_hash) = content;
+        Ok(SealedEvent {
+            kind: Kind::Event,
+            tenant,
+            event_id,
+            event_type,
+            timestamp_micros,
+            content,
+            content_hash,
+            clear_text,
+            repeats_only,
+        })
+    }
+}
+
+/// The text of an event before it was sealed; kept until it has a place, to compare it with one
+/// that was recorded under the same id.
+#[derive(Clone, PartialEq, Eq)]
+struct ClearText(Zeroizing<Vec<u8>>);
+
+impl fmt::Debug for ClearText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClearText")
     }
 }
 
@@ -40,25 +109,9 @@ pub struct SealedEvent {
     timestamp_micros: i64,
     content: Vec<u8>,
     content_hash: Hash,
+    /// `None` where nothing of it was sealed.
+    clear_text: Option<ClearText>,
     repeats_only: Option<ErrorCode>,
-}
-
-/// Seals an event from outside.
-pub fn seal(event: AdmittedEvent, policy: &SealingPolicy, salt: &Salt) -> SealedEvent {
-    let SealingPolicy { _private: () } = policy;
-    let repeats_only = event.repeats_only();
-    let (text, event_id, tenant, event_type, timestamp_micros) = event.into_event().into_parts();
-    let (content, content_hash) = wrap(&text, salt);
-    SealedEvent {
-        kind: Kind::Event,
-        tenant,
-        event_id,
-        event_type,
-        timestamp_micros,
-        content,
-        content_hash,
-        repeats_only,
-    }
 }
 
 impl SealedEvent {
@@ -81,6 +134,7 @@ impl SealedEvent {
             timestamp_micros: at.micros(),
             content,
             content_hash,
+            clear_text: None,
             repeats_only: None,
         }
     }
@@ -104,6 +158,7 @@ impl SealedEvent {
             timestamp_micros: at.micros(),
             content,
             content_hash,
+            clear_text: None,
             repeats_only: None,
         })
     }
@@ -143,6 +198,14 @@ impl SealedEvent {
     /// has its id.
     pub const fn repeats_only(&self) -> Option<ErrorCode> {
         self.repeats_only
+    }
+
+    /// The canonical event as it was sent, with what the server added, before anything was sealed.
+    pub fn sent_text(&self) -> Result<&[u8], ContentError> {
+        match &self.clear_text {
+            Some(text) => Ok(&text.0),
+            None => split_content(&self.content).map(|(text, _)| text),
+        }
     }
 
     /// The content for whoever keeps it.

@@ -22,3 +22,4 @@ pub use plan::SealingPlan;
 pub use policy::{FieldOwner, FieldPolicy, FieldRule};
 pub use preset::Preset;
 pub use subject::Subject;
+pub use xaes::NONCE_BYTES;

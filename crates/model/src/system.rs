@@ -10,6 +10,7 @@ mod anchor;
 mod api_key;
 mod fields;
 mod genesis;
+mod policy;
 mod retention;
 mod signing;
 mod tail_cut;
@@ -28,6 +29,7 @@ pub use api_key::{ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation};
 pub use genesis::{
     Announcement, FORMAT_VERSION, Genesis, LedgerId, LedgerOwner, LogName, LogNameError,
 };
+pub use policy::PolicyRecord;
 pub use retention::{
     RETENTION_PIECES_MAX, RetentionDone, RetentionReason, RetentionRunId, RetentionStarted,
 };
@@ -63,6 +65,8 @@ pub enum SystemRecord {
     RetentionStarted(RetentionStarted),
     /// They are gone.
     RetentionDone(RetentionDone),
+    /// A policy of the tenant comes into force.
+    Policy(PolicyRecord),
 }
 
 /// Why a stored event is no `system` record this version can read.
@@ -104,6 +108,7 @@ impl SystemRecord {
             Self::Taxonomy(_) => "system.taxonomy",
             Self::RetentionStarted(_) => "system.retention_started",
             Self::RetentionDone(_) => "system.retention",
+            Self::Policy(_) => "system.policy",
         }
     }
 
@@ -145,6 +150,7 @@ impl SystemRecord {
             Self::Taxonomy(record) => record.write(&mut object),
             Self::RetentionStarted(record) => record.write(&mut object),
             Self::RetentionDone(record) => record.write(&mut object),
+            Self::Policy(record) => record.write(&mut object),
         }
         object.close();
     }
@@ -189,6 +195,7 @@ impl SystemRecord {
             "system.retention" => {
                 Self::RetentionDone(RetentionDone::parse(&fields.object("retention")?)?)
             }
+            "system.policy" => Self::Policy(PolicyRecord::parse(&fields.object("policy")?)?),
             other => return Err(SystemRecordError::UnknownType(other.to_owned())),
         })
     }

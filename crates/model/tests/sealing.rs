@@ -44,10 +44,11 @@ fn seal(event: &str, policy: &FieldPolicy) -> Sealed {
     let mut counter = 0_u8;
     let nonce = || {
         counter += 1;
-        [counter; 24]
+        Some([counter; 24])
     };
-    let stored =
-        plan.seal::<EnvelopeError>(place, |subject| Ok(key_of(subject)), nonce).expect("sealed");
+    let stored = plan
+        .seal::<EnvelopeError>(&text, place, |subject| Ok(key_of(subject)), nonce)
+        .expect("sealed");
     let subjects = plan.subjects().into_iter().cloned().collect();
     assert_eq!(canonicalize(&stored).expect("canonical"), stored, "what is stored is canonical");
     Sealed { text: text.clone(), stored, subjects }

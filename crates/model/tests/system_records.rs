@@ -5,20 +5,23 @@ mod parsing;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledgerstone_model::access::{ApiKeyId, Role, RoleSet};
+use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::system::{
     Anchor, Announcement, ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, Genesis, KeyAlgorithm,
-    KeyChange, KeyUse, LedgerId, LedgerOwner, LogName, PublicKey, RecordSigning, RetentionDone,
-    RetentionReason, RetentionRunId, RetentionStarted, SigningKeyRecord, SigningMode, SystemRecord,
-    SystemRecordError, TailCut, TaxonomyRecord, TenantRecord, TenantState,
+    KeyChange, KeyUse, LedgerId, LedgerOwner, LogName, PolicyRecord, PublicKey, RecordSigning,
+    RetentionDone, RetentionReason, RetentionRunId, RetentionStarted, SigningKeyRecord,
+    SigningMode, SystemRecord, SystemRecordError, TailCut, TaxonomyRecord, TenantRecord,
+    TenantState,
 };
 use ledgerstone_model::{
-    Actor, Administration, AuditRecord, ErrorCode, NumberSet, SealedEvent, SealingPolicy, Taxonomy,
-    TaxonomyDocument, TaxonomyDraft, seal,
+    Actor, Administration, AuditRecord, ErrorCode, NumberSet, SealedEvent, TaxonomyDocument,
+    TaxonomyDraft,
 };
 use ledgerstone_proof::{
-    Hash, IngestedAt, Kind, Salt, SequenceNumber, SigningKey, TenantId, VerifyingKey, canonicalize,
-    sha256, split_content,
+    Canonicalizer, Hash, IngestedAt, Kind, Salt, SequenceNumber, SigningKey, TenantId,
+    VerifyingKey, canonicalize, sha256, split_content,
 };
+use ledgerstone_testkit::sealed_in_clear;
 
 const FROZEN: &str = include_str!("fixtures/system_records.ndjson");
 
@@ -54,6 +57,12 @@ fn taxonomy() -> TaxonomyDocument {
     let text = br#"{"mode":"enforce","event_types":{"user.login":{"description":"somebody came in","schema":{"required":["actor"]}},"payment.*":{}}}"#;
     let draft = TaxonomyDraft::parse(text).expect("a good value");
     draft.at_version(3).expect("a good value")
+}
+
+fn sealing_policy() -> PolicyDocument {
+    let text = br#"{"preset":"strict","rules":[{"path":"metadata.*.name","class":"sensitive","owner":"actor","searchable":true}],"person_types":["user","member"]}"#;
+    PolicyDocument::parse(PolicyKind::Sealing, text, &mut Canonicalizer::new())
+        .expect("a good value")
 }
 
 fn records() -> Vec<SystemRecord> {
@@ -96,6 +105,8 @@ fn records() -> Vec<SystemRecord> {
         SystemRecord::RetentionStarted(started.clone()),
         SystemRecord::RetentionStarted(started.under_policy(Some(from)).explained_by(Some(from))),
         SystemRecord::RetentionDone(RetentionDone::new(run, 1_030, 2).expect("a good value")),
+        SystemRecord::Policy(PolicyRecord::new(sealing_policy(), 1, None)),
+        SystemRecord::Policy(PolicyRecord::new(sealing_policy(), 2, Some(from))),
     ]
 }
 
@@ -278,8 +289,7 @@ fn sealing_wraps_the_text_and_hashes_what_is_stored() {
     let event = parsing::parse(r#"{"event_type":"a","id":"7","timestamp":"2024-05-01T12:00:00Z"}"#);
     let event = event.unwrap();
     let text = event.text().to_vec();
-    let event = Taxonomy::none().admit(event).unwrap();
-    let sealed = seal(event, &SealingPolicy::pass_through(), &salt);
+    let sealed = sealed_in_clear(event, &salt);
     assert_eq!((sealed.kind(), sealed.event_id().as_str()), (Kind::Event, "7"));
     assert_eq!((sealed.event_type(), sealed.timestamp_micros()), ("a", parsing::RECEIVED_AT));
     assert_eq!(split_content(sealed.content()).unwrap(), (text.as_slice(), salt));

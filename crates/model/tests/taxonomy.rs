@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use ledgerstone_model::system::{SystemRecord, TaxonomyRecord};
 use ledgerstone_model::{
-    ErrorCode, Fault, Rejection, SealingPolicy, Taxonomy, TaxonomyDocument, TaxonomyDraft, as_sent,
-    seal, system,
+    ErrorCode, Fault, Rejection, Taxonomy, TaxonomyDocument, TaxonomyDraft, as_sent, system,
 };
 use ledgerstone_proof::{IngestedAt, SALT_BYTES, Salt, SequenceNumber, canonicalize};
+use ledgerstone_testkit::seal_in_clear;
 use ledgerstone_testkit::{Mutator, fuzz_iterations};
 use parsing::parse;
 use proptest::prelude::*;
@@ -84,10 +84,10 @@ fn off_looks_at_nothing_warn_flags_and_enforce_refuses() {
     let repetition = kept_out.into_repetition();
     assert_eq!(repetition.event().text(), parse(&bad).unwrap().text());
     assert_eq!((flagged.repeats_only(), repetition.findings()), (None, None));
-    let (policy, salt) = (SealingPolicy::pass_through(), Salt::from_bytes([7; SALT_BYTES]));
-    let sealed = seal(repetition, &policy, &salt);
+    let salt = Salt::from_bytes([7; SALT_BYTES]);
+    let sealed = seal_in_clear(repetition, &salt);
     assert_eq!(sealed.repeats_only(), Some(ErrorCode::SchemaViolation));
-    assert_eq!(seal(flagged, &policy, &salt).repeats_only(), None);
+    assert_eq!(seal_in_clear(flagged, &salt).repeats_only(), None);
 }
 
 #[test]

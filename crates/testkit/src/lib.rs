@@ -11,6 +11,7 @@ mod entropy;
 mod event;
 mod foreign;
 mod mutator;
+mod sealing;
 mod served;
 
 pub use clock::MockClock;
@@ -19,4 +20,5 @@ pub use entropy::SeededEntropy;
 pub use event::TestEvent;
 pub use foreign::foreign_data;
 pub use mutator::{Mutator, fuzz_iterations};
+pub use sealing::{seal_in_clear, sealed_in_clear};
 pub use served::Served;

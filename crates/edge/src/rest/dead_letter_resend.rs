@@ -8,7 +8,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::StatusCode;
-use ledgerstone_ledger::{Ledger, Outcome, Receipt, ReceiptStatus};
+use ledgerstone_ledger::{Ledger, Outcome, Receipt, ReceiptStatus, SubmitError};
 use ledgerstone_model::{Actor, DeadLetter, DeadLetterId, ErrorCode, Rejection};
 
 use super::append::{Prepared, RANDOM_BYTES, Reading, Source, write_receipt};
@@ -46,7 +46,7 @@ pub async fn resend(
         let letter = asked.dead_letters().get(tenant, id)?.ok_or_else(no_such_letter)?;
         let source = source_of(&asked, &authorised, id, &letter)?;
         let text = corrected.as_deref().unwrap_or(&letter.text);
-        let prepared = source.prepare(text, 0, &random, asked.clock().now());
+        let prepared = source.prepare(text, 0, random, asked.clock().now());
         let prepared =
             prepared.map_err(|refused| Problem::from(refused).with_dead_letter(Ok(id)))?;
         let findings = prepared.findings.clone();
@@ -98,7 +98,8 @@ fn source_of(
 }
 
 fn append(ledger: &Ledger, prepared: Prepared) -> Result<Receipt, Problem> {
-    match ledger.append(vec![prepared.event])?.into_iter().next() {
+    let sealed = ledger.seal(vec![prepared.event]).map_err(SubmitError::from)?;
+    match ledger.append(sealed)?.into_iter().next() {
         Some(Outcome::Recorded(receipt)) => Ok(receipt),
         Some(Outcome::Refused(refusal)) => {
             Err(Problem::public(refusal.code, refusal.message).with_id(&refusal.id))

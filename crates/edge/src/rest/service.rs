@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ledgerstone_ledger::{DeadLetters, JobPool, Ledger};
-use ledgerstone_model::{Clock, Entropy, Numbers, SealingPolicy};
+use ledgerstone_model::{Clock, Entropy, Numbers};
 use tokio::sync::Semaphore;
 
 use super::body::PERMIT_BYTES;
@@ -35,7 +35,6 @@ pub struct Service(Arc<Shared>);
 
 struct Shared {
     parts: ServiceParts,
-    sealing: SealingPolicy,
     /// Turns of requests that read or compute in a thread of their own.
     turns: Arc<Semaphore>,
     /// Turns of NDJSON requests, which may last.
@@ -58,7 +57,6 @@ impl Service {
             metrics: Metrics::default(),
             stream_turns: StreamTurns::new(&parts.limits),
             parts,
-            sealing: SealingPolicy::pass_through(),
             turns: semaphore(blocking_requests),
             body_memory: semaphore(body_bytes_in_memory / PERMIT_BYTES),
         }))
@@ -112,10 +110,6 @@ impl Service {
 
     pub(super) fn cursor_key(&self) -> &CursorKey {
         &self.0.parts.cursor_key
-    }
-
-    pub(super) fn sealing(&self) -> &SealingPolicy {
-        &self.0.sealing
     }
 
     pub(super) fn stream_turns(&self) -> &Arc<StreamTurns> {

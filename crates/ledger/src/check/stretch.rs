@@ -62,6 +62,7 @@ impl Statement {
                     | SystemRecord::Taxonomy(_)
                     | SystemRecord::RetentionStarted(_)
                     | SystemRecord::RetentionDone(_)
+                    | SystemRecord::Policy(_)
             )
     }
 }

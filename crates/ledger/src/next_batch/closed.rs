@@ -1,7 +1,7 @@
 //! A batch on its way into the store: signed, handed over, and what its senders are told.
 
 use ledgerstone_model::ErrorCode;
-use ledgerstone_store::{AppendError, Batch, RecordSignature};
+use ledgerstone_store::{AppendError, Batch, KeyGeneration, RecordSignature};
 use rayon::prelude::*;
 
 use super::{OpenBatch, Placed, SigningJob};
@@ -46,11 +46,12 @@ impl ClosedBatch {
     }
 
     /// What the store is to write; the rest stays here for the receipts.
-    pub(crate) fn take_batch(&mut self) -> Batch {
+    pub(crate) fn take_batch(&mut self, key_generation: KeyGeneration) -> Batch {
         Batch {
             ledgers: std::mem::take(&mut self.open.appends),
             checkpoints: std::mem::take(&mut self.open.checkpoints),
             anchored: std::mem::take(&mut self.open.anchored),
+            key_generation,
             ..Batch::default()
         }
     }

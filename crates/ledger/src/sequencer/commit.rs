@@ -26,7 +26,7 @@ impl Sequencer {
         let mut retries = self.conflict_retries;
         loop {
             let signed = closed.sign();
-            let batch = closed.take_batch();
+            let batch = closed.take_batch(self.key_generation());
             let result = signed.and_then(|()| self.append(&batch));
             let again = (retries > 0 && closed.can_be_placed_again()).then_some(batch);
             match self.finish(closed, result, again) {

@@ -9,12 +9,11 @@ use std::time::Duration;
 use ledgerstone_ledger::check::{Level, Report, VerifyOptions, verify};
 use ledgerstone_ledger::{KeyFiles, Ledger, Settings};
 use ledgerstone_model::system::{KeyAlgorithm, LogName};
-use ledgerstone_model::{
-    Entropy, ParseContext, SealedEvent, SealingPolicy, Taxonomy, ValidEvent, seal,
-};
+use ledgerstone_model::{Entropy, ParseContext, SealedEvent, ValidEvent};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, Salt, TenantId};
 use ledgerstone_store::embedded::files::Files;
 use ledgerstone_store::embedded::{EmbeddedStore, Mode, OpenError, Options};
+use ledgerstone_testkit::sealed_in_clear;
 use ledgerstone_testkit::{MockClock, SeededEntropy, TestDirectory, TestEvent};
 
 /// Segments and logs of some kilobytes.
@@ -176,11 +175,7 @@ fn sealed(entropy: &SeededEntropy, name: &str, json: &str) -> SealedEvent {
     let at = IngestedAt::from_micros(MockClock::START_MICROS).unwrap();
     let context = ParseContext::new(&tenant, at, new_id);
     let event = ValidEvent::parse(json.as_bytes(), &context, &mut Canonicalizer::new()).unwrap();
-    seal(
-        Taxonomy::none().admit(event).unwrap(),
-        &SealingPolicy::pass_through(),
-        &Salt::from_bytes(salt),
-    )
+    sealed_in_clear(event, &Salt::from_bytes(salt))
 }
 
 fn copy_tree(from: &Path, to: &Path) {

@@ -17,6 +17,7 @@ mod proofs;
 mod rig;
 mod rotation;
 mod rsa;
+mod sealing;
 mod submitting;
 mod taxonomies;
 mod tenants;

@@ -6,12 +6,11 @@ use std::time::Duration;
 use ledgerstone_ledger::check::{Finding, Level, Report, VerifyOptions, verify};
 use ledgerstone_ledger::{KeyRing, Ledger, LedgerError, MemoryKeys, Outcome, Receipt, Settings};
 use ledgerstone_model::system::LogName;
-use ledgerstone_model::{
-    Entropy, ParseContext, SealedEvent, SealingPolicy, Taxonomy, ValidEvent, seal,
-};
+use ledgerstone_model::{Entropy, ParseContext, SealedEvent, ValidEvent};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, Salt, TenantId};
 use ledgerstone_store::LedgerStore;
 use ledgerstone_store::memory::MemoryStore;
+use ledgerstone_testkit::sealed_in_clear;
 use ledgerstone_testkit::{MockClock, SeededEntropy, TestEvent};
 
 /// A deployment and everything it works with.
@@ -87,11 +86,7 @@ impl Rig {
             ValidEvent::parse(json.as_bytes(), &context, &mut Canonicalizer::new()).unwrap();
         let mut salt = [0; 16];
         self.entropy.fill(&mut salt);
-        seal(
-            Taxonomy::none().admit(event).unwrap(),
-            &SealingPolicy::pass_through(),
-            &Salt::from_bytes(salt),
-        )
+        sealed_in_clear(event, &Salt::from_bytes(salt))
     }
 
     /// `count` events with ids that begin so.

@@ -2,12 +2,10 @@
 //! ledger alone suffices.
 
 use ledgerstone_ledger::{AdmissionError, Ledger, LedgerError, Outcome, ReceiptStatus};
-use ledgerstone_model::{
-    Actor, ErrorCode, ParseContext, SealingPolicy, TaxonomyDraft, TaxonomyMode, ValidEvent, seal,
-};
+use ledgerstone_model::{Actor, ErrorCode, ParseContext, TaxonomyDraft, TaxonomyMode, ValidEvent};
 use ledgerstone_proof::{Canonicalizer, IngestedAt, Kind, Salt, SequenceNumber};
 use ledgerstone_store::admin::{AdminStore as _, SqliteAdmin};
-use ledgerstone_testkit::MockClock;
+use ledgerstone_testkit::{MockClock, seal_in_clear};
 
 use crate::rig::{Rig, receipts, tenant};
 
@@ -42,8 +40,7 @@ fn what_is_recorded_is_compared_and_a_repetition_alone_makes_no_record() {
     let first = receipts(ledger.append(vec![rig.sealed("acme", other)]).unwrap()).remove(0);
     assert_eq!(set(&ledger, "acme", KNOWN).unwrap(), 1);
     let size = ledger.reader().size(&tenant("acme")).unwrap();
-    let policy = SealingPolicy::pass_through();
-    let seal = |event| seal(event, &policy, &Salt::from_bytes([5; 16]));
+    let seal = |event| seal_in_clear(event, &Salt::from_bytes([5; 16]));
     let admitted = ledger.admit(parse("acme", other)).unwrap();
     assert_eq!(admitted.repeats_only(), Some(ErrorCode::EventTypeUnknown));
     let again = receipts(ledger.append(vec![seal(admitted)]).unwrap()).remove(0);

@@ -8,8 +8,8 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use ledgerstone_ledger::{Ledger, Outcome, ReceiptStatus};
 use ledgerstone_model::system::SigningMode;
-use ledgerstone_model::{ParseContext, SealedEvent, SealingPolicy, Taxonomy, ValidEvent, seal};
-use ledgerstone_proof::{Canonicalizer, SALT_BYTES, Salt, SigningKey, TenantId};
+use ledgerstone_model::{AdmittedEvent, ParseContext, Taxonomy, ValidEvent};
+use ledgerstone_proof::{Canonicalizer, SigningKey, TenantId};
 use serde_json::{Value, json};
 
 use super::floor::Floor;
@@ -20,7 +20,7 @@ use crate::system::System;
 use crate::workload::Workload;
 
 /// Random bytes that an event needs: for its id, where it has none, and for its salt.
-const RANDOM_BYTES: usize = 16 + SALT_BYTES;
+const RANDOM_BYTES: usize = 16;
 
 /// What is measured.
 pub struct AppendBench {
@@ -138,7 +138,6 @@ struct Sender<'a> {
     tenants: &'a [TenantId],
     workload: Workload,
     canonicalizer: Canonicalizer,
-    policy: SealingPolicy,
     system: System,
     text: Vec<u8>,
 }
@@ -151,7 +150,6 @@ impl<'a> Sender<'a> {
             tenants,
             workload: Workload::new(SEED, bench.tenants),
             canonicalizer: Canonicalizer::new(),
-            policy: SealingPolicy::pass_through(),
             system: System::new(),
             text: Vec::new(),
         }
@@ -172,10 +170,11 @@ impl<'a> Sender<'a> {
             random.resize((last - first) as usize * RANDOM_BYTES, 0);
             self.system.entropy.fill(&mut random);
             let (random, _) = random.as_chunks::<RANDOM_BYTES>();
-            let sealed = (first..last)
+            let admitted = (first..last)
                 .zip(random)
-                .map(|(i, random)| self.prepare(i, random))
+                .map(|(i, new_id)| self.prepare(i, *new_id))
                 .collect::<anyhow::Result<Vec<_>>>()?;
+            let sealed = self.ledger.seal(admitted)?;
             for outcome in self.ledger.append(sealed)? {
                 match outcome {
                     Outcome::Recorded(receipt) if receipt.status == ReceiptStatus::Created => {}
@@ -186,20 +185,18 @@ impl<'a> Sender<'a> {
         }
     }
 
-    fn prepare(&mut self, i: u64, random: &[u8; RANDOM_BYTES]) -> anyhow::Result<SealedEvent> {
+    fn prepare(&mut self, i: u64, new_id: [u8; RANDOM_BYTES]) -> anyhow::Result<AdmittedEvent> {
         self.text.clear();
         self.workload.event(i, &mut self.text);
         let tenant = self
             .tenants
             .get((i % self.bench.tenants) as usize)
             .context("the workload names a tenant that was not created")?;
-        let (id, salt) = random.split_at(16);
-        let context = ParseContext::new(tenant, self.system.clock.now(), id.try_into()?);
+        let context = ParseContext::new(tenant, self.system.clock.now(), new_id);
         let event = ValidEvent::parse(&self.text, &context, &mut self.canonicalizer)
             .map_err(|rejection| anyhow::anyhow!("the workload was refused: {rejection:?}"))?;
-        let event = Taxonomy::none()
+        Taxonomy::none()
             .admit(event)
-            .map_err(|rejection| anyhow::anyhow!("the workload was refused: {rejection:?}"))?;
-        Ok(seal(event, &self.policy, &Salt::from_bytes(salt.try_into()?)))
+            .map_err(|rejection| anyhow::anyhow!("the workload was refused: {rejection:?}"))
     }
 }

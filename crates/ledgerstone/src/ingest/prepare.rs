@@ -1,19 +1,19 @@
-//! From text to an event that may be appended: map, parse, seal, and say what was wrong.
+//! From text to an event that may be sealed: map, parse, admit, and say what was wrong.
 
 use ledgerstone_edge::importer::Submission;
 use ledgerstone_ledger::Ledger;
 use ledgerstone_model::{
-    ErrorCode, Fault, IntakeSource, Numbers, ParseContext, Rejection, SealedEvent, SealingPolicy,
-    ValidEvent, peek_text, seal,
+    AdmittedEvent, ErrorCode, Fault, IntakeSource, Numbers, ParseContext, Rejection, ValidEvent,
+    peek_text,
 };
-use ledgerstone_proof::{Canonicalizer, SALT_BYTES, Salt, TenantId};
+use ledgerstone_proof::{Canonicalizer, TenantId};
 
 use super::{Item, Reading};
 use crate::failure::{Failure, InputPlace};
 use crate::system::System;
 
-/// Random bytes that an event needs: for its id, where it has none, and for its salt.
-const RANDOM_BYTES: usize = 16 + SALT_BYTES;
+/// Random bytes that an event needs for its id, where it has none.
+const RANDOM_BYTES: usize = 16;
 
 /// Whose ledger an event goes into.
 #[derive(Clone, Debug)]
@@ -50,7 +50,6 @@ pub struct Preparer<'a> {
     ledger: &'a Ledger,
     tenants: &'a TenantChoice,
     reading: Reading,
-    policy: SealingPolicy,
 }
 
 impl<'a> Preparer<'a> {
@@ -60,7 +59,7 @@ impl<'a> Preparer<'a> {
         tenants: &'a TenantChoice,
         reading: Reading,
     ) -> Self {
-        Self { system, ledger, tenants, reading, policy: SealingPolicy::pass_through() }
+        Self { system, ledger, tenants, reading }
     }
 
     /// Prepares a batch. The events stand in the order of the items that are not refused.
@@ -68,15 +67,15 @@ impl<'a> Preparer<'a> {
         &self,
         items: Vec<Item>,
         scratch: &mut Canonicalizer,
-    ) -> (Vec<Prepared>, Vec<SealedEvent>) {
+    ) -> (Vec<Prepared>, Vec<AdmittedEvent>) {
         let mut random = vec![0; items.len() * RANDOM_BYTES];
         self.system.entropy.fill(&mut random);
         let (random, _) = random.as_chunks::<RANDOM_BYTES>();
         let mut entries = Vec::with_capacity(items.len());
         let mut events = Vec::with_capacity(items.len());
-        for (item, random) in items.into_iter().zip(random) {
+        for (item, new_id) in items.into_iter().zip(random) {
             let Item { place, read } = item;
-            let event = read.and_then(|submission| self.event(&submission, random, scratch));
+            let event = read.and_then(|submission| self.event(&submission, *new_id, scratch));
             match event {
                 Ok(event) => {
                     events.push(event);
@@ -91,9 +90,9 @@ impl<'a> Preparer<'a> {
     fn event(
         &self,
         submission: &Submission,
-        random: &[u8; RANDOM_BYTES],
+        new_id: [u8; RANDOM_BYTES],
         scratch: &mut Canonicalizer,
-    ) -> Result<SealedEvent, Failure> {
+    ) -> Result<AdmittedEvent, Failure> {
         let Reading { importer, numbers } = self.reading;
         let mapped = importer.map(submission.text())?;
         let (text, intake) = match &mapped {
@@ -108,16 +107,11 @@ impl<'a> Preparer<'a> {
                 &named
             }
         };
-        let (mut new_id, mut salt) = ([0; 16], [0; SALT_BYTES]);
-        let (first, second) = random.split_at(new_id.len());
-        new_id.copy_from_slice(first);
-        salt.copy_from_slice(second);
         let context = ParseContext::new(tenant, self.system.clock.now(), new_id)
             .with_numbers(numbers)
             .with_intake(intake);
         let valid = ValidEvent::parse(text, &context, scratch)?;
-        let admitted = self.ledger.admit(valid)?;
-        Ok(seal(admitted, &self.policy, &Salt::from_bytes(salt)))
+        Ok(self.ledger.admit(valid)?)
     }
 }
 

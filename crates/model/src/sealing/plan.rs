@@ -48,16 +48,15 @@ const CLEAR_PATHS: &[&[&str]] = &[
     &["intake", "flags"],
 ];
 
-/// What of an event will be sealed.
-#[derive(Debug)]
-pub struct SealingPlan<'a> {
-    text: &'a [u8],
+/// What of one event's text will be sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealingPlan {
     /// In the order of the text, none inside another.
     places: Vec<SealedPlace>,
     envelopes: Vec<PlannedEnvelope>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct SealedPlace {
     range: Range<usize>,
     pointer: String,
@@ -70,14 +69,15 @@ struct PlannedEnvelope {
     class: FieldClass,
 }
 
-impl<'a> SealingPlan<'a> {
+impl SealingPlan {
     /// Applies a policy to the canonical text of an event.
-    pub fn make(text: &'a [u8], policy: &FieldPolicy) -> Result<Self, NotCanonical> {
+    pub fn make(text: &[u8], policy: &FieldPolicy) -> Result<Self, NotCanonical> {
         let event = Value::new(text);
         let mut planner = Planner {
             policy,
+            text,
             people: People::read(event, policy)?,
-            plan: Self { text, places: Vec::new(), envelopes: Vec::new() },
+            plan: Self { places: Vec::new(), envelopes: Vec::new() },
             sealed_texts: SealedTexts::default(),
             clear_texts: Vec::new(),
         };
@@ -107,30 +107,37 @@ impl<'a> SealingPlan<'a> {
         out
     }
 
-    /// Writes the event with its values sealed. `key_of` gives the key of each of
-    /// [`Self::subjects`]; `nonce` gives new random bytes at every call.
+    /// How many envelopes the event will have.
+    pub const fn envelope_count(&self) -> usize {
+        self.envelopes.len()
+    }
+
+    /// Writes the event, whose text the plan was made for, with its values sealed. `key_of` gives
+    /// the key of each of [`Self::subjects`]; `nonce` gives new random bytes at every call.
     pub fn seal<E: From<EnvelopeError>>(
         &self,
+        text: &[u8],
         place: EnvelopePlace<'_>,
         key_of: impl Fn(&Subject) -> Result<SubjectKey, E>,
-        mut nonce: impl FnMut() -> [u8; NONCE_BYTES],
+        mut nonce: impl FnMut() -> Option<[u8; NONCE_BYTES]>,
     ) -> Result<Vec<u8>, E> {
         if self.is_empty() {
-            return Ok(self.text.to_vec());
+            return Ok(text.to_vec());
         }
-        let mut envelopes = Vec::with_capacity(self.text.len());
+        let mut envelopes = Vec::with_capacity(text.len());
         for (index, planned) in self.envelopes.iter().enumerate() {
             envelopes.push(if index == 0 { b'[' } else { b',' });
             let key = key_of(&planned.subject)?;
-            let plaintext = zeroize::Zeroizing::new(self.plaintext(index));
-            Envelope::seal(&key, planned.class, place, nonce(), &plaintext)?.write(&mut envelopes);
+            let plaintext = zeroize::Zeroizing::new(self.plaintext(text, index));
+            let nonce = nonce().ok_or(EnvelopeError::Refused)?;
+            Envelope::seal(&key, planned.class, place, nonce, &plaintext)?.write(&mut envelopes);
         }
         envelopes.push(b']');
-        Ok(self.rewrite(&envelopes))
+        Ok(self.rewrite(text, &envelopes))
     }
 
     /// The values of one envelope, by their pointers in canonical order.
-    fn plaintext(&self, envelope: usize) -> Vec<u8> {
+    fn plaintext(&self, text: &[u8], envelope: usize) -> Vec<u8> {
         let mut places: Vec<&SealedPlace> =
             self.places.iter().filter(|place| place.envelope == envelope).collect();
         places.sort_by(|left, right| name_order(&left.pointer, &right.pointer));
@@ -141,33 +148,33 @@ impl<'a> SealingPlan<'a> {
             }
             canonical_string_into(&place.pointer, &mut out);
             out.push(b':');
-            out.extend_from_slice(self.text.get(place.range.clone()).unwrap_or_default());
+            out.extend_from_slice(text.get(place.range.clone()).unwrap_or_default());
         }
         out.push(b'}');
         out
     }
 
-    fn rewrite(&self, envelopes: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.text.len() + envelopes.len());
-        let (gap, is_last) = member_gap(self.text, ENVELOPES);
+    fn rewrite(&self, text: &[u8], envelopes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(text.len() + envelopes.len());
+        let (gap, is_last) = member_gap(text, ENVELOPES);
         let mut at = 0;
         let mut is_written = false;
         for place in &self.places {
             if !is_written && place.range.start >= gap {
-                out.extend_from_slice(self.text.get(at..gap).unwrap_or_default());
+                out.extend_from_slice(text.get(at..gap).unwrap_or_default());
                 write_member(envelopes, is_last, &mut out);
                 (at, is_written) = (gap, true);
             }
-            out.extend_from_slice(self.text.get(at..place.range.start).unwrap_or_default());
+            out.extend_from_slice(text.get(at..place.range.start).unwrap_or_default());
             out.extend_from_slice(format!("{{\"{MARK}\":{}}}", place.envelope).as_bytes());
             at = place.range.end;
         }
         if !is_written {
-            out.extend_from_slice(self.text.get(at..gap).unwrap_or_default());
+            out.extend_from_slice(text.get(at..gap).unwrap_or_default());
             write_member(envelopes, is_last, &mut out);
             at = gap;
         }
-        out.extend_from_slice(self.text.get(at..).unwrap_or_default());
+        out.extend_from_slice(text.get(at..).unwrap_or_default());
         out
     }
 }
@@ -254,8 +261,9 @@ struct ClearText<'a> {
 
 struct Planner<'a, 'p> {
     policy: &'p FieldPolicy,
+    text: &'a [u8],
     people: People,
-    plan: SealingPlan<'a>,
+    plan: SealingPlan,
     sealed_texts: SealedTexts,
     clear_texts: Vec<ClearText<'a>>,
 }
@@ -340,7 +348,7 @@ impl<'a> Planner<'a, '_> {
     }
 
     fn seal_place(&mut self, value: Value<'a>, pointer: String, envelope: usize) {
-        let start = offset_in(self.plan.text, value.raw());
+        let start = offset_in(self.text, value.raw());
         let range = start..start + value.raw().len();
         self.plan.places.push(SealedPlace { range, pointer, envelope });
     }
@@ -368,7 +376,7 @@ impl<'a> Planner<'a, '_> {
     }
 
     fn note_clear(&mut self, value: Value<'a>, names: &[Cow<'a, str>], pointer: &str) {
-        let start = offset_in(self.plan.text, value.raw());
+        let start = offset_in(self.text, value.raw());
         self.clear_texts.push(ClearText {
             text: value.text().unwrap_or_default(),
             range: start..start + value.raw().len(),

@@ -1,5 +1,5 @@
 //! What a deployment looks up all the time and must not search its ledgers for: tenants, signing
-//! keys, API keys, taxonomies, followers' cursors, and jobs.
+//! keys, API keys, taxonomies, policies, followers' cursors, and jobs.
 //!
 //! All of it but the cursors and the jobs is a projection of `system` records. The ledgers are the truth: a
 //! projection that is missing, damaged or of another version is built again from them, and one that
@@ -9,6 +9,7 @@ mod api_keys;
 mod error;
 mod files;
 mod jobs;
+mod policies;
 mod projection;
 mod rollback;
 mod row;
@@ -20,6 +21,7 @@ mod taxonomies;
 mod tests;
 
 use ledgerstone_model::access::{ApiKeyId, RoleSet};
+use ledgerstone_model::policy::PolicyDocument;
 use ledgerstone_model::system::{KeyUse, LedgerId, PublicKey, SigningMode, TenantState};
 use ledgerstone_model::{SystemRecord, TaxonomyDocument};
 use ledgerstone_proof::{Hash, IngestedAt, KeyId, SequenceNumber, TenantId};
@@ -69,6 +71,9 @@ pub trait AdminStore: Send + Sync {
 
     /// The taxonomy in force of every tenant that has set one.
     fn taxonomies(&self) -> Result<Vec<TaxonomyRow>, AdminError>;
+
+    /// The policies in force of every tenant, at most one of each kind.
+    fn policies(&self) -> Result<Vec<PolicyRow>, AdminError>;
 
     /// Where a follower stands; the empty cursor when it has saved none.
     fn follower_cursor(&self, follower: &str) -> Result<Cursor, AdminError>;
@@ -171,6 +176,21 @@ pub struct TaxonomyRow {
     /// Number of the `audit` record that says who set it.
     pub audit_record: SequenceNumber,
     pub document: TaxonomyDocument,
+}
+
+/// A policy of a tenant, as the newest record of its kind says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyRow {
+    pub tenant: TenantId,
+    /// How many documents of its kind there were, this one counted.
+    pub version: u64,
+    /// Number of the `system.policy` record.
+    pub set_by: SequenceNumber,
+    /// When that record was ingested.
+    pub set_at: IngestedAt,
+    /// Number of the `audit` record that says who set it; `None` where the server did.
+    pub audit_record: Option<SequenceNumber>,
+    pub document: PolicyDocument,
 }
 
 /// How an API key ended.

@@ -14,7 +14,7 @@ use super::schema::{DIGESTED, FOLLOWERS, KEY_USES, KEYS, META, RECORD_SIGNING, T
 use super::{
     ProjectedRecord, ProjectionPoint, RecordSigningRow, SigningKeyRow, SystemTree, TenantRow,
 };
-use super::{api_keys, taxonomies};
+use super::{api_keys, policies, taxonomies};
 use crate::contract::Cursor;
 
 /// The database within one transaction, with the digest of its rows.
@@ -111,6 +111,10 @@ impl<'c> Projection<'c> {
             }
             SystemRecord::Taxonomy(record) => {
                 let row = taxonomies::changed_row(self.connection, projected, record)?;
+                row.map_or(Ok(()), |row| self.put(&row))
+            }
+            SystemRecord::Policy(record) => {
+                let row = policies::changed_row(self.connection, projected, record)?;
                 row.map_or(Ok(()), |row| self.put(&row))
             }
             // They prove or explain something, but nothing is looked up by them.

@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i64 = 0x4c53_6164;
 
 /// `user_version` of the database file; another one is built again.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// A table: its columns in order, of which the first `keys` identify a row. A last column, `seal`,
 /// is added to each.
@@ -63,6 +63,13 @@ pub(super) const TAXONOMIES: Table = Table {
     keys: 1,
 };
 
+/// The newest policy of each kind of each ledger that has one.
+pub(super) const POLICIES: Table = Table {
+    name: "policies",
+    columns: &["ledger", "policy", "version", "set_by", "set_at", "audit_record", "document"],
+    keys: 2,
+};
+
 /// Followers' cursors.
 pub(super) const FOLLOWERS: Table =
     Table { name: "follower_cursors", columns: &["follower", "cursor"], keys: 1 };
@@ -96,8 +103,8 @@ pub(super) const META: Table = Table {
 };
 
 /// The tables that the digest covers.
-pub(super) const DIGESTED: [Table; 7] =
-    [TENANTS, KEYS, KEY_USES, RECORD_SIGNING, API_KEYS, TAXONOMIES, FOLLOWERS];
+pub(super) const DIGESTED: [Table; 8] =
+    [TENANTS, KEYS, KEY_USES, RECORD_SIGNING, API_KEYS, TAXONOMIES, POLICIES, FOLLOWERS];
 
 impl Table {
     /// The statement that makes the table, which is also how it stands in `sqlite_schema`.

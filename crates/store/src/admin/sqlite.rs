@@ -10,8 +10,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::error::AdminError;
 use super::projection::{self, Projection};
 use super::{
-    AdminStore, ApiKeyRow, ProjectedRecord, ProjectionPoint, RecordSigningRow, SigningKeyRow,
-    TaxonomyRow, TenantRow, api_keys, files, jobs, taxonomies,
+    AdminStore, ApiKeyRow, PolicyRow, ProjectedRecord, ProjectionPoint, RecordSigningRow,
+    SigningKeyRow, TaxonomyRow, TenantRow, api_keys, files, jobs, policies, taxonomies,
 };
 use crate::contract::Cursor;
 use crate::jobs::{JobRow, JobStore};
@@ -111,6 +111,10 @@ impl AdminStore for SqliteAdmin {
 
     fn taxonomies(&self) -> Result<Vec<TaxonomyRow>, AdminError> {
         taxonomies::taxonomies(&self.connection())
+    }
+
+    fn policies(&self) -> Result<Vec<PolicyRow>, AdminError> {
+        policies::policies(&self.connection())
     }
 
     fn follower_cursor(&self, follower: &str) -> Result<Cursor, AdminError> {

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod jobs;
+mod policies;
 mod taxonomies;
 
 use std::fmt::Write as _;
@@ -101,6 +102,8 @@ fn deployment() -> Vec<ProjectedRecord> {
         api_keys::revoked(&acme, 97, api_keys::FIRST, 96),
         taxonomies::set(&acme, 99, 1),
         taxonomies::set(&acme, 101, 2),
+        policies::set(&acme, 103, 1),
+        policies::set(&acme, 105, 2),
     ]
 }
 
@@ -161,6 +164,7 @@ fn answers(admin: &SqliteAdmin) -> Result<String, AdminError> {
         writeln!(all, "{one:?}\n{keys:?}\n{signing:?}").unwrap();
     }
     writeln!(all, "{:?}\n{:?}", admin.api_keys(None)?, admin.taxonomies()?).unwrap();
+    writeln!(all, "{:?}", admin.policies()?).unwrap();
     Ok(all + &format!("{:?}", admin.follower_cursor("tiles")?))
 }
 
@@ -171,6 +175,7 @@ fn assert_empty(admin: &SqliteAdmin) {
     assert!(admin.record_signing(&tenant("acme")).unwrap().is_empty());
     assert!(admin.api_keys(None).unwrap().is_empty());
     assert!(admin.taxonomies().unwrap().is_empty());
+    assert!(admin.policies().unwrap().is_empty());
 }
 
 /// Opens a file that is not what was written: removed, with a reason, and usable again.

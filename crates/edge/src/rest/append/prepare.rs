@@ -4,10 +4,8 @@ use std::cell::RefCell;
 
 use http::HeaderMap;
 use ledgerstone_ledger::{AdmissionError, NewDeadLetter};
-use ledgerstone_model::{
-    ErrorCode, Numbers, ParseContext, Rejection, SealedEvent, ValidEvent, seal,
-};
-use ledgerstone_proof::{Canonicalizer, EventId, IngestedAt, SALT_BYTES, Salt, TenantId};
+use ledgerstone_model::{AdmittedEvent, ErrorCode, Numbers, ParseContext, Rejection, ValidEvent};
+use ledgerstone_proof::{Canonicalizer, EventId, IngestedAt, TenantId};
 
 use super::idempotency::IdempotencyKey;
 use crate::auth::Authorised;
@@ -17,8 +15,8 @@ use crate::rest::problem::{Fault, Problem};
 use crate::rest::service::Service;
 use crate::shape::{self, Shape, Shaped};
 
-/// Random bytes that an event needs: for its id, where it has none, and for its salt.
-pub(in crate::rest) const RANDOM_BYTES: usize = 16 + SALT_BYTES;
+/// Random bytes that an event needs for its id, where it has none.
+pub(in crate::rest) const RANDOM_BYTES: usize = 16;
 
 thread_local! {
     /// Room to make texts canonical in, kept because making it anew costs more than a small event.
@@ -103,9 +101,9 @@ enum DefaultIds {
     OfLetter(EventId),
 }
 
-/// An event that may be handed over.
+/// An event that may be sealed and handed over.
 pub(in crate::rest) struct Prepared {
-    pub(in crate::rest) event: SealedEvent,
+    pub(in crate::rest) event: AdmittedEvent,
     /// What the taxonomy, in force as a warning, has against it.
     pub(in crate::rest) findings: Option<Rejection>,
 }
@@ -219,7 +217,7 @@ impl Source {
         &self,
         text: &[u8],
         index: usize,
-        new_id: [u8; 16],
+        new_id: [u8; RANDOM_BYTES],
         at: IngestedAt,
     ) -> Result<ValidEvent, Unprepared> {
         let given = self.default_id(index).map_err(Unprepared::Other)?;
@@ -245,20 +243,15 @@ impl Source {
         &self,
         text: &[u8],
         index: usize,
-        random: &[u8; RANDOM_BYTES],
+        new_id: [u8; RANDOM_BYTES],
         at: IngestedAt,
     ) -> Result<Prepared, Unprepared> {
-        let (mut new_id, mut salt) = ([0; 16], [0; SALT_BYTES]);
-        let (first, second) = random.split_at(new_id.len());
-        new_id.copy_from_slice(first);
-        salt.copy_from_slice(second);
         let valid = self.parse(text, index, new_id, at)?;
-        let admitted = self.service.ledger().admit(valid).map_err(|error| match error {
+        let event = self.service.ledger().admit(valid).map_err(|error| match error {
             AdmissionError::Refused(rejection) => Unprepared::Event(rejection),
             AdmissionError::Read(error) => Unprepared::Other(error.into()),
         })?;
-        let findings = admitted.findings().cloned();
-        let event = seal(admitted, self.service.sealing(), &Salt::from_bytes(salt));
+        let findings = event.findings().cloned();
         Ok(Prepared { event, findings })
     }
 

@@ -4,7 +4,7 @@
 use ledgerstone_ledger::{
     Ledger, NewDeadLetter, Outcome, Refusal, SubmitError, TenantCreation, Ticket,
 };
-use ledgerstone_model::{ErrorCode, Rejection, SealedEvent};
+use ledgerstone_model::{AdmittedEvent, ErrorCode, Rejection};
 use ledgerstone_proof::EventId;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -65,11 +65,12 @@ pub(super) fn take(
     let mut items = Vec::with_capacity(texts.len());
     let mut events = Vec::with_capacity(texts.len());
     let mut refused = Vec::new();
-    for (offset, (text, random)) in texts.iter().zip(drawn.random()).enumerate() {
-        match source.prepare(text, first + offset, random, drawn.at()) {
+    for (offset, (text, new_id)) in texts.iter().zip(drawn.random()).enumerate() {
+        match source.prepare(text, first + offset, *new_id, drawn.at()) {
             Ok(Prepared { event, findings }) => {
-                let counter = source.metrics().events_of(event.event_type());
-                items.push(Item::Taken(event.event_id().clone(), counter, findings));
+                let valid = event.event();
+                let counter = source.metrics().events_of(valid.event_type());
+                items.push(Item::Taken(valid.id().clone(), counter, findings));
                 events.push(event);
             }
             Err(unprepared) => {
@@ -93,9 +94,10 @@ pub(super) fn take(
 
 fn hand_over(
     ledger: &Ledger,
-    events: Vec<SealedEvent>,
+    events: Vec<AdmittedEvent>,
     manner: Manner,
 ) -> Result<Ticket, SubmitError> {
+    let events = ledger.seal(events)?;
     match manner {
         Manner::Each => ledger.try_submit(events),
         Manner::Atomic => ledger.try_submit_whole(events),

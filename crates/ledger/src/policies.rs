@@ -1,0 +1,294 @@
+//! Policies: set in their tenant's ledger, looked up in memory.
+//!
+//! Setting one is two records of one append: an `audit` record that says who, and the
+//! `system.policy` record that points to it, holds the whole document, and is what counts. A tenant
+//! that never set a sealing policy gets the deployment's default by such a record, which nobody
+//! ordered, before its next event.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
+use ledgerstone_model::sealing::{FieldPolicy, Preset};
+use ledgerstone_model::system::{PolicyRecord, SystemRecord};
+use ledgerstone_model::{Actor, Administration};
+use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId};
+use ledgerstone_store::admin::{AdminError, AdminStore, PolicyRow};
+use ledgerstone_store::{LedgerStore, ReadError};
+
+use crate::error::LedgerError;
+use crate::ledger::{Ledger, hold};
+use crate::projection;
+use crate::sealing::SealError;
+use crate::sequencer::{Round, SignedAs};
+
+/// A policy of a tenant, and the record that set it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyInForce {
+    document: PolicyDocument,
+    version: u64,
+    set_by: SequenceNumber,
+    set_at: IngestedAt,
+    audit_record: Option<SequenceNumber>,
+}
+
+impl PolicyInForce {
+    pub const fn document(&self) -> &PolicyDocument {
+        &self.document
+    }
+
+    /// How many documents of its kind there were in the ledger, this one counted.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The `system.policy` record.
+    pub const fn set_by(&self) -> SequenceNumber {
+        self.set_by
+    }
+
+    pub const fn set_at(&self) -> IngestedAt {
+        self.set_at
+    }
+
+    /// The `audit` record that says who; `None` where the server set its default.
+    pub const fn audit_record(&self) -> Option<SequenceNumber> {
+        self.audit_record
+    }
+}
+
+impl From<PolicyRow> for PolicyInForce {
+    fn from(row: PolicyRow) -> Self {
+        let PolicyRow { tenant: _, version, set_by, set_at, audit_record, document } = row;
+        Self { document, version, set_by, set_at, audit_record }
+    }
+}
+
+/// A document that somebody wants to put in force.
+#[derive(Clone, Debug)]
+pub struct PolicyDraft {
+    pub document: PolicyDocument,
+    /// The version that the change is based on, where its author says so; 0 where there was none.
+    pub based_on: Option<u64>,
+}
+
+type Entries = HashMap<TenantId, BTreeMap<PolicyKind, Arc<PolicyInForce>>>;
+
+/// The policies of all tenants, in memory.
+#[derive(Debug)]
+pub(crate) struct Policies {
+    /// `None` until somebody has read them.
+    entries: RwLock<Option<Entries>>,
+    /// Held while one is set, so that no two acts cross.
+    changing: Mutex<()>,
+    default: Arc<FieldPolicy>,
+}
+
+impl Policies {
+    pub(crate) fn new(default: Preset) -> Self {
+        Self {
+            entries: RwLock::new(None),
+            changing: Mutex::default(),
+            default: Arc::new(FieldPolicy::of_preset(default)),
+        }
+    }
+
+    /// Looks into the entries once they are known.
+    fn with<T>(&self, look: impl FnOnce(&Entries) -> T) -> Option<T> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(look)
+    }
+
+    fn fill(&self, rows: impl Iterator<Item = PolicyRow>) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let mut read = Entries::new();
+        for row in rows {
+            let (tenant, kind) = (row.tenant.clone(), row.document.kind());
+            read.entry(tenant).or_default().insert(kind, Arc::new(row.into()));
+        }
+        // What was set meanwhile is newer.
+        for (tenant, newer) in entries.take().unwrap_or_default() {
+            read.entry(tenant).or_default().extend(newer);
+        }
+        *entries = Some(read);
+    }
+
+    fn put(&self, tenant: TenantId, policy: PolicyInForce) -> Arc<PolicyInForce> {
+        let policy = Arc::new(policy);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let of_tenant = entries.get_or_insert_default().entry(tenant).or_default();
+        of_tenant.insert(policy.document.kind(), Arc::clone(&policy));
+        policy
+    }
+}
+
+/// The newest policies of every tenant out of the ledgers themselves, all of which are gone through.
+pub fn read(store: &dyn LedgerStore) -> Result<Vec<PolicyRow>, ReadError> {
+    let mut newest = HashMap::new();
+    projection::system_records(store, |read| {
+        if let SystemRecord::Policy(record) = read.record {
+            let row = PolicyRow {
+                tenant: read.ledger.clone(),
+                version: record.version(),
+                set_by: read.sequence_number,
+                set_at: read.ingested_at,
+                audit_record: record.audit_record(),
+                document: record.document().clone(),
+            };
+            newest.insert((read.ledger, record.document().kind()), row);
+        }
+    })?;
+    Ok(newest.into_values().collect())
+}
+
+impl Ledger {
+    /// The policy of a kind that is in force for a tenant; `None` where it never had one.
+    pub fn policy(
+        &self,
+        tenant: &TenantId,
+        kind: PolicyKind,
+    ) -> Result<Option<Arc<PolicyInForce>>, ReadError> {
+        let look = |entries: &Entries| entries.get(tenant)?.get(&kind).cloned();
+        if let Some(found) = self.policies.with(look) {
+            return Ok(found);
+        }
+        let _changing = hold(&self.policies.changing);
+        if self.policies.with(|_| ()).is_none() {
+            self.policies.fill(read(&*self.store)?.into_iter());
+        }
+        Ok(self.policies.with(look).flatten())
+    }
+
+    /// Reads the policies out of the projection, after bringing that up to what the ledgers hold.
+    /// Without this they are read from the ledgers when first needed, all of which are gone through.
+    pub fn load_policies(&self, admin: &dyn AdminStore) -> Result<(), AdminError> {
+        projection::follow(admin, &*self.store)?;
+        self.policies.fill(admin.policies()?.into_iter());
+        Ok(())
+    }
+
+    /// Sets a policy of a tenant, durably and for everything that comes afterwards. Refused is a draft
+    /// that is based on another version than the one in force.
+    pub fn set_policy(
+        &self,
+        tenant: &TenantId,
+        draft: PolicyDraft,
+        by: &Actor,
+    ) -> Result<Arc<PolicyInForce>, LedgerError> {
+        if tenant.is_system() || self.store.head(tenant)?.is_none() {
+            return Err(LedgerError::UnknownTenant(tenant.clone()));
+        }
+        let kind = draft.document.kind();
+        self.policy(tenant, kind)?;
+        let _changing = hold(&self.policies.changing);
+        let found = self.policy_version(tenant, kind);
+        if let Some(expected) = draft.based_on.filter(|expected| *expected != found) {
+            return Err(LedgerError::PolicyChanged {
+                tenant: tenant.clone(),
+                kind: kind.as_str(),
+                expected,
+                found,
+            });
+        }
+        let label = format!("version {}", found + 1);
+        let act = Administration::new("set", by.clone(), "policy", kind.as_str());
+        let act = act.with_label(&label);
+        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
+            let audit_record = round.push_act(0, act)?;
+            push_policy(round, 0, draft.document, (found + 1, Some(audit_record)))
+        })?;
+        Ok(self.policies.put(tenant.clone(), written.ok_or(LedgerError::NotCreated)?))
+    }
+
+    fn policy_version(&self, tenant: &TenantId, kind: PolicyKind) -> u64 {
+        let look = |entries: &Entries| Some(entries.get(tenant)?.get(&kind)?.version);
+        self.policies.with(look).flatten().unwrap_or(0)
+    }
+
+    /// What is sealed of a tenant's next event. A tenant that has no policy gets the default one by a
+    /// record first; one that does not exist gets its record with its genesis.
+    pub(crate) fn sealing_policy(&self, tenant: &TenantId) -> Result<SealingInForce, SealError> {
+        if let Some(found) = self.policy(tenant, PolicyKind::Sealing)? {
+            return Ok(SealingInForce::Tenants(found));
+        }
+        let default = &self.policies.default;
+        if !self.has_default_policy() || self.store.head(tenant)?.is_none() {
+            return Ok(SealingInForce::Default(Arc::clone(default)));
+        }
+        let _changing = hold(&self.policies.changing);
+        if self.policy_version(tenant, PolicyKind::Sealing) == 0 {
+            let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
+                self.push_default_policy(round, 0)
+            })?;
+            if let Some(policy) = written {
+                self.policies.put(tenant.clone(), policy);
+            }
+        }
+        Ok(SealingInForce::Default(Arc::clone(default)))
+    }
+
+    /// Whether tenants without a policy get one.
+    pub(crate) fn has_default_policy(&self) -> bool {
+        !self.policies.default.seals_nothing()
+    }
+
+    /// Writes the default policy into a ledger of a round.
+    pub(crate) fn push_default_policy(
+        &self,
+        round: &mut Round<'_>,
+        ledger: usize,
+    ) -> Option<PolicyInForce> {
+        let document = PolicyDocument::Sealing((*self.policies.default).clone());
+        push_policy(round, ledger, document, (1, None))
+    }
+
+    /// Writes the default policy into new ledgers, in the round that begins them. `begin` answers for
+    /// each of the tenants the policy that it wrote.
+    pub(crate) fn with_default_policies<E>(
+        &self,
+        tenants: &[TenantId],
+        begin: impl FnOnce() -> Result<Vec<Option<PolicyInForce>>, E>,
+    ) -> Result<(), E> {
+        let _changing = hold(&self.policies.changing);
+        let written = begin()?;
+        // Whoever reads the ledgers for the first time finds the records there.
+        if self.policies.with(|_| ()).is_some() {
+            for (tenant, policy) in tenants.iter().zip(written) {
+                policy.map(|policy| self.policies.put(tenant.clone(), policy));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn push_policy(
+    round: &mut Round<'_>,
+    ledger: usize,
+    document: PolicyDocument,
+    (version, audit_record): (u64, Option<SequenceNumber>),
+) -> Option<PolicyInForce> {
+    let mut set_at = None;
+    let said = PolicyRecord::new(document.clone(), version, audit_record);
+    let set_by = round.push(ledger, SignedAs::Usual, |_, now| {
+        set_at = Some(now);
+        SystemRecord::Policy(said)
+    })?;
+    Some(PolicyInForce { document, version, set_by, set_at: set_at?, audit_record })
+}
+
+/// A sealing policy, from the tenant or the deployment.
+#[derive(Debug)]
+pub(crate) enum SealingInForce {
+    Tenants(Arc<PolicyInForce>),
+    Default(Arc<FieldPolicy>),
+}
+
+impl SealingInForce {
+    pub(crate) fn fields(&self) -> &FieldPolicy {
+        match self {
+            Self::Default(policy) => policy,
+            Self::Tenants(policy) => match &policy.document {
+                PolicyDocument::Sealing(policy) => policy,
+            },
+        }
+    }
+}

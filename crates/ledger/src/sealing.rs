@@ -1,0 +1,222 @@
+//! The stage of the road in that seals: the tenant's policy, the keys of the people it is about, the
+//! envelopes. And the way back, for whoever may have the keys.
+
+use std::collections::HashMap;
+
+use ledgerstone_model::json::NotCanonical;
+use ledgerstone_model::sealing::{
+    EnvelopeError, EnvelopePlace, NONCE_BYTES, NotOpenedEvent, Subject, SubjectKey, open_event,
+};
+use ledgerstone_model::{AdmittedEvent, Entropy, ErrorCode, PlannedEvent, SealedEvent};
+use ledgerstone_proof::{EventId, SALT_BYTES, Salt, TenantId};
+use ledgerstone_store::ReadError;
+use rayon::prelude::*;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::ledger::Ledger;
+use crate::sealing_keys::{KeyRing, KeyRingError};
+use crate::sequencer::AdministerError;
+
+/// Fewer events are not worth a second thread.
+const PARALLEL_EVENTS_MIN: usize = 32;
+
+/// Why events could not be sealed. Nothing of them was written.
+#[derive(Debug, Error)]
+pub enum SealError {
+    #[error("the policies could not be read: {0}")]
+    Policies(#[from] ReadError),
+    #[error("{code}: {message}")]
+    NotWritten { code: ErrorCode, message: String },
+    #[error("the ledger was opened without sealing keys, and tenant {0} has fields to seal")]
+    NoKeys(TenantId),
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    #[error(transparent)]
+    Text(#[from] NotCanonical),
+}
+
+impl SealError {
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Policies(error) => error.code(),
+            Self::NotWritten { code, .. } => *code,
+            Self::NoKeys(_) => ErrorCode::KeyServiceUnavailable,
+            Self::Keys(error) => error.code(),
+            Self::Envelope(_) | Self::Text(_) => ErrorCode::Internal,
+        }
+    }
+}
+
+impl From<AdministerError> for SealError {
+    fn from(error: AdministerError) -> Self {
+        match error {
+            AdministerError::Failed { code, message } => Self::NotWritten { code, message },
+            AdministerError::Read { source, .. } => Self::Policies(source),
+        }
+    }
+}
+
+impl Ledger {
+    /// Seals events as the policies of their tenants say. The keys of people who were not met
+    /// before are made, and durable when this returns: with one pair of syncs for all of a tenant's.
+    ///
+    /// Fails as a whole, and then nothing but keys has changed.
+    pub fn seal(&self, events: Vec<AdmittedEvent>) -> Result<Vec<SealedEvent>, SealError> {
+        let is_of_one = events
+            .windows(2)
+            .all(|pair| matches!(pair, [a, b] if a.event().tenant() == b.event().tenant()));
+        match events.first().map(|event| event.event().tenant().clone()) {
+            None => Ok(Vec::new()),
+            Some(tenant) if is_of_one => self.seal_for(&tenant, events),
+            Some(_) => self.seal_mixed(events),
+        }
+    }
+
+    /// Events of several tenants, each tenant's at once.
+    fn seal_mixed(&self, events: Vec<AdmittedEvent>) -> Result<Vec<SealedEvent>, SealError> {
+        let mut by_tenant: HashMap<TenantId, (Vec<usize>, Vec<AdmittedEvent>)> = HashMap::new();
+        let count = events.len();
+        for (index, event) in events.into_iter().enumerate() {
+            let group = by_tenant.entry(event.event().tenant().clone()).or_default();
+            group.0.push(index);
+            group.1.push(event);
+        }
+        let mut sealed = Vec::with_capacity(count);
+        for (tenant, (places, events)) in by_tenant {
+            sealed.extend(places.into_iter().zip(self.seal_for(&tenant, events)?));
+        }
+        sealed.sort_unstable_by_key(|(place, _)| *place);
+        Ok(sealed.into_iter().map(|(_, event)| event).collect())
+    }
+
+    fn seal_for(
+        &self,
+        tenant: &TenantId,
+        events: Vec<AdmittedEvent>,
+    ) -> Result<Vec<SealedEvent>, SealError> {
+        let policy = self.sealing_policy(tenant)?;
+        let plan = |event| PlannedEvent::new(event, policy.fields());
+        let planned: Vec<PlannedEvent> = if events.len() < PARALLEL_EVENTS_MIN {
+            events.into_iter().map(plan).collect::<Result<_, _>>()?
+        } else {
+            let min = PARALLEL_EVENTS_MIN;
+            events.into_par_iter().with_min_len(min).map(plan).collect::<Result<_, _>>()?
+        };
+        let keys = self.keys_for(tenant, &planned)?;
+        seal_planned(planned, &keys, &*self.entropy)
+    }
+
+    fn keys_for(
+        &self,
+        tenant: &TenantId,
+        planned: &[PlannedEvent],
+    ) -> Result<HashMap<Subject, SubjectKey>, SealError> {
+        let mut subjects: Vec<&Subject> = planned.iter().flat_map(PlannedEvent::subjects).collect();
+        if subjects.is_empty() {
+            return Ok(HashMap::new());
+        }
+        subjects.sort_unstable();
+        subjects.dedup();
+        let ring = self.sealing_keys().ok_or_else(|| SealError::NoKeys(tenant.clone()))?;
+        let keys = ring.keys_for(tenant, &subjects)?;
+        Ok(subjects.into_iter().cloned().zip(keys).collect())
+    }
+
+    /// The keys that fields are sealed under; `None` where nothing is ever sealed.
+    pub(crate) fn sealing_keys(&self) -> Option<&KeyRing> {
+        self.sequencer.sealing_keys()
+    }
+}
+
+/// Seals with randomness that is drawn for all events at once, which costs little more than for one.
+fn seal_planned(
+    planned: Vec<PlannedEvent>,
+    keys: &HashMap<Subject, SubjectKey>,
+    entropy: &dyn Entropy,
+) -> Result<Vec<SealedEvent>, SealError> {
+    let bytes = |event: &PlannedEvent| SALT_BYTES + NONCE_BYTES * event.envelope_count();
+    let mut random = vec![0; planned.iter().map(bytes).sum()];
+    entropy.fill(&mut random);
+    let mut rest = random.as_slice();
+    let drawn = planned.into_iter().map(|event| {
+        let (own, others) = rest.split_at_checked(bytes(&event)).unwrap_or_default();
+        rest = others;
+        (event, own)
+    });
+    let drawn: Vec<_> = drawn.collect();
+    let seal = |(event, random)| seal_one(event, keys, random);
+    if drawn.len() < PARALLEL_EVENTS_MIN {
+        return drawn.into_iter().map(seal).collect();
+    }
+    drawn.into_par_iter().with_min_len(PARALLEL_EVENTS_MIN).map(seal).collect()
+}
+
+fn seal_one(
+    event: PlannedEvent,
+    keys: &HashMap<Subject, SubjectKey>,
+    random: &[u8],
+) -> Result<SealedEvent, SealError> {
+    let (salt, nonces) = random.split_first_chunk().ok_or(EnvelopeError::Refused)?;
+    let (mut nonces, _) = nonces.as_chunks::<NONCE_BYTES>();
+    let key_of = |subject: &Subject| {
+        keys.get(subject).cloned().ok_or(SealError::Envelope(EnvelopeError::Refused))
+    };
+    let nonce = || {
+        let (first, rest) = nonces.split_first()?;
+        nonces = rest;
+        Some(*first)
+    };
+    event.seal(key_of, nonce, &Salt::from_bytes(*salt))
+}
+
+/// A stored event with its values back in their places, as far as their keys exist.
+#[derive(Debug)]
+pub(crate) struct Reopened {
+    pub(crate) text: Zeroizing<Vec<u8>>,
+    /// Whether values stayed away, because their keys are destroyed.
+    pub(crate) is_partial: bool,
+}
+
+/// Why a stored event could not be opened.
+#[derive(Debug, Error)]
+pub(crate) enum ReopenError {
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
+    #[error(transparent)]
+    Event(#[from] NotOpenedEvent),
+}
+
+impl ReopenError {
+    pub(crate) const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Keys(error) => error.code(),
+            Self::Event(_) => ErrorCode::RecordDamaged,
+        }
+    }
+}
+
+/// Opens everything of a stored event that there are keys for.
+pub(crate) fn reopen(
+    keys: Option<&KeyRing>,
+    (tenant, event_id): (&TenantId, &EventId),
+    text: &[u8],
+) -> Result<Reopened, ReopenError> {
+    let mut is_partial = false;
+    let mut failure = None;
+    let text = open_event(text, EnvelopePlace { tenant, event_id }, |envelope| {
+        let key = match keys.map(|keys| keys.key(tenant, envelope.key_id())) {
+            Some(Ok(key)) => key,
+            Some(Err(error)) => {
+                failure = Some(error);
+                None
+            }
+            None => None,
+        };
+        is_partial |= key.is_none();
+        key
+    })?;
+    failure.map_or(Ok(Reopened { text, is_partial }), |error| Err(error.into()))
+}

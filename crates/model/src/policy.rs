@@ -1,0 +1,96 @@
+//! What a tenant decides about its own records, as data: one document for each kind of policy.
+//!
+//! A document is set as a whole, gets the next version, and stands in a `system.policy` record.
+
+use ledgerstone_proof::Canonicalizer;
+
+use crate::rejection::Rejection;
+use crate::sealing::FieldPolicy;
+
+/// What a policy is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyKind {
+    /// Which fields are sealed, and under whose keys.
+    Sealing,
+}
+
+const NAMES: &[(&str, PolicyKind)] = &[("sealing", PolicyKind::Sealing)];
+
+/// One policy, whatever it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyDocument {
+    Sealing(FieldPolicy),
+}
+
+impl PolicyKind {
+    /// The name in records, paths and commands.
+    pub fn as_str(self) -> &'static str {
+        NAMES.iter().find(|(_, one)| *one == self).map_or("", |(name, _)| name)
+    }
+
+    /// The kind of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        NAMES.iter().find(|(known, _)| *known == name).map(|(_, one)| *one)
+    }
+
+    /// Every kind.
+    pub fn all() -> impl Iterator<Item = Self> {
+        NAMES.iter().map(|(_, kind)| *kind)
+    }
+}
+
+impl PolicyDocument {
+    /// Reads a document of a kind, and names every fault of it.
+    pub fn parse(
+        kind: PolicyKind,
+        text: &[u8],
+        scratch: &mut Canonicalizer,
+    ) -> Result<Self, Rejection> {
+        match kind {
+            PolicyKind::Sealing => FieldPolicy::parse(text, scratch).map(Self::Sealing),
+        }
+    }
+
+    pub const fn kind(&self) -> PolicyKind {
+        match self {
+            Self::Sealing(_) => PolicyKind::Sealing,
+        }
+    }
+
+    /// Appends the canonical JSON that [`Self::parse`] reads the same document from.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Sealing(policy) => policy.write(out),
+        }
+    }
+
+    /// The canonical JSON of the document.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(512);
+        self.write(&mut out);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PolicyDocument, PolicyKind};
+    use crate::sealing::{FieldPolicy, Preset};
+    use ledgerstone_proof::Canonicalizer;
+
+    #[test]
+    fn a_document_is_read_as_it_was_written() {
+        let document = PolicyDocument::Sealing(FieldPolicy::of_preset(Preset::Strict));
+        let text = document.to_json();
+        let again = PolicyDocument::parse(document.kind(), &text, &mut Canonicalizer::new());
+        assert_eq!(again.unwrap(), document);
+    }
+
+    #[test]
+    fn kinds_go_by_their_names() {
+        for kind in PolicyKind::all() {
+            assert_eq!(PolicyKind::parse(kind.as_str()), Some(kind));
+        }
+        assert_eq!(PolicyKind::parse("sealings"), None);
+    }
+}
