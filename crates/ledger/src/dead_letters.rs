@@ -1,6 +1,8 @@
 //! Dead letters: what was refused of a request is kept with the reasons, until somebody deletes it or
 //! its time is over.
 
+mod turns;
+
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -16,6 +18,9 @@ use ledgerstone_store::{DeadLetterCounts, DeadLetterError, DeadLetterLimits, Dea
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
+use turns::Turns;
+
+pub use turns::LetterTurn;
 
 /// How long letters are kept unless something else is configured.
 pub const RETENTION: Duration = Duration::from_hours(30 * 24);
@@ -50,6 +55,7 @@ pub struct DeadLetters {
     retention: Duration,
     /// Why the last letter could not be kept, where that was no lack of room.
     trouble: Mutex<Option<String>>,
+    turns: Turns,
 }
 
 impl DeadLetters {
@@ -59,7 +65,14 @@ impl DeadLetters {
         entropy: Arc<dyn Entropy>,
         retention: Duration,
     ) -> Self {
-        Self { store, clock, entropy, retention, trouble: Mutex::default() }
+        Self {
+            store,
+            clock,
+            entropy,
+            retention,
+            trouble: Mutex::default(),
+            turns: Turns::default(),
+        }
     }
 
     /// Keeps the refused events of one request, and says of each what it is called or why it is not
@@ -137,6 +150,12 @@ impl DeadLetters {
             return Ok(None);
         }
         self.store.get(tenant, id)
+    }
+
+    /// The right to send a letter again, which one at a time has: two that send it as different
+    /// events must not both record one. Waits for whoever has it.
+    pub fn turn(&self, tenant: &TenantId, id: DeadLetterId) -> LetterTurn<'_> {
+        self.turns.take(tenant, id)
     }
 
     /// Notes that a letter was recorded.

@@ -41,7 +41,7 @@ mod whole;
 pub use anchor::AnchorReport;
 pub use api_keys::{ApiKeyRefusal, ApiKeys, Ensured, IssuedKey, NewApiKey};
 pub use checkpoint::SignedCheckpoint;
-pub use dead_letters::{DeadLetterPurge, DeadLetters, NewDeadLetter};
+pub use dead_letters::{DeadLetterPurge, DeadLetters, LetterTurn, NewDeadLetter};
 pub use driver::Driver;
 pub use error::{LedgerError, RolledBack};
 pub use follower::{FOLLOWERS, Follower, FollowerContext, FollowerEntry, FollowerError};

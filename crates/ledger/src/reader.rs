@@ -10,6 +10,7 @@ use ledgerstone_store::{LedgerStore, ReadError, StoredCheckpoint, StoredRecord};
 use crate::error::LedgerError;
 use crate::follower::tiles::StoredTiles;
 use crate::history::{SystemHistory, read_genesis};
+use crate::receipt::Receipt;
 
 /// Records that a walk reads at first, for those who stop early.
 const FIRST_PAGE: usize = 16;
@@ -93,6 +94,11 @@ impl Reader {
         // An unknown tenant is told apart from an unknown event.
         self.size(tenant)?;
         Err(LedgerError::EventNotFound { tenant: tenant.clone(), id: id.clone() })
+    }
+
+    /// The first receipt of the event with an id.
+    pub fn receipt(&self, tenant: &TenantId, id: &EventId) -> Result<Receipt, LedgerError> {
+        self.get(tenant, id).map(|record| Receipt::of_stored(&record))
     }
 
     /// The record with a number.

@@ -2,14 +2,15 @@
 //!
 //! The event goes the way of every other. One that brings no id gets that which its first request
 //! would have given it, or one that follows from the letter's, so that sending a letter again and
-//! again, also after a crash half-way, records it once.
+//! again, also after a crash half-way, records it once. One that is recorded and closed is answered
+//! with its receipt, whatever is sent in its place.
 
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::StatusCode;
 use ledgerstone_ledger::{Ledger, Outcome, Receipt, ReceiptStatus, SubmitError};
-use ledgerstone_model::{Actor, DeadLetter, DeadLetterId, ErrorCode, Rejection};
+use ledgerstone_model::{Actor, DeadLetter, DeadLetterId, ErrorCode, LetterState, Rejection};
 
 use super::append::{Prepared, RANDOM_BYTES, Reading, Source, write_receipt};
 use super::dead_letters::{letter_id, no_such_letter};
@@ -22,7 +23,8 @@ use super::service::Service;
 use crate::auth::Authorised;
 
 /// Sends a refused event again: as it was where the body is empty, and otherwise the body in its
-/// place. Once it is recorded the letter is closed, and stays until it expires or is deleted.
+/// place. Once it is recorded the letter is closed, and stays until it expires or is deleted; to be
+/// sent again then gives the first receipt.
 #[utoipa::path(post, path = "/v1/dead-letters/{id}/resend", tag = "dead letters",
     params(("id" = String, Path, description = "The letter's id")),
     request_body(content((serde_json::Value = "application/json"))),
@@ -43,7 +45,11 @@ pub async fn resend(
     let asked = service.clone();
     let sent = service.blocking(move |ledger| {
         let tenant = authorised.tenant();
+        let _turn = asked.dead_letters().turn(tenant, id);
         let letter = asked.dead_letters().get(tenant, id)?.ok_or_else(no_such_letter)?;
+        if let LetterState::Closed { event_id, .. } = &letter.state {
+            return Ok((ledger.reader().receipt(tenant, event_id)?, None));
+        }
         let source = source_of(&asked, &authorised, id, &letter)?;
         let text = corrected.as_deref().unwrap_or(&letter.text);
         let prepared = source.prepare(text, 0, random, asked.clock().now());
@@ -51,9 +57,7 @@ pub async fn resend(
             prepared.map_err(|refused| Problem::from(refused).with_dead_letter(Ok(id)))?;
         let findings = prepared.findings.clone();
         let receipt = append(ledger, prepared)?;
-        if letter.state.is_open() {
-            close(&asked, id, &receipt, &authorised.caller().actor())?;
-        }
+        close(&asked, id, &receipt, &authorised.caller().actor())?;
         Ok::<_, Problem>((receipt, findings))
     });
     let (receipt, findings) = sent.await?;

@@ -187,8 +187,15 @@ async fn a_corrected_event_is_recorded_once_however_often_it_is_sent() {
     let (status, again) = resend(&rig, &id, Some(&corrected)).await;
     assert_eq!((status, &again["id"]), (StatusCode::OK, &receipt["id"]));
     assert_eq!(rig.size("acme"), before + 2);
-    let other = json!({"event_type": "user.logout"});
-    assert_eq!(resend(&rig, &id, Some(&other)).await.1["code"], "ID_CONFLICT");
+    // Whatever is sent in its place now, under whichever id: the letter is recorded.
+    for other in [json!({"event_type": "user.logout"}), json!({"id": "x", "event_type": "a"})] {
+        let (status, again) = resend(&rig, &id, Some(&other)).await;
+        assert_eq!((status, &again["record_hash"]), (StatusCode::OK, &receipt["record_hash"]));
+        assert_eq!(again["status"], "duplicate");
+    }
+    let (status, again) = resend(&rig, &id, None).await;
+    assert_eq!((status, &again["record_hash"]), (StatusCode::OK, &receipt["record_hash"]));
+    assert_eq!(rig.size("acme"), before + 2);
     let shown = body(letters(&rig, Method::GET, &format!("/{id}")).send().await.unwrap()).await;
     assert_eq!((&shown["state"], &shown["text"]), (&json!("closed"), &json!(BAD)));
     assert_eq!(shown["recorded"]["sequence_number"], receipt["sequence_number"]);
@@ -197,10 +204,26 @@ async fn a_corrected_event_is_recorded_once_however_often_it_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_many_send_at_once_is_recorded_once() {
+    let rig = Rig::start().await;
+    let id = refuse(&rig, BAD).await;
+    let before = rig.size("acme");
+    let corrected: Vec<Value> =
+        (0..8).map(|n| json!({"id": format!("try-{n}"), "event_type": "user.login"})).collect();
+    let tries = corrected.iter().map(|event| resend(&rig, &id, Some(event)));
+    let answers = futures_util::future::join_all(tries).await;
+    let created = answers.iter().filter(|(status, _)| *status == StatusCode::CREATED).count();
+    assert_eq!(created, 1, "{answers:?}");
+    assert!(answers.iter().all(|(_, one)| one["record_hash"] == answers[0].1["record_hash"]));
+    assert_eq!(rig.size("acme"), before + 2);
+    assert_eq!(acts(&rig).await, ["resend"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_crash_between_recording_and_closing_makes_no_second_record() {
     let rig = Rig::start().await;
     let id = refuse(&rig, BAD).await;
-    let corrected = json!({"event_type": "user.login"});
+    let corrected = json!({"event_type": "user.logout"});
     let (_, receipt) = resend(&rig, &id, Some(&corrected)).await;
     // As if the letter had never been closed: the file is put back as it was.
     let file = rig.dead_letter_files().remove(0);
@@ -214,6 +237,8 @@ async fn a_crash_between_recording_and_closing_makes_no_second_record() {
         })
         .collect();
     std::fs::write(&file, ledgerstone_store::dead_letters::encode(&open)).unwrap();
+    // What is recorded stays so, also where the taxonomy would refuse it by now.
+    put(&rig, "acme", &login_only("enforce")).send().await.unwrap();
     let (status, again) = resend(&rig, &id, Some(&corrected)).await;
     assert_eq!((status, &again["sequence_number"]), (StatusCode::OK, &receipt["sequence_number"]));
     assert_eq!(list(&rig).await[0]["state"], "closed");
