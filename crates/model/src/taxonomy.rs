@@ -5,6 +5,7 @@
 //! be the repetition of what was recorded before it was set; as such it is compared and never recorded.
 
 mod document;
+mod pattern;
 mod schema;
 
 use std::collections::HashMap;

@@ -8,9 +8,11 @@
 
 use std::collections::HashMap;
 
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
+use super::pattern;
 use crate::error_code::ErrorCode;
 use crate::rejection::{Faults, pointer_push};
 
@@ -93,11 +95,18 @@ fn build(schema: &Value) -> Result<Validator, Found> {
         .with_pattern_options(PatternOptions::regex().size_limit(SCHEMA_PATTERN_BYTES_MAX))
         .build(schema)
         .map_err(|error| {
+            let place = error.instance_path().to_string();
+            if let (ValidationErrorKind::Format { format }, Value::String(pattern)) =
+                (error.kind(), error.instance().as_ref())
+                && format == "regex"
+            {
+                return found_at(place, pattern::fault(pattern));
+            }
             let mut reason = format!("cannot be used: {error}");
             if reason.len() > REASON_BYTES_MAX {
                 reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
             }
-            found_at(error.instance_path().to_string(), reason)
+            found_at(place, reason)
         })
 }
 
