@@ -102,7 +102,7 @@ pub fn verify(
     evidence.check_anchors(&mut walks, &context, &mut findings);
     evidence.conclude(&walks, &context, &mut report, &mut findings);
     if store.status().read_only {
-        report.drop_gaps_of_frames(&mut findings);
+        report.drop_losses_of_frames(&mut findings);
         findings.extend(lost_ledgers(&walks, options));
     }
     report.add_all(findings);
@@ -269,7 +269,9 @@ impl Evidence {
         for (tenant, kept) in self.kept.iter().filter(|(tenant, _)| context.wants(tenant)) {
             let size = kept.iter().map(|kept| kept.stored.size).max().unwrap_or(0);
             let note = "a checkpoint of a ledger that has no records";
-            findings.push(Finding::new(Check::Truncated, note).at(tenant, 0).values(size, 0));
+            let mut finding = Finding::new(Check::Truncated, note).at(tenant, 0);
+            finding.following = size.saturating_sub(1);
+            findings.push(finding.values(size, 0));
         }
     }
 

@@ -238,17 +238,34 @@ impl Report {
         }
     }
 
-    /// Leaves out the gaps in ledgers that a damaged frame explains, record by record.
-    pub(super) fn drop_gaps_of_frames(&self, findings: &mut Vec<Finding>) {
-        let is_named = |gap: &Finding| {
-            self.findings.iter().any(|frame| {
-                frame.check == Check::Frame
-                    && frame.sequence_number.is_some()
-                    && (&frame.tenant, frame.sequence_number, frame.following)
-                        == (&gap.tenant, gap.sequence_number, gap.following)
-            })
-        };
-        findings.retain(|finding| finding.check != Check::Sequence || !is_named(finding));
+    /// Leaves out the gaps in ledgers, and the missing ends, that damaged frames explain, record by
+    /// record.
+    pub(super) fn drop_losses_of_frames(&self, findings: &mut Vec<Finding>) {
+        findings.retain(|finding| {
+            match (finding.check, &finding.tenant, finding.sequence_number) {
+                (Check::Sequence | Check::Truncated, Some(tenant), Some(first))
+                    if finding.code.is_none() =>
+                {
+                    let behind = first.saturating_add(finding.following).saturating_add(1);
+                    self.lost_in_frames(tenant, first) < behind
+                }
+                _ => true,
+            }
+        });
+    }
+
+    /// Up to where a ledger's records from `first` on are lost in damaged frames, one after the other.
+    fn lost_in_frames(&self, tenant: &TenantId, first: u64) -> u64 {
+        let frames = self
+            .findings
+            .iter()
+            .filter(|one| one.check == Check::Frame && one.tenant.as_ref() == Some(tenant));
+        let mut lost: Vec<(u64, u64)> =
+            frames.filter_map(|one| Some((one.sequence_number?, one.following))).collect();
+        lost.sort_unstable();
+        lost.into_iter().fold(first, |next, (from, following)| {
+            if from == next { next.saturating_add(following).saturating_add(1) } else { next }
+        })
     }
 
     pub fn ledger(&self, tenant: &TenantId) -> Option<&LedgerReport> {

@@ -92,7 +92,8 @@ impl Verdict {
         });
         let cut = beyond.map(|(size, length, source)| {
             let note = format!("the ledger is shorter than {} says", source.what);
-            let finding = Finding::new(Check::Truncated, note).at(tenant, length);
+            let mut finding = Finding::new(Check::Truncated, note).at(tenant, length);
+            finding.following = size.saturating_sub(length).saturating_sub(1);
             finding.in_file(&source.file, 0).values(size, length)
         });
         replaced.into_iter().chain(cut)

@@ -62,6 +62,19 @@ fn a_damaged_frame_names_the_records_that_it_held_and_the_rest_is_verified() {
 }
 
 #[test]
+fn the_last_records_of_a_ledger_are_lost_once() {
+    let program = Program::new("behind-last");
+    program.append_numbered(0, 5);
+    // The end of the ledger, which the anchor and the checkpoint that come with closing speak of.
+    flip(&program.data(LOG), offset_of(&program.data(LOG), "\"e-4\"") + 2);
+    let run = program.run(&["verify", "--json"]).ended(1);
+    let found = findings(&run);
+    assert_eq!(found.len(), 1, "{run}");
+    let first = number(&found[0], "/sequence_number");
+    assert!(is_at(&found[0], "default", first, 5 - first), "the last record is 5: {run}");
+}
+
+#[test]
 fn every_damaged_frame_is_named() {
     let program = with_a_tenant_behind("behind-two");
     for id in ["\"e-2\"", "\"e-20\""] {

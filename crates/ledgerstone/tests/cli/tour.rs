@@ -1,7 +1,5 @@
 //! The newcomer's first minute.
 
-use std::time::{Duration, Instant};
-
 use crate::program::Program;
 
 #[test]
@@ -9,9 +7,7 @@ fn the_tour_shows_everything_and_leaves_nothing() {
     let program = Program::new("tour");
     let temporary = program.place().join("temporary");
     std::fs::create_dir(&temporary).unwrap();
-    let begin = Instant::now();
     let output = program.command(&["tour"]).env("TMPDIR", &temporary).output().unwrap();
-    assert!(begin.elapsed() < Duration::from_mins(1));
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     for shown in [
@@ -30,7 +26,7 @@ fn the_tour_shows_everything_and_leaves_nothing() {
         "$ ledgerstone verify --data ledgerstone-data\nholds\n",
         "$ ledgerstone verify --data ledgerstone-data\nframe: ",
         "(log/000000000001.log at byte ",
-        "DOES NOT HOLD: ",
+        "DOES NOT HOLD: 1 finding\n",
         "$ ledgerstone doctor --data ledgerstone-data",
         " ledgers up to the damage; ",
         "docs/cli.md",
