@@ -30,14 +30,46 @@ impl Shape {
     /// of the event all are where its content is not to be shown, which `content_withheld` says.
     pub(crate) fn write(&self, record: &StoredRecord, shows_content: bool, out: &mut Vec<u8>) {
         let event = event_of(record).filter(|_| shows_content);
+        let aside = event.and_then(|event| self.aside(event));
         let mut object = ObjectWriter::open(out);
         for (member, source) in self.answers {
-            write_value(*source, record, event, object.key(member));
+            let out = object.key(member);
+            match (source, event) {
+                (Source::Field(pointer), Some(event)) => {
+                    let value = self.value((member, pointer), event, aside);
+                    out.extend_from_slice(value.map_or(b"null", Value::raw));
+                }
+                (source, _) => write_value(*source, record, out),
+            }
         }
         if !shows_content {
             object.key("content_withheld").extend_from_slice(b"true");
         }
         object.close();
+    }
+
+    /// What this shape's mapping put aside of an event that was sent in it.
+    fn aside<'a>(&self, event: &'a [u8]) -> Option<Value<'a>> {
+        let mapping = field(event, "/intake/mapping").ok()??.text()?;
+        if mapping != self.mapping {
+            return None;
+        }
+        field(event, "/intake/unmapped").ok()?
+    }
+
+    /// The value of a member that comes from a field: as it was sent, where the field did not take it.
+    fn value<'a>(
+        &self,
+        (member, pointer): (&str, Pointer),
+        event: &'a [u8],
+        aside: Option<Value<'a>>,
+    ) -> Option<Value<'a>> {
+        let sent_as = |name: &str| aside?.member(name).ok()?;
+        let other_spelling = || {
+            let others = self.moves.iter().filter(|(from, to)| *to == pointer && *from != member);
+            others.map(|(from, _)| sent_as(from)).find(Option::is_some).flatten()
+        };
+        sent_as(member).or_else(|| field(event, pointer).ok()?).or_else(other_spelling)
     }
 }
 
@@ -52,12 +84,10 @@ pub(crate) fn answering() -> impl Iterator<Item = &'static Shape> {
     SHAPES.iter().copied().filter(|shape| !shape.answers.is_empty())
 }
 
-fn write_value(source: Source, record: &StoredRecord, event: Option<&[u8]>, out: &mut Vec<u8>) {
+/// Writes what comes from the record; a field of an event that is not shown is null.
+fn write_value(source: Source, record: &StoredRecord, out: &mut Vec<u8>) {
     let text = match source {
-        Source::Field(pointer) => {
-            let value = event.and_then(|event| field(event, pointer).ok().flatten());
-            return out.extend_from_slice(value.map_or(b"null", Value::raw));
-        }
+        Source::Field(_) => None,
         Source::SequenceNumber => {
             let number = record.sequence_number.value().to_string();
             return out.extend_from_slice(number.as_bytes());

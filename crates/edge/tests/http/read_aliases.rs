@@ -91,6 +91,45 @@ async fn events_come_back_in_the_shape_in_which_they_were_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_no_field_takes_comes_back_as_it_was_sent() {
+    let rig = Rig::start().await;
+    for (number, odd) in
+        [json!([1, {"a": "b"}]), json!("text"), json!(7.5), json!(false), json!(null)]
+            .into_iter()
+            .enumerate()
+    {
+        for (path, sent) in [
+            ("/api/v1/audit/events", json!({"event_type": "a.b", "agent_id": "a", "payload": odd})),
+            (
+                "/api/v1/audit",
+                json!({"event_type": "a.b", "user_id": "u", "details": odd, "risk_level": "extreme",
+                    "resource_type": 7, "actor": {"id": "another"}}),
+            ),
+            (
+                "/api/v1/audit/events",
+                json!({"EventType": "a.b", "EntityType": "user", "entity_id": 7, "Metadata": odd}),
+            ),
+        ] {
+            let id = post(&rig, path, &sent).await["id"].clone();
+            let shown = get(&rig, &format!("{path}/{}", id.as_str().unwrap())).await;
+            for (member, value) in sent.as_object().unwrap() {
+                let member = match member.as_str() {
+                    "actor" => continue,
+                    "entity_id" => "EntityID",
+                    other => other,
+                };
+                assert_eq!(&shown[member], value, "{number} {path} {member}: {shown}");
+            }
+        }
+    }
+    // In another shape than it was sent in there is no word for it.
+    let sent = json!({"event_type": "a.b", "agent_id": "a", "payload": [1]});
+    let id = post(&rig, "/api/v1/audit/events", &sent).await["id"].clone();
+    let as_user = get(&rig, &format!("/api/v1/audit/{}", id.as_str().unwrap())).await;
+    assert_eq!((&as_user["details"], &as_user["user_id"]), (&Value::Null, &json!("a")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_are_counted_and_hold_every_record_once() {
     let rig = Rig::start().await;
     for number in 0..5 {
