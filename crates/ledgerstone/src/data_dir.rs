@@ -17,7 +17,8 @@ use ledgerstone_model::ErrorCode;
 use ledgerstone_model::system::{KeyAlgorithm, LogName, SigningMode, TailCut};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::embedded::{EmbeddedStore, Mode, OpenError, OpeningReport, Options};
-use ledgerstone_store::{DeadLetterLimits, FileDeadLetters, JobStore, LedgerStore as _, key_file};
+use ledgerstone_store::key_file::{self, PrivateKeyUse};
+use ledgerstone_store::{DeadLetterLimits, FileDeadLetters, JobStore, LedgerStore as _};
 
 use zeroize::Zeroizing;
 
@@ -305,7 +306,7 @@ impl ForWriting {
     /// The secret that cursors of listings are authenticated with.
     pub fn cursor_secret(&self, system: &System) -> Result<Zeroizing<[u8; 32]>, Failure> {
         let path = self.store.layout().cursor_key();
-        key_file::cursor_secret(&system.files, &path, &*system.entropy)
+        key_file::secret(&system.files, &path, PrivateKeyUse::Cursor, &*system.entropy)
             .map_err(|error| Failure::new(error.code(), format!("{}: {error}", path.display())))
     }
 

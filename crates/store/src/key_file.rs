@@ -39,6 +39,8 @@ pub enum PrivateKeyUse {
     Store,
     /// Authenticates the cursors of listings; no signing key, but 32 secret bytes like those of one.
     Cursor,
+    /// Wraps the sealing keys of tenants; 32 secret bytes too.
+    Root,
 }
 
 impl PrivateKeyUse {
@@ -48,6 +50,7 @@ impl PrivateKeyUse {
             Self::Record => KeyUse::Record.as_str(),
             Self::Store => "store",
             Self::Cursor => "cursor",
+            Self::Root => "root",
         }
     }
 
@@ -56,6 +59,7 @@ impl PrivateKeyUse {
         match self {
             Self::Log | Self::Record | Self::Store => KeyAlgorithm::Ed25519.as_str(),
             Self::Cursor => "hmac-sha256",
+            Self::Root => "xaes-256-gcm",
         }
     }
 }
@@ -167,20 +171,36 @@ pub fn write<K: FileKey>(
     files.replace(path, encode(usage, key)?.as_bytes(), PRIVATE)
 }
 
-/// The secret that cursors of listings are authenticated with, drawn when there is none yet.
-pub fn cursor_secret(
+/// Reads the 32 secret bytes for a use that is none of signing; `None` when there is no such file.
+pub fn read_secret(
+    path: &Path,
+    usage: PrivateKeyUse,
+) -> Result<Option<Zeroizing<[u8; 32]>>, KeyFileError> {
+    let key: Option<SigningKey> = read(path, usage)?;
+    Ok(key.map(|key| Zeroizing::new(*key.seed())))
+}
+
+/// The same, drawn when there are none yet; they are durable when this returns.
+pub fn secret(
     files: &Files,
     path: &Path,
+    usage: PrivateKeyUse,
     entropy: &dyn Entropy,
 ) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
-    let key: SigningKey = match read(path, PrivateKeyUse::Cursor)? {
-        Some(key) => key,
-        None => {
-            let key = draw(entropy);
-            write(files, path, PrivateKeyUse::Cursor, &key)?;
-            key
-        }
-    };
+    if let Some(secret) = read_secret(path, usage)? {
+        return Ok(secret);
+    }
+    let key = draw(entropy);
+    write(files, path, usage, &key)?;
+    Ok(Zeroizing::new(*key.seed()))
+}
+
+/// The secret bytes in the text of a key file that stands elsewhere than in a file of its own.
+pub fn parse_secret(
+    text: &[u8],
+    usage: PrivateKeyUse,
+) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
+    let key: SigningKey = decode(text, usage).map_err(KeyFileError::Malformed)?;
     Ok(Zeroizing::new(*key.seed()))
 }
 
@@ -261,8 +281,13 @@ mod tests {
     use super::*;
     use crate::embedded::files::{FileFault, FileOp};
 
-    const USES: [PrivateKeyUse; 4] =
-        [PrivateKeyUse::Log, PrivateKeyUse::Record, PrivateKeyUse::Store, PrivateKeyUse::Cursor];
+    const USES: [PrivateKeyUse; 5] = [
+        PrivateKeyUse::Log,
+        PrivateKeyUse::Record,
+        PrivateKeyUse::Store,
+        PrivateKeyUse::Cursor,
+        PrivateKeyUse::Root,
+    ];
 
     fn key(seed: u8) -> SigningKey {
         SigningKey::from_seed([seed; 32])
@@ -309,17 +334,26 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_of_cursors_is_drawn_once() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("cursor.key");
-        let entropy = Counting(3.into());
-        let first = cursor_secret(&Files::new(), &path, &entropy).unwrap();
-        assert_eq!(*first, [3; 32]);
-        assert_eq!(cursor_secret(&Files::new(), &path, &entropy).unwrap(), first);
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("ledgerstone-key-v1 cursor hmac-sha256 "));
-        std::fs::write(&path, "no key").unwrap();
-        cursor_secret(&Files::new(), &path, &entropy).unwrap_err();
+    fn a_secret_is_drawn_once() {
+        for (usage, beginning) in [
+            (PrivateKeyUse::Cursor, "ledgerstone-key-v1 cursor hmac-sha256 "),
+            (PrivateKeyUse::Root, "ledgerstone-key-v1 root xaes-256-gcm "),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("one.key");
+            let entropy = Counting(3.into());
+            let draw = || secret(&Files::new(), &path, usage, &entropy);
+            assert_eq!(read_secret(&path, usage).unwrap(), None);
+            assert_eq!(*draw().unwrap(), [3; 32]);
+            assert_eq!(*draw().unwrap(), [3; 32]);
+            assert_eq!(*read_secret(&path, usage).unwrap().unwrap(), [3; 32]);
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(text.starts_with(beginning));
+            assert_eq!(*parse_secret(text.as_bytes(), usage).unwrap(), [3; 32]);
+            parse_secret(text.as_bytes(), PrivateKeyUse::Store).unwrap_err();
+            std::fs::write(&path, "no key").unwrap();
+            draw().unwrap_err();
+        }
     }
 
     #[test]

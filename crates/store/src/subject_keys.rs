@@ -5,6 +5,7 @@
 //! journals; a slot is overwritten where it stands. Each change is synced in the first file and then
 //! in the second, so that one of them is whole at every moment.
 
+mod look;
 mod paired_slots;
 mod slot;
 mod slots_on_disk;

@@ -80,6 +80,11 @@ impl Layout {
         self.keys().join("cursor.key")
     }
 
+    /// The root key, where a file holds it; made when something is first written.
+    pub fn root_key(&self) -> PathBuf {
+        self.keys().join("root.key")
+    }
+
     pub fn admin(&self) -> PathBuf {
         self.root.join("admin.sqlite")
     }

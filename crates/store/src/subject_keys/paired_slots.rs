@@ -82,7 +82,7 @@ pub enum SlotsError {
 pub type HeldSlot<const N: usize> = (SlotNumber, [u8; N]);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading<const N: usize> {
+pub(super) enum Reading<const N: usize> {
     /// The file ends before it. Files grow before anything is written into the new slots, so this
     /// one was cut, or lost and made anew.
     Missing,
@@ -144,7 +144,7 @@ impl<const N: usize> PairedSlots<N> {
         Ok(())
     }
 
-    const fn offset(number: u64) -> u64 {
+    pub(super) const fn offset(number: u64) -> u64 {
         // The first slot of the file is its header.
         (number + 1) * Self::SLOT_BYTES as u64
     }
@@ -170,14 +170,25 @@ impl<const N: usize> PairedSlots<N> {
         let length = file.byte_len().map_err(|source| io_error(file.path(), source))?;
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
         file.read_exact_at(&mut bytes, 0).map_err(|source| io_error(file.path(), source))?;
-        match bytes.split_at_checked(Self::SLOT_BYTES) {
-            Some((header, slots)) if header.starts_with(MAGIC) => Ok(slots.to_vec()),
-            _ if bytes.iter().all(|byte| *byte == 0) => {
+        match Self::behind_header(&bytes, file.path())? {
+            Some(slots) => Ok(slots.to_vec()),
+            None => {
                 // Made and not finished, or lost: the other file has everything.
                 Self::write_header(file)?;
                 Ok(Vec::new())
             }
-            _ => Err(SlotsError::Form { path: file.path().display().to_string() }),
+        }
+    }
+
+    /// The slots in the bytes of a file; `None` where it has no header yet.
+    pub(super) fn behind_header<'a>(
+        bytes: &'a [u8],
+        path: &Path,
+    ) -> Result<Option<&'a [u8]>, SlotsError> {
+        match bytes.split_at_checked(Self::SLOT_BYTES) {
+            Some((header, slots)) if header.starts_with(MAGIC) => Ok(Some(slots)),
+            _ if bytes.iter().all(|byte| *byte == 0) => Ok(None),
+            _ => Err(SlotsError::Form { path: path.display().to_string() }),
         }
     }
 
@@ -195,9 +206,8 @@ impl<const N: usize> PairedSlots<N> {
         &mut self,
         texts: &[Vec<u8>; 2],
     ) -> Result<(Vec<HeldSlot<N>>, SlotsReport), SlotsError> {
-        let slots_in = |text: &Vec<u8>| (text.len() / Self::SLOT_BYTES) as u64;
-        let count = texts.iter().map(slots_in).max().unwrap_or(0);
-        self.capacity = texts.iter().map(slots_in).min().unwrap_or(0);
+        let count = texts.iter().map(|text| Self::count(text)).max().unwrap_or(0);
+        self.capacity = texts.iter().map(|text| Self::count(text)).min().unwrap_or(0);
         self.grow(count)?;
         let mut held = Vec::new();
         let mut report = SlotsReport::default();
@@ -234,7 +244,12 @@ impl<const N: usize> PairedSlots<N> {
         Ok((held, report))
     }
 
-    fn read_slot(text: &[u8], number: u64) -> Reading<N> {
+    /// How many slots a text has room for.
+    pub(super) const fn count(text: &[u8]) -> u64 {
+        (text.len() / Self::SLOT_BYTES) as u64
+    }
+
+    pub(super) fn read_slot(text: &[u8], number: u64) -> Reading<N> {
         match Self::slot_bytes(text, number) {
             None => Reading::Missing,
             Some(bytes) if bytes.iter().all(|byte| *byte == 0) => Reading::Empty,
@@ -257,7 +272,7 @@ impl<const N: usize> PairedSlots<N> {
     }
 }
 
-enum Resolved<const N: usize> {
+pub(super) enum Resolved<const N: usize> {
     Empty,
     Unfinished,
     Lost,
@@ -265,7 +280,7 @@ enum Resolved<const N: usize> {
 }
 
 /// What two readings of one slot come to.
-fn resolve<const N: usize>(readings: [Reading<N>; 2]) -> Resolved<N> {
+pub(super) fn resolve<const N: usize>(readings: [Reading<N>; 2]) -> Resolved<N> {
     use Reading::{Bad, Empty, Held, Missing};
     let held = |change, payload, is_equal| Resolved::Held { change, payload, is_equal };
     match readings {
@@ -345,7 +360,7 @@ fn write_at(file: &DataFile, bytes: &[u8], offset: u64) -> Result<(), SlotsError
     file.write_all_at(bytes, offset).map_err(|source| io_error(file.path(), source))
 }
 
-fn io_error(path: &Path, source: io::Error) -> SlotsError {
+pub(super) fn io_error(path: &Path, source: io::Error) -> SlotsError {
     SlotsError::Io { path: path.display().to_string(), source }
 }
 

@@ -38,6 +38,22 @@ impl TenantKeySlots {
         Ok((keys, report))
     }
 
+    /// The keys in `DATA/keys` as they lie there, in their order, and slots that cannot be read.
+    /// Nothing is made or healed.
+    pub fn look(
+        directory: &Path,
+    ) -> Result<(Vec<TenantKeySlot>, Vec<SlotFault>), SubjectKeysError> {
+        let (held, mut faults) = PairedSlots::look(directory, NAME)?;
+        let mut slots = Vec::with_capacity(held.len());
+        for (number, payload) in held {
+            match TenantKeySlot::decode(&payload) {
+                Some(slot) => slots.push(slot),
+                None => faults.push(SlotFault { number, offset: 0 }),
+            }
+        }
+        Ok((slots, faults))
+    }
+
     /// Slots are taken in order, so that a later one of the same tenant is its newer key.
     fn note(&mut self, number: SlotNumber, slot: TenantKeySlot) {
         if slot.wrapped.is_some() {
@@ -108,6 +124,37 @@ mod tests {
 
     fn open(directory: &Path) -> TenantKeySlots {
         TenantKeySlots::open(directory, &Files::new()).unwrap().0
+    }
+
+    #[test]
+    fn looking_changes_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let look = || TenantKeySlots::look(place.path()).unwrap();
+        assert_eq!(look(), (Vec::new(), Vec::new()));
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+        let slot = |byte: u8| TenantKeySlot {
+            tenant: TenantId::parse("acme").unwrap(),
+            key_id: SealingKeyId::new([byte; 16]),
+            wrapped: Some(vec![byte; 72]),
+        };
+        let mut keys = open(place.path());
+        assert_eq!(look(), (Vec::new(), Vec::new()), "an empty file has no slots");
+        keys.add(slot(1)).unwrap();
+        keys.add(slot(2)).unwrap();
+        keys.destroy(&slot(1).key_id).unwrap();
+        drop(keys);
+        let destroyed = TenantKeySlot { wrapped: None, ..slot(1) };
+        assert_eq!(look(), (vec![destroyed, slot(2)], Vec::new()));
+        // Damage in one file is read around and left, damage in both is told.
+        for (name, faults) in [("tenants.a", 0), ("tenants.b", 1)] {
+            let path = place.path().join(name);
+            let mut bytes = std::fs::read(&path).unwrap();
+            bytes[2 * 512 + 100] ^= 1;
+            std::fs::write(&path, &bytes).unwrap();
+            let (slots, found) = look();
+            assert_eq!((slots.len(), found.len()), (2 - faults, faults), "{name}");
+            assert_eq!(std::fs::read(&path).unwrap(), bytes);
+        }
     }
 
     #[test]

@@ -168,8 +168,9 @@ fn look_at_keys(path: &Path, seen: &mut Vec<Observation>) {
             format!("Run `chmod 700 {}`.", folder.display()),
         ));
     }
-    let exposed_store_key = key_file::is_exposed(&store_key).then_some(store_key);
-    for file in keys.exposed().into_iter().chain(exposed_store_key) {
+    let others = [store_key, Layout::new(path).root_key()].into_iter();
+    let others = others.filter(|file| key_file::is_exposed(file));
+    for file in keys.exposed().into_iter().chain(others) {
         let what = format!(
             "others than the owner may read or write {}; nothing can be written until they may not",
             file.display()
@@ -197,9 +198,11 @@ fn look_into_keys(path: &Path, store: EmbeddedStore, seen: &mut Vec<Observation>
     };
     // Files that others may read are told by their rights alone.
     let is_told = |error: &KeyFileError| matches!(error, KeyFileError::Exposed { .. });
-    for (file, usage) in
-        [(layout.store_key(), PrivateKeyUse::Store), (layout.cursor_key(), PrivateKeyUse::Cursor)]
-    {
+    for (file, usage) in [
+        (layout.store_key(), PrivateKeyUse::Store),
+        (layout.cursor_key(), PrivateKeyUse::Cursor),
+        (layout.root_key(), PrivateKeyUse::Root),
+    ] {
         match key_file::read::<SigningKey>(&file, usage) {
             Ok(Some(key)) if usage == PrivateKeyUse::Store && key.verifying_key() != store_key => {
                 wrong(Some(&file), "the store key of another directory".to_owned());

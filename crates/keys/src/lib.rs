@@ -1,0 +1,19 @@
+//! Where the root key is: the services that wrap the secrets of tenants behind the port
+//! [`RootKey`](ledgerstone_ledger::sealing_keys::RootKey).
+//!
+//! A service is one file here and one line in [`SERVICES`].
+
+#![forbid(unsafe_code)]
+
+mod file;
+mod local;
+mod roots;
+mod secret;
+mod service;
+
+pub use file::FileSource;
+pub use roots::{RootKeySetup, open};
+pub use secret::{RootSecret, RootSecretError, SecretSource};
+pub use service::{
+    Place, RootKeyService, RootKeySource, SERVICE_NAMES, SERVICES, SetupError, service,
+};
