@@ -1,6 +1,7 @@
 //! A data directory, opened: for reading, by anybody at any time; or for writing, by one process,
 //! with everything that opening and closing owe to the ledger.
 
+mod means;
 mod place;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use ledgerstone_ledger::driver::catch_up_all;
 use ledgerstone_ledger::follower::tiles::StoredTiles;
+use ledgerstone_ledger::sealing_keys::RootKey;
 use ledgerstone_ledger::{
     ApiKeys, FollowerContext, KeyFiles, Ledger, Reader, Settings, TenantCreation,
 };
@@ -27,6 +29,7 @@ use crate::output::Console;
 use crate::projection::Projection;
 use crate::system::System;
 
+pub use means::Means;
 pub use place::rights_to_keys;
 use place::{Place, look_at};
 
@@ -224,7 +227,7 @@ pub fn write_extending<T>(
     let data = if known.is_empty() {
         ForWriting::open(path, if_missing, tenants, console)?
     } else {
-        ForWriting::open_extending(path, known, tenants, console)?
+        ForWriting::open_extending(path, known, tenants, &Means::of_environment()?, console)?
     };
     data.work(console, |data, console| work(&data.ledger, console))
 }
@@ -242,26 +245,26 @@ pub fn write_with<T>(
 
 /// Makes a new data directory; one whose making was interrupted is completed.
 pub fn create(path: &Path, birth: &Birth, console: &mut Console) -> Result<(), Failure> {
-    create_with(&System::new(), path, birth, console)
+    create_with(&Means::of_environment()?, path, birth, console)
 }
 
 fn create_with(
-    system: &System,
+    means: &Means,
     path: &Path,
     birth: &Birth,
     console: &mut Console,
 ) -> Result<(), Failure> {
     let data = match look_at(path)? {
-        Place::Free => ForWriting::begin(path, birth, system, console)?,
+        Place::Free => ForWriting::begin(path, birth, means, console)?,
         Place::Foreign => return Err(not_empty(path, "already holds something else")),
         Place::DataDirectory => {
-            let store = open_store(path, Mode::Write, system);
+            let store = open_store(path, Mode::Write, &means.system);
             let store = store.map_err(|error| in_directory(path, &error))?;
             refuse_damaged(path, store.report())?;
             if store.head(&TenantId::system())?.is_some() {
                 return Err(not_empty(path, "is a data directory already"));
             }
-            ForWriting::complete(path, Arc::new(store), birth, system, console)?
+            ForWriting::complete(path, Arc::new(store), birth, means, console)?
         }
     };
     data.close(console)
@@ -276,11 +279,17 @@ pub struct ForWriting {
     store: Arc<EmbeddedStore>,
     ledger: Arc<Ledger>,
     projection: Projection,
+    root_key: Arc<dyn RootKey>,
 }
 
 impl ForWriting {
     pub const fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+
+    /// What wraps the keys of tenants.
+    pub fn root_key(&self) -> &Arc<dyn RootKey> {
+        &self.root_key
     }
 
     /// The API keys of all tenants, out of the projection where there is one.
@@ -321,7 +330,8 @@ impl ForWriting {
         tenants: TenantCreation,
         console: &mut Console,
     ) -> Result<Self, Failure> {
-        Self::open_or_make(path, if_missing, &Birth::usual()?, tenants, console)
+        let means = Means::of_environment()?;
+        Self::open_or_make(path, if_missing, &Birth::usual()?, tenants, &means, console)
     }
 
     /// The same, with what a deployment is given that is made.
@@ -330,25 +340,25 @@ impl ForWriting {
         if_missing: IfMissing,
         birth: &Birth,
         tenants: TenantCreation,
+        means: &Means,
         console: &mut Console,
     ) -> Result<Self, Failure> {
-        let system = System::new();
         let place = look_at(path)?;
         if place == Place::Free && if_missing == IfMissing::Create {
-            let made = Self::begin(path, birth, &system, console)?;
+            let made = Self::begin(path, birth, means, console)?;
             console.note(format!("made a new data directory {}", path.display()));
             if tenants == TenantCreation::Explicit {
                 return Ok(made);
             }
             made.close(console)?;
         }
-        let store = open_store(path, Mode::Write, &system);
+        let store = open_store(path, Mode::Write, &means.system);
         let store = Arc::new(store.map_err(|error| in_directory(path, &error))?);
         refuse_damaged(path, store.report())?;
         if store.head(&TenantId::system())?.is_none() {
-            return Self::complete(path, store, birth, &system, console);
+            return Self::complete(path, store, birth, means, console);
         }
-        Self::resume(path, store, (tenants, Vec::new()), &system, console)
+        Self::resume(path, store, (tenants, Vec::new()), means, console)
     }
 
     /// Opens a directory that must extend these checkpoints. Without any, one that is missing is made.
@@ -357,12 +367,13 @@ impl ForWriting {
         known: Vec<String>,
         birth: &Birth,
         tenants: TenantCreation,
+        means: &Means,
         console: &mut Console,
     ) -> Result<Self, Failure> {
         if known.is_empty() {
-            return Self::open_or_make(path, IfMissing::Create, birth, tenants, console);
+            return Self::open_or_make(path, IfMissing::Create, birth, tenants, means, console);
         }
-        Self::open_extending(path, known, tenants, console)
+        Self::open_extending(path, known, tenants, means, console)
     }
 
     /// Opens a directory that must extend these checkpoints.
@@ -370,13 +381,13 @@ impl ForWriting {
         path: &Path,
         known: Vec<String>,
         tenants: TenantCreation,
+        means: &Means,
         console: &mut Console,
     ) -> Result<Self, Failure> {
-        let system = System::new();
-        let store = open_store(path, Mode::Write, &system);
+        let store = open_store(path, Mode::Write, &means.system);
         let store = Arc::new(store.map_err(|error| in_directory(path, &error))?);
         refuse_damaged(path, store.report())?;
-        let data = Self::resume(path, store.clone(), (tenants, known), &system, console);
+        let data = Self::resume(path, store.clone(), (tenants, known), means, console);
         // What is refused for its age is left as an orderly stop leaves it, with nothing signed.
         data.inspect_err(|_| drop(store.close()))
     }
@@ -403,14 +414,15 @@ impl ForWriting {
     fn begin(
         path: &Path,
         birth: &Birth,
-        system: &System,
+        means: &Means,
         console: &mut Console,
     ) -> Result<Self, Failure> {
+        let system = &means.system;
         let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
         let files = system.files.clone();
         let store = EmbeddedStore::create(path, Options::default(), files, clock, entropy);
         let store = Arc::new(store.map_err(|error| in_directory(path, &error))?);
-        Self::complete(path, store, birth, system, console)
+        Self::complete(path, store, birth, means, console)
     }
 
     /// Begins the ledger in a store that has none yet.
@@ -418,20 +430,22 @@ impl ForWriting {
         path: &Path,
         store: Arc<EmbeddedStore>,
         birth: &Birth,
-        system: &System,
+        means: &Means,
         console: &mut Console,
     ) -> Result<Self, Failure> {
         place::hide_keys(path)?;
+        let system = &means.system;
         let keys = key_files(path, system);
         keys.create(birth.record_key, &*system.entropy)
             .map_err(ledgerstone_ledger::LedgerError::from)?;
+        let root_key = means.open_root_key(path)?;
         let mut settings = Settings::new(birth.log_name.clone());
         settings.signing = birth.signing;
         let projection = Projection::open(&store, console)?;
         let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
         let ledger = Ledger::create(store.clone(), Arc::new(keys), settings, clock, entropy)?;
         let ledger = Arc::new(ledger);
-        let data = Self { store, ledger, projection };
+        let data = Self { store, ledger, projection, root_key };
         data.create_first_tenant()?;
         Ok(data)
     }
@@ -441,7 +455,7 @@ impl ForWriting {
         path: &Path,
         store: Arc<EmbeddedStore>,
         (tenants, known): (TenantCreation, Vec<String>),
-        system: &System,
+        means: &Means,
         console: &mut Console,
     ) -> Result<Self, Failure> {
         if let Some(mode) = rights_to_keys(path) {
@@ -458,11 +472,13 @@ impl ForWriting {
         settings.signing = history.signing();
         settings.tenant_creation = tenants;
         settings.known = known;
+        let system = &means.system;
+        let root_key = means.open_root_key(path)?;
         let keys = Arc::new(key_files(path, system));
         let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
         let ledger = Arc::new(Ledger::open(store.clone(), keys, settings, clock, entropy)?);
         projection.load_taxonomies(&ledger, console);
-        let data = Self { store, ledger, projection };
+        let data = Self { store, ledger, projection, root_key };
         data.record_cuts(console)?;
         if history.tenants().is_empty() {
             data.create_first_tenant()?;

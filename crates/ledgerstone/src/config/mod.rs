@@ -4,6 +4,7 @@ mod auth;
 mod file;
 mod kind;
 mod page;
+pub mod root_key;
 mod secrets;
 mod server;
 mod table;
@@ -94,25 +95,46 @@ impl Configuration {
     /// Everything that was said, each setting by whoever comes first: flags, `LEDGERSTONE_…`, the
     /// names of earlier services, the file, the default.
     pub fn gather(matches: &ArgMatches, variables: &Variables) -> Result<Self, Failure> {
-        let mut gathered = Self { values: BTreeMap::new(), notes: Vec::new() };
-        for setting in SETTINGS {
-            if let Some(default) = setting.default {
-                gathered.set(setting, default, Source::Default)?;
-            }
-        }
         let file = matches.get_one::<String>("config").or_else(|| variables.get(FILE_VARIABLE));
-        if let Some(path) = file {
-            for (setting, value) in file::read(Path::new(path))? {
-                gathered.values.insert(setting.key, (value, Source::File(path.into())));
-            }
-        }
-        gathered.take_variables(variables)?;
+        let mut gathered = Self::begin(file, |_| true)?;
+        gathered.take_variables(variables, |_| true)?;
+        gathered.note_unused(variables);
         gathered.take_flags(matches)?;
         Ok(gathered)
     }
 
-    fn take_variables(&mut self, variables: &Variables) -> Result<(), Failure> {
-        for setting in SETTINGS {
+    /// The settings of one table alone, for commands that do not serve: nothing else that may be
+    /// wrong with the environment of a server keeps them from their work.
+    pub fn of_environment(variables: &Variables, table: &str) -> Result<Self, Failure> {
+        let is_wanted = |setting: &Setting| setting.key.starts_with(table);
+        let mut gathered = Self::begin(variables.get(FILE_VARIABLE), is_wanted)?;
+        gathered.take_variables(variables, is_wanted)?;
+        Ok(gathered)
+    }
+
+    /// The defaults, and what a file says.
+    fn begin(file: Option<&String>, is_wanted: impl Fn(&Setting) -> bool) -> Result<Self, Failure> {
+        let mut begun = Self { values: BTreeMap::new(), notes: Vec::new() };
+        for setting in SETTINGS.iter().filter(|setting| is_wanted(setting)) {
+            if let Some(default) = setting.default {
+                begun.set(setting, default, Source::Default)?;
+            }
+        }
+        if let Some(path) = file {
+            let said = file::read(Path::new(path))?;
+            for (setting, value) in said.into_iter().filter(|(setting, _)| is_wanted(setting)) {
+                begun.values.insert(setting.key, (value, Source::File(path.into())));
+            }
+        }
+        Ok(begun)
+    }
+
+    fn take_variables(
+        &mut self,
+        variables: &Variables,
+        is_wanted: impl Fn(&Setting) -> bool,
+    ) -> Result<(), Failure> {
+        for setting in SETTINGS.iter().filter(|setting| is_wanted(setting)) {
             let own = setting.variable();
             let names = setting.other_names.iter().copied().chain([own.as_str()]);
             for name in names {
@@ -121,6 +143,11 @@ impl Configuration {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Notes the variables that say nothing.
+    fn note_unused(&mut self, variables: &Variables) {
         for (name, what) in UNUSED_NAMES {
             if variables.contains_key(*name) {
                 self.notes
@@ -135,7 +162,6 @@ impl Configuration {
         let unknown = variables.keys().filter(|name| name.starts_with(PREFIX) && !is_known(name));
         self.notes
             .extend(unknown.map(|name| format!("{name} is set, and there is no such setting")));
-        Ok(())
     }
 
     fn take_flags(&mut self, matches: &ArgMatches) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! docs/configuration.md, out of the table.
 
 use super::auth::{CERTIFICATE, ISSUER, Member};
+use super::root_key::services;
 use super::table::{FILE_VARIABLE, SETTINGS, Setting, UNUSED_NAMES};
 
 const BEGINNING: &str = "\
@@ -29,6 +30,12 @@ pub fn page() -> String {
         "\n## Client certificates\n\nEach is a table `[[auth.certificates]]` of the file:\n\n",
     );
     page.push_str(&members(CERTIFICATE));
+    page.push_str("\n## Services of the root key\n\n");
+    page.push_str(
+        "How each is set up, and what is lost with it: [sealing-keys.md](sealing-keys.md).\n\n",
+    );
+    page.push_str(&services());
+    page.push_str("\nCommands that write a data directory themselves take `root.…` from the environment, and from the file that\n`LEDGERSTONE_CONFIG` names.\n");
     page.push_str("\n## Names of earlier services\n\n");
     page.push_str("These names are understood, so that an environment can stay as it is:\n\n");
     page.push_str("| name | stands for |\n|---|---|\n");

@@ -1,4 +1,5 @@
-//! The API keys that the configuration gives, so that containers and scripts know them beforehand.
+//! Secrets that the configuration gives, by themselves or in files; among them the API keys that
+//! containers and scripts know beforehand.
 
 use std::path::Path;
 
@@ -8,8 +9,8 @@ use zeroize::Zeroizing;
 use super::{Configuration, unusable};
 use crate::failure::Failure;
 
-/// Bytes of a file with a key, more than which is none.
-const KEY_FILE_BYTES_MAX: u64 = 1024;
+/// Bytes of a file with a secret, more than which is none.
+const SECRET_BYTES_MAX: u64 = 4096;
 
 /// The keys that must be granted when the server starts.
 #[derive(Debug)]
@@ -28,15 +29,25 @@ impl Configuration {
         })
     }
 
-    fn key(&self, key: &str, file: &str) -> Result<Option<ApiKey>, Failure> {
-        let (name, text) = match (self.text(key), self.path(file)) {
+    /// A secret that one setting holds, or the file that another names; with the key of that which
+    /// does.
+    pub(super) fn secret<'a>(
+        &self,
+        key: &'a str,
+        file: &'a str,
+    ) -> Result<Option<(&'a str, Zeroizing<String>)>, Failure> {
+        match (self.text(key), self.path(file)) {
             (Some(_), Some(_)) => {
-                return Err(unusable(file, format!("{key} is given too; give one of them")));
+                Err(unusable(file, format!("{key} is given too; give one of them")))
             }
-            (Some(text), None) => (key, Zeroizing::new(text.to_owned())),
-            (None, Some(path)) => (file, read(file, &path)?),
-            (None, None) => return Ok(None),
-        };
+            (Some(text), None) => Ok(Some((key, Zeroizing::new(text.to_owned())))),
+            (None, Some(path)) => Ok(Some((file, read(file, &path)?))),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn key(&self, key: &str, file: &str) -> Result<Option<ApiKey>, Failure> {
+        let Some((name, text)) = self.secret(key, file)? else { return Ok(None) };
         // The error never repeats anything of the key.
         ApiKey::parse(text.trim()).map(Some).map_err(|error| {
             unusable(name, error)
@@ -48,8 +59,8 @@ impl Configuration {
 fn read(key: &str, path: &Path) -> Result<Zeroizing<String>, Failure> {
     let unreadable = |error| unusable(key, format!("{} cannot be read: {error}", path.display()));
     let length = std::fs::metadata(path).map_err(unreadable)?.len();
-    if length > KEY_FILE_BYTES_MAX {
-        return Err(unusable(key, format!("{} is no file with an API key", path.display())));
+    if length > SECRET_BYTES_MAX {
+        return Err(unusable(key, format!("{} is too long for a secret", path.display())));
     }
     std::fs::read_to_string(path).map(Zeroizing::new).map_err(unreadable)
 }

@@ -46,6 +46,7 @@ impl Configuration {
         self.router()?;
         let auth = self.auth()?;
         self.first_keys()?;
+        self.root_key()?;
         self.traces()?;
         self.data()?;
         self.birth()?;

@@ -1,6 +1,7 @@
 //! The table of settings: one line each. It drives the flags, the environment, the file, what
 //! `config` prints, and docs/configuration.md.
 
+use ledgerstone_keys::SERVICE_NAMES;
 use ledgerstone_model::system::KeyAlgorithm;
 use ledgerstone_model::{EVENT_BYTES_MAX, Numbers};
 
@@ -83,6 +84,10 @@ pub const SETTINGS: &[Setting] = &[
     setting("bootstrap.key_file", Kind::Path, "The same in a file"),
     setting("operator.key", Kind::Text, "An admin API key of `_system`, for who administers tenants, made with `ledgerstone api-keys generate`").secret(),
     setting("operator.key_file", Kind::Path, "The same in a file"),
+    setting("root.service", Kind::OneOf(&SERVICE_NAMES), "Where the root key is, which wraps the keys of tenants; see below. Without it: `secret` where a root key is given, otherwise `file`"),
+    setting("root.previous_service", Kind::OneOf(&SERVICE_NAMES), "Where the root key was before, while keys of tenants still have to move; it only opens"),
+    setting("root.key", Kind::Text, "The root key of the service `secret`: 32 bytes in base64, as `openssl rand -base64 32` makes them").secret(),
+    setting("root.key_file", Kind::Path, "The same in a file; also a `root.key` of a data directory"),
     setting("cors.origins", Kind::List, "Origins whose pages may use the interface from a browser, or `*` for all").also(&["CORS_ORIGINS"]),
     setting("rate_limit.requests_per_second", Kind::Number { min: 0, max: 1_000_000 }, "Requests a second that each credential may send in the long run; 0 sets no limit").default("0"),
     setting("rate_limit.burst", COUNT, "Requests that a credential may send at once after a pause").default("200"),

@@ -13,7 +13,9 @@ use ledgerstone_store::embedded::files::{FileFault, FileOp, Files};
 use ledgerstone_store::embedded::{Mode, OpenError};
 use ledgerstone_testkit::TestDirectory;
 
-use super::{Birth, FIRST_TENANT, IfMissing, create, create_with, open_store, write};
+use ledgerstone_keys::{FileSource, RootKeySetup};
+
+use super::{Birth, FIRST_TENANT, IfMissing, Means, create, create_with, open_store, write};
 use crate::output::Console;
 use crate::system::System;
 
@@ -54,7 +56,8 @@ fn a_making_stopped_at_any_step_is_made_by_the_next_command() {
         let path = directory.join("data");
         let fault = Arc::new(StopAfter(step.into()));
         let system = System { files: Files::with_fault(fault), ..System::new() };
-        let is_made = create_with(&system, &path, &birth, &mut console).is_ok();
+        let means = Means { system, root_key: RootKeySetup::of(FileSource) };
+        let is_made = create_with(&means, &path, &birth, &mut console).is_ok();
         if is_made {
             done += 1;
         } else if path.join("FORMAT").exists() {
@@ -75,6 +78,7 @@ fn a_making_stopped_at_any_step_is_made_by_the_next_command() {
             write(&path, IfMissing::Refuse, explicit, &mut console, |_, _| Ok(())).unwrap();
         }
         let [system, first] = sizes(&path);
+        assert!(path.join("keys/root.key").exists(), "{told}");
         assert!(system >= 2 && first == 1, "{told}: {system} and {first} records");
         if done == 2 {
             break;

@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use crate::config::Configuration;
-use crate::data_dir::ForWriting;
+use crate::data_dir::{ForWriting, Means};
 use crate::failure::Failure;
 use crate::output::Console;
 use crate::system::System;
@@ -64,6 +64,7 @@ pub fn run(
         known,
         &configuration.birth()?,
         configuration.tenant_creation(),
+        &Means { system: System::new(), root_key: configuration.root_key()? },
         console,
     )
     .and_then(|data| {
@@ -151,6 +152,7 @@ impl<'a> Parts<'a> {
         let status = move || watched.upgrade().map(|verifier| verifier.status());
         service.operation().watch_verification(move || status().unwrap_or_default());
         service.operation().name(configuration.environment());
+        tracing::info!(service = data.root_key().kind(), "root key service");
         self.opening.open(router_with(&service, &configuration.router()?));
         let Self { runtime, serving, stop, stopper, .. } = self;
         Ok(Running { runtime, serving, service, driver, verifier, purge, stop, stopper })

@@ -19,6 +19,7 @@ mod outside;
 mod program;
 mod proofs;
 mod remote;
+mod root_key;
 mod rsa;
 mod serve;
 mod served;

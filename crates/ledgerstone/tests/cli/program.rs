@@ -41,7 +41,7 @@ impl Program {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerstone"));
         command.args(arguments).current_dir(self.place.path()).stdin(Stdio::null());
-        for name in ["SERVER", "API_KEY", "API_KEY_FILE", "CA"] {
+        for name in ["SERVER", "API_KEY", "API_KEY_FILE", "CA", "CONFIG"] {
             command.env_remove(format!("LEDGERSTONE_{name}"));
         }
         command
