@@ -26,14 +26,15 @@ use bodies::Bodies;
 use sender::{Load, Sent};
 use server::{Ended, Server};
 
-/// Events of the floor where a time is set and no number.
-const FLOOR_EVENTS: u64 = 500_000;
+/// Events of the floor where a time is set and no number: for each second, and at most.
+const FLOOR_EVENTS_PER_SECOND: u64 = 50_000;
+const FLOOR_EVENTS_MAX: u64 = 500_000;
 
 /// Events of the floor when they come singly: each costs a sync.
 const FLOOR_SINGLES: u64 = 20_000;
 
-/// How often the server's memory is looked at.
-const SAMPLE_EVERY: Duration = Duration::from_secs(10);
+/// How often the server's memory is looked at, besides at the beginning and at the end.
+const SAMPLE_EVERY: Duration = Duration::from_mins(1);
 
 /// When enough was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +63,24 @@ struct Measured {
     seconds: f64,
     unsealed: u64,
     sender_processor: f64,
-    /// Memory of the server every [`SAMPLE_EVERY`], in MB.
-    resident: Vec<f64>,
+    resident: Vec<Resident>,
     server: Ended,
+}
+
+/// Memory that the server holds.
+struct Resident {
+    after: Duration,
+    mb: f64,
+}
+
+impl Resident {
+    fn now(server: &Process, begun: Instant) -> Self {
+        Self { after: begun.elapsed(), mb: server.resident_mb() }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({"after_seconds": self.after.as_secs(), "mb": self.mb.round()})
+    }
 }
 
 impl IngestBench {
@@ -78,7 +94,9 @@ impl IngestBench {
         let signing_key = SigningKey::from_seed([7; 32]);
         let events = match self.until {
             Until::Events(events) => events,
-            Until::Time(_) => FLOOR_EVENTS,
+            Until::Time(time) => {
+                FLOOR_EVENTS_MAX.min(time.as_secs().saturating_mul(FLOOR_EVENTS_PER_SECOND)).max(1)
+            }
         };
         Floor {
             parent: &self.parent,
@@ -107,13 +125,16 @@ impl IngestBench {
         let (sent, seconds, sender_processor) = runtime.block_on(async {
             let connected = load.connect(server.address(), server.key()).await?;
             let (begun, used) = (Instant::now(), own.processor_seconds());
+            resident.push(Resident::now(&process, begun));
             let sending = load.send(connected);
             let watching = watch(&process, begun, &mut resident, console);
             let sent = tokio::select! {
                 sent = sending => sent,
                 never = watching => match never {},
             };
-            anyhow::Ok((sent?, begun.elapsed().as_secs_f64(), own.processor_seconds() - used))
+            let seconds = begun.elapsed().as_secs_f64();
+            resident.push(Resident::now(&process, begun));
+            anyhow::Ok((sent?, seconds, own.processor_seconds() - used))
         })?;
         let unsealed = server.unsealed_logs()?;
         let server = server.end((processor, written))?;
@@ -161,7 +182,7 @@ impl IngestBench {
             "bytes_kept_by_part": kept,
             "sealed_events": server.sizes.records,
             "unsealed_logs_at_the_end": unsealed,
-            "resident_mb_every_10_s": resident.iter().map(|mb| mb.round()).collect::<Vec<_>>(),
+            "resident_mb": resident.iter().map(Resident::to_json).collect::<Vec<_>>(),
             "resident_peak_mb": server.resident_peak_mb.round(),
             "conditions": format!(
                 "{}, {}, the server in a process of its own with usual settings, the sender one thread on the same machine",
@@ -176,7 +197,7 @@ impl IngestBench {
 async fn watch(
     server: &Process,
     begun: Instant,
-    resident: &mut Vec<f64>,
+    resident: &mut Vec<Resident>,
     console: &mut Console,
 ) -> std::convert::Infallible {
     let mut ticks = tokio::time::interval(SAMPLE_EVERY);
@@ -184,10 +205,9 @@ async fn watch(
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        let now = server.resident_mb();
+        let now = Resident::now(server, begun);
+        console.note(format!("after {} s the server holds {:.0} MB", now.after.as_secs(), now.mb));
         resident.push(now);
-        let seconds = begun.elapsed().as_secs();
-        console.note(format!("after {seconds} s the server holds {now:.0} MB"));
     }
 }
 

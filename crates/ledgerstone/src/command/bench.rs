@@ -68,9 +68,9 @@ struct Ingest {
     /// Events in all
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     events: u64,
-    /// Send for so long instead, and tell the server's memory every 10 seconds
-    #[arg(long, conflicts_with = "events", value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    minutes: Option<u64>,
+    /// Send for so long instead; the server's memory is told at the beginning, each minute and at the end
+    #[arg(long, conflicts_with = "events", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    seconds: Option<u64>,
     /// Events in a request: at most 1,000 in an array, or 100,000 as lines
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=LINES_MAX as u64))]
     batch: u64,
@@ -157,7 +157,7 @@ impl Ingest {
 
     fn measure(&self, console: &mut Console) -> anyhow::Result<Value> {
         let connections = self.connections.unwrap_or(if self.batch == 1 { 128 } else { 4 });
-        let time = self.minutes.map(Duration::from_mins);
+        let time = self.seconds.map(Duration::from_secs);
         IngestBench {
             until: time.map_or(Until::Events(self.events), Until::Time),
             batch: self.batch,

@@ -49,6 +49,22 @@ fn ingest_refuses_what_a_server_would_refuse() {
     let program = Program::new("bench-refused");
     let large = program.run(&["bench", "ingest", "--batch", "1001"]);
     large.failed(2, "INVALID_ARGUMENT");
-    let both = program.run(&["bench", "ingest", "--events", "5", "--minutes", "1"]);
+    let both = program.run(&["bench", "ingest", "--events", "5", "--seconds", "1"]);
     both.failed(2, "INVALID_ARGUMENT");
+}
+
+#[test]
+fn ingest_for_a_time_tells_memory_from_beginning_to_end() {
+    let program = Program::new("bench-time");
+    let ingest = ["bench", "ingest", "--seconds", "2", "--batch", "10", "--connections", "12"];
+    let figures = program.run(&[&ingest[..], &["--json"]].concat()).ok().line();
+    assert!(figures["events"].as_u64().unwrap() > 10, "{figures}");
+    assert!(figures["seconds"].as_f64().unwrap() >= 2.0, "{figures}");
+    assert_eq!(figures["connections"], 12);
+    assert!(figures["conditions"].as_str().unwrap().contains("debug build"), "{figures}");
+    let resident = figures["resident_mb"].as_array().unwrap();
+    let at = |sample: &Value| sample["after_seconds"].as_u64().unwrap();
+    assert_eq!((resident.len(), at(&resident[0])), (2, 0), "{figures}");
+    assert!(at(&resident[1]) >= 2, "{figures}");
+    assert!(resident.iter().all(|sample| sample["mb"].as_f64().unwrap() > 5.0), "{figures}");
 }

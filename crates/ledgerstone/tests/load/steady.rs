@@ -51,6 +51,9 @@ fn assert_flat(seen: &[f64]) {
     };
     let (early, late) = (middle(&seen[quarter..2 * quarter]), middle(&seen[3 * quarter..]));
     eprintln!("memory: {early:.0} MB in the second quarter, {late:.0} MB in the last");
+    let told: Vec<String> =
+        seen.iter().step_by(60).chain(seen.last()).map(|mb| format!("{mb:.0}")).collect();
+    eprintln!("at the beginning, each minute and at the end, in MB: {}", told.join(", "));
     if seen.len() >= 120 {
         assert!(late < early * GROWTH_MAX + SLACK_MB, "memory grows: {seen:?}");
     }
