@@ -14,6 +14,7 @@ mod metrics;
 mod ndjson;
 mod not_yet;
 mod openapi;
+mod openapi_faults;
 mod proofs;
 mod queries;
 mod read_aliases;
