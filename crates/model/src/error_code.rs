@@ -191,7 +191,7 @@ error_codes! {
         "A tenant of this name exists already.",
         "Use it, or choose another name.";
     TenantSuspended = "TENANT_SUSPENDED",
-        "The tenant is suspended: its records can be read, and nothing new is taken.",
+        "The tenant is suspended: it can be read and verified, API keys can be revoked, and nothing else is taken.",
         "Ask those who operate the server; nothing that was recorded is lost.";
     EventNotFound = "EVENT_NOT_FOUND",
         "The ledger holds no event under this id or number.",

@@ -9,35 +9,59 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::access::Permission;
+use ledgerstone_model::system::TenantState;
 
 use super::access_log::Asker;
 use super::envelope::RequestId;
 use super::problem::Problem;
 use super::service::Service;
-use crate::auth::{Asked, Authorised, PeerCertificate};
+use crate::auth::{Asked, Authorised, Caller, PeerCertificate};
 use crate::trace;
 
+/// What stands before a handler.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) service: Service,
+    pub(super) permission: Permission,
+    /// Whether the credentials of a suspended tenant are let through.
+    pub(super) is_open_when_suspended: bool,
+}
+
+impl Gate {
+    /// The right to go on, for a caller who may.
+    fn let_through(&self, caller: Caller) -> Result<Authorised, Problem> {
+        let authorised = caller.authorise(self.permission)?;
+        if self.is_open_when_suspended {
+            return Ok(authorised);
+        }
+        match self.service.ledger().tenant_state(authorised.tenant()) {
+            Some(TenantState::Suspended) => Err(Problem::new(
+                ErrorCode::TenantSuspended,
+                "the tenant is suspended: until it is resumed, its credentials can read, verify and \
+                 revoke API keys, and nothing else",
+            )),
+            Some(TenantState::Active) | None => Ok(authorised),
+        }
+    }
+}
+
 /// Lets a request through whose credential grants the permission.
-pub(super) async fn authorise(
-    State((service, permission)): State<(Service, Permission)>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn authorise(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let peer = parts.extensions.get::<PeerCertificate>();
-    let caller = match service.authenticator().authenticate(&parts.headers, peer).await {
+    let caller = match gate.service.authenticator().authenticate(&parts.headers, peer).await {
         Ok(caller) => caller,
         Err(error) => return Problem::from(error).into_response(),
     };
     let asker = Asker::of(&caller);
     trace::caller(caller.tenant().as_str());
-    let mut response = match caller.authorise(permission) {
+    let mut response = match gate.let_through(caller) {
         Ok(authorised) => {
             let authorised = authorised.asking(asked(&parts));
             parts.extensions.insert(authorised);
             next.run(Request::from_parts(parts, body)).await
         }
-        Err(error) => Problem::from(error).into_response(),
+        Err(problem) => problem.into_response(),
     };
     response.extensions_mut().insert(asker);
     response

@@ -7,7 +7,7 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::{PathItem, Paths, RefOr};
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use super::authorise::authorise;
+use super::authorise::{Gate, authorise};
 use super::rate_limit::limit_rate;
 use super::service::Service;
 use super::well_formed::{Parameters, well_formed};
@@ -25,6 +25,7 @@ pub enum Access {
 #[derive(Clone, Copy)]
 pub struct Endpoint {
     access: Access,
+    is_open_when_suspended: bool,
     is_there: bool,
     handlers: fn() -> UtoipaMethodRouter<Service>,
 }
@@ -33,12 +34,23 @@ impl Endpoint {
     /// A line of the table; `handlers` is `|| routes!(path::to::handler)`, whose `#[utoipa::path]`
     /// says method and place.
     pub const fn new(access: Access, handlers: fn() -> UtoipaMethodRouter<Service>) -> Self {
-        Self { access, is_there: true, handlers }
+        let is_open_when_suspended = match access {
+            Access::Public => true,
+            Access::Needs(permission) => permission.outlasts_suspension(),
+        };
+        Self { access, is_open_when_suspended, is_there: true, handlers }
     }
 
     /// A line for what this version does not have, and says so to whatever it is asked.
     pub const fn not_yet(access: Access, handlers: fn() -> UtoipaMethodRouter<Service>) -> Self {
-        Self { access, is_there: false, handlers }
+        Self { is_there: false, ..Self::new(access, handlers) }
+    }
+
+    /// The same for a handler that the credentials of a suspended tenant may call although its
+    /// permission does not outlast suspension.
+    #[must_use]
+    pub const fn open_when_suspended(self) -> Self {
+        Self { is_open_when_suspended: true, ..self }
     }
 
     pub const fn access(&self) -> Access {
@@ -92,7 +104,8 @@ impl Endpoint {
                 let limit = middleware::from_fn_with_state(service.clone(), limit_rate);
                 handlers = handlers.layer(limit);
             }
-            let gate = (service.clone(), permission);
+            let is_open_when_suspended = self.is_open_when_suspended;
+            let gate = Gate { service: service.clone(), permission, is_open_when_suspended };
             handlers = handlers.layer(middleware::from_fn_with_state(gate, authorise));
         }
         (schemas, paths, handlers)

@@ -29,7 +29,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Needs(Permission::StatusRead), || routes!(status::status)),
     Endpoint::new(Needs(Permission::ApiKeysRead), || routes!(api_keys::list)),
     Endpoint::new(Needs(Permission::ApiKeysWrite), || routes!(api_keys::create)),
-    Endpoint::new(Needs(Permission::ApiKeysWrite), || routes!(api_keys::revoke)),
+    // A secret that got out must be worth nothing, whatever the tenant's state.
+    Endpoint::new(Needs(Permission::ApiKeysWrite), || routes!(api_keys::revoke))
+        .open_when_suspended(),
     Endpoint::new(Needs(Permission::TenantsRead), || routes!(tenants::list)),
     Endpoint::new(Needs(Permission::TenantsWrite), || routes!(tenants::create)),
     Endpoint::new(Needs(Permission::TenantsRead), || routes!(tenants::get)),

@@ -107,7 +107,7 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-/// Suspends a tenant: its records can be read, and events for it are refused.
+/// Suspends a tenant: its credentials can read, verify and revoke API keys, and nothing else.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/suspend", tag = "tenants",
     params(("tenant_id" = String, Path)), request_body = Option<StateChange>,
     responses((status = 200, body = Tenant)), security(("api_key" = []), ("token" = [])))]

@@ -140,3 +140,59 @@ async fn every_route_lets_in_whom_the_table_says() {
         }
     }
 }
+
+/// What the credentials of a suspended tenant may still do, if their roles let them: read, verify, and
+/// revoke keys.
+const WHILE_SUSPENDED: &[Permission] = &[
+    P::EventsRead,
+    P::RecordsRead,
+    P::ProofsRead,
+    P::VerifyRun,
+    P::JobsRead,
+    P::DeadLettersRead,
+    P::TaxonomyRead,
+    P::ApiKeysRead,
+    P::StatusRead,
+];
+
+const REVOKE: (&str, &str) = ("POST", "/v1/api-keys/{key_id}/revoke");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_tenants_credentials_read_verify_and_revoke_keys() {
+    let rig = Rig::start().await;
+    let suspend = |what: &str| {
+        let path = format!("/v1/tenants/acme/{what}");
+        rig.request(Method::POST, &path, "_system", Role::Admin).send()
+    };
+    assert_eq!(suspend("suspend").await.unwrap().status(), 200);
+    let before = rig.size("acme");
+    for (method, path, permission) in WHO_MAY {
+        let Some(permission) = permission.filter(|one| !one.concerns_deployment()) else {
+            continue;
+        };
+        let may = WHILE_SUSPENDED.contains(&permission) || (*method, *path) == REVOKE;
+        let path = path.replace("{tenant}", "acme").replace(['{', '}', '*'], "");
+        for tenant in ["acme", "beta"] {
+            let request = rig.request(method.parse().unwrap(), &path, tenant, Role::Admin);
+            let request = if *method == "GET" {
+                request
+            } else {
+                request.header("content-type", "x/y").body("x")
+            };
+            let answer = request.send().await.unwrap();
+            let (status, text) = (answer.status(), answer.text().await.unwrap());
+            let refused = status == 403 && text.contains("\"TENANT_SUSPENDED\"");
+            assert_eq!(refused, tenant == "acme" && !may, "{method} {path} {tenant}: {text}");
+        }
+    }
+    // A role that may not is told so first: that tells a stranger nothing.
+    let auditor = rig.request(Method::PUT, "/v1/taxonomy", "acme", Role::Auditor);
+    assert!(auditor.send().await.unwrap().text().await.unwrap().contains("FORBIDDEN"));
+    assert_eq!(rig.size("acme"), before, "nothing was recorded");
+    let id = rig.key("acme", Role::Writer).split('_').nth(1).unwrap().to_owned();
+    let path = format!("/v1/api-keys/{id}/revoke");
+    let revoked = rig.request(Method::POST, &path, "acme", Role::Admin).send().await.unwrap();
+    assert_eq!(revoked.status(), 200);
+    assert_eq!(suspend("resume").await.unwrap().status(), 200);
+    rig.assert_sound();
+}

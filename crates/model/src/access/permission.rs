@@ -88,6 +88,22 @@ impl Permission {
         Self::ALL.iter().copied().find(|one| one.as_str() == text)
     }
 
+    /// Whether a suspended tenant's credentials keep it: reading and verifying, and nothing else.
+    pub const fn outlasts_suspension(self) -> bool {
+        matches!(
+            self,
+            Self::EventsRead
+                | Self::RecordsRead
+                | Self::ProofsRead
+                | Self::VerifyRun
+                | Self::JobsRead
+                | Self::DeadLettersRead
+                | Self::TaxonomyRead
+                | Self::ApiKeysRead
+                | Self::StatusRead
+        )
+    }
+
     /// Whether it is about the whole deployment, and so for credentials of `_system` alone.
     pub fn concerns_deployment(self) -> bool {
         self.scope() == Scope::Deployment

@@ -187,6 +187,19 @@ pub fn roles_page() -> String {
          administer the\ndeployment and read `_system`'s own records; they write no events and read no \
          other tenant's records.\n",
     );
+    let kept = Permission::ALL.iter().filter(|one| one.outlasts_suspension());
+    let kept: Vec<String> = kept.map(|one| format!("`{one}`")).collect();
+    text.push_str(
+        "\n## Suspended tenants\n\nThe credentials of a suspended tenant read and verify, as far as \
+         their roles let them. They keep\n",
+    );
+    text.push_str(&kept.join(", "));
+    text.push_str(
+        ".\nWith `api-keys:write` they revoke keys, since a secret that got out must be worth nothing, \
+         and grant none.\nEverything else is refused with `TENANT_SUSPENDED`. Credentials of `_system` \
+         resume the tenant; commands on the\nmachine itself (`--data`) are an operator's, and \
+         administer its keys and taxonomy as before.\n",
+    );
     text
 }
 
@@ -242,6 +255,7 @@ mod tests {
         for line in [
             "| `events:write` | Send events. | yes | | yes | |",
             "| `metrics:read` | Read the metrics of the whole deployment. | `_system` | `_system` | | |",
+            "`events:read`, `records:read`, `proofs:read`, `verify:run`, `jobs:read`, `dead-letters:read`, `taxonomy:read`, `api-keys:read`, `status:read`.",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }
