@@ -66,10 +66,16 @@ struct Listed {
 }
 
 #[derive(Deserialize)]
-struct Issued {
+pub(crate) struct Issued {
     api_key: String,
     #[serde(flatten)]
     entry: ApiKeyEntry,
+}
+
+impl From<Issued> for IssuedApiKey {
+    fn from(Issued { api_key, entry }: Issued) -> Self {
+        Self { text: Zeroizing::new(api_key), entry }
+    }
 }
 
 impl Client {
@@ -87,8 +93,7 @@ impl Client {
             "expires_at": new.expires_at.map(|time| time.to_string()),
         });
         let call = Call::post(self.route("v1/api-keys", &[])).json(&body);
-        let Issued { api_key, entry } = self.send(&call).await?.json()?;
-        Ok(IssuedApiKey { text: Zeroizing::new(api_key), entry })
+        Ok(self.send(&call).await?.json::<Issued>()?.into())
     }
 
     /// Revokes a key, at once and for ever.

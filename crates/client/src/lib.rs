@@ -48,4 +48,4 @@ pub use retry::Retry;
 pub use signing_keys::{Rotation, SigningKeyEntry};
 pub use status::{AuditHealth, ComponentHealth, ComponentStatus, Deployment, LedgerStatus, Status};
 pub use stream::{EventSender, Outcomes, StreamEnd};
-pub use tenants::TenantEntry;
+pub use tenants::{FirstAdminKey, TenantEntry};

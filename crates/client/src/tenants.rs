@@ -1,9 +1,10 @@
 //! Tenants, for credentials of `_system`.
 
-use ledgerstone_proof::TenantId;
+use ledgerstone_proof::{IngestedAt, TenantId};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::api_keys::{Issued, IssuedApiKey};
 use crate::call::{Call, Repeat};
 use crate::client::Client;
 use crate::error::ClientError;
@@ -19,6 +20,22 @@ pub struct TenantEntry {
     pub records: u64,
     /// The key that checkpoints of its ledger are verified with.
     pub vkey: String,
+}
+
+/// The key with which a tenant begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FirstAdminKey<'a> {
+    /// What people call it; the server has a word of its own.
+    pub label: Option<&'a str>,
+    /// The first moment at which it is no longer good.
+    pub expires_at: Option<IngestedAt>,
+}
+
+#[derive(Deserialize)]
+struct Created {
+    #[serde(flatten)]
+    tenant: TenantEntry,
+    first_admin_key: Issued,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +54,23 @@ impl Client {
     pub async fn create_tenant(&self, name: &TenantId) -> Result<TenantEntry, ClientError> {
         let call = Call::post(self.route("v1/tenants", &[]));
         self.send(&call.json(&json!({"tenant_id": name.as_str()}))).await?.json()
+    }
+
+    /// Creates a tenant, for ever, with a key that administers it. Nothing else ever shows the key:
+    /// where the answer is lost, one is made on the server's machine.
+    pub async fn create_tenant_with_key(
+        &self,
+        name: &TenantId,
+        first: &FirstAdminKey<'_>,
+    ) -> Result<(TenantEntry, IssuedApiKey), ClientError> {
+        let call = Call::post(self.route("v1/tenants", &[]));
+        let mut key = serde_json::Map::new();
+        key.extend(first.label.map(|label| ("label".to_owned(), json!(label))));
+        let expires_at = first.expires_at.map(|time| json!(time.to_string()));
+        key.extend(expires_at.map(|time| ("expires_at".to_owned(), time)));
+        let body = json!({"tenant_id": name.as_str(), "first_admin_key": key});
+        let created: Created = self.send(&call.json(&body)).await?.json()?;
+        Ok((created.tenant, created.first_admin_key.into()))
     }
 
     /// Lets a tenant write no more; its records can still be read.

@@ -39,7 +39,7 @@ mod trees;
 mod whole;
 
 pub use anchor::AnchorReport;
-pub use api_keys::{ApiKeyRefusal, ApiKeys, Ensured, IssuedKey, NewApiKey};
+pub use api_keys::{ApiKeyRefusal, ApiKeys, Ensured, FirstAdminKey, IssuedKey, NewApiKey};
 pub use checkpoint::SignedCheckpoint;
 pub use dead_letters::{DeadLetterPurge, DeadLetters, LetterTurn, NewDeadLetter};
 pub use driver::Driver;

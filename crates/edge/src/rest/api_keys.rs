@@ -4,7 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use http::{HeaderMap, StatusCode};
-use ledgerstone_ledger::{Ledger, LedgerError, NewApiKey};
+use ledgerstone_ledger::{IssuedKey, Ledger, LedgerError, NewApiKey};
 use ledgerstone_model::access::{ApiKeyId, Permission, Role, RoleSet, permits};
 use ledgerstone_model::{ErrorCode, EventTime};
 use ledgerstone_proof::IngestedAt;
@@ -48,6 +48,18 @@ pub struct IssuedApiKey {
     api_key: String,
     #[serde(flatten)]
     shown: ShownKey,
+}
+
+impl IssuedApiKey {
+    /// A key that was just granted, as it is shown at that moment.
+    pub(super) fn of(
+        ledger: &Ledger,
+        issued: &IssuedKey,
+        now: IngestedAt,
+    ) -> Result<Self, LedgerError> {
+        let shown = shown(ledger, issued.entry(), now)?;
+        Ok(Self { api_key: issued.text().to_string(), shown })
+    }
 }
 
 /// A key to be made.
@@ -96,15 +108,14 @@ pub async fn create(
 ) -> Result<(StatusCode, Json<IssuedApiKey>), Problem> {
     let wanted: WantedKey = service.read_small(&headers, body).await?;
     let roles = roles(&wanted.roles, caller.caller())?;
-    let expires_at = wanted.expires_at.as_deref().map(time).transpose()?;
+    let expires_at = wanted.expires_at.as_deref().map(expiry).transpose()?;
     let (tenant, by) = (caller.tenant().clone(), service.actor(&caller));
     let keys = service.authenticator().api_keys().clone();
     let now = service.clock().now();
     let issued = service.blocking(move |ledger| {
         let wanted = NewApiKey { roles, label: &wanted.label, expires_at };
         let issued = ledger.grant_api_key(&keys, &tenant, &wanted, &by(ledger))?;
-        let shown = shown(ledger, issued.entry(), now)?;
-        Ok::<_, LedgerError>(IssuedApiKey { api_key: issued.text().to_string(), shown })
+        IssuedApiKey::of(ledger, &issued, now)
     });
     Ok((StatusCode::CREATED, Json(issued.await?)))
 }
@@ -154,7 +165,8 @@ fn roles(names: &[String], caller: &Caller) -> Result<RoleSet, Problem> {
     }
 }
 
-fn time(text: &str) -> Result<IngestedAt, Problem> {
+/// When a key ends, as it was sent.
+pub(super) fn expiry(text: &str) -> Result<IngestedAt, Problem> {
     let time = EventTime::parse(text).ok();
     time.and_then(|time| IngestedAt::from_micros(time.micros()).ok()).ok_or_else(|| {
         let detail = "expires_at: write it like 2030-01-31T00:00:00Z";

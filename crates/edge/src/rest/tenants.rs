@@ -4,13 +4,14 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use http::{HeaderMap, StatusCode};
-use ledgerstone_ledger::{Ledger, LedgerError, TenantEntry};
+use ledgerstone_ledger::{FirstAdminKey, Ledger, LedgerError, TenantEntry};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::system::TenantState;
 use ledgerstone_proof::{NameError, TenantId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::api_keys::{IssuedApiKey, expiry};
 use super::problem::Problem;
 use super::service::Service;
 use crate::auth::Authorised;
@@ -43,6 +44,28 @@ pub struct Tenant {
 pub struct NewTenant {
     /// 1 to 63 characters of a-z, 0-9, `_` and `-`, the first a letter or digit.
     tenant_id: String,
+    /// Where it is there, the answer has the tenant's first API key: an admin key, shown this once.
+    first_admin_key: Option<FirstKey>,
+}
+
+/// The key with which a tenant begins.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FirstKey {
+    /// What people call it, at most 200 characters; `first admin key` unless given.
+    label: Option<String>,
+    /// The first moment at which it is no longer good, as RFC 3339 in UTC with microseconds.
+    expires_at: Option<String>,
+}
+
+/// A tenant that was just created.
+#[derive(Serialize, ToSchema)]
+pub struct CreatedTenant {
+    #[serde(flatten)]
+    tenant: Tenant,
+    /// Its first API key, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_admin_key: Option<IssuedApiKey>,
 }
 
 /// Why a tenant is suspended or resumed.
@@ -80,15 +103,16 @@ pub async fn get(
     service.blocking(move |ledger| shown(ledger, &name)).await.map(Json)
 }
 
-/// Creates a tenant; it exists for ever.
+/// Creates a tenant; it exists for ever. Its first admin key may come with it, and only now: later
+/// its keys are made by its own credentials, or on the machine itself.
 #[utoipa::path(post, path = "/v1/tenants", tag = "tenants", request_body = NewTenant,
-    responses((status = 201, body = Tenant)), security(("api_key" = []), ("token" = [])))]
+    responses((status = 201, body = CreatedTenant)), security(("api_key" = []), ("token" = [])))]
 pub async fn create(
     State(service): State<Service>,
     authorised: Authorised,
     headers: HeaderMap,
     body: Body,
-) -> Result<(StatusCode, Json<Tenant>), Problem> {
+) -> Result<(StatusCode, Json<CreatedTenant>), Problem> {
     let wanted: NewTenant = service.read_small(&headers, body).await?;
     let name = TenantId::parse(&wanted.tenant_id).map_err(|error| {
         let code = match error {
@@ -97,11 +121,29 @@ pub async fn create(
         };
         Problem::new(code, format!("tenant_id: {error}"))
     })?;
+    let first = wanted.first_admin_key;
+    let expires_at = first.as_ref().and_then(|first| first.expires_at.as_deref());
+    let expires_at = expires_at.map(expiry).transpose()?;
     let by = service.actor(&authorised);
+    let keys = service.authenticator().api_keys().clone();
+    let now = service.clock().now();
     let made = service
         .blocking(move |ledger| {
-            ledger.create_tenant(&name, &by(ledger))?;
-            shown(ledger, &name)
+            let by = by(ledger);
+            let issued = match &first {
+                None => {
+                    ledger.create_tenant(&name, &by)?;
+                    None
+                }
+                Some(FirstKey { label, .. }) => {
+                    let label = label.as_deref().unwrap_or(FirstAdminKey::LABEL);
+                    let first = FirstAdminKey { label, expires_at };
+                    Some(ledger.create_tenant_with_key(&keys, &name, &first, &by)?)
+                }
+            };
+            let first_admin_key =
+                issued.map(|issued| IssuedApiKey::of(ledger, &issued, now)).transpose()?;
+            Ok::<_, LedgerError>(CreatedTenant { tenant: shown(ledger, &name)?, first_admin_key })
         })
         .await?;
     Ok((StatusCode::CREATED, Json(made)))

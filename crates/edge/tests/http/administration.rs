@@ -125,6 +125,53 @@ async fn every_act_says_who_ordered_it_and_its_system_record_names_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tenants_first_admin_key_comes_with_its_creation_and_at_no_other_time() {
+    let rig = Rig::start().await;
+    for (wish, code) in [
+        (json!({"label": ""}), "INVALID_ARGUMENT"),
+        (json!({"label": "x", "roles": ["admin"]}), "INVALID_ARGUMENT"),
+        (json!({"expires_at": "soon"}), "INVALID_TIMESTAMP"),
+        (json!({"expires_at": "2001-01-01T00:00:00.000000Z"}), "INVALID_ARGUMENT"),
+    ] {
+        let body = json!({"tenant_id": "gamma", "first_admin_key": wish});
+        let (_, refused) = call(&rig, OPERATOR, Method::POST, "/v1/tenants", Some(body)).await;
+        assert_eq!(refused["code"], code, "{refused}");
+    }
+    let (status, _) = call(&rig, OPERATOR, Method::GET, "/v1/tenants/gamma", None).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "a wish that cannot be makes no tenant");
+    let body = json!({"tenant_id": "gamma", "first_admin_key": {"label": "for Gamma Ltd"}});
+    let (status, made) =
+        call(&rig, OPERATOR, Method::POST, "/v1/tenants", Some(body.clone())).await;
+    assert_eq!((status, &made["tenant_id"]), (StatusCode::CREATED, &json!("gamma")), "{made}");
+    let first = &made["first_admin_key"];
+    let (key, id) = (first["api_key"].as_str().unwrap(), first["key_id"].as_str().unwrap());
+    assert_eq!((&first["roles"], &first["label"]), (&json!(["admin"]), &json!("for Gamma Ltd")));
+    assert_eq!(made["records"], 3, "the genesis, who granted the key, and the key");
+    // It opens the tenant's ledger, where it is recorded who made it.
+    let events = rig.anonymous(Method::GET, "/v1/events").bearer_auth(key).send().await.unwrap();
+    let events: Value = serde_json::from_str(&events.text().await.unwrap()).unwrap();
+    let act = &events["events"][1]["event"];
+    let operator = format!("key:{}", rig.key("_system", Role::Admin).split('_').nth(1).unwrap());
+    assert_eq!((&act["action"]["verb"], &act["actor"]["id"]), (&json!("grant"), &json!(operator)));
+    assert_eq!(events["events"][0]["event"]["api_key"]["key_id"], id);
+    // And in `_system`, beside the tenant's creation.
+    let (_, acts) = call(&rig, OPERATOR, Method::GET, "/v1/events?limit=1", None).await;
+    let act = &acts["events"][0]["event"];
+    assert_eq!((&act["action"]["verb"], &act["actor"]["id"]), (&json!("grant"), &json!(operator)));
+    assert_eq!(act["target"], json!({"id": id, "type": "api_key"}));
+    assert_eq!(act["data"]["metadata"]["label"], "gamma");
+    assert!(!acts.to_string().contains(key) && !events.to_string().contains(key));
+    // At no other time.
+    let (_, refused) = call(&rig, OPERATOR, Method::POST, "/v1/tenants", Some(body)).await;
+    assert_eq!(refused["code"], "TENANT_EXISTS", "{refused}");
+    assert!(refused.get("first_admin_key").is_none());
+    let plain = json!({"tenant_id": "delta"});
+    let (_, made) = call(&rig, OPERATOR, Method::POST, "/v1/tenants", Some(plain)).await;
+    assert!(made.get("first_admin_key").is_none() && made["records"] == 1, "{made}");
+    rig.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_administrative_body_that_does_not_come_is_given_up() {
     let limits = Limits { body_pause: Duration::from_millis(100), ..Limits::default() };
     let rig = Rig::start_with(RigOptions { limits, ..RigOptions::default() }).await;

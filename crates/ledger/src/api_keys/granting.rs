@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ledgerstone_model::access::{ApiKey, ApiKeyId, RoleSet};
+use ledgerstone_model::access::{ApiKey, ApiKeyId, Role, RoleSet};
 use ledgerstone_model::audit::label_of;
 use ledgerstone_model::system::{ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, SystemRecord};
-use ledgerstone_model::{Actor, Administration};
+use ledgerstone_model::{Actor, Administration, AuditRecord};
 use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId, split_content};
 use ledgerstone_store::admin::{ApiKeyRow, ProjectedRecord};
 use zeroize::Zeroizing;
@@ -27,6 +27,20 @@ pub struct NewApiKey<'a> {
     pub label: &'a str,
     /// The first moment at which it is no longer good.
     pub expires_at: Option<IngestedAt>,
+}
+
+/// What is wanted of the key with which a tenant begins.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstAdminKey<'a> {
+    /// What people call it; stands in the `audit` record alone.
+    pub label: &'a str,
+    /// The first moment at which it is no longer good.
+    pub expires_at: Option<IngestedAt>,
+}
+
+impl FirstAdminKey<'static> {
+    /// What it is called unless somebody says otherwise.
+    pub const LABEL: &'static str = "first admin key";
 }
 
 /// A key that was just granted, with its secret: the only time that it can be shown.
@@ -67,7 +81,31 @@ impl Ledger {
     ) -> Result<IssuedKey, LedgerError> {
         let _changing = hold(&keys.changing);
         let key = ApiKey::generate(&*self.entropy);
-        let entry = self.write_grant(keys, tenant, &key, wanted, by)?;
+        let entry = self.write_grant(keys, tenant, &key, wanted, by, None)?;
+        Ok(IssuedKey { key, entry })
+    }
+
+    /// Creates a tenant with a key that administers it, which is how one who administers the
+    /// deployment hands a tenant over. `_system` tells of the key too: who created the tenant was
+    /// able to read it until the key was revoked.
+    ///
+    /// A crash between the two leaves the tenant without a key.
+    pub fn create_tenant_with_key(
+        &self,
+        keys: &ApiKeys,
+        tenant: &TenantId,
+        first: &FirstAdminKey<'_>,
+        by: &Actor,
+    ) -> Result<IssuedKey, LedgerError> {
+        let FirstAdminKey { label, expires_at } = *first;
+        let wanted = NewApiKey { roles: Role::Admin.into(), label, expires_at };
+        check_wish(&wanted, self.clock.now())?;
+        self.create_tenant(tenant, by)?;
+        let _changing = hold(&keys.changing);
+        let key = ApiKey::generate(&*self.entropy);
+        let act = Administration::new("grant", by.clone(), "api_key", key.id().as_str());
+        let told = Some(act.with_label(tenant.as_str()));
+        let entry = self.write_grant(keys, tenant, &key, &wanted, by, told)?;
         Ok(IssuedKey { key, entry })
     }
 
@@ -85,7 +123,7 @@ impl Ledger {
         let _changing = hold(&keys.changing);
         let id = *key.id();
         let Some(known) = keys.find(&id) else {
-            return self.write_grant(keys, tenant, key, wanted, by).map(Ensured::Granted);
+            return self.write_grant(keys, tenant, key, wanted, by, None).map(Ensured::Granted);
         };
         let conflict = |reason| Err(LedgerError::ApiKeyConflict { id, reason });
         if !key.has_secret(&known.secret_hash) {
@@ -126,10 +164,11 @@ impl Ledger {
             act = act.with_reason(reason);
         }
         let record = |audit| Some(ApiKeyRecord::Revocation(ApiKeyRevocation::new(*id, audit)));
-        self.write_act(keys, tenant, act, record)?;
+        self.write_act(keys, tenant, (act, None), record)?;
         keys.find(id).ok_or_else(unknown)
     }
 
+    /// `told` is what `_system` says of it, where that says anything.
     fn write_grant(
         &self,
         keys: &ApiKeys,
@@ -137,6 +176,7 @@ impl Ledger {
         key: &ApiKey,
         wanted: &NewApiKey<'_>,
         by: &Actor,
+        told: Option<Administration>,
     ) -> Result<Arc<ApiKeyRow>, LedgerError> {
         check_wish(wanted, self.clock.now())?;
         if self.store.head(tenant)?.is_none() {
@@ -148,23 +188,30 @@ impl Ledger {
         }
         let act = Administration::new("grant", by.clone(), "api_key", id.as_str())
             .with_label(wanted.label);
-        self.write_act(keys, tenant, act, |audit| {
+        self.write_act(keys, tenant, (act, told), |audit| {
             let grant = ApiKeyGrant::new(id, wanted.roles, key.secret_hash(), audit)?;
             Some(ApiKeyRecord::Grant(grant.expiring(wanted.expires_at)))
         })?;
         keys.find(&id).ok_or_else(|| LedgerError::UnknownApiKey { tenant: tenant.clone(), id })
     }
 
-    /// Writes who did what, and what is in force from now on, in one append; then everybody knows.
+    /// Writes who did what, and what is in force from now on, in one append, with what `_system` says
+    /// of it; then everybody knows.
     fn write_act(
         &self,
         keys: &ApiKeys,
         tenant: &TenantId,
-        act: Administration,
+        (act, told): (Administration, Option<Administration>),
         record: impl FnOnce(SequenceNumber) -> Option<ApiKeyRecord>,
     ) -> Result<(), LedgerError> {
-        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
-            push_act(round, tenant, act, record)
+        let mut ledgers = vec![tenant.clone()];
+        ledgers.extend(told.is_some().then(TenantId::system));
+        let written = self.sequencer.administer(&ledgers, |round| {
+            let written = push_act(round, tenant, act, record)?;
+            if let Some(told) = told {
+                round.push_audit(1, |_| AuditRecord::Administration(told))?;
+            }
+            Some(written)
         })?;
         keys.take(&written.ok_or(LedgerError::NotCreated)?);
         Ok(())

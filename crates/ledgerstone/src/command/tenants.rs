@@ -2,13 +2,14 @@
 
 use clap::{Args, Subcommand};
 use ledgerstone_client::TenantEntry;
-use ledgerstone_ledger::{Reader, TenantCreation};
+use ledgerstone_ledger::{FirstAdminKey, Reader, TenantCreation};
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::TenantId;
+use zeroize::Zeroizing;
 
 use super::{Command, parsed};
 use crate::arguments::{CommonOptions, tenant_to_write, verifier_key};
-use crate::data_dir::{self, ForReading, IfMissing};
+use crate::data_dir::{self, ForReading, ForWriting, IfMissing};
 use crate::failure::{Ending, Failure};
 use crate::location::Location;
 use crate::output::Console;
@@ -20,7 +21,7 @@ pub const COMMAND: Command = Command {
     name: "tenants",
     about: "List or create tenants, each of which has a ledger of its own",
     details: "A tenant exists for ever once it was created. With --server this needs a credential of \
-              `_system`.",
+              `_system`; keys of the tenant are then made by its own credentials, the first by --first-key.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
     is_hidden: false,
@@ -44,6 +45,10 @@ enum Action {
         /// 1 to 63 characters of a-z, 0-9, _ and -, the first a letter or digit
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
+        /// Make an admin key of each tenant too, and print it: the only time that it is shown, and with
+        /// --server the only time that it can be made
+        #[arg(long)]
+        first_key: bool,
         #[command(flatten)]
         common: CommonOptions,
     },
@@ -52,7 +57,7 @@ enum Action {
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     match &arguments.action {
         Action::List { common } => list(common, console),
-        Action::Create { names, common } => create(names, common, console),
+        Action::Create { names, first_key, common } => create(names, *first_key, common, console),
     }
 }
 
@@ -150,6 +155,7 @@ impl Row {
 
 fn create(
     names: &[String],
+    first_key: bool,
     common: &CommonOptions,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
@@ -158,38 +164,74 @@ fn create(
     match common.location.find(console)? {
         Location::Directory(path) => {
             let (missing, creation) = (IfMissing::Create, TenantCreation::Explicit);
-            data_dir::write(&path, missing, creation, console, |ledger, console| {
-                for tenant in &tenants {
-                    ledger.create_tenant(tenant, &operator())?;
-                    let key = ledger.verifier_key(tenant)?.to_string();
-                    tell_created(tenant, &key, as_text, console)?;
-                }
-                Ok(())
+            data_dir::write_with(&path, missing, creation, console, |data, console| {
+                tenants.iter().try_for_each(|tenant| {
+                    create_here(data, tenant, first_key)?.tell(tenant, as_text, console)
+                })
             })?;
         }
         Location::Server(remote) => {
             for tenant in &tenants {
-                let created = remote.wait(remote.client().create_tenant(tenant))?;
-                tell_created(tenant, &created.vkey, as_text, console)?;
+                create_behind(&remote, tenant, first_key)?.tell(tenant, as_text, console)?;
             }
         }
     }
     Ok(Ending::Done)
 }
 
-fn tell_created(
-    tenant: &TenantId,
-    key: &str,
-    as_text: bool,
-    console: &mut Console,
-) -> Result<(), Failure> {
-    if as_text {
-        return console.line(format!("created tenant {tenant}, verifier key {key}"));
+/// A tenant that was just created.
+struct Created {
+    vkey: String,
+    /// Its first admin key and the id of that.
+    key: Option<(Zeroizing<String>, String)>,
+}
+
+fn create_here(data: &ForWriting, tenant: &TenantId, first_key: bool) -> Result<Created, Failure> {
+    let ledger = data.ledger();
+    let key = if first_key {
+        let first = FirstAdminKey { label: FirstAdminKey::LABEL, expires_at: None };
+        let keys = data.api_keys()?;
+        let issued = ledger.create_tenant_with_key(&keys, tenant, &first, &operator())?;
+        Some((issued.text(), issued.entry().key_id.to_string()))
+    } else {
+        ledger.create_tenant(tenant, &operator())?;
+        None
+    };
+    Ok(Created { vkey: ledger.verifier_key(tenant)?.to_string(), key })
+}
+
+fn create_behind(remote: &Remote, tenant: &TenantId, first_key: bool) -> Result<Created, Failure> {
+    let client = remote.client();
+    if !first_key {
+        let created = remote.wait(client.create_tenant(tenant))?;
+        return Ok(Created { vkey: created.vkey, key: None });
     }
-    let mut line = Vec::new();
-    let mut object = ObjectWriter::open(&mut line);
-    object.text("tenant_id", tenant.as_str());
-    object.text("vkey", key);
-    object.close();
-    console.line(line)
+    let first = ledgerstone_client::FirstAdminKey::default();
+    let (created, issued) = remote.wait(client.create_tenant_with_key(tenant, &first))?;
+    let text = Zeroizing::new(issued.text().to_owned());
+    Ok(Created { vkey: created.vkey, key: Some((text, issued.entry().key_id.clone())) })
+}
+
+impl Created {
+    fn tell(&self, tenant: &TenantId, as_text: bool, console: &mut Console) -> Result<(), Failure> {
+        if as_text {
+            console.line(format!("created tenant {tenant}, verifier key {}", self.vkey))?;
+            return self.key.iter().try_for_each(|(text, _)| {
+                let text = text.as_str();
+                console.line(format!("first admin key of {tenant}, shown only now:\n  {text}"))
+            });
+        }
+        let mut line = Vec::new();
+        let mut object = ObjectWriter::open(&mut line);
+        if let Some((text, id)) = &self.key {
+            let mut key = ObjectWriter::open(object.key("first_admin_key"));
+            key.text("api_key", text);
+            key.text("key_id", id);
+            key.close();
+        }
+        object.text("tenant_id", tenant.as_str());
+        object.text("vkey", &self.vkey);
+        object.close();
+        console.line(line)
+    }
 }

@@ -153,6 +153,10 @@ fn tenants_are_created_once() {
     assert_eq!(created.len(), 2);
     assert_eq!(names(&created[0]), ["tenant_id", "vkey"]);
     program.run(&["tenants", "create", "acme"]).failed(2, "TENANT_EXISTS");
+    let made = program.run(&["tenants", "create", "gamma", "--first-key"]).ok().line();
+    assert_eq!(names(&made), ["first_admin_key", "tenant_id", "vkey"]);
+    let keys = program.run(&["api-keys", "list", "--tenant", "gamma"]).ok().lines();
+    assert_eq!(keys[0]["key_id"], made["first_admin_key"]["key_id"]);
     let named = TestEvent::full("x").set("/tenant_id", json!("acme")).json();
     program.feed(&["append", "--tenant", "acme"], named).ok();
     program.run(&["verify", "--tenant", "acme"]).ok();

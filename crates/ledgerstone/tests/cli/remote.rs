@@ -289,6 +289,11 @@ fn keys_and_tenants_are_administered() {
     assert_eq!(made.len(), 2);
     remote.run_as(&operator, &["tenants", "create", "acme"]).failed(2, "TENANT_EXISTS");
     remote.run(&["tenants", "list"]).failed(2, "FORBIDDEN");
+    let made = ["tenants", "create", "gamma", "--first-key"];
+    let made = remote.run_as(&operator, &made).ok().line();
+    let first = text(&made, "/first_admin_key/api_key");
+    let keys = remote.run_as(&first, &["api-keys", "list", "--tenant", "gamma"]).ok().line();
+    assert_eq!(text(&keys, "/key_id"), text(&made, "/first_admin_key/key_id"));
     let new = ["api-keys", "create", "--label", "app", "--role", "writer"];
     let issued = remote.run(&new).ok().line();
     let (writer, id) = (text(&issued, "/api_key"), text(&issued, "/key_id"));
@@ -306,7 +311,7 @@ fn keys_and_tenants_are_administered() {
     let there = remote.run_as(&operator, &keys).ok();
     let states: Vec<Value> = there.lines().iter().map(|line| line["state"].clone()).collect();
     assert_eq!(states, ["outgoing", "current", "current"].map(Value::from).to_vec());
-    assert_eq!(number(&rotated, "/ledgers"), 4);
+    assert_eq!(number(&rotated, "/ledgers"), 5);
     let program = remote.stop();
     assert_eq!(program.run(&keys).ok().text(), there.text());
     assert_eq!(program.run(&["api-keys", "list"]).ok().lines().len(), 2);

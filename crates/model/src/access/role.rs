@@ -187,6 +187,18 @@ pub fn roles_page() -> String {
          administer the\ndeployment and read `_system`'s own records; they write no events and read no \
          other tenant's records.\n",
     );
+    text.push_str(
+        "\n## What an operator can do\n\nWhoever holds an admin credential of `_system` creates, suspends and \
+         resumes tenants, and may have the first admin\nkey of a tenant with its creation: it is shown to \
+         them once, and at no other time does a server give a key of a\ntenant to a credential of \
+         `_system`. Until that key is revoked its first holder can read what the tenant records.\nThe \
+         grant stands in the tenant's ledger and in `_system`, with who made it; a tenant that wants to be \
+         alone makes\na key of its own with it, revokes it, and sees in its ledger that no other was \
+         granted. Where the answer is lost,\nor none was asked for, a tenant's key is made on the machine \
+         (`ledgerstone api-keys create --data DIR --tenant T`).\nWhoever may write the data directory can \
+         do that at any time, and reads what is there in the clear; what they do\nthrough the program is \
+         recorded, and what they change behind its back is found ([trust](trust.md)).\n",
+    );
     let kept = Permission::ALL.iter().filter(|one| one.outlasts_suspension());
     let kept: Vec<String> = kept.map(|one| format!("`{one}`")).collect();
     text.push_str(
