@@ -233,10 +233,34 @@ impl NumberSet {
     /// The numbers of a range that are in the set.
     #[must_use]
     pub fn within(&self, numbers: Range<u64>) -> Self {
-        let mut inside = self.clone();
+        let mut inside = Self::new();
+        if numbers.is_empty() {
+            return inside;
+        }
+        let (first, end) = (numbers.start / WINDOW, numbers.end.div_ceil(WINDOW));
+        let before = self.whole_before(first).map_or(first, |(from, _)| from);
+        for (from, to) in self.whole.range(before..end) {
+            inside.insert_range(from * WINDOW..to * WINDOW);
+        }
+        inside.parts.extend(self.parts.range(first..end).map(|(at, bits)| (*at, bits.clone())));
         inside.remove_range(0..numbers.start);
-        inside.remove_range(numbers.end.max(numbers.start)..u64::MAX);
+        inside.remove_range(numbers.end..u64::MAX);
         inside
+    }
+
+    /// Whether any number of a range is in the set.
+    pub fn meets(&self, numbers: Range<u64>) -> bool {
+        if numbers.is_empty() {
+            return false;
+        }
+        let (first, last) = (numbers.start / WINDOW, (numbers.end - 1) / WINDOW);
+        let mut parts = self.parts.range(first..=last);
+        self.whole_before(last + 1).is_some_and(|(_, end)| end > first)
+            || parts.any(|(window, bits)| {
+                let from = numbers.start.max(window * WINDOW);
+                let until = numbers.end.min(window * WINDOW + WINDOW);
+                (from..until).any(|number| has_bit(bits, number % WINDOW))
+            })
     }
 
     /// Windows with numbers in them, in order.
@@ -389,7 +413,9 @@ mod tests {
             assert_same(&rest, &one_model.difference(&other_model).copied().collect());
             assert_same(&one.shared_with(&other), &one_model.intersection(&other_model).copied().collect());
             let inside = one_model.iter().copied().filter(|number| numbers.contains(number));
-            assert_same(&one.within(numbers.clone()), &inside.collect());
+            let inside: BTreeSet<u64> = inside.collect();
+            assert_same(&one.within(numbers.clone()), &inside);
+            assert_eq!(one.meets(numbers), !inside.is_empty());
         }
     }
 

@@ -30,7 +30,8 @@ use crate::record::{
 /// - **Ordered.** Within a ledger, records have the sequence numbers 0, 1, 2, … without a gap. No
 ///   order between ledgers is promised, and nothing may rely on two ledgers moving together except
 ///   within one batch of one store.
-/// - **Append only.** No method changes or removes a record.
+/// - **Append only.** No method changes or removes a record, or anything of it.
+///   ([`RetentionStore`](crate::RetentionStore) drops contents, and whoever holds this has none.)
 /// - **Truthful.** A read gives exactly the bytes that were appended, or an error that names the
 ///   record; never other bytes.
 ///
@@ -157,6 +158,9 @@ pub struct Part {
     pub location: Location,
     /// What the part holds beside records; each item stands in exactly one part.
     pub contents: PartContents,
+    /// Other containers of the same records that are there and are not the store's: a drop of contents
+    /// that has not ended leaves such, and nothing else does.
+    pub superseded: Vec<Location>,
 }
 
 /// What a part holds beside records.

@@ -15,6 +15,7 @@ pub mod key_file;
 pub mod memory;
 pub mod record;
 pub mod record_key;
+pub mod retention;
 pub mod subject_keys;
 
 #[cfg(feature = "conformance")]
@@ -38,3 +39,4 @@ pub use record::{
     StoredRecord,
 };
 pub use record_key::RecordKey;
+pub use retention::{DropError, DropPlan, DropReport, RetentionStore, RewrittenContainer};

@@ -9,13 +9,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ledgerstone_store::LedgerStore;
 use ledgerstone_store::conformance::fault_table::RowOutcome;
 use ledgerstone_store::conformance::{
     CountedFault, FaultHarness, Harness, PlannedFault, run_fault_table,
 };
 use ledgerstone_store::embedded::files::{FileFault, FileOp, Files};
 use ledgerstone_store::embedded::{EmbeddedStore, Mode, Options};
+use ledgerstone_store::{LedgerStore, RetentionStore};
 use ledgerstone_testkit::{MockClock, SeededEntropy, TestDirectory};
 
 const NOW: i64 = 1_760_000_000_000_000;
@@ -43,7 +43,7 @@ impl Place {
         Self { directory, options, open: Mutex::default() }
     }
 
-    fn try_open(&self, files: Files) -> Result<Arc<dyn LedgerStore>, String> {
+    fn try_open(&self, files: Files) -> Result<Arc<dyn RetentionStore>, String> {
         let path = self.directory.join("data");
         let clock = Arc::new(MockClock::stepping(NOW, Duration::from_micros(10)));
         let entropy = Arc::new(SeededEntropy::new(7));
@@ -74,15 +74,15 @@ impl Place {
 }
 
 impl Harness for Place {
-    fn open(&self) -> Arc<dyn LedgerStore> {
+    fn open(&self) -> Arc<dyn RetentionStore> {
         self.try_open(Files::new()).unwrap()
     }
 
-    fn stop(&self, store: Arc<dyn LedgerStore>) {
+    fn stop(&self, store: Arc<dyn RetentionStore>) {
         self.close(store);
     }
 
-    fn crash(&self, store: Arc<dyn LedgerStore>) {
+    fn crash(&self, store: Arc<dyn RetentionStore>) {
         self.let_go(Some(store));
     }
 }
@@ -139,7 +139,7 @@ impl FaultHarness for FaultyPlace {
         let failed = self.failed.clone();
         let fault = Arc::new(Faulty { counted: CountedFault::new(planned), failed });
         *self.fault.lock().unwrap() = Some(fault.clone());
-        self.place.try_open(Files::with_fault(fault))
+        Ok(self.place.try_open(Files::with_fault(fault))?)
     }
 
     fn fired(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use ledgerstone_model::NumberSet;
 use ledgerstone_proof::{
     EventId, Hash, HeaderFields, IngestedAt, KeyId, Kind, Salt, SequenceNumber, SigningKey,
     TenantId, leaf_hash, record_hash, sha256, write_content,
@@ -119,6 +120,15 @@ impl ChainBuilder {
     /// Number of records in all ledgers.
     pub fn record_count(&self) -> u64 {
         self.chains.values().map(|chain| chain.records.len() as u64).sum()
+    }
+
+    /// Remembers that these contents are gone, of kinds that may lose them.
+    pub fn forget_contents(&mut self, tenant: &TenantId, numbers: &NumberSet) {
+        let records = &mut self.chain(tenant).records;
+        let gone = |record: &&mut StoredRecord| {
+            record.kind != Kind::System && numbers.contains(record.sequence_number.value())
+        };
+        records.iter_mut().filter(gone).for_each(|record| record.content = None);
     }
 
     fn tick(&mut self) -> u64 {

@@ -11,6 +11,7 @@ use crate::batch::{Batch, SourceName, SourcePosition};
 use crate::contract::{Changes, Cursor, Inspector, LedgerStore, Part, StoreStatus, Wanted};
 use crate::error::{AppendError, Moved, ReadError};
 use crate::record::{ContainerFinding, Head, StoredCheckpoint, StoredRecord};
+use crate::retention::{DropError, DropPlan, DropReport, RetentionStore};
 
 /// How one append fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,6 +198,16 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
 
     fn inspect(&self, part: &Part, inspector: &mut dyn Inspector) -> Result<(), ReadError> {
         self.inner.inspect(part, inspector)
+    }
+}
+
+impl<S: RetentionStore> RetentionStore for FaultyStore<S> {
+    fn drop_contents(&self, plan: &DropPlan) -> Result<DropReport, DropError> {
+        if self.plan().closed {
+            let reason = "an earlier append ended unknown".to_owned();
+            return Err(DropError::Unknown { reason });
+        }
+        self.inner.drop_contents(plan)
     }
 }
 

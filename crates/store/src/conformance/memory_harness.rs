@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Harness;
-use crate::contract::LedgerStore;
 use crate::memory::MemoryStore;
+use crate::retention::RetentionStore;
 
 /// A place in memory; stores opened in it one after the other share its commits.
 #[derive(Default)]
@@ -20,15 +20,15 @@ impl MemoryHarness {
 }
 
 impl Harness for MemoryHarness {
-    fn open(&self) -> Arc<dyn LedgerStore> {
+    fn open(&self) -> Arc<dyn RetentionStore> {
         Arc::new(self.place.reopen())
     }
 
-    fn stop(&self, store: Arc<dyn LedgerStore>) {
+    fn stop(&self, store: Arc<dyn RetentionStore>) {
         drop(store);
     }
 
-    fn crash(&self, store: Arc<dyn LedgerStore>) {
+    fn crash(&self, store: Arc<dyn RetentionStore>) {
         drop(store);
     }
 }

@@ -18,6 +18,7 @@ pub mod checkpoints;
 mod collector;
 pub mod comparing;
 pub mod counted_fault;
+pub mod dropping;
 pub mod fault_table;
 pub mod faulty_store;
 pub mod following;
@@ -33,7 +34,7 @@ pub mod tree;
 
 use std::sync::Arc;
 
-use crate::contract::LedgerStore;
+use crate::retention::RetentionStore;
 
 pub use builder::{BatchBuilder, ChainBuilder, Draft};
 pub use counted_fault::CountedFault;
@@ -46,13 +47,13 @@ pub use memory_harness::MemoryHarness;
 /// The suite never holds two open stores of one place at once.
 pub trait Harness: Send + Sync {
     /// Opens the store in this place.
-    fn open(&self) -> Arc<dyn LedgerStore>;
+    fn open(&self) -> Arc<dyn RetentionStore>;
 
     /// Stops the store cleanly. The caller holds no other handle of it.
-    fn stop(&self, store: Arc<dyn LedgerStore>);
+    fn stop(&self, store: Arc<dyn RetentionStore>);
 
     /// Lets go of the store as the death of its process would: without closing it.
-    fn crash(&self, store: Arc<dyn LedgerStore>);
+    fn crash(&self, store: Arc<dyn RetentionStore>);
 }
 
 /// One case of the suite.
@@ -99,6 +100,11 @@ macro_rules! conformance_suite {
             tree::a_node_beyond_the_ledger_is_refused,
             inspecting::parts_cover_every_record_once,
             inspecting::an_inspector_sees_only_what_it_wants,
+            dropping::dropped_contents_are_gone_and_nothing_else,
+            dropping::later_drops_take_what_earlier_ones_left,
+            dropping::what_waits_goes_later,
+            dropping::a_plan_about_nothing_changes_nothing,
+            dropping::appending_and_reading_go_on_beside_a_drop,
             restarting::a_clean_stop_keeps_everything,
             restarting::a_crash_keeps_everything,
             restarting::appending_goes_on_after_many_restarts,

@@ -147,6 +147,7 @@ fn assert_parts(store: &dyn LedgerStore, chain: &ChainBuilder) {
     let mut checkpoints: Vec<StoredCheckpoint> = Vec::new();
     let mut anchored: Vec<AnchoredRound> = Vec::new();
     for part in &parts {
+        assert_eq!(part.superseded, [], "what else holds the records of part {}", part.id);
         let before = collector.records_seen();
         collector.begin_part();
         store.inspect(part, &mut collector).unwrap();

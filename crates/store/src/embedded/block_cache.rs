@@ -1,8 +1,8 @@
 //! The blocks of sealed records that were read last, unpacked.
 //!
 //! Whoever looks at one record of a block soon looks at its neighbours: a list is read page by
-//! page, and events that are sent again come in the order in which they came first. A sealed
-//! record never changes, so nothing here goes stale.
+//! page, and events that are sent again come in the order in which they came first. A
+//! generation of a segment never changes, so nothing here goes stale.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -19,6 +19,7 @@ const BYTES_MAX: usize = 16 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunPlace {
     pub segment: u32,
+    pub generation: u32,
     pub entry: u64,
 }
 
@@ -46,6 +47,11 @@ impl BlockCache {
         let records = block.records.clone();
         blocks.push_front(block);
         Some(records)
+    }
+
+    /// Lets go of what was read of a segment.
+    pub fn forget(&self, segment: u32) {
+        lock(&self.0).retain(|block| block.run.segment != segment);
     }
 
     /// Keeps a block, contents included.

@@ -1,6 +1,5 @@
 //! Loads a data directory into memory: what is accepted, what is torn, and what is damage.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,13 +10,13 @@ use ledgerstone_proof::VerifyingKey;
 use super::files::DataFile;
 use super::frame::{BadFrame, SECTOR};
 use super::head_file::{BLOCK_BYTES, HeadFile, HeadState};
-use super::layout::{log_number, segment_name};
+use super::layout::log_number;
 use super::log_file::LogHeader;
 use super::open::{OpenError, OpeningReport, store_key_of};
 use super::prepare::PreparedLog;
 use super::replay::{Ended, LogBytes, Replay};
 use super::sealed_load;
-use super::segment::{Segment, SegmentHeader, list_digest};
+use super::segment_list::accept_segments;
 use super::shared::{Shared, State};
 use super::writer_lock::living_writer;
 use crate::record::{Check, ContainerFinding, Location};
@@ -139,105 +138,8 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>, OpenError> {
     }
 }
 
-/// Opens the segments and compares their list with `HEAD`. A segment whose log file is still
-/// there may be newer than `HEAD`; it is then made again from the log.
-fn accept_segments(
-    shared: &Shared,
-    state: &mut State,
-    head: Option<&HeadState>,
-    logs: &[(u64, PathBuf)],
-) -> Result<(Vec<Arc<Segment>>, Vec<PathBuf>), OpenError> {
-    let mut segments: BTreeMap<(u64, u32), Arc<Segment>> = BTreeMap::new();
-    for path in list(&shared.layout.segments())? {
-        let Some(name) = segment_name(&path) else {
-            continue;
-        };
-        match Segment::open(&shared.files, &path, &shared.store) {
-            Ok(segment) => {
-                let own = (segment.header().first_ordinal, segment.header().generation);
-                if own != name {
-                    // Under a wrong name it would be written over when that name comes up.
-                    let expected = "a segment under its own name";
-                    let found = format!("the segment {:016}.{}", own.0, own.1);
-                    state.findings.push(section(shared, &path, expected, &found));
-                }
-                segments.insert(name, Arc::new(segment));
-            }
-            Err(fault) => {
-                let expected = "a segment of this store";
-                state.findings.push(section(shared, &path, expected, &fault.to_string()));
-            }
-        }
-    }
-    let mut segments: Vec<_> = segments.into_values().collect();
-    let Some(head) = head else {
-        return Ok((segments, Vec::new()));
-    };
-    let digest = |segments: &[Arc<Segment>]| list_digest(segments.iter().map(|s| s.header()));
-    let mut unfinished = Vec::new();
-    let has_log = |header: &SegmentHeader| logs.iter().any(|log| log.0 == header.log_number);
-    let all = segments.clone();
-    while digest(&segments) != head.segments_digest {
-        match segments.pop() {
-            Some(segment) if has_log(segment.header()) => {
-                unfinished.push(segment.path().to_owned());
-            }
-            _ => {
-                let expected =
-                    format!("segments whose list has SHA-256 {}", head.segments_digest.to_hex());
-                let mut found = digest(&all).to_hex();
-                found.push_str(&missing_segments(shared, &all, logs)?);
-                let directory = shared.layout.segments();
-                state.findings.push(section(shared, &directory, &expected, &found));
-                return Ok((all, Vec::new()));
-            }
-        }
-    }
-    Ok((segments, unfinished))
-}
-
-/// What is said of segments that are missing, as far as those that are there, the logs and indexes
-/// that were left behind tell: the commit ordinals they held, and every name that is known.
-fn missing_segments(
-    shared: &Shared,
-    segments: &[Arc<Segment>],
-    logs: &[(u64, PathBuf)],
-) -> Result<String, OpenError> {
-    let beside = list(&shared.layout.segments())?;
-    let indexed: BTreeSet<u64> = beside
-        .iter()
-        .filter(|path| path.extension().is_some_and(|end| end == "idx"))
-        .filter_map(|path| segment_name(&path.with_extension("seg")))
-        .map(|(first, _)| first)
-        .collect();
-    let mut told = String::new();
-    let (mut next, mut sealed) = (0, 0);
-    let mut gap = |first: u64, end: Option<u64>| {
-        told.push_str(if told.is_empty() { "; missing: " } else { "; " });
-        match end {
-            Some(end) => told.push_str(&format!("commit ordinals {first} to {}", end - 1)),
-            None => told.push_str(&format!("commit ordinals from {first} on")),
-        }
-        let others = indexed.range(first.saturating_add(1)..end.unwrap_or(u64::MAX)).copied();
-        for (place, first) in std::iter::once(first).chain(others).enumerate() {
-            told.push_str(if place == 0 { ", in " } else { " and " });
-            told.push_str(&sealed_load::segment_file(shared, first));
-        }
-    };
-    for header in segments.iter().map(|segment| segment.header()) {
-        if header.first_ordinal > next {
-            gap(next, Some(header.first_ordinal));
-        }
-        next = header.first_ordinal.saturating_add(header.records);
-        sealed = header.log_number;
-    }
-    if logs.first().is_none_or(|log| log.0 > sealed + 1) {
-        gap(next, None);
-    }
-    Ok(told)
-}
-
-fn section(shared: &Shared, path: &Path, expected: &str, found: &str) -> ContainerFinding {
+/// A finding about a file as a whole.
+pub fn section(shared: &Shared, path: &Path, expected: &str, found: &str) -> ContainerFinding {
     ContainerFinding {
         check: Check::Section,
         location: Location { file: shared.layout.relative(path), offset: 0 },

@@ -125,7 +125,8 @@ fn segment_page(
     run: SealedRun,
     wish: Wish,
 ) -> Result<Vec<StoredRecord>, SegmentFault> {
-    let place = RunPlace { segment: run.segment, entry: run.entry };
+    let generation = segment.header().generation;
+    let place = RunPlace { segment: run.segment, generation, entry: run.entry };
     if let Some(records) = shared.blocks.get(place, wish.from) {
         return Ok(wish.copy(&records));
     }

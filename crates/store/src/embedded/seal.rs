@@ -23,7 +23,7 @@ use super::segment::{
     self, Built, LedgerStart, Ordering, SealingKnowledge, Segment, SegmentFault, SegmentInput,
     list_digest,
 };
-use super::shared::{Shared, State};
+use super::shared::{Shared, State, lock};
 use crate::record::StoredCheckpoint;
 use log_rows::{LogRows, read_frames, row_refs};
 
@@ -257,6 +257,7 @@ fn drop_log(shared: &Shared, path: &Path) -> Result<(), SealError> {
 pub fn merge_ids(shared: &Shared) {
     let directory = shared.layout.ids();
     loop {
+        let _no_segment_is_replaced = lock(&shared.deriving);
         let (tiers, segments) = {
             let state = shared.read();
             (state.ids.clone(), state.segments.clone())

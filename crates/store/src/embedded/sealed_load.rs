@@ -10,7 +10,7 @@ use super::forgery::runs_are_sound;
 use super::ids::IdTiers;
 use super::idx::{SegmentIndex, check_header};
 use super::segment::{DirectoryEntry, LedgerStart, Segment, SegmentFault, list_digest};
-use super::shared::{Shared, State};
+use super::shared::{Shared, State, lock};
 use crate::record::{Check, ContainerFinding, Head, Location};
 
 /// The last entry of a ledger, from which its end is computed once all segments are known.
@@ -203,6 +203,11 @@ pub fn complete_indexes(shared: &Shared) {
     // One whose header is right and whose sections are damaged is made again when it is needed.
     let lacking = segments.iter().filter(|one| check_header(one, &binding).is_err());
     for segment in lacking {
+        let _no_segment_is_replaced = lock(&shared.deriving);
+        // It may have been meanwhile, and has its index then.
+        if !shared.read().segments.iter().any(|known| Arc::ptr_eq(known, segment)) {
+            continue;
+        }
         if let Err(fault) = index_of(shared, segment, true) {
             return shared.set_degraded("index", Some(fault.to_string()));
         }

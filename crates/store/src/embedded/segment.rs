@@ -9,7 +9,9 @@ pub mod directory;
 mod header;
 mod inspect;
 mod order;
+mod packer;
 mod reader;
+mod rewrite;
 mod writer;
 
 pub use block::RAW_MAX;
@@ -20,6 +22,7 @@ pub use order::{LedgerRows, OrderedRows, Ordering, RowRef};
 #[cfg(feature = "conformance")]
 pub use reader::read_keys;
 pub use reader::{Segment, SegmentFault};
+pub use rewrite::{Dropping, NextGeneration, Unlike, compare, without};
 pub use writer::{Built, LedgerStart, RowSource, SealingKnowledge, SegmentInput, build};
 
 /// Version of the container.

@@ -1,6 +1,6 @@
 //! What the threads of an open embedded store share: its state, and the locks around it.
 //!
-//! Lock order: `writer`, then `head`, then `state`. Nobody waits for a disk while holding `state`
+//! Lock order: `dropping`, `deriving`, `writer`, then `head`, then `state`. Nobody waits for a disk while holding `state`
 //! for writing.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -79,6 +79,10 @@ pub struct Shared {
     pub head: Mutex<HeadKeeper>,
     pub signals: Signals,
     pub blocks: BlockCache,
+    /// Held while contents are dropped, so that one drop ends before the next begins.
+    pub dropping: Mutex<()>,
+    /// Held while derived files are bound to segments, and while one segment takes another's place.
+    pub deriving: Mutex<()>,
 }
 
 /// What the background threads are told.

@@ -23,13 +23,14 @@ use super::open::{self, Mode, OpenError, OpeningReport};
 use super::shared::{Options, Shared, Signals, State, lock};
 use super::sizes::{self, SealedSizes};
 use super::{
-    StoreId, head_keeper, prepare, read, seal, sealed_load, store_key, take_over, tree, verify,
-    write, writer_lock,
+    StoreId, head_keeper, prepare, read, retention, seal, sealed_load, store_key, take_over, tree,
+    verify, write, writer_lock,
 };
 use crate::batch::{Batch, SourceName, SourcePosition};
 use crate::contract::{Changes, Cursor, Inspector, LedgerStore, Part, StoreStatus, Wanted};
 use crate::error::{AppendError, ReadError};
 use crate::record::{Head, StoredCheckpoint, StoredRecord};
+use crate::retention::{DropError, DropPlan, DropReport, RetentionStore};
 
 /// A store in one directory.
 pub struct EmbeddedStore {
@@ -304,6 +305,8 @@ fn shared(
         head: Mutex::new(HeadKeeper { file: None, counter: 0, clean: false }),
         signals: Signals::default(),
         blocks: BlockCache::default(),
+        dropping: Mutex::default(),
+        deriving: Mutex::default(),
     })
 }
 
@@ -319,6 +322,12 @@ fn open_head(shared: &Shared, format: &FormatFile) -> Result<(), OpenError> {
     }
     *lock(&shared.head) = HeadKeeper { file: Some(file), counter, clean: false };
     Ok(())
+}
+
+impl RetentionStore for EmbeddedStore {
+    fn drop_contents(&self, plan: &DropPlan) -> Result<DropReport, DropError> {
+        retention::drop_contents(&self.shared, plan)
+    }
 }
 
 impl LedgerStore for EmbeddedStore {

@@ -1,5 +1,6 @@
 //! What the store shows to the verifier: its parts, read again from the medium.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,8 +16,10 @@ use super::log_file::{End, Frames, LogHeader};
 use super::payload::{Payload, PayloadRun};
 use super::read::io_error;
 use super::segment::{self, Segment, SegmentFault};
+use super::segment_list::SegmentFiles;
 use super::shared::Shared;
 use super::suspect::first_changed_record;
+use super::writer_lock::living_writer;
 use crate::contract::{Inspector, Part, PartContents, RunClaims, RunRecord};
 use crate::error::ReadError;
 use crate::record::{Check, ContainerFinding, Location};
@@ -28,6 +31,7 @@ const BEHIND_PART: u64 = 1 << 62;
 
 /// All parts, and what is wrong with the store as a whole.
 pub fn parts(shared: &Shared) -> (Vec<Part>, Vec<ContainerFinding>) {
+    let files = segment_files(shared);
     let state = shared.read();
     let mut findings = state.findings.clone();
     let mut parts = Vec::new();
@@ -40,14 +44,30 @@ pub fn parts(shared: &Shared) -> (Vec<Part>, Vec<ContainerFinding>) {
             _ => PartContents::default(),
         };
         let records = segment.header().records;
-        parts.push(Part { id: place as u64, records, behind_damage: false, location, contents });
+        let others = files.iter().flat_map(|files| files.superseded(segment));
+        let superseded = others.map(|path| self::location(shared, path, 0)).collect();
+        parts.push(Part {
+            id: place as u64,
+            records,
+            behind_damage: false,
+            location,
+            contents,
+            superseded,
+        });
     }
     for log in &state.logs {
         let contents =
             PartContents { checkpoints: log.checkpoints.clone(), anchored: log.anchored.clone() };
         let location = location(shared, log.file.path(), 0);
         let id = LOG_PART | log.number;
-        parts.push(Part { id, records: log.records, behind_damage: false, location, contents });
+        parts.push(Part {
+            id,
+            records: log.records,
+            behind_damage: false,
+            location,
+            contents,
+            superseded: Vec::new(),
+        });
     }
     drop(state);
     add_behind(shared, &mut parts, &mut findings);
@@ -55,6 +75,13 @@ pub fn parts(shared: &Shared) -> (Vec<Part>, Vec<ContainerFinding>) {
     findings.extend(forged_headers(shared));
     findings.dedup();
     (parts, findings)
+}
+
+/// The segment files that are there. None beside another process that writes, which may be putting one
+/// in another's place; where the directory cannot be listed, opening could not list it either.
+fn segment_files(shared: &Shared) -> Option<SegmentFiles> {
+    let is_alone = shared.key.is_some() || !living_writer(&shared.layout);
+    SegmentFiles::list(&shared.layout).ok().filter(|_| is_alone && !sealed_elsewhere(shared))
 }
 
 /// Adds what stands behind damage in the logs, and says what is lost in between.
@@ -79,6 +106,7 @@ fn add_behind(shared: &Shared, parts: &mut Vec<Part>, findings: &mut Vec<Contain
             behind_damage: true,
             location,
             contents: PartContents::default(),
+            superseded: Vec::new(),
         };
         let is_torn = |bad: &BadFrame| {
             let place = (log.number, bad.start as u64);
@@ -155,16 +183,15 @@ pub fn inspect(
     if part.id & LOG_PART != 0 {
         return inspect_log(shared, part, inspector);
     }
-    let segment = shared.read().segments.get(part.id as usize).cloned();
-    let Some(known) = segment else { return Ok(()) };
+    let Some((known, opened)) = open_anew(shared, part.id as usize) else { return Ok(()) };
     if inspector.wants_contents() {
         forged_pages(shared, &known).into_iter().for_each(|forged| inspector.finding(forged));
     }
-    // Opened anew: the header, too, is read from the medium and must be the one that was loaded.
-    let opened = Segment::open(&shared.files, known.path(), &shared.store);
+    // It may have been written anew since the parts were listed.
+    let location = location(shared, known.path(), 0);
     let shown = match opened {
         Ok(segment) if segment.header() == known.header() => {
-            segment::inspect(&segment, &part.location, inspector)
+            segment::inspect(&segment, &location, inspector)
         }
         Ok(_) => Err(SegmentFault::Malformed(super::codec::Malformed {
             what: "another header than when the store was opened",
@@ -178,7 +205,7 @@ pub fn inspect(
         Err(fault) => {
             inspector.finding(ContainerFinding {
                 check: Check::Section,
-                location: part.location.clone(),
+                location,
                 tenant: None,
                 sequence_number: None,
                 expected: "the segment that was sealed".to_owned(),
@@ -187,6 +214,31 @@ pub fn inspect(
             });
             Ok(())
         }
+    }
+}
+
+/// A segment of the store, and the same opened anew: the header, too, is read from the medium and
+/// must be the one that was loaded.
+type OpenedAnew = (Arc<Segment>, Result<Arc<Segment>, SegmentFault>);
+
+fn open_anew(shared: &Shared, place: usize) -> Option<OpenedAnew> {
+    loop {
+        let known = shared.read().segments.get(place).cloned()?;
+        let opened = Segment::open(&shared.files, known.path(), &shared.store);
+        let is_gone = |fault: &SegmentFault| matches!(fault, SegmentFault::Io(error) if error.kind() == ErrorKind::NotFound);
+        if !opened.as_ref().is_err_and(is_gone) {
+            return Some((known, opened.map(Arc::new)));
+        }
+        let current = shared.read().segments.get(place).cloned()?;
+        if !Arc::ptr_eq(&known, &current) {
+            // Its next generation has just taken its place.
+            continue;
+        }
+        // Another process has written it anew; the open file is still what it was.
+        if shared.key.is_none() && sealed_elsewhere(shared) {
+            return Some((known.clone(), Ok(known)));
+        }
+        return Some((known, opened.map(Arc::new)));
     }
 }
 

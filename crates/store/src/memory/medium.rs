@@ -12,6 +12,7 @@ use ledgerstone_proof::{
 use super::tree::Tree;
 use crate::batch::{AnchoredRound, Batch, LedgerAppend, NewRecord, SourceName, SourcePosition};
 use crate::record::{Head, KeyGeneration, RecordSignature, StoredCheckpoint, StoredRecord};
+use crate::retention::DropPlan;
 
 /// One committed batch.
 #[derive(Clone, Debug, Default)]
@@ -205,6 +206,22 @@ impl Medium {
         }
         self.positions.extend(commit.positions.iter().cloned());
         self.key_generation = self.key_generation.max(commit.key_generation);
+    }
+
+    /// Drops the contents of records of kinds that may lose them; answers how many there were.
+    pub(super) fn drop_contents(&mut self, plan: &DropPlan) -> u64 {
+        let mut dropped = 0;
+        for run in self.commits.iter_mut().flat_map(|commit| &mut commit.runs) {
+            let Some(numbers) = plan.numbers(&run.tenant) else {
+                continue;
+            };
+            for (record, number) in run.records.iter_mut().zip(run.first..) {
+                if record.kind != Kind::System && numbers.contains(number) {
+                    dropped += u64::from(record.content.take().is_some());
+                }
+            }
+        }
+        dropped
     }
 
     /// Changes the commits behind the store's back and builds the index again, as an opening would.

@@ -18,6 +18,7 @@ use crate::contract::{
 };
 use crate::error::{AppendError, Moved, ReadError};
 use crate::record::{ContainerFinding, Head, Location, StoredCheckpoint, StoredRecord};
+use crate::retention::{DropError, DropPlan, DropReport, RetentionStore};
 
 #[cfg(feature = "conformance")]
 pub use medium::{Commit, Record, Run};
@@ -186,6 +187,13 @@ impl LedgerStore for MemoryStore {
     }
 }
 
+impl RetentionStore for MemoryStore {
+    fn drop_contents(&self, plan: &DropPlan) -> Result<DropReport, DropError> {
+        let dropped = self.write().drop_contents(plan);
+        Ok(DropReport { dropped, ..DropReport::default() })
+    }
+}
+
 /// The compare of compare-and-swap.
 fn refuse_moved(medium: &Medium, batch: &Batch) -> Result<(), AppendError> {
     for LedgerAppend { tenant, expected, .. } in &batch.ledgers {
@@ -275,6 +283,7 @@ fn part(id: u64, commits: &[Commit]) -> Part {
         id,
         records: runs.map(|run| run.records.len() as u64).sum(),
         behind_damage: false,
+        superseded: Vec::new(),
         location: Location::default(),
         contents: PartContents {
             checkpoints: commits.iter().flat_map(|commit| commit.checkpoints.clone()).collect(),

@@ -8,6 +8,7 @@ mod clock;
 mod cut_log;
 mod derived;
 mod documented;
+mod dropping;
 mod fixture;
 mod flips;
 mod full_disk;

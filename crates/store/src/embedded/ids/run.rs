@@ -193,6 +193,20 @@ impl RunFile {
         Ok(entries)
     }
 
+    /// Signs the run for these segments, unless it is. The pages stay as they are: what was signed of
+    /// them is in memory, not what the disk says now.
+    pub fn bind(&self, files: &Files, binding: &Binding) -> std::io::Result<()> {
+        let filter = self.filter.to_bytes();
+        let table = [filter.as_slice(), self.digests.as_flattened()].concat();
+        let header = header(binding, self.covers, self.entries, filter.len(), &table)?;
+        if self.file.read_at(0, PAGE_BYTES)? == header {
+            return Ok(());
+        }
+        let file = files.open_for_writing(self.path())?;
+        file.write_all_at(&header, 0)?;
+        file.sync_data()
+    }
+
     /// Reads every page, as long as there is time.
     pub fn check(&self, has_time: impl Fn() -> bool) -> Result<(), RunFault> {
         let mut pages = 0..self.entries.div_ceil(PAGE_ENTRIES as u64);

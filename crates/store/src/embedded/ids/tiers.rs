@@ -125,6 +125,15 @@ impl IdTiers {
         })
     }
 
+    /// Signs the runs again for the segments as they are now: the same ids, and another generation of
+    /// what holds their records.
+    pub fn bind(&self, files: &Files, binding: &Binding) -> Result<(), RunFault> {
+        self.sources.iter().try_for_each(|source| match source {
+            Source::Memory(_) => Ok(()),
+            Source::File { run, .. } => Ok(run.bind(files, binding)?),
+        })
+    }
+
     /// The runs that are due to be merged: the last [`FAN_IN`] of one tier, as a place and count.
     fn due(&self) -> Option<(usize, u32)> {
         let tier = self.sources.last()?.tier();

@@ -9,21 +9,18 @@ use std::ops::Range;
 use std::path::Path;
 
 use ledgerstone_proof::{CompactRange, Hash, KeyId, TenantId, sha256};
-use zstd::bulk::{Compressor, Decompressor};
 
-use super::block::{self, CONTENT_BYTES, Columns, LEVEL, RECORDS_MAX};
+use super::block::{self, CONTENT_BYTES, Columns, RECORDS_MAX};
 use super::directory::{BlockEntry, DirectoryEntry, Span};
 use super::header::{Section, SectionKind, SegmentHeader};
 use super::order::{LedgerRows, OrderedRows, RowRef};
+use super::packer::{Packer, has_room, sampling_step};
 use crate::batch::{AnchoredRound, SourceName, SourcePosition};
 use crate::embedded::StoreId;
 use crate::embedded::codec::{put_bytes, put_crc, put_hash, put_varint};
 use crate::embedded::files::Files;
 use crate::embedded::payload::{Row, put_anchored, put_checkpoint};
 use crate::record::{KeyGeneration, StoredCheckpoint};
-
-/// Contents sampled into the dictionary, in bytes.
-const DICTIONARY_BYTES: usize = 64 << 10;
 
 /// Bytes that are read back and compared at once.
 const COMPARED_BYTES: usize = 1 << 20;
@@ -65,7 +62,7 @@ pub trait SealingKnowledge {
     fn record_hash(&self, tenant: &TenantId, number: u64) -> Option<Hash>;
 }
 
-/// A segment in memory.
+/// A segment in memory. `ends` is empty unless it was made from a log file.
 #[derive(Debug)]
 pub struct Built {
     /// The frontier and hash of each ledger after its last record, in the order of their names.
@@ -92,6 +89,11 @@ pub fn build(
 }
 
 impl Built {
+    /// A segment that is put together already.
+    pub fn of_parts(header: Vec<u8>, sections: Vec<Vec<u8>>) -> Self {
+        Self { ends: Vec::new(), header, sections }
+    }
+
     /// Writes the segment to `path`, synced but not renamed into place.
     pub fn write(&self, files: &Files, path: &Path) -> io::Result<()> {
         let file = files.create(path)?;
@@ -134,13 +136,11 @@ fn dictionary(rows: &OrderedRows, source: &mut dyn RowSource) -> io::Result<Vec<
         .rows()
         .fold((0, 0), |(count, total), row| (count + 1, total + row.content_len as usize));
     let mut dictionary = Vec::new();
-    if total < 4 * DICTIONARY_BYTES {
+    let Some(step) = sampling_step(count, total) else {
         return Ok(dictionary);
-    }
-    let mean = (total / count).max(1);
-    let step = (count / (DICTIONARY_BYTES / mean).max(1)).max(1);
+    };
     for row in rows.rows().step_by(step) {
-        if dictionary.len() + row.content_len as usize <= DICTIONARY_BYTES {
+        if has_room(&dictionary, row.content_len as usize) {
             dictionary.extend_from_slice(source.row(row)?.content);
         }
     }
@@ -159,10 +159,7 @@ fn commit_order(rows: &OrderedRows) -> Vec<u8> {
 /// The sections as they grow.
 struct Builder<'a> {
     dictionary: Vec<u8>,
-    compressor: Compressor<'a>,
-    column_compressor: Compressor<'a>,
-    decompressor: Decompressor<'a>,
-    column_decompressor: Decompressor<'a>,
+    packer: Packer<'a>,
     directory: Vec<u8>,
     headers: Vec<u8>,
     contents: Vec<u8>,
@@ -171,25 +168,14 @@ struct Builder<'a> {
     content_hashes: Vec<u8>,
     leaf_hashes: Vec<u8>,
     records: u64,
-    raw: Vec<u8>,
-    packed: Vec<u8>,
-    unpacked: Vec<u8>,
 }
 
 impl Builder<'_> {
     fn new(dictionary: Vec<u8>) -> io::Result<Self> {
-        let mut compressor = Compressor::new(LEVEL)?;
-        let mut decompressor = Decompressor::new()?;
-        if !dictionary.is_empty() {
-            compressor.set_dictionary(LEVEL, &dictionary)?;
-            decompressor.set_dictionary(&dictionary)?;
-        }
+        let packer = Packer::new(&dictionary)?;
         Ok(Self {
             dictionary,
-            compressor,
-            column_compressor: Compressor::new(LEVEL)?,
-            decompressor,
-            column_decompressor: Decompressor::new()?,
+            packer,
             directory: Vec::new(),
             headers: Vec::new(),
             contents: Vec::new(),
@@ -198,9 +184,6 @@ impl Builder<'_> {
             content_hashes: Vec::new(),
             leaf_hashes: Vec::new(),
             records: 0,
-            raw: Vec::new(),
-            packed: Vec::new(),
-            unpacked: Vec::new(),
         })
     }
 
@@ -258,29 +241,12 @@ impl Builder<'_> {
 
     fn headers(&mut self, rows: &[Row<'_>]) -> io::Result<Span> {
         let columns: Vec<Columns<'_>> = rows.iter().map(columns).collect();
-        let packed = block::encode_columns(&mut self.column_compressor, &columns)?;
-        let unpacked = block::decode_columns(&mut self.column_decompressor, &packed);
-        if unpacked.map_err(io::Error::other)?.iter().ne(columns) {
-            return Err(io::Error::other("the headers of a block come back as others"));
-        }
-        Ok(append(&mut self.headers, &packed))
+        Ok(append(&mut self.headers, &self.packer.columns(&columns)?))
     }
 
     fn contents(&mut self, rows: &[Row<'_>]) -> io::Result<Span> {
-        self.raw.clear();
-        for row in rows {
-            self.raw.extend_from_slice(row.content);
-        }
-        self.packed.clear();
-        self.packed.reserve(zstd::zstd_safe::compress_bound(self.raw.len()));
-        self.compressor.compress_to_buffer(&self.raw, &mut self.packed)?;
-        self.unpacked.clear();
-        self.unpacked.reserve(self.raw.len());
-        self.decompressor.decompress_to_buffer(&self.packed, &mut self.unpacked)?;
-        if self.unpacked != self.raw {
-            return Err(io::Error::other("the contents of a block come back as others"));
-        }
-        Ok(append(&mut self.contents, &self.packed))
+        let packed = self.packer.contents(rows.iter().map(|row| row.content))?;
+        Ok(append(&mut self.contents, packed))
     }
 
     fn signatures(&mut self, rows: &[Row<'_>]) -> Span {
@@ -335,7 +301,8 @@ fn columns<'a>(row: &Row<'a>) -> Columns<'a> {
     }
 }
 
-fn append(section: &mut Vec<u8>, bytes: &[u8]) -> Span {
+/// Adds to a section, and answers where that stands in it.
+pub fn append(section: &mut Vec<u8>, bytes: &[u8]) -> Span {
     let offset = section.len() as u64;
     section.extend_from_slice(bytes);
     Span { offset, len: bytes.len() as u64 }
@@ -357,13 +324,6 @@ fn sections(input: &SegmentInput, mut builder: Builder<'_>) -> (SegmentHeader, V
         (SectionKind::Checkpoints, checkpoints(input)),
         (SectionKind::Anchored, anchored(input)),
     ];
-    let mut offset = SegmentHeader::BYTES as u64;
-    let mut sections = Vec::with_capacity(bytes.len());
-    for (kind, bytes) in &bytes {
-        let len = bytes.len() as u64;
-        sections.push(Section { kind: *kind, offset, len, digest: sha256(bytes) });
-        offset += len;
-    }
     let header = SegmentHeader {
         first_ordinal: input.first_ordinal,
         records: builder.records,
@@ -371,9 +331,21 @@ fn sections(input: &SegmentInput, mut builder: Builder<'_>) -> (SegmentHeader, V
         log_number: input.log_number,
         last_frame: input.last_frame,
         key_generation: input.key_generation,
-        sections,
+        sections: place_sections(&bytes),
     };
     (header, bytes.into_iter().map(|(_, bytes)| bytes).collect())
+}
+
+/// Where sections lie that follow each other behind the header.
+pub fn place_sections(sections: &[(SectionKind, Vec<u8>)]) -> Vec<Section> {
+    let mut offset = SegmentHeader::BYTES as u64;
+    let place = |(kind, bytes): &(SectionKind, Vec<u8>)| {
+        let len = bytes.len() as u64;
+        let section = Section { kind: *kind, offset, len, digest: sha256(bytes) };
+        offset += len;
+        section
+    };
+    sections.iter().map(place).collect()
 }
 
 fn positions(input: &SegmentInput) -> Vec<u8> {
