@@ -5,15 +5,22 @@
 
 #![forbid(unsafe_code)]
 
+mod authorities;
+mod caller;
 mod file;
 mod local;
 mod roots;
 mod secret;
 mod service;
+mod service_url;
+mod vault;
 
+pub use authorities::{Authorities, AuthoritiesError};
 pub use file::FileSource;
 pub use roots::{RootKeySetup, open};
 pub use secret::{RootSecret, RootSecretError, SecretSource};
 pub use service::{
     Place, RootKeyService, RootKeySource, SERVICE_NAMES, SERVICES, SetupError, service,
 };
+pub use service_url::{ServiceUrl, ServiceUrlError};
+pub use vault::{VaultName, VaultNameError, VaultSource, VaultToken};

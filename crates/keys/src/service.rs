@@ -12,7 +12,8 @@ use ledgerstone_store::subject_keys::SubjectKeysError;
 use thiserror::Error;
 
 /// Every service there is.
-pub const SERVICES: &[&RootKeyService] = &[&crate::file::SERVICE, &crate::secret::SERVICE];
+pub const SERVICES: &[&RootKeyService] =
+    &[&crate::file::SERVICE, &crate::secret::SERVICE, &crate::vault::SERVICE];
 
 /// Their names, as settings and status have them.
 pub const SERVICE_NAMES: [&str; SERVICES.len()] = {
@@ -105,7 +106,7 @@ mod tests {
     #[test]
     fn names_stand_once_and_marks_never_change() {
         let marks: HashMap<_, _> = SERVICES.iter().map(|one| (one.name, one.mark)).collect();
-        let frozen = [("file", 1), ("secret", 1)];
+        let frozen = [("file", 1), ("secret", 1), ("vault", 2)];
         assert_eq!(marks, HashMap::from(frozen));
         assert_eq!(SERVICE_NAMES.len(), frozen.len());
         for name in SERVICE_NAMES {

@@ -93,7 +93,7 @@ impl Configuration {
     }
 
     /// Everything that was said, each setting by whoever comes first: flags, `LEDGERSTONE_…`, the
-    /// names of earlier services, the file, the default.
+    /// names that others have, the file, the default.
     pub fn gather(matches: &ArgMatches, variables: &Variables) -> Result<Self, Failure> {
         let file = matches.get_one::<String>("config").or_else(|| variables.get(FILE_VARIABLE));
         let mut gathered = Self::begin(file, |_| true)?;

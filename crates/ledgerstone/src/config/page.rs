@@ -36,8 +36,8 @@ pub fn page() -> String {
     );
     page.push_str(&services());
     page.push_str("\nCommands that write a data directory themselves take `root.…` from the environment, and from the file that\n`LEDGERSTONE_CONFIG` names.\n");
-    page.push_str("\n## Names of earlier services\n\n");
-    page.push_str("These names are understood, so that an environment can stay as it is:\n\n");
+    page.push_str("\n## Names that others have\n\n");
+    page.push_str("These names of earlier services and of other programs are understood, so that an environment can stay as it is:\n\n");
     page.push_str("| name | stands for |\n|---|---|\n");
     for setting in SETTINGS {
         for name in setting.other_names {

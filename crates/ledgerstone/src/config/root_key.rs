@@ -1,7 +1,11 @@
 //! Which service holds the root key, and what it has to be told.
 
+use std::fmt::Display;
+use std::time::Duration;
+
 use ledgerstone_keys::{
-    FileSource, RootKeySetup, RootKeySource, RootSecret, SERVICES, SecretSource,
+    Authorities, FileSource, RootKeySetup, RootKeySource, RootSecret, SERVICES, SecretSource,
+    ServiceUrl, VaultName, VaultSource, VaultToken,
 };
 
 use super::{Configuration, Variables, unusable};
@@ -13,8 +17,11 @@ pub const TABLE: &str = "root.";
 /// Reads what a service has to be told.
 type Reader = fn(&Configuration) -> Result<Box<dyn RootKeySource>, Failure>;
 
+/// How long a call may take where nobody says.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How the settings of each service are read.
-const READERS: &[(&str, Reader)] = &[("file", file), ("secret", secret)];
+const READERS: &[(&str, Reader)] = &[("file", file), ("secret", secret), ("vault", vault)];
 
 impl Configuration {
     /// Where the root key is. Reads the files that hold its secrets, and asks nobody.
@@ -71,6 +78,53 @@ fn secret(configuration: &Configuration) -> Result<Box<dyn RootKeySource>, Failu
     Ok(Box::new(SecretSource(secret)))
 }
 
+fn vault(configuration: &Configuration) -> Result<Box<dyn RootKeySource>, Failure> {
+    Ok(Box::new(VaultSource {
+        address: configuration.required("root.vault.address", ServiceUrl::parse)?,
+        mount: configuration.required("root.vault.mount", VaultName::parse_path)?,
+        key: configuration.required("root.vault.key", VaultName::parse)?,
+        namespace: configuration.parsed("root.vault.namespace", VaultName::parse_path)?,
+        token: configuration.vault_token()?,
+        authorities: configuration.authorities("root.vault.ca")?,
+        timeout: configuration.seconds("root.timeout_seconds", TIMEOUT),
+    }))
+}
+
+impl Configuration {
+    fn parsed<T, E: Display>(
+        &self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Failure> {
+        self.text(key).map(parse).transpose().map_err(|error| unusable(key, error))
+    }
+
+    fn required<T, E: Display>(
+        &self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Failure> {
+        let missing = || unusable(key, "it is missing; root.service asks for it");
+        self.parsed(key, parse)?.ok_or_else(missing)
+    }
+
+    /// A file is read here too, so that one that cannot be read is told at the start.
+    fn vault_token(&self) -> Result<VaultToken, Failure> {
+        let given = self.secret("root.vault.token", "root.vault.token_file")?;
+        let missing = || unusable("root.vault.token", "it is missing; root.service asks for it");
+        let (_, token) = given.ok_or_else(missing)?;
+        let of_file = self.path("root.vault.token_file").map(VaultToken::File);
+        Ok(of_file.unwrap_or(VaultToken::Given(token)))
+    }
+
+    fn authorities(&self, key: &str) -> Result<Authorities, Failure> {
+        let Some(path) = self.path(key) else { return Ok(Authorities::default()) };
+        let wrong = |why: &dyn Display| unusable(key, format!("{}: {why}", path.display()));
+        let pem = std::fs::read(&path).map_err(|error| wrong(&error))?;
+        Authorities::parse(&pem).map_err(|error| wrong(&error))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ledgerstone_keys::SERVICE_NAMES;
@@ -113,10 +167,44 @@ mod tests {
             (&[("KEY", "geheim")], "root.key: it is neither 32 bytes in base64"),
             (&[("SERVICE", "file"), ("PREVIOUS_SERVICE", "file")], "root.previous_service: it is"),
             (&[("SERVICE", "none")], "root.service ($LEDGERSTONE_ROOT_SERVICE): file or secret"),
+            (&[("SERVICE", "vault"), ("KEY", KEY)], "root.key: root.service is vault"),
         ] {
             let reason = asked(variables).unwrap_err();
             assert!(reason.contains(says), "{variables:?}: {reason}");
             assert!(!reason.contains("geheim"));
+        }
+    }
+    #[test]
+    fn vault_is_told_where_it_is_and_who_asks() {
+        let whole = [
+            ("SERVICE", "vault"),
+            ("VAULT_ADDRESS", "https://vault.example:8200"),
+            ("VAULT_KEY", "ledger"),
+            ("VAULT_TOKEN", "hvs.geheim"),
+        ];
+        assert_eq!(asked(&whole), Ok(vec!["vault"]));
+        let moving = [&whole[..], &[("PREVIOUS_SERVICE", "file")]].concat();
+        assert_eq!(asked(&moving), Ok(vec!["vault", "file"]));
+        for left_out in ["VAULT_ADDRESS", "VAULT_KEY", "VAULT_TOKEN"] {
+            let rest = whole.iter().copied().filter(|(name, _)| *name != left_out);
+            let reason = asked(&rest.collect::<Vec<_>>()).unwrap_err();
+            let key = left_out.to_lowercase().replace('_', ".");
+            assert!(reason.contains(&format!("root.{key}: it is missing")), "{reason}");
+        }
+        for (name, value, says) in [
+            ("VAULT_ADDRESS", "http://vault.example", "root.vault.address: secrets are sent over"),
+            ("VAULT_MOUNT", "a/../b", "root.vault.mount: it has other characters"),
+            ("VAULT_KEY", "a/b", "root.vault.key: it has other characters"),
+            ("VAULT_NAMESPACE", "a b", "root.vault.namespace: it has other characters"),
+            ("VAULT_CA", "nowhere.pem", "root.vault.ca: nowhere.pem: "),
+            ("VAULT_CA", "Cargo.toml", "root.vault.ca: Cargo.toml: it is no PEM"),
+            ("VAULT_TOKEN_FILE", "nowhere", "root.vault.token_file: root.vault.token is given too"),
+            ("TIMEOUT_SECONDS", "0", "root.timeout_seconds"),
+        ] {
+            let changed = [&whole[..], &[(name, value)]].concat();
+            let reason = asked(&changed).unwrap_err();
+            assert!(reason.contains(says), "{name}: {reason}");
+            assert!(!reason.contains("geheim"), "{reason}");
         }
     }
 }

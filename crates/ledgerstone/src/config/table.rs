@@ -12,7 +12,8 @@ use super::kind::Kind;
 pub struct Setting {
     /// Its name in the file, with dots between tables.
     pub key: &'static str,
-    /// Names in the environment beside `LEDGERSTONE_…`: those that earlier services had.
+    /// Names in the environment beside `LEDGERSTONE_…`: those that earlier services
+    /// and other programs have.
     pub other_names: &'static [&'static str],
     /// The option of `serve`, without its dashes.
     pub flag: Option<&'static str>,
@@ -88,6 +89,14 @@ pub const SETTINGS: &[Setting] = &[
     setting("root.previous_service", Kind::OneOf(&SERVICE_NAMES), "Where the root key was before, while keys of tenants still have to move; it only opens"),
     setting("root.key", Kind::Text, "The root key of the service `secret`: 32 bytes in base64, as `openssl rand -base64 32` makes them").secret(),
     setting("root.key_file", Kind::Path, "The same in a file; also a `root.key` of a data directory"),
+    setting("root.timeout_seconds", Kind::Number { min: 1, max: 60 }, "How long a call to a service over the network may take").default("5"),
+    setting("root.vault.address", Kind::Text, "Vault or OpenBao, over https, or an agent on this machine, e.g. `https://vault.example:8200`").also(&["VAULT_ADDR"]),
+    setting("root.vault.mount", Kind::Text, "Where its transit engine is mounted").default("transit"),
+    setting("root.vault.key", Kind::Text, "The name of the key in the transit engine"),
+    setting("root.vault.namespace", Kind::Text, "The namespace that the engine is in").also(&["VAULT_NAMESPACE"]),
+    setting("root.vault.token", Kind::Text, "A token that may encrypt and decrypt with the key").also(&["VAULT_TOKEN"]).secret(),
+    setting("root.vault.token_file", Kind::Path, "The same in a file, which is read for every call"),
+    setting("root.vault.ca", Kind::Path, "PEM file of the authorities whose certificate Vault shows, in place of those that the system trusts").also(&["VAULT_CACERT"]),
     setting("cors.origins", Kind::List, "Origins whose pages may use the interface from a browser, or `*` for all").also(&["CORS_ORIGINS"]),
     setting("rate_limit.requests_per_second", Kind::Number { min: 0, max: 1_000_000 }, "Requests a second that each credential may send in the long run; 0 sets no limit").default("0"),
     setting("rate_limit.burst", COUNT, "Requests that a credential may send at once after a pause").default("200"),

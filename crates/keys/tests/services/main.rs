@@ -1,0 +1,9 @@
+//! Root keys behind services: against stubs of their documented interfaces, and against a real
+//! server where one can be had.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, also in what tests share")]
+
+mod place;
+mod stub;
+mod transit;
+mod vault;
