@@ -1,13 +1,16 @@
 //! How an operation on a ledger fails, beside submissions, which answer for each event.
 
 use ledgerstone_model::access::ApiKeyId;
+use ledgerstone_model::subject_request::{StepError, SubjectRequestId};
 use ledgerstone_model::system::{KeyUse, SystemRecordError};
 use ledgerstone_model::{ErrorCode, Rejection};
-use ledgerstone_proof::{EventId, KeyId, RsaError, SequenceNumber, TenantId, TreeSize};
-use ledgerstone_store::ReadError;
+use ledgerstone_proof::{EventId, IngestedAt, KeyId, RsaError, SequenceNumber, TenantId, TreeSize};
+use ledgerstone_store::{DeadLetterError, ReadError};
 use thiserror::Error;
 
 use crate::keys::KeyHomeError;
+use crate::sealing::SealError;
+use crate::sealing_keys::KeyRingError;
 use crate::sequencer::{AdministerError, SubmitError};
 
 /// Why an operation on a ledger failed.
@@ -47,6 +50,26 @@ pub enum LedgerError {
          made since then are missing; put the newest copy of `keys/` back"
     )]
     KeysBehind { expected: u64, found: u64 },
+    #[error("the ledger was opened without sealing keys, so tenant {0} has no people to look up")]
+    NoSealingKeys(TenantId),
+    #[error("tenant {tenant} has no request {id}")]
+    UnknownRequest { tenant: TenantId, id: SubjectRequestId },
+    #[error(transparent)]
+    RequestStep(#[from] StepError),
+    #[error("request {id} is {state}, and is carried out once it is approved")]
+    NotApproved { id: SubjectRequestId, state: &'static str },
+    #[error(
+        "the person was erased at {at}, as record {certificate} certifies, and has not acted since"
+    )]
+    AlreadyErased { at: IngestedAt, certificate: SequenceNumber },
+    #[error("the values could not be searched for: {0}")]
+    Search(String),
+    #[error(transparent)]
+    SealingKeys(#[from] KeyRingError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    DeadLetters(#[from] DeadLetterError),
     #[error("ledger {tenant} holds no event {id}")]
     EventNotFound { tenant: TenantId, id: EventId },
     #[error("ledger {tenant} holds no record {number}; it has {size}")]
@@ -113,6 +136,14 @@ impl LedgerError {
             Self::InvalidTaxonomy(rejection) => rejection.code(),
             Self::TaxonomyChanged { .. } | Self::PolicyChanged { .. } => ErrorCode::VersionConflict,
             Self::KeysBehind { .. } => ErrorCode::KeysBehind,
+            Self::NoSealingKeys(_) => ErrorCode::KeyServiceUnavailable,
+            Self::UnknownRequest { .. } => ErrorCode::UnknownRequest,
+            Self::RequestStep(error) => error.code(),
+            Self::NotApproved { .. } => ErrorCode::RequestState,
+            Self::AlreadyErased { .. } => ErrorCode::AlreadyErased,
+            Self::SealingKeys(error) => error.code(),
+            Self::Seal(error) => error.code(),
+            Self::DeadLetters(error) => error.code(),
             Self::EventNotFound { .. } | Self::RecordNotFound { .. } => ErrorCode::EventNotFound,
             Self::SystemRecord { source, .. } => source.code(),
             Self::Damaged { .. } | Self::UnprovenRecord { .. } => ErrorCode::RecordDamaged,
@@ -122,7 +153,7 @@ impl LedgerError {
             Self::InvalidProof { .. } | Self::NotCovered { .. } => ErrorCode::InvalidProof,
             Self::NoSuchTile { .. } | Self::ApiKeyWish(_) => ErrorCode::InvalidArgument,
             Self::NotWritten { code, .. } => *code,
-            Self::Thread(_) | Self::NoKey(_) => ErrorCode::Internal,
+            Self::Thread(_) | Self::NoKey(_) | Self::Search(_) => ErrorCode::Internal,
             Self::Submit(error) => error.code(),
             Self::Read(error) => error.code(),
             Self::Keys(error) => error.code(),

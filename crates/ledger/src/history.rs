@@ -175,7 +175,10 @@ impl SystemHistory {
             | SystemRecord::Taxonomy(_)
             | SystemRecord::RetentionStarted(_)
             | SystemRecord::RetentionDone(_)
-            | SystemRecord::Policy(_) => {}
+            | SystemRecord::Policy(_)
+            | SystemRecord::SubjectRequest(_)
+            | SystemRecord::ErasureStarted(_)
+            | SystemRecord::Erasure(_) => {}
         }
         Ok(())
     }

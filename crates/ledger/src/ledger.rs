@@ -21,6 +21,7 @@ use crate::sequencer::{
     Commit, Patience, Sequencer, SignedAs, SubmitError, SubmitOptions, Submitted, UnknownTenants,
 };
 use crate::settings::{Settings, TenantCreation};
+use crate::subject_requests::SubjectRequests;
 use crate::taxonomies::Taxonomies;
 use crate::ticket::Ticket;
 
@@ -46,6 +47,7 @@ pub struct Ledger {
     pub(crate) creating: Mutex<()>,
     pub(crate) taxonomies: Taxonomies,
     pub(crate) policies: Policies,
+    pub(crate) subject_requests: SubjectRequests,
     /// Held while keys are replaced.
     pub(crate) rotating: Mutex<()>,
     committer: Mutex<Option<JoinHandle<()>>>,
@@ -101,6 +103,7 @@ impl Ledger {
             creating: Mutex::default(),
             taxonomies: Taxonomies::default(),
             policies,
+            subject_requests: SubjectRequests::default(),
             rotating: Mutex::default(),
             committer: Mutex::new(Some(committer)),
         })

@@ -5,8 +5,8 @@
 //! that never set a sealing policy gets the deployment's default by such a record, which nobody
 //! ordered, before its next event.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::{FieldPolicy, Preset};
@@ -17,8 +17,9 @@ use ledgerstone_store::admin::{AdminError, AdminStore, PolicyRow};
 use ledgerstone_store::{LedgerStore, ReadError};
 
 use crate::error::LedgerError;
-use crate::ledger::{Ledger, hold};
+use crate::ledger::Ledger;
 use crate::projection;
+use crate::register::Register;
 use crate::sealing::SealError;
 use crate::sequencer::{Round, SignedAs};
 
@@ -72,53 +73,22 @@ pub struct PolicyDraft {
     pub based_on: Option<u64>,
 }
 
-type Entries = HashMap<TenantId, BTreeMap<PolicyKind, Arc<PolicyInForce>>>;
-
 /// The policies of all tenants, in memory.
 #[derive(Debug)]
 pub(crate) struct Policies {
-    /// `None` until somebody has read them.
-    entries: RwLock<Option<Entries>>,
-    /// Held while one is set, so that no two acts cross.
-    changing: Mutex<()>,
+    register: Register<PolicyKind, PolicyInForce>,
     default: Arc<FieldPolicy>,
 }
 
 impl Policies {
     pub(crate) fn new(default: Preset) -> Self {
-        Self {
-            entries: RwLock::new(None),
-            changing: Mutex::default(),
-            default: Arc::new(FieldPolicy::of_preset(default)),
-        }
+        let default = Arc::new(FieldPolicy::of_preset(default));
+        Self { register: Register::default(), default }
     }
+}
 
-    /// Looks into the entries once they are known.
-    fn with<T>(&self, look: impl FnOnce(&Entries) -> T) -> Option<T> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(look)
-    }
-
-    fn fill(&self, rows: impl Iterator<Item = PolicyRow>) {
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        let mut read = Entries::new();
-        for row in rows {
-            let (tenant, kind) = (row.tenant.clone(), row.document.kind());
-            read.entry(tenant).or_default().insert(kind, Arc::new(row.into()));
-        }
-        // What was set meanwhile is newer.
-        for (tenant, newer) in entries.take().unwrap_or_default() {
-            read.entry(tenant).or_default().extend(newer);
-        }
-        *entries = Some(read);
-    }
-
-    fn put(&self, tenant: TenantId, policy: PolicyInForce) -> Arc<PolicyInForce> {
-        let policy = Arc::new(policy);
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        let of_tenant = entries.get_or_insert_default().entry(tenant).or_default();
-        of_tenant.insert(policy.document.kind(), Arc::clone(&policy));
-        policy
-    }
+fn entry(row: PolicyRow) -> (TenantId, PolicyKind, PolicyInForce) {
+    (row.tenant.clone(), row.document.kind(), row.into())
 }
 
 /// The newest policies of every tenant out of the ledgers themselves, all of which are gone through.
@@ -147,22 +117,14 @@ impl Ledger {
         tenant: &TenantId,
         kind: PolicyKind,
     ) -> Result<Option<Arc<PolicyInForce>>, ReadError> {
-        let look = |entries: &Entries| entries.get(tenant)?.get(&kind).cloned();
-        if let Some(found) = self.policies.with(look) {
-            return Ok(found);
-        }
-        let _changing = hold(&self.policies.changing);
-        if self.policies.with(|_| ()).is_none() {
-            self.policies.fill(read(&*self.store)?.into_iter());
-        }
-        Ok(self.policies.with(look).flatten())
+        self.policies
+            .register
+            .ensure(|| Ok::<_, ReadError>(read(&*self.store)?.into_iter().map(entry).collect()))?;
+        Ok(self.policies.register.get(tenant, kind))
     }
 
-    /// Reads the policies out of the projection, after bringing that up to what the ledgers hold.
-    /// Without this they are read from the ledgers when first needed, all of which are gone through.
-    pub fn load_policies(&self, admin: &dyn AdminStore) -> Result<(), AdminError> {
-        projection::follow(admin, &*self.store)?;
-        self.policies.fill(admin.policies()?.into_iter());
+    pub(crate) fn load_policies(&self, admin: &dyn AdminStore) -> Result<(), AdminError> {
+        self.policies.register.fill(admin.policies()?.into_iter().map(entry).collect());
         Ok(())
     }
 
@@ -179,7 +141,7 @@ impl Ledger {
         }
         let kind = draft.document.kind();
         self.policy(tenant, kind)?;
-        let _changing = hold(&self.policies.changing);
+        let _changing = self.policies.register.change();
         let found = self.policy_version(tenant, kind);
         if let Some(expected) = draft.based_on.filter(|expected| *expected != found) {
             return Err(LedgerError::PolicyChanged {
@@ -196,12 +158,12 @@ impl Ledger {
             let audit_record = round.push_act(0, act)?;
             push_policy(round, 0, draft.document, (found + 1, Some(audit_record)))
         })?;
-        Ok(self.policies.put(tenant.clone(), written.ok_or(LedgerError::NotCreated)?))
+        let written = written.ok_or(LedgerError::NotCreated)?;
+        Ok(self.policies.register.put(tenant.clone(), kind, written))
     }
 
     fn policy_version(&self, tenant: &TenantId, kind: PolicyKind) -> u64 {
-        let look = |entries: &Entries| Some(entries.get(tenant)?.get(&kind)?.version);
-        self.policies.with(look).flatten().unwrap_or(0)
+        self.policies.register.get(tenant, kind).map_or(0, |policy| policy.version)
     }
 
     /// What is sealed of a tenant's next event. A tenant that has no policy gets the default one by a
@@ -214,13 +176,13 @@ impl Ledger {
         if !self.has_default_policy() || self.store.head(tenant)?.is_none() {
             return Ok(SealingInForce::Default(Arc::clone(default)));
         }
-        let _changing = hold(&self.policies.changing);
+        let _changing = self.policies.register.change();
         if self.policy_version(tenant, PolicyKind::Sealing) == 0 {
             let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
                 self.push_default_policy(round, 0)
             })?;
             if let Some(policy) = written {
-                self.policies.put(tenant.clone(), policy);
+                self.policies.register.put(tenant.clone(), PolicyKind::Sealing, policy);
             }
         }
         Ok(SealingInForce::Default(Arc::clone(default)))
@@ -248,12 +210,15 @@ impl Ledger {
         tenants: &[TenantId],
         begin: impl FnOnce() -> Result<Vec<Option<PolicyInForce>>, E>,
     ) -> Result<(), E> {
-        let _changing = hold(&self.policies.changing);
+        let _changing = self.policies.register.change();
         let written = begin()?;
         // Whoever reads the ledgers for the first time finds the records there.
-        if self.policies.with(|_| ()).is_some() {
+        if self.policies.register.is_filled() {
             for (tenant, policy) in tenants.iter().zip(written) {
-                policy.map(|policy| self.policies.put(tenant.clone(), policy));
+                let put = |policy| {
+                    self.policies.register.put(tenant.clone(), PolicyKind::Sealing, policy)
+                };
+                policy.map(put);
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Brings the projection of `system` records up to what the ledgers hold.
 
+use crate::ledger::Ledger;
 use ledgerstone_model::SystemRecord;
 use ledgerstone_proof::{Kind, TenantId, split_content};
 use ledgerstone_store::admin::{
@@ -19,6 +20,17 @@ pub fn follow(admin: &dyn AdminStore, store: &dyn LedgerStore) -> Result<(), Adm
             go_on(admin, store)
         }
         outcome => outcome,
+    }
+}
+
+impl Ledger {
+    /// Takes what is in force out of the projection, after bringing that up to what the ledgers hold.
+    /// Without this it is read from the ledgers when first needed, all of which are gone through.
+    pub fn load_projection(&self, admin: &dyn AdminStore) -> Result<(), AdminError> {
+        follow(admin, &*self.store)?;
+        self.load_taxonomies(admin)?;
+        self.load_policies(admin)?;
+        self.load_requests(admin)
     }
 }
 

@@ -55,6 +55,12 @@ pub struct Settings {
     /// What is sealed of the events of tenants that have no policy of their own. Anything but
     /// [`Preset::None`] needs sealing keys.
     pub default_sealing: Preset,
+    /// How long copies of the key files are kept elsewhere, as certificates of erasure say; `None`
+    /// where nobody declared it.
+    pub key_backup_lifetime: Option<Duration>,
+    /// What the data directory lies on, as certificates of erasure say; `None` where nobody declared
+    /// it.
+    pub storage: Option<String>,
 }
 
 impl Settings {
@@ -72,6 +78,8 @@ impl Settings {
             open_bytes: OPEN_BYTES_MAX,
             known: Vec::new(),
             default_sealing: Preset::None,
+            key_backup_lifetime: None,
+            storage: None,
         }
     }
 }

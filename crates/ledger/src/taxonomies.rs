@@ -159,10 +159,7 @@ impl Ledger {
         Ok(found.unwrap_or_else(|| Arc::new(TaxonomyInForce::none())))
     }
 
-    /// Reads the taxonomies out of the projection, after bringing that up to what the ledgers hold.
-    /// Without this they are read from the ledgers when first needed, all of which are gone through.
-    pub fn load_taxonomies(&self, admin: &dyn AdminStore) -> Result<(), AdminError> {
-        projection::follow(admin, &*self.store)?;
+    pub(crate) fn load_taxonomies(&self, admin: &dyn AdminStore) -> Result<(), AdminError> {
         self.taxonomies.fill(admin.taxonomies()?.into_iter());
         Ok(())
     }

@@ -477,7 +477,7 @@ impl ForWriting {
         let keys = Arc::new(key_files(path, system));
         let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
         let ledger = Arc::new(Ledger::open(store.clone(), keys, settings, clock, entropy)?);
-        projection.load_taxonomies(&ledger, console);
+        projection.load_into(&ledger, console);
         let data = Self { store, ledger, projection, root_key };
         data.record_cuts(console)?;
         if history.tenants().is_empty() {

@@ -62,11 +62,11 @@ impl Projection {
         }
     }
 
-    /// Tells the ledger which taxonomies are in force; without a database it reads them from the
-    /// ledgers when it first needs them.
-    pub fn load_taxonomies(&self, ledger: &Ledger, console: &mut Console) {
+    /// Tells the ledger what is in force; without a database it reads that from the ledgers when it
+    /// first needs it.
+    pub fn load_into(&self, ledger: &Ledger, console: &mut Console) {
         let Some(admin) = &self.admin else { return };
-        if let Err(error) = ledger.load_taxonomies(&**admin) {
+        if let Err(error) = ledger.load_projection(&**admin) {
             console.note(format!("admin.sqlite is not up to date: {error}"));
         }
     }

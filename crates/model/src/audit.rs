@@ -28,6 +28,11 @@ impl Actor {
         Self::new(id, "operator")
     }
 
+    /// The server by itself.
+    pub fn server() -> Self {
+        Self::new("ledgerstone", "server")
+    }
+
     /// Whoever holds a credential; `name` is what the credential says of its holder.
     pub fn principal(id: &PrincipalId, kind: CredentialKind, name: Option<&str>) -> Self {
         Self { name: name.map(ToOwned::to_owned), ..Self::new(id.as_str(), kind.as_str()) }
@@ -35,6 +40,11 @@ impl Actor {
 
     fn new(id: &str, kind: &'static str) -> Self {
         Self { id: id.to_owned(), kind, name: None, address: None, request_id: None }
+    }
+
+    /// The opaque id of whoever acts.
+    pub fn principal_id(&self) -> PrincipalId {
+        PrincipalId::of_operator(&self.id)
     }
 
     /// What people call whoever acts.

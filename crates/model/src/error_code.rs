@@ -197,6 +197,22 @@ error_codes! {
         "The ledger holds no event under this id or number.",
         "Check id and tenant.";
 
+    UnknownSubject = "UNKNOWN_SUBJECT",
+        "No sealed value and no request is about this person.",
+        "Look the person up again, by type and id as events name them.";
+    UnknownRequest = "UNKNOWN_REQUEST",
+        "The register holds no request under this id.",
+        "Check id and tenant.";
+    AlreadyErased = "ALREADY_ERASED",
+        "The person was erased before, and nothing of them has come since.",
+        "The certificate that the message names says when and what.";
+    RequestState = "REQUEST_STATE",
+        "The request is in a state from which this step does not go.",
+        "Look at the request; the message says where it stands.";
+    SecondPersonNeeded = "SECOND_PERSON_NEEDED",
+        "A step that cannot be taken back needs another person than the one who asked for it.",
+        "Have somebody else with the right to it approve.";
+
     // Proofs and keys.
     InvalidProof = "INVALID_PROOF",
         "The proof, checkpoint or note is not well formed.",

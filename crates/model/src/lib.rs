@@ -29,6 +29,7 @@ pub mod schema_path;
 pub mod schema_table;
 pub mod sealed;
 pub mod sealing;
+pub mod subject_request;
 pub mod system;
 pub mod taxonomy;
 pub mod time;

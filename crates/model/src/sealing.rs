@@ -11,6 +11,7 @@ pub mod policy;
 pub mod preset;
 mod spread;
 pub mod subject;
+pub mod subject_id;
 pub mod xaes;
 
 pub use class::FieldClass;
@@ -22,4 +23,5 @@ pub use plan::SealingPlan;
 pub use policy::{FieldOwner, FieldPolicy, FieldRule};
 pub use preset::Preset;
 pub use subject::Subject;
+pub use subject_id::SubjectId;
 pub use xaes::NONCE_BYTES;

@@ -8,11 +8,13 @@
 
 mod anchor;
 mod api_key;
+mod erasure;
 mod fields;
 mod genesis;
 mod policy;
 mod retention;
 mod signing;
+mod subject_request;
 mod tail_cut;
 mod taxonomy;
 mod tenant;
@@ -26,6 +28,7 @@ use crate::json_write::ObjectWriter;
 
 pub use anchor::{ANCHOR_CHECKPOINTS_MAX, Anchor, AnchorError};
 pub use api_key::{ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation};
+pub use erasure::{ErasureCertificate, ErasureStarted};
 pub use genesis::{
     Announcement, FORMAT_VERSION, Genesis, LedgerId, LedgerOwner, LogName, LogNameError,
 };
@@ -36,6 +39,7 @@ pub use retention::{
 pub use signing::{
     KeyAlgorithm, KeyChange, KeyUse, PublicKey, RecordSigning, SigningKeyRecord, SigningMode,
 };
+pub use subject_request::SubjectRequestRecord;
 pub use tail_cut::TailCut;
 pub use taxonomy::TaxonomyRecord;
 pub use tenant::{TenantRecord, TenantState};
@@ -67,6 +71,12 @@ pub enum SystemRecord {
     RetentionDone(RetentionDone),
     /// A policy of the tenant comes into force.
     Policy(PolicyRecord),
+    /// A request of a person about their own data went a step further.
+    SubjectRequest(Box<SubjectRequestRecord>),
+    /// A person's keys are about to be destroyed.
+    ErasureStarted(ErasureStarted),
+    /// They are.
+    Erasure(Box<ErasureCertificate>),
 }
 
 /// Why a stored event is no `system` record this version can read.
@@ -109,6 +119,9 @@ impl SystemRecord {
             Self::RetentionStarted(_) => "system.retention_started",
             Self::RetentionDone(_) => "system.retention",
             Self::Policy(_) => "system.policy",
+            Self::SubjectRequest(_) => "system.subject_request",
+            Self::ErasureStarted(_) => "system.erasure_started",
+            Self::Erasure(_) => "system.erasure",
         }
     }
 
@@ -151,6 +164,9 @@ impl SystemRecord {
             Self::RetentionStarted(record) => record.write(&mut object),
             Self::RetentionDone(record) => record.write(&mut object),
             Self::Policy(record) => record.write(&mut object),
+            Self::SubjectRequest(record) => record.write(&mut object),
+            Self::ErasureStarted(record) => record.write(&mut object),
+            Self::Erasure(record) => record.write(&mut object),
         }
         object.close();
     }
@@ -196,6 +212,15 @@ impl SystemRecord {
                 Self::RetentionDone(RetentionDone::parse(&fields.object("retention")?)?)
             }
             "system.policy" => Self::Policy(PolicyRecord::parse(&fields.object("policy")?)?),
+            "system.subject_request" => Self::SubjectRequest(Box::new(
+                SubjectRequestRecord::parse(&fields.object("subject_request")?)?,
+            )),
+            "system.erasure_started" => {
+                Self::ErasureStarted(ErasureStarted::parse(&fields.object("erasure_started")?)?)
+            }
+            "system.erasure" => {
+                Self::Erasure(Box::new(ErasureCertificate::parse(&fields.object("erasure")?)?))
+            }
             other => return Err(SystemRecordError::UnknownType(other.to_owned())),
         })
     }

@@ -4,14 +4,18 @@ mod parsing;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ledgerstone_model::access::{ApiKeyId, Role, RoleSet};
+use ledgerstone_model::access::{ApiKeyId, PrincipalId, Role, RoleSet};
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
+use ledgerstone_model::sealing::{SealingKeyId, SubjectId};
+use ledgerstone_model::subject_request::{
+    ErasureBasis, RefusalGround, RequestStep, SubjectRequest, SubjectRequestId, SubjectRight,
+};
 use ledgerstone_model::system::{
-    Anchor, Announcement, ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, Genesis, KeyAlgorithm,
-    KeyChange, KeyUse, LedgerId, LedgerOwner, LogName, PolicyRecord, PublicKey, RecordSigning,
-    RetentionDone, RetentionReason, RetentionRunId, RetentionStarted, SigningKeyRecord,
-    SigningMode, SystemRecord, SystemRecordError, TailCut, TaxonomyRecord, TenantRecord,
-    TenantState,
+    Anchor, Announcement, ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, ErasureCertificate,
+    ErasureStarted, Genesis, KeyAlgorithm, KeyChange, KeyUse, LedgerId, LedgerOwner, LogName,
+    PolicyRecord, PublicKey, RecordSigning, RetentionDone, RetentionReason, RetentionRunId,
+    RetentionStarted, SigningKeyRecord, SigningMode, SubjectRequestRecord, SystemRecord,
+    SystemRecordError, TailCut, TaxonomyRecord, TenantRecord, TenantState,
 };
 use ledgerstone_model::{
     Actor, Administration, AuditRecord, ErrorCode, NumberSet, SealedEvent, TaxonomyDocument,
@@ -65,6 +69,52 @@ fn sealing_policy() -> PolicyDocument {
         .expect("a good value")
 }
 
+fn person(name: &str) -> PrincipalId {
+    PrincipalId::of_jwt("https://issuer.example", name)
+}
+
+fn erasure_request() -> SubjectRequest {
+    SubjectRequest::open(
+        SubjectRequestId::from_bytes([0xa5; 16]),
+        (SubjectRight::Erasure, Some(ErasureBasis::Objection)),
+        SubjectId::from_bytes([7; 32]),
+        person("a"),
+        at(),
+    )
+}
+
+fn refused_request() -> SubjectRequest {
+    let steps = [
+        (RequestStep::CheckIdentity, "b"),
+        (RequestStep::Extend, "a"),
+        (RequestStep::Refuse(RefusalGround::LegalClaims), "c"),
+    ];
+    steps.into_iter().fold(erasure_request(), |request, (step, who)| {
+        request.after(step, &person(who)).expect("a good step")
+    })
+}
+
+fn certificate() -> ErasureCertificate {
+    let number = |value| SequenceNumber::new(value).expect("a good value");
+    ErasureCertificate {
+        request: SubjectRequestId::from_bytes([0xa5; 16]),
+        subject: SubjectId::from_bytes([7; 32]),
+        started_record: number(40),
+        basis: Some(ErasureBasis::ConsentWithdrawn),
+        key_ids: vec![SealingKeyId::new([1; 16])],
+        requested_by: person("a"),
+        approved_by: person("b"),
+        received_at: at(),
+        sealed_contents: 12,
+        dropped_contents: 3,
+        still_readable: 1,
+        kept_by: vec![number(7), number(9)],
+        dead_letters: 2,
+        key_backups_expire_at: Some(at()),
+        storage: Some("one disk, overwritten in place".to_owned()),
+    }
+}
+
 fn records() -> Vec<SystemRecord> {
     let record_key = PublicKey::Ed25519(key(2));
     let announced_by =
@@ -107,6 +157,14 @@ fn records() -> Vec<SystemRecord> {
         SystemRecord::RetentionDone(RetentionDone::new(run, 1_030, 2).expect("a good value")),
         SystemRecord::Policy(PolicyRecord::new(sealing_policy(), 1, None)),
         SystemRecord::Policy(PolicyRecord::new(sealing_policy(), 2, Some(from))),
+        SystemRecord::SubjectRequest(Box::new(SubjectRequestRecord::new(erasure_request(), from))),
+        SystemRecord::SubjectRequest(Box::new(SubjectRequestRecord::new(refused_request(), from))),
+        SystemRecord::ErasureStarted(ErasureStarted {
+            request: SubjectRequestId::from_bytes([0xa5; 16]),
+            subject: SubjectId::from_bytes([7; 32]),
+            key_ids: vec![SealingKeyId::new([1; 16]), SealingKeyId::new([2; 16])],
+        }),
+        SystemRecord::Erasure(Box::new(certificate())),
     ]
 }
 

@@ -63,6 +63,9 @@ impl Statement {
                     | SystemRecord::RetentionStarted(_)
                     | SystemRecord::RetentionDone(_)
                     | SystemRecord::Policy(_)
+                    | SystemRecord::SubjectRequest(_)
+                    | SystemRecord::ErasureStarted(_)
+                    | SystemRecord::Erasure(_)
             )
     }
 }

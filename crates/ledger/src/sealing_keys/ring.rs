@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use ledgerstone_model::sealing::{SealingKeyId, Subject, SubjectKey};
+use ledgerstone_model::sealing::{SealingKeyId, Subject, SubjectId, SubjectKey};
 use ledgerstone_model::{Clock, Entropy, ErrorCode};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::KeyGeneration;
@@ -193,6 +193,32 @@ impl KeyRing {
             let own = state.subjects.iter().filter(|slot| slot.tag == tag && slot.key.is_some());
             Ok(own.map(|slot| slot.key_id).collect())
         })
+    }
+
+    /// The opaque id of a subject.
+    pub fn subject_id(
+        &self,
+        tenant: &TenantId,
+        subject: &Subject,
+    ) -> Result<SubjectId, KeyRingError> {
+        let secrets =
+            self.run(tenant, |state, held| state.current_secrets(tenant, held, self.clock.now()))?;
+        Ok(SubjectId::from_bytes(secrets.tag(subject).0))
+    }
+
+    /// The ids of a subject's keys, those that are live and those that are destroyed. None where the
+    /// subject is another tenant's.
+    pub fn keys_of(
+        &self,
+        tenant: &TenantId,
+        subject: &SubjectId,
+    ) -> (Vec<SealingKeyId>, Vec<SealingKeyId>) {
+        self.state().keys_of(tenant, &SubjectTag(*subject.as_bytes()))
+    }
+
+    /// Whether a key is there and not destroyed.
+    pub fn is_live(&self, id: &SealingKeyId) -> bool {
+        self.state().is_live(id)
     }
 
     /// Destroys keys: when this returns, they are in no file and not in memory.

@@ -150,6 +150,33 @@ impl State {
         Ok(())
     }
 
+    /// The keys of a subject, live ones and destroyed ones. A live one says by what wrapped it whose
+    /// it is; a destroyed one opens nothing, and its tag is known within its tenant alone.
+    pub(super) fn keys_of(
+        &self,
+        tenant: &TenantId,
+        tag: &SubjectTag,
+    ) -> (Vec<SealingKeyId>, Vec<SealingKeyId>) {
+        let (mut live, mut destroyed) = (Vec::new(), Vec::new());
+        for slot in self.subjects.iter().filter(|slot| slot.tag == *tag) {
+            match &slot.key {
+                None => destroyed.push(slot.key_id),
+                Some(key) => {
+                    let wrapped_by = self.tenants.get(&key.wrapped_by);
+                    if wrapped_by.is_some_and(|owner| owner.tenant == *tenant) {
+                        live.push(slot.key_id);
+                    }
+                }
+            }
+        }
+        (live, destroyed)
+    }
+
+    /// Whether a key is there and not destroyed.
+    pub(super) fn is_live(&self, id: &SealingKeyId) -> bool {
+        self.subjects.get(id).is_some_and(|slot| slot.key.is_some())
+    }
+
     /// A key by its id; `None` once it is destroyed, and for one that is not this tenant's.
     pub(super) fn opened(
         &mut self,

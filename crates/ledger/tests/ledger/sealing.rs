@@ -1,138 +1,16 @@
 //! The stage that seals, on its way through a whole ledger: policies, keys, duplicates, restarts.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use ledgerstone_ledger::sealing_keys::{
-    KeyRing as SealingKeyRing, KeyRingSettings, RootKey, RootKeyError,
-};
-use ledgerstone_ledger::{Ledger, LedgerError, MemoryKeys, Outcome, PolicyDraft, ReceiptStatus};
+use ledgerstone_ledger::{LedgerError, PolicyDraft, ReceiptStatus};
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
-use ledgerstone_model::sealing::{FieldPolicy, Preset, Subject};
-use ledgerstone_model::{Actor, AdmittedEvent, ErrorCode, ParseContext, Taxonomy, ValidEvent};
-use ledgerstone_proof::{Canonicalizer, IngestedAt, SequenceNumber, TenantId};
-use ledgerstone_store::embedded::files::Files;
-use ledgerstone_testkit::{MockClock, TestEvent};
-use zeroize::Zeroizing;
+use ledgerstone_model::sealing::{FieldPolicy, Preset};
+use ledgerstone_model::{Actor, ErrorCode};
+use ledgerstone_proof::SequenceNumber;
+use ledgerstone_testkit::TestEvent;
 
-use crate::rig::{Rig, tenant};
-
-/// A root key that can be switched off.
-#[derive(Debug, Default)]
-struct SwitchedRoot(AtomicBool);
-
-impl SwitchedRoot {
-    fn turned(&self, bytes: &[u8]) -> Result<Vec<u8>, RootKeyError> {
-        if self.0.load(Ordering::SeqCst) {
-            return Err(RootKeyError::Unavailable("switched off".to_owned()));
-        }
-        Ok(bytes.iter().map(|byte| byte ^ 0x5a).collect())
-    }
-}
-
-impl RootKey for SwitchedRoot {
-    fn kind(&self) -> &'static str {
-        "switched"
-    }
-
-    fn wrap(&self, _: &TenantId, secrets: &[u8]) -> Result<Vec<u8>, RootKeyError> {
-        self.turned(secrets)
-    }
-
-    fn unwrap(&self, _: &TenantId, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, RootKeyError> {
-        self.turned(wrapped).map(Zeroizing::new)
-    }
-}
-
-/// A deployment with sealing keys in a directory of its own.
-struct SealingRig {
-    rig: Rig,
-    place: tempfile::TempDir,
-    root: Arc<SwitchedRoot>,
-    sealing: Arc<SealingKeyRing>,
-}
-
-impl SealingRig {
-    fn new(default: Preset) -> Self {
-        let mut rig = Rig::new();
-        rig.settings.default_sealing = default;
-        let place = tempfile::tempdir().unwrap();
-        let root = Arc::new(SwitchedRoot::default());
-        let sealing = ring(&rig, &root, place.path());
-        let mut own = Self { rig, place, root, sealing };
-        own.use_keys();
-        own
-    }
-
-    fn use_keys(&mut self) {
-        let signing = ledgerstone_ledger::KeyHome::load(&*self.rig.keys).unwrap();
-        let keys = MemoryKeys::new(signing).with_sealing(Arc::clone(&self.sealing));
-        self.rig.keys = Arc::new(keys);
-    }
-
-    /// The key files are opened again, as a new process would.
-    fn reopen_keys(&mut self) {
-        self.sealing = ring(&self.rig, &self.root, self.place.path());
-        self.use_keys();
-    }
-
-    fn event(name: &str, json: &str) -> AdmittedEvent {
-        let tenant = tenant(name);
-        let at = IngestedAt::from_micros(MockClock::START_MICROS).unwrap();
-        let context = ParseContext::new(&tenant, at, [7; 16]);
-        let event = ValidEvent::parse(json.as_bytes(), &context, &mut Canonicalizer::new());
-        Taxonomy::none().admit(event.unwrap()).unwrap()
-    }
-
-    fn append(ledger: &Ledger, name: &str, json: &str) -> Outcome {
-        let sealed = ledger.seal(vec![Self::event(name, json)]).unwrap();
-        ledger.append(sealed).unwrap().remove(0)
-    }
-
-    /// The stored text of the newest record.
-    fn newest(ledger: &Ledger, name: &str) -> String {
-        let head = ledger.store().head(&tenant(name)).unwrap().unwrap();
-        let last = SequenceNumber::new(head.size() - 1).unwrap();
-        let record = ledger.store().read(&tenant(name), last, 1).unwrap().remove(0);
-        String::from_utf8(record.content.unwrap()).unwrap()
-    }
-}
-
-fn ring(rig: &Rig, root: &Arc<SwitchedRoot>, place: &std::path::Path) -> Arc<SealingKeyRing> {
-    let tools = (Arc::clone(&rig.clock) as _, Arc::clone(&rig.entropy) as _);
-    let root = Arc::clone(root) as _;
-    let opened =
-        SealingKeyRing::open(place, &Files::new(), root, tools, KeyRingSettings::default());
-    Arc::new(opened.unwrap().0)
-}
-
-fn login(id: &str, actor: &str, name: &str) -> String {
-    TestEvent::new("user.login")
-        .id(id)
-        .set("/actor/id", actor.into())
-        .set("/actor/type", "user".into())
-        .set("/actor/name", name.into())
-        .set("/metadata/shift", "night".into())
-        .json()
-}
-
-fn status(outcome: &Outcome) -> ReceiptStatus {
-    match outcome {
-        Outcome::Recorded(receipt) => receipt.status,
-        Outcome::Refused(refusal) => panic!("{refusal:?}"),
-    }
-}
-
-fn code(outcome: &Outcome) -> ErrorCode {
-    match outcome {
-        Outcome::Recorded(receipt) => panic!("{receipt:?}"),
-        Outcome::Refused(refusal) => refusal.code,
-    }
-}
-
-fn ana() -> Subject {
-    Subject::Person { kind: "user".to_owned(), id: "ana".to_owned() }
-}
+use crate::rig::tenant;
+use crate::sealing_rig::{SealingRig, ana, code, login, status};
 
 #[test]
 fn what_the_default_names_is_sealed_and_a_record_says_so() {

@@ -129,7 +129,7 @@ fn an_opened_ledger_knows_them_with_a_projection_and_without() {
     for with_projection in [false, true, true] {
         let ledger = rig.open();
         if with_projection {
-            ledger.load_taxonomies(&admin).unwrap();
+            ledger.load_projection(&admin).unwrap();
             assert_eq!(admin.taxonomies().unwrap().len(), 1);
         }
         let other = r#"{"event_type":"other"}"#;

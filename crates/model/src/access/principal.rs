@@ -61,6 +61,17 @@ impl PrincipalId {
         self.0.strip_prefix(API_KEY_PREFIX).and_then(ApiKeyId::parse)
     }
 
+    /// Of somebody at the machine itself, e.g. `uid:1000`.
+    pub fn of_operator(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+
+    /// Reads an id out of a record: at most 256 printable ASCII characters.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+        (is_printable && (1..=256).contains(&text.len())).then(|| Self(text.to_owned()))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -23,6 +23,9 @@ pub(super) const ENVELOPES: &str = "sealed";
 /// Marks a place whose value is in an envelope.
 pub(super) const MARK: &str = "$sealed";
 
+/// How a place begins whose value is in an envelope; no sender may use that name.
+const MARK_START: &[u8] = b"{\"$sealed\":";
+
 /// Fields that name kinds of things and never people, and ids that many records share.
 const CLEAR_PATHS: &[&[&str]] = &[
     &["id"],
@@ -100,6 +103,23 @@ impl SealingPlan {
     pub fn subjects(&self) -> Vec<&Subject> {
         let mut out: Vec<&Subject> = Vec::new();
         for envelope in &self.envelopes {
+            if !out.contains(&&envelope.subject) {
+                out.push(&envelope.subject);
+            }
+        }
+        out
+    }
+
+    /// Whose values stand in the text in clear: those of an event that was never sealed, or under
+    /// another policy.
+    pub fn subjects_in_clear(&self, text: &[u8]) -> Vec<&Subject> {
+        let mut out: Vec<&Subject> = Vec::new();
+        for place in &self.places {
+            let is_sealed =
+                text.get(place.range.clone()).is_some_and(|value| value.starts_with(MARK_START));
+            let Some(envelope) = self.envelopes.get(place.envelope).filter(|_| !is_sealed) else {
+                continue;
+            };
             if !out.contains(&&envelope.subject) {
                 out.push(&envelope.subject);
             }

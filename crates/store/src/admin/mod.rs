@@ -1,5 +1,5 @@
 //! What a deployment looks up all the time and must not search its ledgers for: tenants, signing
-//! keys, API keys, taxonomies, policies, followers' cursors, and jobs.
+//! keys, API keys, taxonomies, policies, requests of people and their erasure, followers' cursors, and jobs.
 //!
 //! All of it but the cursors and the jobs is a projection of `system` records. The ledgers are the truth: a
 //! projection that is missing, damaged or of another version is built again from them, and one that
@@ -15,6 +15,7 @@ mod rollback;
 mod row;
 mod schema;
 mod sqlite;
+mod subject_requests;
 mod taxonomies;
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod tests;
 
 use ledgerstone_model::access::{ApiKeyId, RoleSet};
 use ledgerstone_model::policy::PolicyDocument;
+use ledgerstone_model::system::{ErasureStarted, SubjectRequestRecord};
 use ledgerstone_model::system::{KeyUse, LedgerId, PublicKey, SigningMode, TenantState};
 use ledgerstone_model::{SystemRecord, TaxonomyDocument};
 use ledgerstone_proof::{Hash, IngestedAt, KeyId, SequenceNumber, TenantId};
@@ -74,6 +76,12 @@ pub trait AdminStore: Send + Sync {
 
     /// The policies in force of every tenant, at most one of each kind.
     fn policies(&self) -> Result<Vec<PolicyRow>, AdminError>;
+
+    /// The requests of people of every tenant, in their newest state.
+    fn subject_requests(&self) -> Result<Vec<SubjectRequestRow>, AdminError>;
+
+    /// Every erasure that began.
+    fn erasures(&self) -> Result<Vec<ErasureRow>, AdminError>;
 
     /// Where a follower stands; the empty cursor when it has saved none.
     fn follower_cursor(&self, follower: &str) -> Result<Cursor, AdminError>;
@@ -191,6 +199,28 @@ pub struct PolicyRow {
     /// Number of the `audit` record that says who set it; `None` where the server did.
     pub audit_record: Option<SequenceNumber>,
     pub document: PolicyDocument,
+}
+
+/// A person's request in its newest state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectRequestRow {
+    pub tenant: TenantId,
+    /// Number of the `system.subject_request` record.
+    pub set_by: SequenceNumber,
+    /// When that record was ingested.
+    pub set_at: IngestedAt,
+    pub record: SubjectRequestRecord,
+}
+
+/// An erasure that began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErasureRow {
+    pub tenant: TenantId,
+    /// Number of the `system.erasure_started` record.
+    pub started_by: SequenceNumber,
+    pub started: ErasureStarted,
+    /// Number of the `system.erasure` record; `None` while it is not done.
+    pub certificate: Option<SequenceNumber>,
 }
 
 /// How an API key ended.

@@ -14,7 +14,7 @@ use super::schema::{DIGESTED, FOLLOWERS, KEY_USES, KEYS, META, RECORD_SIGNING, T
 use super::{
     ProjectedRecord, ProjectionPoint, RecordSigningRow, SigningKeyRow, SystemTree, TenantRow,
 };
-use super::{api_keys, policies, taxonomies};
+use super::{api_keys, policies, subject_requests, taxonomies};
 use crate::contract::Cursor;
 
 /// The database within one transaction, with the digest of its rows.
@@ -115,6 +115,18 @@ impl<'c> Projection<'c> {
             }
             SystemRecord::Policy(record) => {
                 let row = policies::changed_row(self.connection, projected, record)?;
+                row.map_or(Ok(()), |row| self.put(&row))
+            }
+            SystemRecord::SubjectRequest(record) => {
+                let row = subject_requests::request_row(self.connection, projected, record)?;
+                row.map_or(Ok(()), |row| self.put(&row))
+            }
+            SystemRecord::ErasureStarted(record) => {
+                let row = subject_requests::started_row(self.connection, projected, record)?;
+                self.put(&row)
+            }
+            SystemRecord::Erasure(record) => {
+                let row = subject_requests::certified_row(self.connection, projected, record)?;
                 row.map_or(Ok(()), |row| self.put(&row))
             }
             // They prove or explain something, but nothing is looked up by them.

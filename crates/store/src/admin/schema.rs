@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i64 = 0x4c53_6164;
 
 /// `user_version` of the database file; another one is built again.
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 
 /// A table: its columns in order, of which the first `keys` identify a row. A last column, `seal`,
 /// is added to each.
@@ -70,6 +70,20 @@ pub(super) const POLICIES: Table = Table {
     keys: 2,
 };
 
+/// The newest state of each request of a person.
+pub(super) const SUBJECT_REQUESTS: Table = Table {
+    name: "subject_requests",
+    columns: &["ledger", "request", "set_by", "set_at", "record"],
+    keys: 2,
+};
+
+/// Erasures: the record that began each, and its certificate.
+pub(super) const ERASURES: Table = Table {
+    name: "erasures",
+    columns: &["ledger", "request", "started_by", "started", "certificate"],
+    keys: 2,
+};
+
 /// Followers' cursors.
 pub(super) const FOLLOWERS: Table =
     Table { name: "follower_cursors", columns: &["follower", "cursor"], keys: 1 };
@@ -103,8 +117,18 @@ pub(super) const META: Table = Table {
 };
 
 /// The tables that the digest covers.
-pub(super) const DIGESTED: [Table; 8] =
-    [TENANTS, KEYS, KEY_USES, RECORD_SIGNING, API_KEYS, TAXONOMIES, POLICIES, FOLLOWERS];
+pub(super) const DIGESTED: [Table; 10] = [
+    TENANTS,
+    KEYS,
+    KEY_USES,
+    RECORD_SIGNING,
+    API_KEYS,
+    TAXONOMIES,
+    POLICIES,
+    SUBJECT_REQUESTS,
+    ERASURES,
+    FOLLOWERS,
+];
 
 impl Table {
     /// The statement that makes the table, which is also how it stands in `sqlite_schema`.

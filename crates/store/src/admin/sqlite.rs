@@ -10,8 +10,9 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::error::AdminError;
 use super::projection::{self, Projection};
 use super::{
-    AdminStore, ApiKeyRow, PolicyRow, ProjectedRecord, ProjectionPoint, RecordSigningRow,
-    SigningKeyRow, TaxonomyRow, TenantRow, api_keys, files, jobs, policies, taxonomies,
+    AdminStore, ApiKeyRow, ErasureRow, PolicyRow, ProjectedRecord, ProjectionPoint,
+    RecordSigningRow, SigningKeyRow, SubjectRequestRow, TaxonomyRow, TenantRow, api_keys, files,
+    jobs, policies, subject_requests, taxonomies,
 };
 use crate::contract::Cursor;
 use crate::jobs::{JobRow, JobStore};
@@ -115,6 +116,14 @@ impl AdminStore for SqliteAdmin {
 
     fn policies(&self) -> Result<Vec<PolicyRow>, AdminError> {
         policies::policies(&self.connection())
+    }
+
+    fn subject_requests(&self) -> Result<Vec<SubjectRequestRow>, AdminError> {
+        subject_requests::subject_requests(&self.connection())
+    }
+
+    fn erasures(&self) -> Result<Vec<ErasureRow>, AdminError> {
+        subject_requests::erasures(&self.connection())
     }
 
     fn follower_cursor(&self, follower: &str) -> Result<Cursor, AdminError> {

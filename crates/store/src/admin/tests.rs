@@ -3,6 +3,7 @@
 mod api_keys;
 mod jobs;
 mod policies;
+mod subject_requests;
 mod taxonomies;
 
 use std::fmt::Write as _;
@@ -104,6 +105,10 @@ fn deployment() -> Vec<ProjectedRecord> {
         taxonomies::set(&acme, 101, 2),
         policies::set(&acme, 103, 1),
         policies::set(&acme, 105, 2),
+        subject_requests::opened(&acme, 107),
+        subject_requests::checked(&acme, 109),
+        subject_requests::begun(&acme, 111),
+        subject_requests::certified(&acme, 113),
     ]
 }
 
@@ -165,6 +170,7 @@ fn answers(admin: &SqliteAdmin) -> Result<String, AdminError> {
     }
     writeln!(all, "{:?}\n{:?}", admin.api_keys(None)?, admin.taxonomies()?).unwrap();
     writeln!(all, "{:?}", admin.policies()?).unwrap();
+    writeln!(all, "{:?}\n{:?}", admin.subject_requests()?, admin.erasures()?).unwrap();
     Ok(all + &format!("{:?}", admin.follower_cursor("tiles")?))
 }
 
@@ -176,6 +182,8 @@ fn assert_empty(admin: &SqliteAdmin) {
     assert!(admin.api_keys(None).unwrap().is_empty());
     assert!(admin.taxonomies().unwrap().is_empty());
     assert!(admin.policies().unwrap().is_empty());
+    assert!(admin.subject_requests().unwrap().is_empty());
+    assert!(admin.erasures().unwrap().is_empty());
 }
 
 /// Opens a file that is not what was written: removed, with a reason, and usable again.

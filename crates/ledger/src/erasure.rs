@@ -1,0 +1,203 @@
+//! A person is erased: what they have keys for becomes unreadable, what holds them in clear is dropped,
+//! and a certificate says so. The ledger's headers, chain and tree stay as they are.
+//!
+//! Every step can be taken again, so that an erasure which was interrupted is finished by doing it
+//! from the beginning. Refused submissions are searched before the keys go: what the person's values
+//! are is known for as long as there are keys.
+
+mod survey;
+
+use ledgerstone_model::sealing::{SealingKeyId, SubjectId};
+use ledgerstone_model::subject_request::{
+    RequestState, RequestStep, SubjectRequestId, SubjectRight,
+};
+use ledgerstone_model::system::{ErasureCertificate, ErasureStarted, SystemRecord};
+use ledgerstone_model::{Actor, Administration};
+use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId};
+
+use crate::dead_letters::DeadLetters;
+use crate::error::LedgerError;
+use crate::ledger::Ledger;
+use crate::sequencer::SignedAs;
+use crate::subject_requests::{RequestEntry, push_request};
+
+pub use survey::{Survey, SurveyWatch};
+
+/// An erasure that began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    pub started: ErasureStarted,
+    /// The `system.erasure_started` record.
+    pub started_by: SequenceNumber,
+    /// The `system.erasure` record; `None` while it is not done.
+    pub certificate: Option<SequenceNumber>,
+}
+
+impl Ledger {
+    /// What an erasure of a person would reach, as it is now.
+    pub fn survey_subject(
+        &self,
+        tenant: &TenantId,
+        subject: &SubjectId,
+        watch: &dyn SurveyWatch,
+    ) -> Result<Option<Survey>, LedgerError> {
+        let (keys, _) = self.ring_for(tenant)?.keys_of(tenant, subject);
+        survey::survey(self, tenant, subject, &keys, watch)
+    }
+
+    /// Carries out an approved request for erasure, or goes on where an earlier run was interrupted.
+    /// Answers the certificate's number; `None` where `watch` ended it.
+    pub fn erase(
+        &self,
+        tenant: &TenantId,
+        request: SubjectRequestId,
+        letters: Option<&DeadLetters>,
+        watch: &dyn SurveyWatch,
+    ) -> Result<Option<SequenceNumber>, LedgerError> {
+        let entry = self.request(tenant, request)?;
+        if let Some(known) = self.subject_requests.erasures.get(tenant, request)
+            && let Some(certificate) = known.certificate
+        {
+            return Ok(Some(certificate));
+        }
+        let (right, state) = (entry.request.right(), entry.request.state());
+        if right != SubjectRight::Erasure || state != RequestState::Approved {
+            return Err(LedgerError::NotApproved { id: request, state: state.as_str() });
+        }
+        let subject = entry.request.subject();
+        let keys = self.keys_to_destroy(tenant, request, subject)?;
+        let Some(survey) = survey::survey(self, tenant, subject, &keys, watch)? else {
+            return Ok(None);
+        };
+        let dead_letters = match letters {
+            Some(letters) => survey::remove_letters(self, letters, tenant, subject, &survey)?,
+            None => 0,
+        };
+        let erasure = self.begin_erasure(tenant, &entry, keys)?;
+        self.ring_for(tenant)?.destroy(&erasure.started.key_ids)?;
+        let certificate = ErasureCertificate {
+            request,
+            subject: *subject,
+            started_record: erasure.started_by,
+            basis: entry.request.basis(),
+            key_ids: erasure.started.key_ids.clone(),
+            requested_by: entry.request.opened_by().clone(),
+            approved_by: entry.request.decided_by().unwrap_or(entry.request.opened_by()).clone(),
+            received_at: entry.request.received_at(),
+            sealed_contents: survey.sealed().len(),
+            dropped_contents: 0,
+            still_readable: survey.clear().len(),
+            kept_by: Vec::new(),
+            dead_letters,
+            key_backups_expire_at: self.key_backups_expire_at(),
+            storage: self.settings.storage.clone(),
+        };
+        self.certify(tenant, &entry, erasure, certificate).map(Some)
+    }
+
+    /// The keys that were named when it began, or those that there are.
+    fn keys_to_destroy(
+        &self,
+        tenant: &TenantId,
+        request: SubjectRequestId,
+        subject: &SubjectId,
+    ) -> Result<Vec<SealingKeyId>, LedgerError> {
+        if let Some(begun) = self.subject_requests.erasures.get(tenant, request) {
+            return Ok(begun.started.key_ids.clone());
+        }
+        let (mut keys, _) = self.ring_for(tenant)?.keys_of(tenant, subject);
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    /// Says in the ledger which keys will be destroyed, unless that stands there already.
+    fn begin_erasure(
+        &self,
+        tenant: &TenantId,
+        entry: &RequestEntry,
+        key_ids: Vec<SealingKeyId>,
+    ) -> Result<Erasure, LedgerError> {
+        let (request, subject) = (entry.request.id(), *entry.request.subject());
+        if let Some(begun) = self.subject_requests.erasures.get(tenant, request) {
+            return Ok((*begun).clone());
+        }
+        let started = ErasureStarted { request, subject, key_ids };
+        let said = started.clone();
+        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
+            round.push(0, SignedAs::Usual, |_, _| SystemRecord::ErasureStarted(said))
+        })?;
+        let started_by = written.ok_or(LedgerError::NotCreated)?;
+        let erasure = Erasure { started, started_by, certificate: None };
+        self.subject_requests.erasures.put(tenant.clone(), request, erasure.clone());
+        Ok(erasure)
+    }
+
+    /// Writes the certificate and the end of the request, in one commit.
+    fn certify(
+        &self,
+        tenant: &TenantId,
+        entry: &RequestEntry,
+        erasure: Erasure,
+        certificate: ErasureCertificate,
+    ) -> Result<SequenceNumber, LedgerError> {
+        let server = Actor::server();
+        let done = entry.request.after(RequestStep::Finish, &server.principal_id())?;
+        let _changing = self.subject_requests.requests.change();
+        let id = done.id();
+        let act = Administration::new("erase", server.clone(), "subject_request", &id.to_string());
+        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
+            round.push_act(0, act)?;
+            let number = round
+                .push(0, SignedAs::Usual, |_, _| SystemRecord::Erasure(Box::new(certificate)))?;
+            let verb = RequestStep::Finish.as_str();
+            Some((number, push_request(round, done, verb, None, &server)?))
+        })?;
+        let (number, entry) = written.ok_or(LedgerError::NotCreated)?;
+        self.subject_requests.requests.put(tenant.clone(), id, entry);
+        let erasure = Erasure { certificate: Some(number), ..erasure };
+        self.subject_requests.erasures.put(tenant.clone(), id, erasure);
+        Ok(number)
+    }
+
+    /// Destroys again the keys of everybody who was erased: an older copy of the key files that was
+    /// put back brings nobody back. Answers how many keys that were.
+    pub fn replay_erasures(&self) -> Result<usize, LedgerError> {
+        self.ensure_requests()?;
+        let Some(ring) = self.sealing_keys() else { return Ok(0) };
+        let all = self.subject_requests.erasures.entries();
+        let named = all.iter().flat_map(|(_, _, one)| &one.started.key_ids);
+        let live: Vec<_> = named.copied().filter(|id| ring.is_live(id)).collect();
+        if !live.is_empty() {
+            ring.destroy(&live)?;
+        }
+        Ok(live.len())
+    }
+
+    /// The erasures of a tenant that began and have no certificate.
+    pub fn unfinished_erasures(&self) -> Result<Vec<(TenantId, SubjectRequestId)>, LedgerError> {
+        self.ensure_requests()?;
+        let entries = self.subject_requests.erasures.entries();
+        let open = entries.into_iter().filter(|(_, _, erasure)| erasure.certificate.is_none());
+        Ok(open.map(|(tenant, request, _)| (tenant, request)).collect())
+    }
+
+    pub(crate) fn certificates_of(
+        &self,
+        tenant: &TenantId,
+        subject: &SubjectId,
+    ) -> Result<Vec<SequenceNumber>, LedgerError> {
+        self.ensure_requests()?;
+        let erasures = self.subject_requests.erasures.of_tenant(tenant);
+        let own = erasures.iter().filter(|one| one.started.subject == *subject);
+        let mut certificates: Vec<_> = own.filter_map(|one| one.certificate).collect();
+        certificates.sort_unstable();
+        Ok(certificates)
+    }
+
+    fn key_backups_expire_at(&self) -> Option<IngestedAt> {
+        let lifetime = self.settings.key_backup_lifetime?;
+        let micros = i64::try_from(lifetime.as_micros()).ok()?;
+        let at = self.clock.now().micros().saturating_add(micros);
+        IngestedAt::from_micros(at).ok()
+    }
+}

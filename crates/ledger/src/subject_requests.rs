@@ -1,0 +1,228 @@
+//! The register of what people ask about their own data: every step is an `audit` record that says who
+//! took it and why, and the `system.subject_request` record that points to it and holds the whole
+//! request as it stands then.
+
+use std::sync::Arc;
+
+use ledgerstone_model::sealing::SubjectId;
+use ledgerstone_model::subject_request::{
+    ErasureBasis, RequestStep, SubjectRequest, SubjectRequestId, SubjectRight,
+};
+use ledgerstone_model::system::{SubjectRequestRecord, SystemRecord};
+use ledgerstone_model::{Actor, Administration};
+use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId};
+use ledgerstone_store::admin::{AdminError, AdminStore, ErasureRow, SubjectRequestRow};
+use ledgerstone_store::{LedgerStore, ReadError};
+
+use crate::erasure::Erasure;
+use crate::error::LedgerError;
+use crate::ledger::Ledger;
+use crate::projection;
+use crate::register::Register;
+use crate::sequencer::{Round, SignedAs};
+
+/// A request as it stands, and the record that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestEntry {
+    pub request: SubjectRequest,
+    /// The `system.subject_request` record of the newest step.
+    pub set_by: SequenceNumber,
+    pub set_at: IngestedAt,
+    /// The `audit` record that says who took the step, and why.
+    pub audit_record: SequenceNumber,
+}
+
+/// A request that comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRequest {
+    pub right: SubjectRight,
+    /// For erasures alone.
+    pub basis: Option<ErasureBasis>,
+    pub subject: SubjectId,
+    /// In the words of whoever opens it; stands in the `audit` record.
+    pub reason: Option<String>,
+}
+
+/// The requests of all tenants, and the erasures that began.
+#[derive(Debug, Default)]
+pub(crate) struct SubjectRequests {
+    pub(crate) requests: Register<SubjectRequestId, RequestEntry>,
+    pub(crate) erasures: Register<SubjectRequestId, Erasure>,
+}
+
+fn request_entry(row: SubjectRequestRow) -> (TenantId, SubjectRequestId, RequestEntry) {
+    let SubjectRequestRow { tenant, set_by, set_at, record } = row;
+    let (request, audit_record) = (record.request().clone(), record.audit_record());
+    (tenant, request.id(), RequestEntry { request, set_by, set_at, audit_record })
+}
+
+fn erasure_entry(row: ErasureRow) -> (TenantId, SubjectRequestId, Erasure) {
+    let ErasureRow { tenant, started_by, started, certificate } = row;
+    (tenant, started.request, Erasure { started, started_by, certificate })
+}
+
+/// Requests and erasures out of the ledgers themselves, all of which are gone through.
+fn read(store: &dyn LedgerStore) -> Result<SubjectRequests, ReadError> {
+    let mut requests = Vec::new();
+    let mut erasures: Vec<(TenantId, SubjectRequestId, Erasure)> = Vec::new();
+    projection::system_records(store, |read| match read.record {
+        SystemRecord::SubjectRequest(record) => requests.push(request_entry(SubjectRequestRow {
+            tenant: read.ledger,
+            set_by: read.sequence_number,
+            set_at: read.ingested_at,
+            record: *record,
+        })),
+        SystemRecord::ErasureStarted(started) => erasures.push(erasure_entry(ErasureRow {
+            tenant: read.ledger,
+            started_by: read.sequence_number,
+            started,
+            certificate: None,
+        })),
+        SystemRecord::Erasure(certificate) => {
+            let same = |(tenant, request, _): &&mut (TenantId, SubjectRequestId, Erasure)| {
+                *tenant == read.ledger && *request == certificate.request
+            };
+            if let Some((_, _, erasure)) = erasures.iter_mut().find(same) {
+                erasure.certificate = Some(read.sequence_number);
+            }
+        }
+        _ => {}
+    })?;
+    let all = SubjectRequests::default();
+    all.requests.fill(requests);
+    all.erasures.fill(erasures);
+    Ok(all)
+}
+
+impl Ledger {
+    /// The requests of a tenant, oldest first.
+    pub fn requests(&self, tenant: &TenantId) -> Result<Vec<Arc<RequestEntry>>, LedgerError> {
+        self.ensure_requests()?;
+        let mut entries = self.subject_requests.requests.of_tenant(tenant);
+        entries.sort_by_key(|entry| (entry.request.received_at(), entry.request.id()));
+        Ok(entries)
+    }
+
+    /// A request of a tenant.
+    pub fn request(
+        &self,
+        tenant: &TenantId,
+        id: SubjectRequestId,
+    ) -> Result<Arc<RequestEntry>, LedgerError> {
+        self.ensure_requests()?;
+        let found = self.subject_requests.requests.get(tenant, id);
+        found.ok_or_else(|| LedgerError::UnknownRequest { tenant: tenant.clone(), id })
+    }
+
+    /// Opens a request. One of a person whose keys are all destroyed already, and who did not act
+    /// since, is answered with when that was.
+    pub fn open_request(
+        &self,
+        tenant: &TenantId,
+        new: &NewRequest,
+        by: &Actor,
+    ) -> Result<Arc<RequestEntry>, LedgerError> {
+        self.ensure_requests()?;
+        if new.right == SubjectRight::Erasure {
+            self.refuse_second_erasure(tenant, &new.subject)?;
+        }
+        let mut id = [0; 16];
+        self.entropy.fill(&mut id);
+        let id = SubjectRequestId::from_bytes(id);
+        let right = (new.right, new.basis);
+        let at = self.clock.now();
+        let request = SubjectRequest::open(id, right, new.subject, by.principal_id(), at);
+        let _changing = self.subject_requests.requests.change();
+        self.write_request(tenant, request, "open", new.reason.as_deref(), by)
+    }
+
+    fn refuse_second_erasure(
+        &self,
+        tenant: &TenantId,
+        subject: &SubjectId,
+    ) -> Result<(), LedgerError> {
+        let known = self.subject_of_id(tenant, subject)?;
+        match known.certificates.last() {
+            Some(certificate) if known.live_keys.is_empty() => {
+                let at = self.reader().record(tenant, *certificate)?.ingested_at;
+                Err(LedgerError::AlreadyErased { at, certificate: *certificate })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a request a step further.
+    pub fn step_request(
+        &self,
+        tenant: &TenantId,
+        id: SubjectRequestId,
+        step: RequestStep,
+        reason: Option<&str>,
+        by: &Actor,
+    ) -> Result<Arc<RequestEntry>, LedgerError> {
+        self.request(tenant, id)?;
+        let _changing = self.subject_requests.requests.change();
+        let entry = self.request(tenant, id)?;
+        let next = entry.request.after(step, &by.principal_id())?;
+        self.write_request(tenant, next, step.as_str(), reason, by)
+    }
+
+    fn write_request(
+        &self,
+        tenant: &TenantId,
+        request: SubjectRequest,
+        verb: &str,
+        reason: Option<&str>,
+        by: &Actor,
+    ) -> Result<Arc<RequestEntry>, LedgerError> {
+        let id = request.id();
+        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
+            push_request(round, request, verb, reason, by)
+        })?;
+        let entry = written.ok_or(LedgerError::NotCreated)?;
+        Ok(self.subject_requests.requests.put(tenant.clone(), id, entry))
+    }
+
+    /// Reads requests and erasures out of the projection, and destroys again what was erased.
+    pub(crate) fn load_requests(&self, admin: &dyn AdminStore) -> Result<(), AdminError> {
+        let requests = admin.subject_requests()?.into_iter().map(request_entry).collect();
+        self.subject_requests.requests.fill(requests);
+        let erasures = admin.erasures()?.into_iter().map(erasure_entry).collect();
+        self.subject_requests.erasures.fill(erasures);
+        Ok(())
+    }
+
+    pub(crate) fn ensure_requests(&self) -> Result<(), LedgerError> {
+        if self.subject_requests.requests.is_filled() && self.subject_requests.erasures.is_filled()
+        {
+            return Ok(());
+        }
+        let SubjectRequests { requests, erasures } = read(&*self.store)?;
+        self.subject_requests.requests.fill_from(&requests);
+        self.subject_requests.erasures.fill_from(&erasures);
+        Ok(())
+    }
+}
+
+/// Writes a step into the first ledger of a round.
+pub(crate) fn push_request(
+    round: &mut Round<'_>,
+    request: SubjectRequest,
+    verb: &str,
+    reason: Option<&str>,
+    by: &Actor,
+) -> Option<RequestEntry> {
+    let target = request.id().to_string();
+    let mut act = Administration::new(verb, by.clone(), "subject_request", &target);
+    if let Some(reason) = reason {
+        act = act.with_reason(reason);
+    }
+    let audit_record = round.push_act(0, act)?;
+    let said = SubjectRequestRecord::new(request.clone(), audit_record);
+    let mut set_at = None;
+    let set_by = round.push(0, SignedAs::Usual, |_, now| {
+        set_at = Some(now);
+        SystemRecord::SubjectRequest(Box::new(said))
+    })?;
+    Some(RequestEntry { request, set_by, set_at: set_at?, audit_record })
+}

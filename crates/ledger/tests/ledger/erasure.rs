@@ -1,0 +1,266 @@
+//! People are erased: by two persons, for good, and with every proof as good as before.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledgerstone_ledger::erasure::SurveyWatch;
+use ledgerstone_ledger::subject_requests::NewRequest;
+use ledgerstone_ledger::{DeadLetters, Ledger, LedgerError, NewDeadLetter, Order, ReceiptStatus};
+use ledgerstone_model::sealing::{Preset, SubjectId};
+use ledgerstone_model::subject_request::{
+    ErasureBasis, RequestState, RequestStep, SubjectRequestId, SubjectRight,
+};
+use ledgerstone_model::{Actor, ErrorCode, Numbers, SystemRecord};
+use ledgerstone_proof::{SequenceNumber, split_content};
+use ledgerstone_store::{DeadLetterLimits, FileDeadLetters, LedgerStore as _};
+
+use crate::rig::tenant;
+use crate::sealing_rig::{SealingRig, ana, login, status};
+
+struct Unwatched;
+
+impl SurveyWatch for Unwatched {
+    fn records(&self, _: u64, _: u64) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+fn person(name: &str) -> Actor {
+    Actor::operator(name)
+}
+
+fn open(ledger: &Ledger, subject: SubjectId) -> Result<SubjectRequestId, LedgerError> {
+    let new = NewRequest {
+        right: SubjectRight::Erasure,
+        basis: Some(ErasureBasis::ConsentWithdrawn),
+        subject,
+        reason: Some("letter of 3 March".to_owned()),
+    };
+    Ok(ledger.open_request(&tenant("acme"), &new, &person("anna"))?.request.id())
+}
+
+fn approve(ledger: &Ledger, id: SubjectRequestId) {
+    let acme = tenant("acme");
+    for (step, who) in [(RequestStep::CheckIdentity, "anna"), (RequestStep::Approve, "berta")] {
+        ledger.step_request(&acme, id, step, None, &person(who)).unwrap();
+    }
+}
+
+fn erase(ledger: &Ledger, id: SubjectRequestId) -> SequenceNumber {
+    ledger.erase(&tenant("acme"), id, None, &Unwatched).unwrap().unwrap()
+}
+
+/// Ana's events and another's, in a deployment that seals what is usual.
+fn filled() -> (SealingRig, Ledger, SubjectId) {
+    let own = SealingRig::new(Preset::Standard);
+    let ledger = own.rig.create(&["acme", "other"]);
+    for (id, actor, name) in
+        [("e-1", "ana", "Ana Lima"), ("e-2", "bo", "Bo Berg"), ("e-3", "ana", "Ana Lima")]
+    {
+        SealingRig::append(&ledger, "acme", &login(id, actor, name));
+    }
+    SealingRig::append(&ledger, "other", &login("e-1", "ana", "Ana Lima"));
+    let subject = ledger.subject(&tenant("acme"), &ana()).unwrap();
+    assert_eq!(subject.live_keys.len(), 1);
+    let id = subject.id;
+    (own, ledger, id)
+}
+
+fn said(ledger: &Ledger, number: SequenceNumber) -> SystemRecord {
+    let record = ledger.reader().record(&tenant("acme"), number).unwrap();
+    let content = record.content.unwrap();
+    SystemRecord::parse(split_content(&content).unwrap().0).unwrap().0
+}
+
+#[test]
+fn an_erased_person_is_unreadable_and_certified() {
+    let (own, ledger, subject) = filled();
+    let before = ledger.checkpoint(&tenant("acme")).unwrap();
+    let id = open(&ledger, subject).unwrap();
+    approve(&ledger, id);
+    let number = erase(&ledger, id);
+    let SystemRecord::Erasure(certificate) = said(&ledger, number) else {
+        panic!("no certificate")
+    };
+    assert_eq!((certificate.sealed_contents, certificate.still_readable), (2, 0));
+    assert_eq!(certificate.basis, Some(ErasureBasis::ConsentWithdrawn));
+    let people = [certificate.requested_by.as_str(), certificate.approved_by.as_str()];
+    assert_eq!(people, ["anna", "berta"]);
+    let SystemRecord::ErasureStarted(started) = said(&ledger, certificate.started_record) else {
+        panic!("nothing began")
+    };
+    assert_eq!(started.key_ids, certificate.key_ids);
+    let after = ledger.subject(&tenant("acme"), &ana()).unwrap();
+    assert_eq!((after.live_keys.len(), after.destroyed_keys.len()), (0, 1));
+    assert_eq!(after.certificates, [number]);
+    assert_eq!(ledger.request(&tenant("acme"), id).unwrap().request.state(), RequestState::Done);
+    // Another tenant's person of that name, and another person, are as they were.
+    assert_eq!(ledger.subject(&tenant("other"), &ana()).unwrap().live_keys.len(), 1);
+    // What was signed before still holds.
+    ledger.show_checkpoint(&before.note).unwrap();
+    own.rig.assert_sound();
+}
+
+#[test]
+fn one_person_alone_cannot_erase() {
+    let (_own, ledger, subject) = filled();
+    let id = open(&ledger, subject).unwrap();
+    let acme = tenant("acme");
+    let step = |step, who| ledger.step_request(&acme, id, step, None, &person(who));
+    let early = ledger.erase(&acme, id, None, &Unwatched).unwrap_err();
+    assert_eq!(early.code(), ErrorCode::RequestState);
+    step(RequestStep::CheckIdentity, "anna").unwrap();
+    let same = step(RequestStep::Approve, "anna").unwrap_err();
+    assert_eq!(same.code(), ErrorCode::SecondPersonNeeded);
+    let early = ledger.erase(&acme, id, None, &Unwatched).unwrap_err();
+    assert_eq!(early.code(), ErrorCode::RequestState);
+    assert_eq!(ledger.subject_of_id(&acme, &subject).unwrap().live_keys.len(), 1);
+    step(RequestStep::Approve, "berta").unwrap();
+    erase(&ledger, id);
+}
+
+#[test]
+fn key_files_from_before_bring_nobody_back() {
+    let (mut own, ledger, subject) = filled();
+    let copy = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(own.place.path()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    let id = open(&ledger, subject).unwrap();
+    approve(&ledger, id);
+    erase(&ledger, id);
+    drop(ledger);
+    own.place = copy;
+    own.reopen_keys();
+    // The ledger has seen a newer generation, so the copy is not taken for the key files at all.
+    assert_eq!(own.rig.try_open().unwrap_err().code(), ErrorCode::KeysBehind);
+    // Somebody makes it look new.
+    let acme = tenant("acme");
+    while own.sealing.generation().0 < own.rig.store.reopen().status().key_generation.0 {
+        let other = ledgerstone_model::sealing::Subject::Tenant;
+        let ids = own.sealing.ids_of(&acme, &other).unwrap();
+        own.sealing.destroy(&ids).unwrap();
+        own.sealing.keys_for(&acme, &[&other]).unwrap();
+    }
+    let ledger = own.rig.open();
+    assert_eq!(ledger.subject_of_id(&acme, &subject).unwrap().live_keys.len(), 1);
+    assert_eq!(ledger.replay_erasures().unwrap(), 1);
+    assert_eq!(ledger.subject_of_id(&acme, &subject).unwrap().live_keys.len(), 0);
+    assert_eq!(ledger.replay_erasures().unwrap(), 0);
+}
+
+#[test]
+fn a_second_erasure_says_when_the_first_was_and_who_acts_again_begins_anew() {
+    let (_own, ledger, subject) = filled();
+    let id = open(&ledger, subject).unwrap();
+    approve(&ledger, id);
+    let first = erase(&ledger, id);
+    assert_eq!(erase(&ledger, id), first, "carried out once");
+    let second = open(&ledger, subject).unwrap_err();
+    assert!(
+        matches!(second, LedgerError::AlreadyErased { certificate, .. } if certificate == first)
+    );
+    assert_eq!(second.code(), ErrorCode::AlreadyErased);
+    SealingRig::append(&ledger, "acme", &login("e-9", "ana", "Ana Lima"));
+    let known = ledger.subject_of_id(&tenant("acme"), &subject).unwrap();
+    assert_eq!((known.live_keys.len(), known.destroyed_keys.len()), (1, 1));
+    let again = open(&ledger, subject).unwrap();
+    approve(&ledger, again);
+    assert_ne!(erase(&ledger, again), first);
+}
+
+#[test]
+fn what_was_interrupted_is_finished_after_a_restart() {
+    struct Ending;
+    impl SurveyWatch for Ending {
+        fn records(&self, _: u64, _: u64) -> ControlFlow<()> {
+            ControlFlow::Break(())
+        }
+    }
+    let (mut own, ledger, subject) = filled();
+    let id = open(&ledger, subject).unwrap();
+    approve(&ledger, id);
+    let acme = tenant("acme");
+    assert_eq!(ledger.erase(&acme, id, None, &Ending).unwrap(), None);
+    drop(ledger);
+    own.reopen_keys();
+    let ledger = own.rig.open();
+    assert_eq!(ledger.request(&acme, id).unwrap().request.state(), RequestState::Approved);
+    let certificate = erase(&ledger, id);
+    drop(ledger);
+    let ledger = own.rig.open();
+    assert_eq!(ledger.subject_of_id(&acme, &subject).unwrap().certificates, [certificate]);
+    assert!(ledger.unfinished_erasures().unwrap().is_empty());
+    own.rig.assert_sound();
+}
+
+#[test]
+fn contents_in_clear_and_refused_submissions_are_found() {
+    let mut own = SealingRig::new(Preset::None);
+    let ledger = own.rig.create(&["acme"]);
+    SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
+    SealingRig::append(&ledger, "acme", &login("e-2", "bo", "Bo Berg"));
+    drop(ledger);
+    own.rig.settings.default_sealing = Preset::Standard;
+    let ledger = own.rig.open();
+    SealingRig::append(&ledger, "acme", &login("e-3", "ana", "Ana Lima"));
+    // Somebody else's event, with her name where nothing is sealed.
+    let note = login("e-4", "bo", "Bo Berg").replace("night", "for Ana Lima, early");
+    SealingRig::append(&ledger, "acme", &note);
+    let acme = tenant("acme");
+    let subject = ledger.subject(&acme, &ana()).unwrap().id;
+    let survey = ledger.survey_subject(&acme, &subject, &Unwatched).unwrap().unwrap();
+    let ids = |numbers: &ledgerstone_model::NumberSet| {
+        let records = ledger.reader().list(&acme, Order::Sequence, None).unwrap();
+        let found = records.map(Result::unwrap);
+        let found = found.filter(|record| numbers.contains(record.sequence_number.value()));
+        found.map(|record| record.event_id.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(survey.sealed()), ["e-3"]);
+    assert_eq!(ids(survey.clear()), ["e-1", "e-4"]);
+
+    let place = tempfile::tempdir().unwrap();
+    let store = FileDeadLetters::open(
+        place.path(),
+        ledgerstone_store::embedded::files::Files::new(),
+        DeadLetterLimits::default(),
+    );
+    let (clock, entropy) = (Arc::clone(&own.rig.clock) as _, Arc::clone(&own.rig.entropy) as _);
+    let letters =
+        DeadLetters::new(Arc::new(store.unwrap()), clock, entropy, Duration::from_hours(1));
+    for text in ["{\"actor\":\"Ana Lima\"", &login("x", "ana", "A."), &login("x", "bo", "Bo Berg")]
+    {
+        let letter = NewDeadLetter {
+            principal: "key:a".to_owned(),
+            reading: None,
+            numbers: Numbers::Refuse,
+            default_id: None,
+            text: text.as_bytes().to_vec(),
+            code: ErrorCode::NotJson,
+            detail: String::new(),
+            faults: Vec::new(),
+        };
+        assert!(letters.keep(&acme, vec![letter])[0].is_ok());
+    }
+    let id = open(&ledger, subject).unwrap();
+    approve(&ledger, id);
+    let number = ledger.erase(&acme, id, Some(&letters), &Unwatched).unwrap().unwrap();
+    let SystemRecord::Erasure(certificate) = said(&ledger, number) else {
+        panic!("no certificate")
+    };
+    assert_eq!(certificate.dead_letters, 2);
+    let left = letters.list(&acme, None, 10).unwrap();
+    assert_eq!(left.len(), 1);
+    assert!(String::from_utf8_lossy(&left[0].1.text).contains("Bo Berg"));
+}
+
+#[test]
+fn the_id_of_another_tenants_person_reaches_nothing() {
+    let (_own, ledger, subject) = filled();
+    let seen = ledger.subject_of_id(&tenant("other"), &subject).unwrap();
+    assert!(seen.live_keys.is_empty() && seen.destroyed_keys.is_empty());
+    let again = SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
+    assert_eq!(status(&again), ReceiptStatus::Duplicate);
+}

@@ -1,0 +1,419 @@
+//! What a person asks of a tenant about their own data, and how far that has come (Regulation (EU)
+//! 2016/679, articles 12 and 15 to 18).
+//!
+//! A request goes through steps, each by somebody; every step gives the next state of the whole
+//! request, which is what records hold.
+
+use std::fmt;
+
+use ledgerstone_proof::IngestedAt;
+use thiserror::Error;
+
+use crate::access::PrincipalId;
+use crate::error_code::ErrorCode;
+use crate::sealing::SubjectId;
+
+/// Months within which a request must be answered (article 12(3)).
+const DUE_MONTHS: u32 = 1;
+
+/// Months by which that may be extended, once (article 12(3)).
+const EXTENSION_MONTHS: u32 = 2;
+
+/// Names a request: 128 random bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubjectRequestId([u8; 16]);
+
+impl SubjectRequestId {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// Reads 32 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 32 || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        u128::from_str_radix(text, 16).ok().map(|value| Self(value.to_be_bytes()))
+    }
+}
+
+impl fmt::Display for SubjectRequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+/// Declares an enumeration whose values have names in records.
+macro_rules! named {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+
+            /// The value of this name.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == text)
+            }
+        }
+    };
+}
+
+named! {
+    /// What is asked for.
+    SubjectRight {
+        /// To see everything (article 15).
+        Access = "access",
+        /// To have something corrected (article 16).
+        Rectification = "rectification",
+        /// To have it made unreadable (article 17).
+        Erasure = "erasure",
+        /// To have it kept and not used (article 18).
+        Restriction = "restriction",
+    }
+}
+
+named! {
+    /// Why an erasure is due: the points of article 17(1).
+    ErasureBasis {
+        NoLongerNecessary = "no_longer_necessary",
+        ConsentWithdrawn = "consent_withdrawn",
+        Objection = "objection",
+        UnlawfulProcessing = "unlawful_processing",
+        LegalObligation = "legal_obligation",
+        ChildConsent = "child_consent",
+    }
+}
+
+named! {
+    /// Why a request is refused: articles 12(5), 12(6) and 17(3).
+    RefusalGround {
+        IdentityNotEstablished = "identity_not_established",
+        ManifestlyUnfounded = "manifestly_unfounded",
+        Excessive = "excessive",
+        LegalObligation = "legal_obligation",
+        PublicInterest = "public_interest",
+        LegalClaims = "legal_claims",
+        FreedomOfExpression = "freedom_of_expression",
+        Archiving = "archiving",
+    }
+}
+
+named! {
+    /// How far a request has come.
+    RequestState {
+        Received = "received",
+        /// Whoever asks is who they say they are.
+        IdentityChecked = "identity_checked",
+        /// A second person agreed; it is carried out.
+        Approved = "approved",
+        Done = "done",
+        Refused = "refused",
+        Withdrawn = "withdrawn",
+    }
+}
+
+impl RequestState {
+    /// Whether nothing comes after it.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Refused | Self::Withdrawn)
+    }
+}
+
+/// One step of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestStep {
+    CheckIdentity,
+    Extend,
+    Approve,
+    Refuse(RefusalGround),
+    Withdraw,
+    /// It was carried out; the server's own step.
+    Finish,
+}
+
+impl RequestStep {
+    /// The word for it in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CheckIdentity => "check_identity",
+            Self::Extend => "extend",
+            Self::Approve => "approve",
+            Self::Refuse(_) => "refuse",
+            Self::Withdraw => "withdraw",
+            Self::Finish => "finish",
+        }
+    }
+}
+
+/// A request and its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectRequest {
+    pub(crate) id: SubjectRequestId,
+    pub(crate) right: SubjectRight,
+    pub(crate) subject: SubjectId,
+    pub(crate) state: RequestState,
+    pub(crate) basis: Option<ErasureBasis>,
+    pub(crate) ground: Option<RefusalGround>,
+    pub(crate) received_at: IngestedAt,
+    pub(crate) due_at: IngestedAt,
+    pub(crate) is_extended: bool,
+    pub(crate) opened_by: PrincipalId,
+    pub(crate) identity_checked_by: Option<PrincipalId>,
+    pub(crate) decided_by: Option<PrincipalId>,
+}
+
+/// Why a step cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StepError {
+    #[error("the request is {}, and `{}` is no step from there", .state.as_str(), .step.as_str())]
+    State { state: RequestState, step: RequestStep },
+    #[error("it was extended already, until {0}; that is possible once")]
+    Extended(IngestedAt),
+    #[error(
+        "whoever opened the request or checked the identity cannot approve it; a second person must"
+    )]
+    SamePerson,
+}
+
+impl StepError {
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::State { .. } | Self::Extended(_) => ErrorCode::RequestState,
+            Self::SamePerson => ErrorCode::SecondPersonNeeded,
+        }
+    }
+}
+
+impl SubjectRequest {
+    /// A request that comes in now.
+    pub fn open(
+        id: SubjectRequestId,
+        (right, basis): (SubjectRight, Option<ErasureBasis>),
+        subject: SubjectId,
+        by: PrincipalId,
+        at: IngestedAt,
+    ) -> Self {
+        Self {
+            id,
+            right,
+            subject,
+            state: RequestState::Received,
+            basis,
+            ground: None,
+            received_at: at,
+            due_at: months_after(at, DUE_MONTHS),
+            is_extended: false,
+            opened_by: by,
+            identity_checked_by: None,
+            decided_by: None,
+        }
+    }
+
+    /// The request after a step by somebody.
+    pub fn after(&self, step: RequestStep, by: &PrincipalId) -> Result<Self, StepError> {
+        use RequestState::{Approved, Done, IdentityChecked, Received, Refused, Withdrawn};
+        let mut next = self.clone();
+        next.state = match (self.state, step) {
+            (Received, RequestStep::CheckIdentity) => {
+                next.identity_checked_by = Some(by.clone());
+                IdentityChecked
+            }
+            (Received | IdentityChecked, RequestStep::Extend) if self.is_extended => {
+                return Err(StepError::Extended(self.due_at));
+            }
+            (Received | IdentityChecked, RequestStep::Extend) => {
+                next.is_extended = true;
+                next.due_at = months_after(self.received_at, DUE_MONTHS + EXTENSION_MONTHS);
+                self.state
+            }
+            (IdentityChecked, RequestStep::Approve) => {
+                if self.opened_by == *by || self.identity_checked_by.as_ref() == Some(by) {
+                    return Err(StepError::SamePerson);
+                }
+                next.decided_by = Some(by.clone());
+                Approved
+            }
+            (Received | IdentityChecked, RequestStep::Refuse(ground)) => {
+                next.ground = Some(ground);
+                next.decided_by = Some(by.clone());
+                Refused
+            }
+            (Received | IdentityChecked, RequestStep::Withdraw) => Withdrawn,
+            (Approved, RequestStep::Finish) => Done,
+            (state, step) => return Err(StepError::State { state, step }),
+        };
+        Ok(next)
+    }
+
+    pub const fn id(&self) -> SubjectRequestId {
+        self.id
+    }
+
+    pub const fn right(&self) -> SubjectRight {
+        self.right
+    }
+
+    pub const fn subject(&self) -> &SubjectId {
+        &self.subject
+    }
+
+    pub const fn state(&self) -> RequestState {
+        self.state
+    }
+
+    /// Why an erasure is due; `None` for the other rights.
+    pub const fn basis(&self) -> Option<ErasureBasis> {
+        self.basis
+    }
+
+    /// Why it was refused.
+    pub const fn ground(&self) -> Option<RefusalGround> {
+        self.ground
+    }
+
+    pub const fn received_at(&self) -> IngestedAt {
+        self.received_at
+    }
+
+    /// Until when it must be answered.
+    pub const fn due_at(&self) -> IngestedAt {
+        self.due_at
+    }
+
+    pub const fn is_extended(&self) -> bool {
+        self.is_extended
+    }
+
+    pub const fn opened_by(&self) -> &PrincipalId {
+        &self.opened_by
+    }
+
+    pub const fn identity_checked_by(&self) -> Option<&PrincipalId> {
+        self.identity_checked_by.as_ref()
+    }
+
+    /// Who approved or refused it.
+    pub const fn decided_by(&self) -> Option<&PrincipalId> {
+        self.decided_by.as_ref()
+    }
+}
+
+/// The same day and time that many months later, or the last day of that month where it has no such
+/// day (Regulation (EEC, Euratom) No 1182/71, article 3(2)(c)).
+fn months_after(at: IngestedAt, months: u32) -> IngestedAt {
+    let text = at.to_string();
+    let (Some(date), Some(rest)) = (text.get(..10), text.get(10..)) else { return at };
+    let mut parts = date.split('-').map(|part| part.parse::<u32>().unwrap_or(1));
+    let (year, month, day) =
+        (parts.next().unwrap_or(1), parts.next().unwrap_or(1), parts.next().unwrap_or(1));
+    let count = month - 1 + months;
+    let (year, month) = (year + count / 12, count % 12 + 1);
+    let on = |day: u32| IngestedAt::parse(&format!("{year:04}-{month:02}-{day:02}{rest}")).ok();
+    (28..=day).rev().chain([day]).find_map(on).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use ledgerstone_proof::IngestedAt;
+
+    use super::{
+        ErasureBasis, RefusalGround, RequestState, RequestStep, StepError, SubjectRequest,
+        SubjectRequestId, SubjectRight, months_after,
+    };
+    use crate::access::PrincipalId;
+    use crate::sealing::SubjectId;
+
+    fn at(text: &str) -> IngestedAt {
+        IngestedAt::parse(&format!("{text}T10:11:12.000013Z")).unwrap()
+    }
+
+    fn who(name: &str) -> PrincipalId {
+        PrincipalId::of_jwt("https://issuer.example", name)
+    }
+
+    fn request() -> SubjectRequest {
+        SubjectRequest::open(
+            SubjectRequestId::from_bytes([7; 16]),
+            (SubjectRight::Erasure, Some(ErasureBasis::ConsentWithdrawn)),
+            SubjectId::from_bytes([9; 32]),
+            who("a"),
+            at("2026-01-31"),
+        )
+    }
+
+    #[test]
+    fn a_month_is_a_calendar_month() {
+        for (from, months, to) in [
+            ("2026-01-31", 1, "2026-02-28"),
+            ("2028-01-31", 1, "2028-02-29"),
+            ("2026-03-15", 1, "2026-04-15"),
+            ("2026-12-31", 3, "2027-03-31"),
+            ("2026-10-31", 13, "2027-11-30"),
+            ("2026-05-01", 1, "2026-06-01"),
+        ] {
+            assert_eq!(months_after(at(from), months), at(to), "{from} + {months}");
+        }
+    }
+
+    #[test]
+    fn a_second_person_approves() {
+        let open = request();
+        assert_eq!(open.due_at(), at("2026-02-28"));
+        let early = open.after(RequestStep::Approve, &who("b")).unwrap_err();
+        assert!(matches!(early, StepError::State { state: RequestState::Received, .. }));
+        let checked = open.after(RequestStep::CheckIdentity, &who("b")).unwrap();
+        for same in ["a", "b"] {
+            let refused = checked.after(RequestStep::Approve, &who(same));
+            assert_eq!(refused, Err(StepError::SamePerson));
+        }
+        let approved = checked.after(RequestStep::Approve, &who("c")).unwrap();
+        assert_eq!(approved.decided_by(), Some(&who("c")));
+        assert!(approved.after(RequestStep::Withdraw, &who("a")).is_err());
+        assert!(approved.after(RequestStep::Finish, &who("c")).unwrap().state().is_final());
+    }
+
+    #[test]
+    fn it_is_extended_once_and_refused_with_a_ground() {
+        let extended = request().after(RequestStep::Extend, &who("a")).unwrap();
+        assert_eq!(
+            (extended.due_at(), extended.state()),
+            (at("2026-04-30"), RequestState::Received)
+        );
+        let again = extended.after(RequestStep::Extend, &who("a"));
+        assert_eq!(again, Err(StepError::Extended(at("2026-04-30"))));
+        let step = RequestStep::Refuse(RefusalGround::LegalClaims);
+        let refused = extended.after(step, &who("a")).unwrap();
+        assert_eq!(refused.ground(), Some(RefusalGround::LegalClaims));
+        for step in [RequestStep::Extend, RequestStep::Approve, RequestStep::Finish] {
+            assert!(refused.after(step, &who("c")).is_err());
+        }
+    }
+
+    #[test]
+    fn names_are_read_back() {
+        for right in SubjectRight::ALL {
+            assert_eq!(SubjectRight::parse(right.as_str()), Some(*right));
+        }
+        let id = SubjectRequestId::from_bytes([0xab; 16]);
+        assert_eq!(SubjectRequestId::parse(&id.to_string()), Some(id));
+        assert_eq!(SubjectRequestId::parse("AB"), None);
+        let subject = SubjectId::from_bytes([3; 32]);
+        assert_eq!(SubjectId::parse(&subject.to_string()), Some(subject));
+    }
+}

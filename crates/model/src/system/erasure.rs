@@ -1,0 +1,137 @@
+//! `system.erasure_started` and `system.erasure`: a person's keys are about to be destroyed, and the
+//! certificate that they are.
+//!
+//! The first names every key, so that whoever opens the ledger destroys again what an older copy of
+//! the key files may bring back. Both name the person by the opaque id alone.
+
+use ledgerstone_proof::{IngestedAt, SequenceNumber};
+
+use super::SystemRecordError;
+use super::fields::Fields;
+use crate::access::PrincipalId;
+use crate::json_write::ObjectWriter;
+use crate::sealing::{SealingKeyId, SubjectId};
+use crate::subject_request::{ErasureBasis, SubjectRequestId};
+
+/// The payload of `system.erasure_started`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErasureStarted {
+    pub request: SubjectRequestId,
+    pub subject: SubjectId,
+    /// Every key that the person has, in the order of their ids.
+    pub key_ids: Vec<SealingKeyId>,
+}
+
+/// The payload of `system.erasure`, the certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErasureCertificate {
+    pub request: SubjectRequestId,
+    pub subject: SubjectId,
+    /// The `system.erasure_started` record.
+    pub started_record: SequenceNumber,
+    pub basis: Option<ErasureBasis>,
+    pub key_ids: Vec<SealingKeyId>,
+    pub requested_by: PrincipalId,
+    pub approved_by: PrincipalId,
+    pub received_at: IngestedAt,
+    /// Contents with sealed values of the person, which nobody can open any more.
+    pub sealed_contents: u64,
+    /// Contents that held the person in clear and were dropped as a whole.
+    pub dropped_contents: u64,
+    /// Contents that hold the person in clear and stay, because of a hold or a duty to keep them.
+    pub still_readable: u64,
+    /// The records of holds and policies that keep them.
+    pub kept_by: Vec<SequenceNumber>,
+    /// Refused submissions that were removed.
+    pub dead_letters: u64,
+    /// When the last copy of the key files that still has the keys ends, as the operator declares.
+    pub key_backups_expire_at: Option<IngestedAt>,
+    /// What the data directory lies on, as the operator declares.
+    pub storage: Option<String>,
+}
+
+impl ErasureStarted {
+    pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
+        object.texts("key_ids", &texts(&self.key_ids));
+        object.text("request", &self.request.to_string());
+        object.text("subject", &self.subject.to_string());
+    }
+
+    pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
+        Ok(Self {
+            request: fields.parsed("request", |text| SubjectRequestId::parse(text).ok_or(()))?,
+            subject: fields.parsed("subject", |text| SubjectId::parse(text).ok_or(()))?,
+            key_ids: key_ids(fields)?,
+        })
+    }
+}
+
+impl ErasureCertificate {
+    pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
+        object.text("approved_by", self.approved_by.as_str());
+        object.optional_text("basis", self.basis.map(ErasureBasis::as_str));
+        object.number("dead_letters", self.dead_letters);
+        object.number("dropped_contents", self.dropped_contents);
+        let kept_by = object.key("kept_by");
+        kept_by.push(b'[');
+        for (index, number) in self.kept_by.iter().enumerate() {
+            if index > 0 {
+                kept_by.push(b',');
+            }
+            kept_by.extend_from_slice(number.to_string().as_bytes());
+        }
+        kept_by.push(b']');
+        let until = self.key_backups_expire_at.map(|at| at.to_string());
+        object.optional_text("key_backups_expire_at", until.as_deref());
+        object.texts("key_ids", &texts(&self.key_ids));
+        object.text("received_at", &self.received_at.to_string());
+        object.text("request", &self.request.to_string());
+        object.text("requested_by", self.requested_by.as_str());
+        object.number("sealed_contents", self.sealed_contents);
+        object.number("started_record", self.started_record.value());
+        object.number("still_readable", self.still_readable);
+        object.optional_text("storage", self.storage.as_deref());
+        object.text("subject", &self.subject.to_string());
+    }
+
+    pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
+        let principal = |text: &str| PrincipalId::parse(text).ok_or(());
+        Ok(Self {
+            request: fields.parsed("request", |text| SubjectRequestId::parse(text).ok_or(()))?,
+            subject: fields.parsed("subject", |text| SubjectId::parse(text).ok_or(()))?,
+            started_record: fields.sequence_number("started_record")?,
+            basis: fields.optional("basis", |text| ErasureBasis::parse(text).ok_or(()))?,
+            key_ids: key_ids(fields)?,
+            requested_by: fields.parsed("requested_by", principal)?,
+            approved_by: fields.parsed("approved_by", principal)?,
+            received_at: fields.parsed("received_at", IngestedAt::parse)?,
+            sealed_contents: fields.number("sealed_contents")?,
+            dropped_contents: fields.number("dropped_contents")?,
+            still_readable: fields.number("still_readable")?,
+            kept_by: kept_by(fields)?,
+            dead_letters: fields.number("dead_letters")?,
+            key_backups_expire_at: fields.optional("key_backups_expire_at", IngestedAt::parse)?,
+            storage: fields.optional("storage", |text| Ok::<_, ()>(text.to_owned()))?,
+        })
+    }
+}
+
+fn texts(ids: &[SealingKeyId]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
+fn key_ids(fields: &Fields<'_>) -> Result<Vec<SealingKeyId>, SystemRecordError> {
+    let ids = fields.texts("key_ids")?;
+    let ids: Option<Vec<_>> = ids.iter().map(|text| SealingKeyId::parse(text)).collect();
+    ids.ok_or(SystemRecordError::Field("key_ids"))
+}
+
+fn kept_by(fields: &Fields<'_>) -> Result<Vec<SequenceNumber>, SystemRecordError> {
+    let mut elements = fields.value("kept_by")?.elements();
+    let mut out = Vec::new();
+    while let Some(element) = elements.next_element()? {
+        let number = element.unsigned().and_then(|number| SequenceNumber::new(number).ok());
+        out.push(number.ok_or(SystemRecordError::Field("kept_by"))?);
+    }
+    Ok(out)
+}
