@@ -5,6 +5,7 @@
 //! thread verifies everything over and over, gently ([`background`]).
 
 pub mod background;
+mod erasure;
 mod error;
 mod kind;
 mod pool;
@@ -14,6 +15,7 @@ mod verification;
 mod work;
 
 pub use background::{BackgroundSettings, BackgroundStatus, BackgroundVerifier, Pass};
+pub use erasure::erasure_job;
 pub use error::JobError;
 pub use kind::{JOB_KINDS, JobKind};
 pub use pool::{JobPool, NewJob};

@@ -29,7 +29,7 @@ use crate::output::Console;
 use crate::projection::Projection;
 use crate::system::System;
 
-pub use means::Means;
+pub use means::{Means, SealingChoices};
 pub use place::rights_to_keys;
 use place::{Place, look_at};
 
@@ -439,8 +439,10 @@ impl ForWriting {
         keys.create(birth.record_key, &*system.entropy)
             .map_err(ledgerstone_ledger::LedgerError::from)?;
         let root_key = means.open_root_key(path)?;
+        let keys = keys.with_sealing(means.open_sealing_keys(path, &root_key, console)?);
         let mut settings = Settings::new(birth.log_name.clone());
         settings.signing = birth.signing;
+        means.sealing.choose(&mut settings);
         let projection = Projection::open(&store, console)?;
         let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
         let ledger = Ledger::create(store.clone(), Arc::new(keys), settings, clock, entropy)?;
@@ -472,12 +474,17 @@ impl ForWriting {
         settings.signing = history.signing();
         settings.tenant_creation = tenants;
         settings.known = known;
+        means.sealing.choose(&mut settings);
         let system = &means.system;
         let root_key = means.open_root_key(path)?;
-        let keys = Arc::new(key_files(path, system));
+        let sealing = means.open_sealing_keys(path, &root_key, console)?;
+        let keys = Arc::new(key_files(path, system).with_sealing(sealing));
         let (clock, entropy) = (system.clock.clone(), system.entropy.clone());
         let ledger = Arc::new(Ledger::open(store.clone(), keys, settings, clock, entropy)?);
         projection.load_into(&ledger, console);
+        if ledger.replay_erasures()? > 0 {
+            console.note("keys of people who were erased had come back, and were destroyed again");
+        }
         let data = Self { store, ledger, projection, root_key };
         data.record_cuts(console)?;
         if history.tenants().is_empty() {

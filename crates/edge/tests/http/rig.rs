@@ -102,7 +102,8 @@ impl Rig {
             Arc::clone(&entropy) as _,
             RETENTION,
         ));
-        let jobs = JobPool::start(&ledger, Arc::<MemoryJobs>::default(), JobSettings::default());
+        let jobs =
+            JobPool::start(&ledger, Arc::<MemoryJobs>::default(), None, JobSettings::default());
         let service = Service::new(ServiceParts {
             ledger: Arc::clone(&ledger),
             authenticator,

@@ -1,7 +1,7 @@
 //! The table of what jobs can do: one line each.
 
-use super::verification;
 use super::work::{Ended, Work};
+use super::{erasure, verification};
 
 /// One kind of work.
 pub struct JobKind {
@@ -11,7 +11,10 @@ pub struct JobKind {
 }
 
 /// Every kind there is.
-pub const JOB_KINDS: &[JobKind] = &[JobKind { name: verification::NAME, run: verification::run }];
+pub const JOB_KINDS: &[JobKind] = &[
+    JobKind { name: verification::NAME, run: verification::run },
+    JobKind { name: erasure::NAME, run: erasure::run },
+];
 
 impl JobKind {
     pub(super) fn named(name: &str) -> Option<&'static Self> {

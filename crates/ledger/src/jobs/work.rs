@@ -7,12 +7,14 @@ use ledgerstone_model::ErrorCode;
 use ledgerstone_store::JobRow;
 
 use super::settings::JobSettings;
+use crate::dead_letters::DeadLetters;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
 
 /// What a job's work is given.
 pub(super) struct Work<'a> {
     pub(super) ledger: &'a Ledger,
+    pub(super) dead_letters: Option<&'a DeadLetters>,
     pub(super) settings: &'a JobSettings,
     pub(super) job: &'a JobRow,
     pub(super) control: &'a Control,

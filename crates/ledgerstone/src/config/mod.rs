@@ -103,10 +103,11 @@ impl Configuration {
         Ok(gathered)
     }
 
-    /// The settings of one table alone, for commands that do not serve: nothing else that may be
+    /// The settings of some tables alone, for commands that do not serve: nothing else that may be
     /// wrong with the environment of a server keeps them from their work.
-    pub fn of_environment(variables: &Variables, table: &str) -> Result<Self, Failure> {
-        let is_wanted = |setting: &Setting| setting.key.starts_with(table);
+    pub fn of_environment(variables: &Variables, tables: &[&str]) -> Result<Self, Failure> {
+        let is_wanted =
+            |setting: &Setting| tables.iter().any(|table| setting.key.starts_with(table));
         let mut gathered = Self::begin(variables.get(FILE_VARIABLE), is_wanted)?;
         gathered.take_variables(variables, is_wanted)?;
         Ok(gathered)

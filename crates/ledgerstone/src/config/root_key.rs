@@ -8,7 +8,7 @@ use ledgerstone_keys::{
     ServiceUrl, VaultName, VaultSource, VaultToken,
 };
 
-use super::{Configuration, Variables, unusable};
+use super::{Configuration, unusable};
 use crate::failure::Failure;
 
 /// The table of the file, and with it the names in the environment, that these settings stand in.
@@ -50,12 +50,6 @@ impl Configuration {
         let (_, read) = read.ok_or_else(|| unusable(key, format!("there is no {name}")))?;
         read(self)
     }
-}
-
-/// Where the root key is, for commands that write a data directory themselves: as the environment
-/// says, and the file that it names.
-pub fn of_environment(variables: &Variables) -> Result<RootKeySetup, Failure> {
-    Configuration::of_environment(variables, TABLE)?.root_key()
 }
 
 /// What the services are, for docs/configuration.md.
@@ -129,8 +123,8 @@ impl Configuration {
 mod tests {
     use ledgerstone_keys::SERVICE_NAMES;
 
-    use super::{READERS, of_environment};
-    use crate::config::Variables;
+    use super::{READERS, TABLE};
+    use crate::config::{Configuration, Variables};
 
     const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
@@ -140,7 +134,10 @@ mod tests {
         let variables: Variables = variables
             .map(|(name, value)| (format!("LEDGERSTONE_ROOT_{name}"), (*value).to_owned()))
             .collect();
-        let setup = of_environment(&variables).map_err(|failure| failure.message().to_owned())?;
+        let configuration = Configuration::of_environment(&variables, &[TABLE]);
+        let setup = configuration
+            .and_then(|configuration| configuration.root_key())
+            .map_err(|failure| failure.message().to_owned())?;
         let sources = [Some(setup.current), setup.previous].into_iter().flatten();
         Ok(sources.map(|source| source.service().name).collect())
     }

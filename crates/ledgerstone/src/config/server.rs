@@ -10,13 +10,14 @@ use ledgerstone_ledger::dead_letters::RETENTION;
 use ledgerstone_ledger::jobs::BackgroundSettings;
 use ledgerstone_ledger::{JobSettings, TenantCreation};
 use ledgerstone_model::Numbers;
+use ledgerstone_model::sealing::Preset;
 use ledgerstone_model::system::KeyAlgorithm;
 use ledgerstone_store::DeadLetterLimits;
 use tracing::level_filters::LevelFilter;
 
 use super::kind::Value;
 use super::{Configuration, unusable};
-use crate::data_dir::Birth;
+use crate::data_dir::{Birth, SealingChoices};
 use crate::failure::Failure;
 use crate::system::System;
 
@@ -227,6 +228,18 @@ impl Configuration {
     }
 
     /// What a data directory is given that the server makes.
+    /// What is sealed by default, and what certificates of erasure say.
+    pub fn sealing(&self) -> SealingChoices {
+        let preset = self.text("sealing.default_policy").and_then(Preset::parse);
+        SealingChoices {
+            default: preset.unwrap_or(Preset::None),
+            key_backup_lifetime: self
+                .number("sealing.key_backup_days")
+                .map(|days| Duration::from_hours(24 * days)),
+            storage: self.text("sealing.storage").map(ToOwned::to_owned),
+        }
+    }
+
     pub fn birth(&self) -> Result<Birth, Failure> {
         let algorithm = self.text("record_key_algorithm").and_then(KeyAlgorithm::parse);
         Ok(Birth { record_key: algorithm.unwrap_or(KeyAlgorithm::Ed25519), ..Birth::usual()? })

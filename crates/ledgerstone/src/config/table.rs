@@ -59,6 +59,9 @@ pub const PREFIX: &str = "LEDGERSTONE_";
 /// The file with the settings, named in the environment.
 pub const FILE_VARIABLE: &str = "LEDGERSTONE_CONFIG";
 
+/// The names of [`Preset`].
+const PRESETS: [&str; 4] = ["none", "standard", "strict", "cloudtrail"];
+
 const COUNT: Kind = Kind::Number { min: 1, max: 1_000_000 };
 const BYTES: Kind = Kind::Number { min: 1024, max: 1 << 40 };
 const SECONDS: Kind = Kind::Number { min: 1, max: 3_600 };
@@ -97,6 +100,9 @@ pub const SETTINGS: &[Setting] = &[
     setting("root.vault.token", Kind::Text, "A token that may encrypt and decrypt with the key").also(&["VAULT_TOKEN"]).secret(),
     setting("root.vault.token_file", Kind::Path, "The same in a file, which is read for every call"),
     setting("root.vault.ca", Kind::Path, "PEM file of the authorities whose certificate Vault shows, in place of those that the system trusts").also(&["VAULT_CACERT"]),
+    setting("sealing.default_policy", Kind::OneOf(&PRESETS), "What is sealed of the events of tenants that set no policy of their own").default("none"),
+    setting("sealing.key_backup_days", Kind::Number { min: 0, max: 36_500 }, "How long copies of `keys/` are kept elsewhere, as certificates of erasure say; without it they say nothing of copies"),
+    setting("sealing.storage", Kind::Text, "What the data directory lies on, as certificates of erasure say, e.g. whether what is overwritten there is gone"),
     setting("cors.origins", Kind::List, "Origins whose pages may use the interface from a browser, or `*` for all").also(&["CORS_ORIGINS"]),
     setting("rate_limit.requests_per_second", Kind::Number { min: 0, max: 1_000_000 }, "Requests a second that each credential may send in the long run; 0 sets no limit").default("0"),
     setting("rate_limit.burst", COUNT, "Requests that a credential may send at once after a pause").default("200"),

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ledgerstone_ledger::TenantCreation;
 use ledgerstone_ledger::check::{Level, VerifyOptions, verify};
 use ledgerstone_model::ErrorCode;
+use ledgerstone_model::sealing::Preset;
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::embedded::files::{FileFault, FileOp, Files};
 use ledgerstone_store::embedded::{Mode, OpenError};
@@ -15,7 +16,9 @@ use ledgerstone_testkit::TestDirectory;
 
 use ledgerstone_keys::{FileSource, RootKeySetup};
 
-use super::{Birth, FIRST_TENANT, IfMissing, Means, create, create_with, open_store, write};
+use super::{
+    Birth, FIRST_TENANT, IfMissing, Means, SealingChoices, create, create_with, open_store, write,
+};
 use crate::output::Console;
 use crate::system::System;
 
@@ -56,7 +59,15 @@ fn a_making_stopped_at_any_step_is_made_by_the_next_command() {
         let path = directory.join("data");
         let fault = Arc::new(StopAfter(step.into()));
         let system = System { files: Files::with_fault(fault), ..System::new() };
-        let means = Means { system, root_key: RootKeySetup::of(FileSource) };
+        let means = Means {
+            system,
+            root_key: RootKeySetup::of(FileSource),
+            sealing: SealingChoices {
+                default: Preset::None,
+                key_backup_lifetime: None,
+                storage: None,
+            },
+        };
         let is_made = create_with(&means, &path, &birth, &mut console).is_ok();
         if is_made {
             done += 1;

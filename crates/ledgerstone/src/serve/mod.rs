@@ -64,7 +64,11 @@ pub fn run(
         known,
         &configuration.birth()?,
         configuration.tenant_creation(),
-        &Means { system: System::new(), root_key: configuration.root_key()? },
+        &Means {
+            system: System::new(),
+            root_key: configuration.root_key()?,
+            sealing: configuration.sealing(),
+        },
         console,
     )
     .and_then(|data| {
@@ -174,7 +178,12 @@ impl<'a> Parts<'a> {
             authenticator.prefetch().await;
         });
         let (ledger, limits) = (Arc::clone(data.ledger()), configuration.limits());
-        let jobs = Arc::new(JobPool::start(&ledger, data.jobs(), configuration.jobs())?);
+        let jobs = Arc::new(JobPool::start(
+            &ledger,
+            data.jobs(),
+            Some(dead_letters),
+            configuration.jobs(),
+        )?);
         Ok(Service::new(ServiceParts {
             ledger,
             authenticator,

@@ -27,6 +27,12 @@ const MODE: u32 = 0o600;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotNumber(u64);
 
+impl std::fmt::Display for SlotNumber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl SlotNumber {
     pub const fn new(number: u64) -> Self {
         Self(number)
