@@ -17,6 +17,7 @@ mod live;
 mod options;
 mod part;
 mod report;
+mod retention;
 mod run;
 mod signatures;
 mod stretch;
@@ -36,6 +37,7 @@ use context::Context;
 use event_ids::Kept as KeptIds;
 use in_order::in_order;
 use part::{PartCheck, PartResult};
+use retention::Strays;
 use signatures::RecordKeys;
 use walk::Walk;
 
@@ -75,12 +77,14 @@ pub fn verify(
     context.set_record_keys(record_keys);
     let mut walks = begin_walks(ledgers, &context);
     let mut ids = KeptIds::new();
+    let mut strays = Strays::default();
     let read = |part: &Part| read_part(&context, part);
     in_order(options.threads, &parts, read, |result| {
         ids.add(&result.ids);
         report.records_checked += result.records;
         report.signatures_checked += result.signatures;
         let mut findings = result.findings;
+        strays.take(result.superseded, &result.stretches);
         for stretch in result.stretches {
             let walk = walks
                 .entry(stretch.tenant.clone())
@@ -95,6 +99,7 @@ pub fn verify(
         walk.finish(&context, system.as_ref(), &mut findings);
         walk.compare_since(&context, &mut findings);
     }
+    strays.check(&context, &walks, &mut findings);
     find_lost(&walks, options, &mut findings);
     if let Some(system) = system.as_ref().filter(|_| is_whole) {
         check_announcements(&walks, system, &mut findings);

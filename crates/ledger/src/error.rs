@@ -5,7 +5,7 @@ use ledgerstone_model::subject_request::{StepError, SubjectRequestId};
 use ledgerstone_model::system::{KeyUse, SystemRecordError};
 use ledgerstone_model::{ErrorCode, Rejection};
 use ledgerstone_proof::{EventId, IngestedAt, KeyId, RsaError, SequenceNumber, TenantId, TreeSize};
-use ledgerstone_store::{DeadLetterError, ReadError};
+use ledgerstone_store::{DeadLetterError, DropError, ReadError};
 use thiserror::Error;
 
 use crate::keys::KeyHomeError;
@@ -121,6 +121,10 @@ pub enum LedgerError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Keys(#[from] KeyHomeError),
+    #[error("record {number} of ledger {tenant} is the server's own, and its content never goes")]
+    NeverDropped { tenant: TenantId, number: SequenceNumber },
+    #[error("contents could not be dropped: {0}")]
+    NotDropped(#[from] DropError),
 }
 
 impl LedgerError {
@@ -151,12 +155,15 @@ impl LedgerError {
             Self::RolledBack(_) => ErrorCode::LedgerRolledBack,
             Self::RotationRunning(_) => ErrorCode::Conflict,
             Self::InvalidProof { .. } | Self::NotCovered { .. } => ErrorCode::InvalidProof,
-            Self::NoSuchTile { .. } | Self::ApiKeyWish(_) => ErrorCode::InvalidArgument,
+            Self::NoSuchTile { .. } | Self::ApiKeyWish(_) | Self::NeverDropped { .. } => {
+                ErrorCode::InvalidArgument
+            }
             Self::NotWritten { code, .. } => *code,
             Self::Thread(_) | Self::NoKey(_) | Self::Search(_) => ErrorCode::Internal,
             Self::Submit(error) => error.code(),
             Self::Read(error) => error.code(),
             Self::Keys(error) => error.code(),
+            Self::NotDropped(error) => error.code(),
         }
     }
 }

@@ -50,6 +50,8 @@ pub struct Ledger {
     pub(crate) subject_requests: SubjectRequests,
     /// Held while keys are replaced.
     pub(crate) rotating: Mutex<()>,
+    /// Held while contents are dropped.
+    pub(crate) retaining: Mutex<()>,
     committer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -105,6 +107,7 @@ impl Ledger {
             policies,
             subject_requests: SubjectRequests::default(),
             rotating: Mutex::default(),
+            retaining: Mutex::default(),
             committer: Mutex::new(Some(committer)),
         })
     }

@@ -53,11 +53,20 @@ pub(crate) fn system_records(
     store: &dyn LedgerStore,
     mut take: impl FnMut(ProjectedRecord),
 ) -> Result<(), ReadError> {
-    let mut pages = Pages { store, cursor: Cursor::default() };
+    system_records_after(store, Cursor::default(), &mut take).map(drop)
+}
+
+/// The same behind a cursor; answers where to go on.
+pub(crate) fn system_records_after(
+    store: &dyn LedgerStore,
+    cursor: Cursor,
+    mut take: impl FnMut(ProjectedRecord),
+) -> Result<Cursor, ReadError> {
+    let mut pages = Pages { store, cursor };
     while let Some(page) = pages.next()? {
         page.into_iter().for_each(&mut take);
     }
-    Ok(())
+    Ok(pages.cursor)
 }
 
 /// The `system` records of all ledgers behind a cursor, page by page.

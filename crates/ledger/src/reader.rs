@@ -11,6 +11,7 @@ use crate::error::LedgerError;
 use crate::follower::tiles::StoredTiles;
 use crate::history::{SystemHistory, read_genesis};
 use crate::receipt::Receipt;
+use crate::retention::{Dropped, RunIndex};
 
 /// Records that a walk reads at first, for those who stop early.
 const FIRST_PAGE: usize = 16;
@@ -32,11 +33,12 @@ pub struct Reader {
     store: Arc<dyn LedgerStore>,
     geneses: Arc<RwLock<HashMap<TenantId, Arc<Genesis>>>>,
     tiles: Option<StoredTiles>,
+    runs: Arc<RunIndex>,
 }
 
 impl Reader {
     pub fn new(store: Arc<dyn LedgerStore>) -> Self {
-        Self { store, geneses: Arc::default(), tiles: None }
+        Self { store, geneses: Arc::default(), tiles: None, runs: Arc::default() }
     }
 
     /// Takes what tiles hold from there, where they are: proofs and tiles of large trees.
@@ -112,6 +114,26 @@ impl Reader {
         }
         let (tenant, size) = (tenant.clone(), self.size(tenant)?);
         Err(LedgerError::RecordNotFound { tenant, number, size })
+    }
+
+    /// Why a record has no content; `None` where it has one.
+    pub fn dropped(&self, record: &StoredRecord) -> Result<Option<Dropped>, LedgerError> {
+        if record.content.is_some() {
+            return Ok(None);
+        }
+        let (tenant, number) = (&record.tenant, record.sequence_number);
+        let covering = self.runs.covering(&*self.store, tenant, number)?;
+        // Nobody said that it goes.
+        let lost = || LedgerError::Damaged {
+            tenant: tenant.clone(),
+            number,
+            reason: "has lost its content",
+        };
+        covering.map(Some).ok_or_else(lost)
+    }
+
+    pub(crate) fn runs(&self) -> &RunIndex {
+        &self.runs
     }
 
     /// Walks through a ledger as it is now. `from` is the first record wanted: by default number 0,

@@ -88,11 +88,16 @@ impl NumberSet {
     }
 
     fn change_part(&mut self, window: u64, change: impl FnOnce(&mut Bits)) {
-        let mut bits = match self.parts.remove(&window) {
-            Some(bits) => bits,
-            None if self.has_window(window) => Box::new(ALL),
-            None => Box::new(NONE),
-        };
+        if let Some(bits) = self.parts.get_mut(&window) {
+            change(bits);
+            if **bits == ALL {
+                self.insert_windows(window, window + 1);
+            } else if **bits == NONE {
+                self.parts.remove(&window);
+            }
+            return;
+        }
+        let mut bits = Box::new(if self.has_window(window) { ALL } else { NONE });
         change(&mut bits);
         self.put(window, bits);
     }

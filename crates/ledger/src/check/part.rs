@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use ledgerstone_model::SystemRecord;
 use ledgerstone_proof::{Hash, Kind, TenantId, sha256, split_content};
-use ledgerstone_store::{Check, ContainerFinding, Inspector, Part, RunClaims, RunRecord};
+use ledgerstone_store::{Check, ContainerFinding, Inspector, Location, Part, RunClaims, RunRecord};
 
 use super::context::Context;
 use super::options::Level;
@@ -26,6 +26,8 @@ pub(super) struct PartResult {
     pub(super) signatures: u64,
     /// Hashes of event ids, to be compared with those of the other parts.
     pub(super) ids: Vec<u64>,
+    /// Other containers of the same records.
+    pub(super) superseded: Vec<Location>,
 }
 
 /// Receives a part's records.
@@ -42,6 +44,7 @@ pub(super) struct PartCheck<'a> {
     header: Vec<u8>,
     records: u64,
     ids: Vec<u64>,
+    superseded: Vec<Location>,
 }
 
 impl<'a> PartCheck<'a> {
@@ -58,6 +61,7 @@ impl<'a> PartCheck<'a> {
             header: Vec::with_capacity(512),
             records: 0,
             ids: Vec::new(),
+            superseded: part.superseded.clone(),
         }
     }
 
@@ -74,6 +78,7 @@ impl<'a> PartCheck<'a> {
             records: self.records,
             signatures: self.signatures.checked,
             ids: self.ids,
+            superseded: self.superseded,
         }
     }
 
@@ -117,8 +122,13 @@ impl<'a> PartCheck<'a> {
             }
             run.stretch.note_time(record.ingested_at);
         }
-        if record.kind == Kind::System && wrong_content.is_none() {
-            self.take_statement(run, record);
+        if record.kind == Kind::System {
+            run.stretch.system.insert(run.stretch.end);
+            if wrong_content.is_none() {
+                self.take_statement(run, record);
+            }
+        } else if record.content.is_none() {
+            run.stretch.absent.insert(run.stretch.end);
         }
         let signer = record.signature.map(|(key_id, _)| key_id);
         run.stretch.note_signer(run.stretch.end, signer);

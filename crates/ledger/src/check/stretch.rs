@@ -1,5 +1,6 @@
 //! What one part of the store holds of one ledger without a break, recomputed.
 
+use ledgerstone_model::NumberSet;
 use ledgerstone_model::system::SystemRecord;
 use ledgerstone_proof::{Hash, IngestedAt, KeyId, TenantId};
 use ledgerstone_store::RunClaims;
@@ -34,6 +35,10 @@ pub(super) struct Stretch {
     /// From which number on records carry a signature of which key, or none.
     pub(super) signers: Vec<(u64, Option<KeyId>)>,
     pub(super) statements: Vec<Statement>,
+    /// Records of kind `system`.
+    pub(super) system: NumberSet,
+    /// Records of other kinds whose content is not there.
+    pub(super) absent: NumberSet,
 }
 
 /// A `system` record.
@@ -92,6 +97,8 @@ impl Stretch {
             last_at: None,
             signers: Vec::new(),
             statements: Vec::new(),
+            system: NumberSet::new(),
+            absent: NumberSet::new(),
         }
     }
 

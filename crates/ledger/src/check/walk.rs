@@ -14,6 +14,7 @@ use super::interval::Interval;
 use super::key_history::KeyHistory;
 use super::options::{Scope, VerifyOptions};
 use super::report::Finding;
+use super::retention::Retention;
 use super::stretch::Stretch;
 use crate::error::LedgerError;
 use crate::history::{SystemHistory, read_genesis};
@@ -46,6 +47,8 @@ pub(super) struct Walk {
     pub(super) tenants: HashMap<TenantId, LedgerId>,
     /// Where the genesis stands.
     genesis_place: (String, u64),
+    /// What it says of contents that were dropped, and which are not there.
+    pub(super) retention: Retention,
 }
 
 impl Walk {
@@ -65,6 +68,7 @@ impl Walk {
             anchors: Vec::new(),
             tenants: HashMap::new(),
             genesis_place: (String::new(), 0),
+            retention: Retention::default(),
         }
     }
 
@@ -154,6 +158,7 @@ impl Walk {
         {
             findings.push(Finding::new(Check::MerkleRoot, error.to_string()).of(&self.tenant));
         }
+        self.retention.finish(context, &self.tenant, findings);
         self.compare_head(context, findings);
     }
 
@@ -223,6 +228,7 @@ impl Walk {
         self.next = stretch.end;
         self.last_hash = stretch.last_hash;
         self.last_at = stretch.last_at.or(self.last_at);
+        self.retention.take(&stretch);
         self.take_statements(stretch, findings);
     }
 
@@ -267,6 +273,16 @@ impl Walk {
                         let note = "a tenant with another ledger than the one announced for it";
                         findings.push(finding(note).values(first, id));
                     }
+                }
+                SystemRecord::RetentionStarted(started) => {
+                    let told = self.retention.start(statement.number, &started);
+                    findings
+                        .extend(told.into_iter().map(|told| told.told_by(finding(told.note()))));
+                }
+                SystemRecord::RetentionDone(done) => {
+                    let told = self.retention.end(statement.number, done);
+                    findings
+                        .extend(told.into_iter().map(|told| told.told_by(finding(told.note()))));
                 }
                 SystemRecord::Genesis(_) if statement.number == 0 => {
                     self.genesis_place = (stretch.file.clone(), statement.offset);

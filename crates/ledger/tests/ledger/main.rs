@@ -15,6 +15,8 @@ mod gathering;
 mod jobs;
 mod live;
 mod proofs;
+mod retention;
+mod retention_in_files;
 mod rig;
 mod rotation;
 mod rsa;

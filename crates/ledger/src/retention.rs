@@ -1,0 +1,12 @@
+//! Contents that go: the runs that drop them, and what reading says where one is gone.
+//!
+//! A run is recorded before it does anything: `system.retention_started` in each ledger names every
+//! record, a checkpoint is signed over it, then the store drops the contents, and `system.retention` says
+//! that they are gone. A run that a crash cut short goes on from its records.
+
+mod index;
+mod run;
+
+pub use index::Dropped;
+pub(crate) use index::RunIndex;
+pub use run::{ContentDrop, LedgerOutcome, Retention, RetentionReport};

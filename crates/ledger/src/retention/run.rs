@@ -1,0 +1,201 @@
+//! One run: recorded, covered by checkpoints, carried out by the store, and recorded as done.
+
+use std::collections::BTreeMap;
+
+use ledgerstone_model::NumberSet;
+use ledgerstone_model::system::{
+    RetentionDone, RetentionReason, RetentionRunId, RetentionStarted, SystemRecord,
+};
+use ledgerstone_proof::{Kind, SequenceNumber, TenantId};
+use ledgerstone_store::{DropPlan, DropReport, RetentionStore};
+
+use crate::error::LedgerError;
+use crate::ledger::{Ledger, hold};
+use crate::reader::Order;
+use crate::sequencer::SignedAs;
+
+/// Records that begin a run which are written in one commit.
+const STARTED_PER_COMMIT: usize = 16;
+
+/// What one ledger is to lose.
+#[derive(Clone, Debug)]
+pub struct ContentDrop {
+    pub tenant: TenantId,
+    /// Of `event` and `audit` records; those whose content is gone already are passed over.
+    pub numbers: NumberSet,
+    pub reason: RetentionReason,
+    /// The record of the ledger that holds the policy by which they go.
+    pub policy_record: Option<SequenceNumber>,
+    /// The record of the ledger that says who ordered it.
+    pub audit_record: Option<SequenceNumber>,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RetentionReport {
+    /// What became of each ledger that a run concerns; empty where nothing was to be dropped.
+    pub ledgers: Vec<LedgerOutcome>,
+    /// What the store did for all of them.
+    pub store: DropReport,
+}
+
+/// What became of one ledger in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerOutcome {
+    pub tenant: TenantId,
+    pub run: RetentionRunId,
+    /// Contents that the run covers.
+    pub covered: u64,
+    /// Those that are still there, because what holds them is not sealed yet. The run is open until
+    /// it is resumed and finds none.
+    pub waiting: u64,
+    /// The record that says that the run is done here.
+    pub done: Option<SequenceNumber>,
+}
+
+/// Dropping contents of a deployment's ledgers: what needs the store's own door beside the ledger.
+pub struct Retention<'a> {
+    ledger: &'a Ledger,
+    store: &'a dyn RetentionStore,
+}
+
+/// What a run covers, by ledger.
+type Covered = BTreeMap<TenantId, NumberSet>;
+
+impl Ledger {
+    /// Dropping contents; `store` is the ledger's own.
+    pub const fn retention<'a>(&'a self, store: &'a dyn RetentionStore) -> Retention<'a> {
+        Retention { ledger: self, store }
+    }
+}
+
+impl Retention<'_> {
+    /// Drops contents in one run over any number of ledgers, so that whatever holds several of them is
+    /// written anew once. Nothing is recorded or dropped where a number is that of a `system` record or
+    /// of none. An error after that leaves a run that [`resume`](Self::resume) goes on with.
+    pub fn drop_contents(&self, drops: &[ContentDrop]) -> Result<RetentionReport, LedgerError> {
+        let _one_at_a_time = hold(&self.ledger.retaining);
+        let mut wanted = Vec::with_capacity(drops.len());
+        for drop in drops {
+            let numbers = self.droppable(drop)?;
+            if !numbers.is_empty() {
+                wanted.push((drop, numbers));
+            }
+        }
+        let mut id = [0; 16];
+        self.ledger.entropy.fill(&mut id);
+        let run = RetentionRunId::from_bytes(id);
+        let mut covered = Covered::new();
+        for (drop, numbers) in wanted {
+            self.record_start(run, drop, &numbers)?;
+            covered.entry(drop.tenant.clone()).or_default().add(&numbers);
+        }
+        self.carry_out(&[(run, covered)])
+    }
+
+    /// Goes on with every run that has not ended: those that a crash or an error cut short, and those
+    /// of which something waited.
+    pub fn resume(&self) -> Result<RetentionReport, LedgerError> {
+        let _one_at_a_time = hold(&self.ledger.retaining);
+        let open = self.ledger.reader().runs().open_runs(self.ledger.store())?;
+        self.carry_out(&open.into_iter().collect::<Vec<_>>())
+    }
+
+    /// The numbers whose contents are there; refuses those that never go.
+    fn droppable(&self, drop: &ContentDrop) -> Result<NumberSet, LedgerError> {
+        let (reader, tenant) = (self.ledger.reader(), &drop.tenant);
+        let size = reader.size(tenant)?;
+        if let Some(last) = drop.numbers.last().filter(|last| *last >= size) {
+            let number = SequenceNumber::new(last).unwrap_or(SequenceNumber::MAX);
+            return Err(LedgerError::RecordNotFound { tenant: tenant.clone(), number, size });
+        }
+        let mut there = NumberSet::new();
+        for numbers in drop.numbers.ranges() {
+            for record in reader.walk(tenant, Order::Sequence, numbers) {
+                let record = record?;
+                let number = record.sequence_number;
+                if record.kind == Kind::System {
+                    return Err(LedgerError::NeverDropped { tenant: tenant.clone(), number });
+                }
+                if record.content.is_some() {
+                    there.insert(number.value());
+                }
+            }
+        }
+        Ok(there)
+    }
+
+    /// Says in the ledger what goes.
+    fn record_start(
+        &self,
+        run: RetentionRunId,
+        drop: &ContentDrop,
+        numbers: &NumberSet,
+    ) -> Result<(), LedgerError> {
+        let started = RetentionStarted::split(run, drop.reason, numbers);
+        for records in started.chunks(STARTED_PER_COMMIT) {
+            let tenants = std::slice::from_ref(&drop.tenant);
+            let pushed = self.ledger.sequencer.administer(tenants, |round| {
+                records.iter().try_for_each(|record| {
+                    let record = record.clone().under_policy(drop.policy_record);
+                    let record = record.explained_by(drop.audit_record);
+                    let record = SystemRecord::RetentionStarted(record);
+                    round.push(0, SignedAs::Usual, |_, _| record).map(|_| ())
+                })
+            })?;
+            pushed.ok_or(LedgerError::NotCreated)?;
+        }
+        Ok(())
+    }
+
+    /// Drops what recorded runs cover, and says where they are done.
+    fn carry_out(
+        &self,
+        runs: &[(RetentionRunId, Covered)],
+    ) -> Result<RetentionReport, LedgerError> {
+        let mut plan = DropPlan::new();
+        for (tenant, numbers) in runs.iter().flat_map(|(_, covered)| covered) {
+            plan.add(tenant, numbers);
+        }
+        let tenants: Vec<TenantId> = plan.iter().map(|(tenant, _)| tenant.clone()).collect();
+        if tenants.is_empty() {
+            return Ok(RetentionReport::default());
+        }
+        // What goes is under a signature before it goes.
+        self.ledger.checkpoints(&tenants)?;
+        let store = self.store.drop_contents(&plan)?;
+        let mut ledgers = Vec::with_capacity(tenants.len());
+        for (run, covered) in runs {
+            for (tenant, numbers) in covered {
+                ledgers.push(self.record_end(*run, tenant, numbers, &store)?);
+            }
+        }
+        Ok(RetentionReport { ledgers, store })
+    }
+
+    /// Says in the ledger that a run is done there, unless something waits.
+    fn record_end(
+        &self,
+        run: RetentionRunId,
+        tenant: &TenantId,
+        numbers: &NumberSet,
+        store: &DropReport,
+    ) -> Result<LedgerOutcome, LedgerError> {
+        let covered = numbers.len();
+        let waiting = store.waiting.get(tenant).map_or(0, |set| set.shared_with(numbers).len());
+        let tenant = tenant.clone();
+        let mut outcome = LedgerOutcome { tenant, run, covered, waiting, done: None };
+        if waiting == 0 {
+            let done = RetentionDone::new(run, covered, store.rewritten.len() as u64);
+            let done = SystemRecord::RetentionDone(done.ok_or(LedgerError::NotCreated)?);
+            let pushed = self
+                .ledger
+                .sequencer
+                .administer(std::slice::from_ref(&outcome.tenant), |round| {
+                    round.push(0, SignedAs::Usual, |_, _| done)
+                })?;
+            outcome.done = Some(pushed.ok_or(LedgerError::NotCreated)?);
+        }
+        Ok(outcome)
+    }
+}
