@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::RETRY_AFTER;
+use ledgerstone_proof::TenantId;
+use reqwest::header::{HeaderName, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 
@@ -16,10 +17,14 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of an answer that refuses.
 const PROBLEM_BYTES_MAX: usize = 1024 * 1024;
 
+/// Says whose the credential is that was asked with.
+const TENANT: HeaderName = HeaderName::from_static("ledgerstone-tenant");
+
 /// A whole answer that is no refusal.
 #[derive(Debug)]
 pub(crate) struct Answer {
     status: StatusCode,
+    tenant: Option<TenantId>,
     body: Bytes,
     /// Method and URL of what was asked.
     call: String,
@@ -28,6 +33,11 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// Whose the credential is that was asked with.
+    pub(crate) const fn tenant(&self) -> Option<&TenantId> {
+        self.tenant.as_ref()
     }
 
     pub(crate) fn into_bytes(self) -> Bytes {
@@ -61,21 +71,26 @@ pub(crate) const fn unexpected(call: String, reason: String) -> ClientError {
 
 /// The answer to its end; the error says why that was not reached.
 pub(crate) async fn collect(response: Response, call: String) -> Result<Answer, String> {
-    let status = response.status();
-    Ok(Answer { status, body: read(response, ANSWER_BYTES_MAX).await?, call })
+    let (status, tenant) = (response.status(), tenant(&response));
+    Ok(Answer { status, tenant, body: read(response, ANSWER_BYTES_MAX).await?, call })
 }
 
 /// What a server said that refused; the error says why it is none of ours.
 pub(crate) async fn refusal(response: Response) -> Result<Problem, String> {
     let status = response.status();
-    let wait = retry_after(&response);
+    let (wait, tenant) = (retry_after(&response), tenant(&response));
     if status.is_redirection() {
         return Err(format!("it leads elsewhere (status {status}); give the URL that it leads to"));
     }
     let body = read(response, PROBLEM_BYTES_MAX).await?;
     let problem = Problem::parse(&body)
         .ok_or_else(|| format!("status {status} without the problem that a server sends"))?;
-    Ok(problem.with_retry_after(wait))
+    Ok(problem.with_retry_after(wait).of_tenant(tenant))
+}
+
+fn tenant(response: &Response) -> Option<TenantId> {
+    let name = response.headers().get(TENANT)?.to_str().ok()?;
+    TenantId::parse_stored(name).ok()
 }
 
 async fn read(mut response: Response, limit: usize) -> Result<Bytes, String> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ledgerstone_model::{ErrorCode, Fault};
+use ledgerstone_proof::TenantId;
 use serde::Deserialize;
 
 /// What leads to a request's id.
@@ -20,6 +21,7 @@ pub struct Problem {
     event_id: Option<String>,
     faults: Vec<Fault>,
     retry_after: Option<Duration>,
+    tenant: Option<TenantId>,
 }
 
 /// The members of a problem as they come.
@@ -56,7 +58,13 @@ impl Problem {
             event_id: members.id,
             faults: members.errors.into_iter().map(fault).collect(),
             retry_after: None,
+            tenant: None,
         })
+    }
+
+    pub(crate) fn of_tenant(mut self, tenant: Option<TenantId>) -> Self {
+        self.tenant = tenant;
+        self
     }
 
     pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
@@ -102,6 +110,11 @@ impl Problem {
     /// Everything that was wrong with the event.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
+    }
+
+    /// Whose the credential is that was asked with, where it was good.
+    pub const fn tenant(&self) -> Option<&TenantId> {
+        self.tenant.as_ref()
     }
 
     /// After how long the server says that the same may succeed.

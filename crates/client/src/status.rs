@@ -1,7 +1,9 @@
 //! How the credential's ledger and the server are doing.
 
+use ledgerstone_proof::TenantId;
 use serde::Deserialize;
 
+use crate::answer::unexpected;
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::ClientError;
@@ -89,6 +91,21 @@ impl Client {
     /// The state of the ledger, and of the deployment where the credential may see that.
     pub async fn status(&self) -> Result<Status, ClientError> {
         self.send(&Call::get(self.route("v1/status", &[]))).await?.json()
+    }
+
+    /// Whose the credential is, whatever may be done with it.
+    pub async fn tenant(&self) -> Result<TenantId, ClientError> {
+        // What every role may ask; that it may not be asked tells the same.
+        let call = Call::get(self.route("v1/taxonomy", &[]));
+        let told = match self.send(&call).await {
+            Ok(answer) => answer.tenant().cloned(),
+            Err(ClientError::Refused(problem)) if problem.tenant().is_some() => {
+                problem.tenant().cloned()
+            }
+            Err(error) => return Err(error),
+        };
+        let reason = "it does not say whose the credential is".to_owned();
+        told.ok_or_else(|| unexpected(call.name(), reason))
     }
 
     /// How the server is doing. Needs no credential.

@@ -25,6 +25,7 @@ pub struct Remote {
     runtime: Runtime,
     client: Client,
     status: OnceCell<Status>,
+    tenant: OnceCell<TenantId>,
 }
 
 impl Remote {
@@ -45,7 +46,7 @@ impl Remote {
         let runtime = runtime.map_err(|error| {
             Failure::new(ErrorCode::Internal, format!("no runtime for requests: {error}"))
         })?;
-        Ok(Self { runtime, client, status: OnceCell::new() })
+        Ok(Self { runtime, client, status: OnceCell::new(), tenant: OnceCell::new() })
     }
 
     pub const fn client(&self) -> &Client {
@@ -86,11 +87,11 @@ impl Remote {
 
     /// The credential's tenant, which is the only one there is here.
     pub fn tenant(&self) -> Result<TenantId, Failure> {
-        let name = &self.status()?.ledger.tenant_id;
-        TenantId::parse_stored(name).map_err(|error| {
-            let message = format!("the server names a tenant {name:?}: {error}");
-            Failure::new(ErrorCode::UnexpectedAnswer, message)
-        })
+        if let Some(tenant) = self.tenant.get() {
+            return Ok(tenant.clone());
+        }
+        let tenant = self.wait(self.client.tenant())?;
+        Ok(self.tenant.get_or_init(|| tenant).clone())
     }
 
     /// Refuses a tenant that is not the credential's own.

@@ -7,6 +7,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::access::Permission;
 use ledgerstone_model::system::TenantState;
@@ -17,6 +18,9 @@ use super::problem::Problem;
 use super::service::Service;
 use crate::auth::{Asked, Authorised, Caller, PeerCertificate};
 use crate::trace;
+
+/// Says in every answer to a credential whose it is, whatever may be done with it.
+pub(super) const TENANT: HeaderName = HeaderName::from_static("ledgerstone-tenant");
 
 /// What stands before a handler.
 #[derive(Clone)]
@@ -54,6 +58,7 @@ pub(super) async fn authorise(State(gate): State<Gate>, request: Request, next: 
         Err(error) => return Problem::from(error).into_response(),
     };
     let asker = Asker::of(&caller);
+    let told = HeaderValue::from_str(caller.tenant().as_str());
     trace::caller(caller.tenant().as_str());
     let mut response = match gate.let_through(caller) {
         Ok(authorised) => {
@@ -64,6 +69,8 @@ pub(super) async fn authorise(State(gate): State<Gate>, request: Request, next: 
         Err(problem) => problem.into_response(),
     };
     response.extensions_mut().insert(asker);
+    // A tenant's name has no character that a header could not have.
+    response.headers_mut().extend(told.ok().map(|told| (TENANT, told)));
     response
 }
 

@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, Method, header};
 use thiserror::Error;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::authorise::TENANT;
 use super::endpoint::Endpoint;
 use super::endpoints::ENDPOINTS;
 
@@ -27,7 +28,7 @@ const REQUEST_HEADERS: [HeaderName; 9] = [
 ];
 
 /// Headers that pages may read.
-const ANSWER_HEADERS: [HeaderName; 7] = [
+const ANSWER_HEADERS: [HeaderName; 8] = [
     header::ETAG,
     header::LINK,
     header::RETRY_AFTER,
@@ -35,6 +36,7 @@ const ANSWER_HEADERS: [HeaderName; 7] = [
     HeaderName::from_static("ratelimit-policy"),
     HeaderName::from_static("repr-digest"),
     HeaderName::from_static("x-request-id"),
+    TENANT,
 ];
 
 /// The origins whose pages may ask.

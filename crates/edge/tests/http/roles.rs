@@ -123,10 +123,16 @@ async fn every_route_lets_in_whom_the_table_says() {
         };
         let anonymous = body(rig.anonymous(method.clone(), &path)).send().await.unwrap();
         assert_eq!(anonymous.status() == 401, permission.is_some(), "{method} {path}");
+        assert!(!anonymous.headers().contains_key("ledgerstone-tenant"), "{method} {path}");
         for tenant in TENANTS {
             for role in [Role::Admin, Role::Auditor, Role::Writer, Role::Viewer] {
                 let request = body(rig.request(method.clone(), &path, tenant, role));
-                let status = request.send().await.unwrap().status();
+                let answer = request.send().await.unwrap();
+                // Whatever may be done with it, a credential is told whose it is.
+                let told = answer.headers().get("ledgerstone-tenant");
+                let told = told.map(|told| told.to_str().unwrap());
+                assert_eq!(told, permission.map(|_| tenant), "{method} {path}");
+                let status = answer.status();
                 let owner = if tenant == "_system" {
                     TenantId::system()
                 } else {

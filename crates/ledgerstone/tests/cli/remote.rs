@@ -379,6 +379,15 @@ fn where_a_command_goes_is_said_once() {
     for command in ["list", "checkpoint", "append", "verify"] {
         remote.run(&[command, "--tenant", "other"]).failed(2, "UNKNOWN_TENANT");
     }
+    // A key that may see nothing of the ledger's state is of a tenant all the same.
+    let new = ["api-keys", "create", "--label", "app", "--role", "writer"];
+    let writer = text(&remote.run(&new).ok().line(), "/api_key");
+    let event = program.place().write("one.ndjson", numbered(1) + "\n");
+    let import = ["import", "--format", "ndjson", event.to_str().unwrap(), "--tenant"];
+    let imported = remote.run_as(&writer, &[&import[..], &["default"]].concat()).ok().line();
+    assert_eq!(number(&imported, "/recorded"), 1);
+    remote.run_as(&writer, &[&import[..], &["other"]].concat()).failed(2, "UNKNOWN_TENANT");
+    remote.run_as(&writer, &["taxonomy", "show", "--tenant", "default"]).ok();
     remote.run(&["get", "e-none"]).failed(2, "EVENT_NOT_FOUND");
     remote.run(&["proof", "e-none"]).failed(2, "EVENT_NOT_FOUND");
     let program = remote.stop();
