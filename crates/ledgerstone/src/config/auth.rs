@@ -1,31 +1,18 @@
 //! Whom to believe: the issuers of tokens and the names in client certificates, out of the file.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use ledgerstone_edge::auth::jose::Algorithm;
 use ledgerstone_edge::auth::jwks::JwksTimes;
 use ledgerstone_edge::auth::{
-    AuthSettings, CertificateGrant, CertificateName, ClaimName, IssuerConfig, IssuerKeys,
-    RolesFrom, TenantFrom,
+    AuthSettings, CertificateGrant, CertificateName, IssuerConfig, IssuerKeys, RolesFrom,
+    TenantFrom,
 };
-use ledgerstone_model::access::{Role, RoleSet};
-use ledgerstone_proof::TenantId;
-use toml::{Table, Value};
 use zeroize::Zeroizing;
 
-use super::{Configuration, unusable};
+use super::Configuration;
+use super::entry::{Entry, Member, member};
 use crate::failure::Failure;
-
-/// A line of a table of the file, with its name and meaning.
-pub struct Member {
-    pub name: &'static str,
-    pub meaning: &'static str,
-}
-
-const fn member(name: &'static str, meaning: &'static str) -> Member {
-    Member { name, meaning }
-}
 
 /// What stands in a table of `auth.issuers`.
 pub const ISSUER: &[Member] = &[
@@ -54,12 +41,9 @@ pub const CERTIFICATE: &[Member] = &[
 
 impl Configuration {
     pub fn auth(&self) -> Result<AuthSettings, Failure> {
-        let read = |key: &'static str, members: &'static [Member]| {
-            let tables = self.tables(key).iter().enumerate();
-            tables.map(move |(at, table)| Entry::new(format!("{key}[{at}]"), table, members))
-        };
-        let issuers = read("auth.issuers", ISSUER).map(|entry| issuer(&entry?));
-        let certificates = read("auth.certificates", CERTIFICATE).map(|entry| certificate(&entry?));
+        let issuers = self.entries("auth.issuers", ISSUER).map(|entry| issuer(&entry?));
+        let certificates = self.entries("auth.certificates", CERTIFICATE);
+        let certificates = certificates.map(|entry| certificate(&entry?));
         let usual = JwksTimes::default();
         Ok(AuthSettings {
             issuers: issuers.collect::<Result<_, Failure>>()?,
@@ -124,10 +108,10 @@ fn tenant_from(entry: &Entry<'_>) -> Result<TenantFrom, Failure> {
 
 fn roles_from(entry: &Entry<'_>) -> Result<RolesFrom, Failure> {
     match entry.text("roles_claim")? {
-        Some(claim) if !entry.table.contains_key("roles") => {
+        Some(claim) if !entry.has("roles") => {
             entry.claim("roles_claim", &claim).map(RolesFrom::Claim)
         }
-        None if entry.table.contains_key("roles") => entry.roles().map(RolesFrom::Fixed),
+        None if entry.has("roles") => entry.roles().map(RolesFrom::Fixed),
         _ => Err(entry.wrong("roles", "give either roles or roles_claim")),
     }
 }
@@ -137,70 +121,4 @@ fn certificate(entry: &Entry<'_>) -> Result<(CertificateName, CertificateGrant),
     let name = name.map_err(|error| entry.wrong("name", error))?;
     let tenant = entry.tenant(&entry.required("tenant")?)?;
     Ok((name, CertificateGrant { tenant, roles: entry.roles()? }))
-}
-
-/// One table of a list, in which every member is one that there is.
-struct Entry<'a> {
-    place: String,
-    table: &'a Table,
-}
-
-impl<'a> Entry<'a> {
-    fn new(place: String, table: &'a Table, members: &[Member]) -> Result<Self, Failure> {
-        let unknown = table.keys().find(|key| !members.iter().any(|known| known.name == **key));
-        if let Some(key) = unknown {
-            let names: Vec<_> = members.iter().map(|known| known.name).collect();
-            let reason = format!("there is no {key} in it, but {}", names.join(", "));
-            return Err(unusable(&place, reason));
-        }
-        Ok(Self { place, table })
-    }
-
-    fn wrong(&self, name: &str, reason: impl std::fmt::Display) -> Failure {
-        unusable(&format!("{}.{name}", self.place), reason)
-    }
-
-    fn text(&self, name: &str) -> Result<Option<String>, Failure> {
-        match self.table.get(name) {
-            None => Ok(None),
-            Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
-            Some(_) => Err(self.wrong(name, "a text is wanted")),
-        }
-    }
-
-    fn required(&self, name: &str) -> Result<String, Failure> {
-        self.text(name)?.ok_or_else(|| self.wrong(name, "it is required"))
-    }
-
-    fn texts(&self, name: &str) -> Result<Vec<String>, Failure> {
-        let items = self.table.get(name).and_then(Value::as_array);
-        let text = |item: &Value| item.as_str().map(ToOwned::to_owned);
-        let texts: Option<Vec<_>> = items.and_then(|items| items.iter().map(text).collect());
-        texts
-            .filter(|texts| !texts.is_empty())
-            .ok_or_else(|| self.wrong(name, "a list of texts is wanted"))
-    }
-
-    fn seconds(&self, name: &str) -> Result<Option<Duration>, Failure> {
-        let Some(value) = self.table.get(name) else { return Ok(None) };
-        let seconds = value.as_integer().and_then(|number| u64::try_from(number).ok());
-        let seconds = seconds.ok_or_else(|| self.wrong(name, "a whole number is wanted"))?;
-        Ok(Some(Duration::from_secs(seconds)))
-    }
-
-    fn tenant(&self, name: &str) -> Result<TenantId, Failure> {
-        TenantId::parse(name).map_err(|error| self.wrong("tenant", error))
-    }
-
-    fn claim(&self, name: &str, claim: &str) -> Result<ClaimName, Failure> {
-        ClaimName::parse(claim).map_err(|error| self.wrong(name, error))
-    }
-
-    fn roles(&self) -> Result<RoleSet, Failure> {
-        let role = |name: String| {
-            Role::parse(&name)
-                .ok_or_else(|| self.wrong("roles", format!("there is no role {name}")))
-        };
-        self.texts("roles")?.into_iter().map(role).collect()
-    }
 }

@@ -1,6 +1,7 @@
 //! What the server is told: by flags, the environment and a file, in this order.
 
 mod auth;
+mod entry;
 mod file;
 mod kind;
 mod page;

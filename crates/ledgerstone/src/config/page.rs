@@ -1,6 +1,7 @@
 //! docs/configuration.md, out of the table.
 
-use super::auth::{CERTIFICATE, ISSUER, Member};
+use super::auth::{CERTIFICATE, ISSUER};
+use super::entry::Member;
 use super::root_key::services;
 use super::table::{FILE_VARIABLE, SETTINGS, Setting, UNUSED_NAMES};
 
