@@ -22,7 +22,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    pub(super) const fn new(
+    pub(crate) const fn new(
         tenant: TenantId,
         roles: RoleSet,
         principal: PrincipalId,

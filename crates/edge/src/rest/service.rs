@@ -9,10 +9,11 @@ use tokio::sync::Semaphore;
 use super::body::PERMIT_BYTES;
 use super::cursor::CursorKey;
 use super::limits::Limits;
+use super::number_rules::NumberRules;
 use super::operation::Operation;
 use super::rate_limit::RateLimiter;
 use super::stream_turns::StreamTurns;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Caller};
 use crate::metrics::Metrics;
 
 /// What a service is made of.
@@ -26,7 +27,7 @@ pub struct ServiceParts {
     pub cursor_key: CursorKey,
     pub dead_letters: Arc<DeadLetters>,
     /// What becomes of numbers that are not exact, unless a request says otherwise.
-    pub numbers: Numbers,
+    pub numbers: NumberRules,
 }
 
 /// What the handlers share; cheap to clone.
@@ -104,8 +105,9 @@ impl Service {
         &self.0.parts.dead_letters
     }
 
-    pub(super) fn numbers(&self) -> Numbers {
-        self.0.parts.numbers
+    /// What becomes of numbers that are not exact, unless the request says otherwise.
+    pub(super) fn numbers(&self, caller: &Caller) -> Numbers {
+        self.0.parts.numbers.of(caller)
     }
 
     pub(super) fn cursor_key(&self) -> &CursorKey {

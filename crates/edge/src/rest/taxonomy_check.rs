@@ -57,7 +57,7 @@ pub async fn check(
         Encoding::Identity => held.bytes.clone(),
         packed => service.unpack(packed, held.bytes.clone(), BODY_BYTES_MAX).await?,
     };
-    let reading = (Reading::Native, service.numbers());
+    let reading = (Reading::Native, service.numbers(authorised.caller()));
     let source = Source::by_hand(&service, &authorised, reading, None);
     let tenant = authorised.tenant().clone();
     let now = service.clock().now();

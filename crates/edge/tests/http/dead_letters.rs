@@ -1,6 +1,9 @@
 //! Dead letters over HTTP: what is kept, what is not, and how it gets into the ledger after all.
 
+use ledgerstone_edge::rest::NumberRules;
+use ledgerstone_model::Numbers;
 use ledgerstone_model::access::Role;
+use ledgerstone_proof::TenantId;
 use ledgerstone_store::DeadLetterLimits;
 use ledgerstone_testkit::TestEvent;
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -311,6 +314,25 @@ async fn letters_are_listed_page_by_page_deleted_and_expire() {
     assert_problem(letters(&rig, Method::GET, &path), 404, "NOT_FOUND").await;
     assert_eq!(rig.dead_letters.purge().unwrap(), 2);
     assert!(rig.dead_letter_files().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_numbers_is_said_for_each_sender() {
+    let mut numbers = NumberRules::new(Numbers::Refuse);
+    assert!(numbers.set_for_tenant(TenantId::parse("acme").unwrap(), Numbers::Quote));
+    let rig = Rig::start_with(RigOptions { numbers, ..RigOptions::default() }).await;
+    let send = async |tenant: &str, role: Role, query: &str| {
+        let path = format!("/v1/events{query}");
+        let request = rig.request(Method::POST, &path, tenant, role);
+        let request = request.header("content-type", "application/json");
+        request.body(r#"{"event_type":"a","x":1e400}"#).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(send("acme", Role::Writer, "").await, 201);
+    assert_eq!(send("beta", Role::Writer, "").await, 422);
+    // The request comes before what is said of its sender.
+    assert_eq!(send("acme", Role::Writer, "?numbers=refuse").await, 422);
+    assert_eq!(send("beta", Role::Writer, "?numbers=quote").await, 201);
+    rig.assert_sound();
 }
 
 #[tokio::test(flavor = "multi_thread")]

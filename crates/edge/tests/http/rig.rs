@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use ledgerstone_edge::auth::{AuthSettings, Authenticator};
 use ledgerstone_edge::rest::{
-    CursorKey, Limits, RouterSettings, Service, ServiceParts, router_with,
+    CursorKey, Limits, NumberRules, RouterSettings, Service, ServiceParts, router_with,
 };
 use ledgerstone_ledger::DeadLetters;
 use ledgerstone_ledger::check::{Level, VerifyOptions, verify};
 use ledgerstone_ledger::dead_letters::RETENTION;
 use ledgerstone_ledger::{ApiKeys, JobPool, JobSettings, KeyFiles, Ledger, NewApiKey, Settings};
+use ledgerstone_model::Actor;
 use ledgerstone_model::access::{Role, RoleSet};
 use ledgerstone_model::system::{KeyAlgorithm, LogName};
-use ledgerstone_model::{Actor, Numbers};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::conformance::FaultyStore;
 use ledgerstone_store::embedded::files::Files;
@@ -47,6 +47,7 @@ pub struct RigOptions {
     /// The ledger's own settings.
     pub ledger: Settings,
     pub dead_letters: DeadLetterLimits,
+    pub numbers: NumberRules,
 }
 
 impl Default for RigOptions {
@@ -56,6 +57,7 @@ impl Default for RigOptions {
             router: RouterSettings::default(),
             ledger: Settings::new(LogName::parse("test.example").unwrap()),
             dead_letters: DeadLetterLimits::default(),
+            numbers: NumberRules::default(),
         }
     }
 }
@@ -113,7 +115,7 @@ impl Rig {
             jobs: Arc::new(jobs.unwrap()),
             cursor_key: CursorKey::new(&[9; 32]),
             dead_letters: Arc::clone(&dead_letters),
-            numbers: Numbers::Refuse,
+            numbers: options.numbers,
         });
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -8,6 +8,7 @@ mod page;
 pub mod root_key;
 mod secrets;
 mod server;
+mod sources;
 mod table;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 use super::auth::{CERTIFICATE, ISSUER};
 use super::entry::Member;
 use super::root_key::services;
+use super::sources::SOURCE;
 use super::table::{FILE_VARIABLE, SETTINGS, Setting, UNUSED_NAMES};
 
 const BEGINNING: &str = "\
@@ -31,6 +32,8 @@ pub fn page() -> String {
         "\n## Client certificates\n\nEach is a table `[[auth.certificates]]` of the file:\n\n",
     );
     page.push_str(&members(CERTIFICATE));
+    page.push_str("\n## Senders\n\nEach is a table `[[sources]]` of the file:\n\n");
+    page.push_str(&members(SOURCE));
     page.push_str("\n## Services of the root key\n\n");
     page.push_str(
         "How each is set up, and what is lost with it: [sealing-keys.md](sealing-keys.md).\n\n",

@@ -9,7 +9,6 @@ use ledgerstone_edge::trace::TraceSettings;
 use ledgerstone_ledger::dead_letters::RETENTION;
 use ledgerstone_ledger::jobs::BackgroundSettings;
 use ledgerstone_ledger::{JobSettings, TenantCreation};
-use ledgerstone_model::Numbers;
 use ledgerstone_model::sealing::Preset;
 use ledgerstone_model::system::KeyAlgorithm;
 use ledgerstone_store::DeadLetterLimits;
@@ -46,6 +45,7 @@ impl Configuration {
         let server = self.server()?;
         self.router()?;
         let auth = self.auth()?;
+        self.numbers()?;
         self.first_keys()?;
         self.root_key()?;
         self.traces()?;
@@ -146,10 +146,6 @@ impl Configuration {
             open_jobs_per_tenant: self.count("jobs.open_per_tenant", usual.open_jobs_per_tenant),
             ..usual
         }
-    }
-
-    pub fn numbers(&self) -> Numbers {
-        self.text("numbers").and_then(Numbers::parse).unwrap_or_default()
     }
 
     pub fn dead_letters(&self) -> DeadLetterLimits {

@@ -193,7 +193,7 @@ impl<'a> Parts<'a> {
             jobs,
             cursor_key,
             dead_letters: Arc::clone(dead_letters),
-            numbers: configuration.numbers(),
+            numbers: configuration.numbers()?,
         }))
     }
 }

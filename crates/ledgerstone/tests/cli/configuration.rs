@@ -81,6 +81,7 @@ fn secrets_are_not_printed() {
 fn what_is_wrong_is_named() {
     let program = Program::new("wrong");
     let issuer = "[[auth.issuers]]\nissuer = \"i\"\naudience = \"a\"\nalgorithms = [\"ES256\"]\n";
+    let source = |of: &str| format!("[[sources]]\n{of}\nnumbers = \"quote\"\n");
     for (file, says) in [
         ("lissten = \"x\"".to_owned(), "listen"),
         ("[limits]\nheaders = 1".to_owned(), "limits.headers"),
@@ -92,6 +93,12 @@ fn what_is_wrong_is_named() {
         (issuer.to_owned(), "auth.issuers[0]"),
         (format!("{issuer}jwks_file = \"f\"\ntenant = \"acme\"\nroles = [\"king\"]\n"), "king"),
         (format!("{issuer}jwks = \"f\"\n"), "there is no jwks in it"),
+        ("[[sources]]\ntenant = \"acme\"\n".to_owned(), "sources[0].numbers"),
+        ("[[sources]]\nnumbers = \"quote\"\n".to_owned(), "sources[0].principal"),
+        (source("tenant = \"acme\"\nprincipal = \"key:abcdefghij234567\""), "sources[0].principal"),
+        (source("principal = \"abcdefghij234567\""), "sources[0].principal"),
+        (source("tenant = \"acme\"").repeat(2), "sources[1].tenant"),
+        ("[[sources]]\ntenant = \"a\"\nnumbers = \"round\"\n".to_owned(), "sources[0].numbers"),
         ("[[auth.certificates]]\nname = \"a.example\"\ntenant = \"acme\"\n".to_owned(), "roles"),
     ] {
         program.place().write("l.toml", &file);

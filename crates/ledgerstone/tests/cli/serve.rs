@@ -270,3 +270,23 @@ fn how_large_an_event_may_be_is_a_setting() {
     program.run(&["verify"]).ok();
     assert!(program.run(&["get", "e-1", "--content"]).ok().text().len() > 1_000 * 1024);
 }
+
+#[test]
+fn the_numbers_of_one_sender_are_quoted_and_those_of_others_refused() {
+    let program = Program::new("sources");
+    let key = program.run(&["api-keys", "generate"]).ok().text().trim().to_owned();
+    let id = key.split('_').nth(1).unwrap();
+    let sources = format!("[[sources]]\nprincipal = \"key:{id}\"\nnumbers = \"quote\"\n");
+    program.place().write("l.toml", sources);
+    let server = start(&program, |command| {
+        command.args(["--config", "l.toml"]).env("LEDGERSTONE_BOOTSTRAP_KEY", &key);
+    });
+    let wanted = json!({"label": "other", "roles": ["writer"]}).to_string();
+    let (_, other) = server.request("POST", "/v1/api-keys", Some(&key), &wanted);
+    let event = r#"{"event_type":"a","metadata":{"n":1e400}}"#;
+    let send = |key: &str| server.request("POST", "/v1/events", Some(key), event);
+    assert_eq!(send(&key).0, 201);
+    let (status, problem) = send(&text(&other, "/api_key"));
+    assert_eq!((status, text(&problem, "/code").as_str()), (422, "NUMBER_NOT_EXACT"));
+    server.stop();
+}

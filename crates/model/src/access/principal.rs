@@ -12,6 +12,11 @@ const DIGITS: usize = 32;
 /// What the ids of API keys begin with.
 const API_KEY_PREFIX: &str = "key:";
 
+/// What the ids of those begin with for whom others vouch.
+const JWT_PREFIX: &str = "jwt:";
+const CERTIFICATE_PREFIX: &str = "x509:";
+const HASHED: [&str; 2] = [JWT_PREFIX, CERTIFICATE_PREFIX];
+
 /// What somebody proves with who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CredentialKind {
@@ -48,12 +53,23 @@ impl PrincipalId {
         named.extend_from_slice(issuer.as_bytes());
         named.push(0);
         named.extend_from_slice(subject.as_bytes());
-        Self(shortened("jwt:", &sha256(&named)))
+        Self(shortened(JWT_PREFIX, &sha256(&named)))
     }
 
     /// Of a certificate's name, which is a URI or a DNS name.
     pub fn of_certificate(name: &str) -> Self {
-        Self(shortened("x509:", &sha256(name.as_bytes())))
+        Self(shortened(CERTIFICATE_PREFIX, &sha256(name.as_bytes())))
+    }
+
+    /// Reads the id of a credential, in exactly the spelling that [`fmt::Display`] writes.
+    pub fn parse_credential(text: &str) -> Option<Self> {
+        let digits = HASHED.iter().find_map(|prefix| text.strip_prefix(prefix));
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let is_one = match digits {
+            Some(digits) => digits.len() == DIGITS && digits.bytes().all(is_digit),
+            None => text.strip_prefix(API_KEY_PREFIX).and_then(ApiKeyId::parse).is_some(),
+        };
+        is_one.then(|| Self(text.to_owned()))
     }
 
     /// The API key that it is, if it is one.
@@ -115,5 +131,26 @@ mod tests {
             "x509:41d92f61d1356956426895383c938dd8"
         );
         assert_ne!(PrincipalId::of_jwt("a", "bc"), PrincipalId::of_jwt("ab", "c"));
+    }
+
+    #[test]
+    fn ids_are_read_as_they_are_written_and_in_no_other_spelling() {
+        let key = ApiKeyId::parse("abcdefghij234567").unwrap();
+        for id in [
+            PrincipalId::of_api_key(&key),
+            PrincipalId::of_jwt("i", "s"),
+            PrincipalId::of_certificate("n"),
+        ] {
+            assert_eq!(PrincipalId::parse_credential(id.as_str()), Some(id.clone()));
+            for other in [
+                id.as_str().to_uppercase(),
+                format!(" {id}"),
+                format!("{id}0"),
+                id.as_str().replace(':', ""),
+                id.as_str().split(':').next().unwrap().to_owned() + ":",
+            ] {
+                assert_eq!(PrincipalId::parse_credential(&other), None, "{other}");
+            }
+        }
     }
 }

@@ -68,7 +68,7 @@ pub(super) async fn take_request(
     let options = Options::of(&parts)?;
     let reading = options.reading(reading)?;
     let encoding = Encoding::of(&parts.headers)?;
-    let numbers = options.numbers(service.numbers())?;
+    let numbers = options.numbers(service.numbers(authorised.caller()))?;
     let source = Source::new(service, authorised, (reading, numbers), &parts.headers)?;
     match MediaType::of(&parts.headers)? {
         MediaType::Ndjson => {
