@@ -7,6 +7,7 @@ mod api_key;
 mod permission;
 mod principal;
 mod role;
+mod sight;
 
 use ledgerstone_proof::TenantId;
 
@@ -14,6 +15,7 @@ pub use api_key::{ApiKey, ApiKeyError, ApiKeyId};
 pub use permission::Permission;
 pub use principal::{CredentialKind, PrincipalId};
 pub use role::{ROLES, Role, RoleEntry, RoleSet, roles_page};
+pub use sight::{Sight, View};
 
 /// Whether a credential of `tenant` with these roles may use a permission on that tenant.
 ///
@@ -36,45 +38,40 @@ mod tests {
 
     /// What each role may: on a tenant, and on `_system`. Written out, so that a change of a role
     /// is a change of this table too. `-` is nothing, `t` in tenants, `s` in `_system`.
-    const TABLE: &[(&str, &str, &str, &str, &str)] = &[
-        // permission, admin, auditor, writer, viewer
-        ("events:write", "t", "-", "t", "-"),
-        ("events:read", "ts", "ts", "-", "-"),
-        ("records:read", "ts", "ts", "-", "ts"),
-        ("proofs:read", "ts", "ts", "-", "ts"),
-        ("verify:run", "ts", "ts", "-", "-"),
-        ("jobs:read", "ts", "ts", "-", "-"),
-        ("dead-letters:read", "ts", "ts", "-", "-"),
-        ("dead-letters:resend", "ts", "-", "-", "-"),
-        ("dead-letters:delete", "ts", "-", "-", "-"),
-        ("taxonomy:read", "ts", "ts", "ts", "ts"),
-        ("taxonomy:write", "ts", "-", "-", "-"),
-        ("api-keys:read", "ts", "ts", "-", "-"),
-        ("api-keys:write", "ts", "-", "-", "-"),
-        ("status:read", "ts", "ts", "-", "ts"),
-        ("tenants:read", "s", "s", "-", "-"),
-        ("tenants:write", "s", "-", "-", "-"),
-        ("signing-keys:read", "s", "s", "-", "-"),
-        ("signing-keys:rotate", "s", "-", "-", "-"),
-        ("metrics:read", "s", "s", "-", "-"),
-        ("platform:read", "s", "s", "-", "-"),
+    const TABLE: &[(&str, [&str; 6])] = &[
+        // permission, [admin, privacy_officer, auditor, sensitive_reader, writer, viewer]
+        ("events:write", ["t", "-", "-", "-", "t", "-"]),
+        ("events:read", ["ts", "ts", "ts", "-", "-", "-"]),
+        ("events:read_sensitive", ["ts", "ts", "-", "ts", "-", "-"]),
+        ("records:read", ["ts", "ts", "ts", "-", "-", "ts"]),
+        ("proofs:read", ["ts", "ts", "ts", "-", "-", "ts"]),
+        ("verify:run", ["ts", "ts", "ts", "-", "-", "-"]),
+        ("jobs:read", ["ts", "ts", "ts", "-", "-", "-"]),
+        ("dead-letters:read", ["ts", "ts", "ts", "-", "-", "-"]),
+        ("dead-letters:resend", ["ts", "-", "-", "-", "-", "-"]),
+        ("dead-letters:delete", ["ts", "-", "-", "-", "-", "-"]),
+        ("taxonomy:read", ["ts", "ts", "ts", "-", "ts", "ts"]),
+        ("taxonomy:write", ["ts", "-", "-", "-", "-", "-"]),
+        ("api-keys:read", ["ts", "-", "ts", "-", "-", "-"]),
+        ("api-keys:write", ["ts", "-", "-", "-", "-", "-"]),
+        ("status:read", ["ts", "ts", "ts", "-", "-", "ts"]),
+        ("tenants:read", ["s", "-", "s", "-", "-", "-"]),
+        ("tenants:write", ["s", "-", "-", "-", "-", "-"]),
+        ("signing-keys:read", ["s", "-", "s", "-", "-", "-"]),
+        ("signing-keys:rotate", ["s", "-", "-", "-", "-", "-"]),
+        ("metrics:read", ["s", "-", "s", "-", "-", "-"]),
+        ("platform:read", ["s", "-", "s", "-", "-", "-"]),
     ];
 
     #[test]
     fn every_role_and_permission_is_as_the_table_says() {
         let (system, acme) = (TenantId::system(), TenantId::parse("acme").unwrap());
         assert_eq!(TABLE.len(), Permission::ALL.len());
-        for (name, admin, auditor, writer, viewer) in TABLE {
+        for (name, of_roles) in TABLE {
             let permission = Permission::parse(name).unwrap();
-            let roles = [
-                (Role::Admin, admin),
-                (Role::Auditor, auditor),
-                (Role::Writer, writer),
-                (Role::Viewer, viewer),
-            ];
-            assert_eq!(roles.len(), Role::ALL.len());
-            for (role, wanted) in roles {
-                let set = RoleSet::from(role);
+            assert_eq!(of_roles.len(), Role::ALL.len());
+            for (role, wanted) in Role::ALL.iter().zip(of_roles) {
+                let set = RoleSet::from(*role);
                 for (tenant, letter) in [(&acme, 't'), (&system, 's')] {
                     let may = permits(set, tenant, permission);
                     assert_eq!(may, wanted.contains(letter), "{role} {name} in {tenant}");

@@ -16,12 +16,10 @@ use crate::json::{NotCanonical, Value, ValueKind};
 use crate::json_tree::{NotMergeable, Tree};
 use crate::json_write::ObjectWriter;
 use crate::rejection::pointer_steps;
+use crate::sealing::opening::GONE;
 
 /// Fields stand at most two names deep (`/actor/id`), and so do the server's notes about them.
 const FIELD_DEPTH: usize = 2;
-
-/// Stands in the place of a value that is gone.
-const GONE: &[u8] = br#"{"$sealed":true}"#;
 
 /// Why a stored event could not be turned back.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -34,6 +34,7 @@ pub mod system;
 pub mod taxonomy;
 pub mod time;
 pub mod timestamp;
+pub mod visible;
 
 pub use as_sent::{AsSentError, as_sent};
 pub use audit::{Actor, Administration, AuditRecord};
@@ -54,3 +55,4 @@ pub use taxonomy::{
 };
 pub use time::{Clock, Entropy};
 pub use timestamp::{EventTime, TimestampError, Zone};
+pub use visible::{HiddenPart, ReadEvent, SeenEvent, Why};

@@ -2,6 +2,7 @@
 //! of one person in one event.
 
 pub mod class;
+pub(crate) mod clear_paths;
 pub mod envelope;
 pub mod key;
 pub mod opening;
@@ -9,7 +10,7 @@ pub mod pattern;
 pub mod plan;
 pub mod policy;
 pub mod preset;
-mod spread;
+pub(crate) mod spread;
 pub mod subject;
 pub mod subject_id;
 pub mod xaes;

@@ -43,9 +43,11 @@ permissions! {
     EventsWrite = "events:write", Tenant,
         "Send events.";
     EventsRead = "events:read", Tenant,
-        "Read events and the exact bytes of their contents.";
+        "Read the exact bytes of contents, sealed as they are stored.";
+    EventsReadSensitive = "events:read_sensitive", Tenant,
+        "See personal and sensitive values whole, where the role otherwise sees them redacted.";
     RecordsRead = "records:read", Tenant,
-        "Read records without their contents: headers, hashes, signatures.";
+        "Read records, with as much of their events as the role sees.";
     ProofsRead = "proofs:read", Tenant,
         "Fetch proofs, checkpoints and tiles.";
     VerifyRun = "verify:run", Tenant,
@@ -93,6 +95,7 @@ impl Permission {
         matches!(
             self,
             Self::EventsRead
+                | Self::EventsReadSensitive
                 | Self::RecordsRead
                 | Self::ProofsRead
                 | Self::VerifyRun
@@ -130,7 +133,8 @@ mod tests {
             assert!(seen.insert(name), "{name} stands twice");
             let (resource, verb) = name.split_once(':').unwrap();
             assert!(
-                !resource.is_empty() && verb.bytes().all(|byte| byte.is_ascii_lowercase()),
+                !resource.is_empty()
+                    && verb.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
                 "{name}"
             );
             assert_eq!(Permission::parse(name), Some(*permission));

@@ -3,12 +3,15 @@
 use std::fmt;
 
 use super::permission::Permission;
+use super::sight::sight_rows;
 
 /// A named set of permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     Admin,
+    PrivacyOfficer,
     Auditor,
+    SensitiveReader,
     Writer,
     Viewer,
 }
@@ -25,7 +28,8 @@ pub struct RoleEntry {
 }
 
 /// Every role, in the order in which sets list them.
-pub const ROLES: &[RoleEntry] = &[ADMIN, AUDITOR, WRITER, VIEWER];
+pub const ROLES: &[RoleEntry] =
+    &[ADMIN, PRIVACY_OFFICER, AUDITOR, SENSITIVE_READER, WRITER, VIEWER];
 
 const ADMIN: RoleEntry = RoleEntry {
     role: Role::Admin,
@@ -34,10 +38,27 @@ const ADMIN: RoleEntry = RoleEntry {
     permissions: Permission::ALL,
 };
 
+const PRIVACY_OFFICER: RoleEntry = RoleEntry {
+    role: Role::PrivacyOfficer,
+    name: "privacy_officer",
+    meaning: "Answers for personal data: sees all of it, and changes no settings.",
+    permissions: &[
+        Permission::EventsRead,
+        Permission::EventsReadSensitive,
+        Permission::RecordsRead,
+        Permission::ProofsRead,
+        Permission::VerifyRun,
+        Permission::JobsRead,
+        Permission::DeadLettersRead,
+        Permission::TaxonomyRead,
+        Permission::StatusRead,
+    ],
+};
+
 const AUDITOR: RoleEntry = RoleEntry {
     role: Role::Auditor,
     name: "auditor",
-    meaning: "Reads everything and verifies; changes nothing.",
+    meaning: "Reads everything, personal data redacted, and verifies; changes nothing.",
     permissions: &[
         Permission::EventsRead,
         Permission::RecordsRead,
@@ -55,6 +76,13 @@ const AUDITOR: RoleEntry = RoleEntry {
     ],
 };
 
+const SENSITIVE_READER: RoleEntry = RoleEntry {
+    role: Role::SensitiveReader,
+    name: "sensitive_reader",
+    meaning: "Beside `auditor`: sees personal and sensitive values whole. Alone it sees nothing.",
+    permissions: &[Permission::EventsReadSensitive],
+};
+
 const WRITER: RoleEntry = RoleEntry {
     role: Role::Writer,
     name: "writer",
@@ -65,7 +93,7 @@ const WRITER: RoleEntry = RoleEntry {
 const VIEWER: RoleEntry = RoleEntry {
     role: Role::Viewer,
     name: "viewer",
-    meaning: "Sees that records exist and are proved, not what they say.",
+    meaning: "Sees records and their proofs, with personal data redacted.",
     permissions: &[
         Permission::RecordsRead,
         Permission::ProofsRead,
@@ -76,13 +104,22 @@ const VIEWER: RoleEntry = RoleEntry {
 
 impl Role {
     /// Every role, in the order of [`ROLES`].
-    pub const ALL: &'static [Self] = &[Self::Admin, Self::Auditor, Self::Writer, Self::Viewer];
+    pub const ALL: &'static [Self] = &[
+        Self::Admin,
+        Self::PrivacyOfficer,
+        Self::Auditor,
+        Self::SensitiveReader,
+        Self::Writer,
+        Self::Viewer,
+    ];
 
     /// What belongs to the role.
     pub const fn entry(self) -> &'static RoleEntry {
         match self {
             Self::Admin => &ADMIN,
+            Self::PrivacyOfficer => &PRIVACY_OFFICER,
             Self::Auditor => &AUDITOR,
+            Self::SensitiveReader => &SENSITIVE_READER,
             Self::Writer => &WRITER,
             Self::Viewer => &VIEWER,
         }
@@ -188,6 +225,13 @@ pub fn roles_page() -> String {
          other tenant's records.\n",
     );
     text.push_str(
+        "\n## What a role sees of events\n\nWhat of an event somebody sees follows from the class of each field. Where a role has two words, the \
+         second\ncounts with `events:read_sensitive`; of several roles the widest view counts. What is written in \
+         clear and\nlooks personal counts as personal.\n\n\
+         | role | clear | personal | sensitive | secret |\n|---|---|---|---|---|\n",
+    );
+    text.push_str(&sight_rows());
+    text.push_str(
         "\n## What an operator can do\n\nWhoever holds an admin credential of `_system` creates, suspends and \
          resumes tenants, and may have the first admin\nkey of a tenant with its creation: it is shown to \
          them once, and at no other time does a server give a key of a\ntenant to a credential of \
@@ -265,9 +309,10 @@ mod tests {
     fn the_page_shows_what_the_table_says() {
         let page = roles_page();
         for line in [
-            "| `events:write` | Send events. | yes | | yes | |",
-            "| `metrics:read` | Read the metrics of the whole deployment. | `_system` | `_system` | | |",
-            "`events:read`, `records:read`, `proofs:read`, `verify:run`, `jobs:read`, `dead-letters:read`, `taxonomy:read`, `api-keys:read`, `status:read`.",
+            "| `events:write` | Send events. | yes | | | | yes | |",
+            "| `metrics:read` | Read the metrics of the whole deployment. | `_system` | | `_system` | | | |",
+            "| `auditor` | shown | redacted, shown | redacted, shown | hidden |",
+            "`events:read`, `events:read_sensitive`, `records:read`, `proofs:read`, `verify:run`, `jobs:read`, `dead-letters:read`, `taxonomy:read`, `api-keys:read`, `status:read`.",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }

@@ -11,7 +11,7 @@ mod value;
 
 pub use field_name::redaction_of_field;
 pub use sanitizer::{SANITIZER_NAME_BYTES_MAX, Sanitizer, SanitizerError};
-pub use value::{redact_found, redact_value};
+pub use value::{Structure, redact_value};
 
 use super::detect::{PersonalKind, detect};
 
@@ -79,6 +79,14 @@ impl Redaction {
     }
 }
 
+impl Redaction {
+    /// The text as it is shown, and nothing in it that [`detect`] finds.
+    pub fn apply_fully(self, text: &str) -> String {
+        let shown = self.apply(text);
+        if redact_text(&shown) == shown { shown } else { MASK.to_owned() }
+    }
+}
+
 impl From<PersonalKind> for Redaction {
     fn from(kind: PersonalKind) -> Self {
         match kind {
@@ -114,9 +122,27 @@ pub fn redact_text(text: &str) -> String {
     MASK.to_owned()
 }
 
+/// Forms of what detection finds, which a text may have already.
+const FOUND_FORMS: &[Redaction] =
+    &[Redaction::Email, Redaction::Phone, Redaction::CreditCard, Redaction::Iban, Redaction::Ssn];
+
+/// A text that is personal as a whole, of which nothing else is known: in its form, where it is one
+/// piece of what [`detect`] finds and nothing besides, else [`MASK`].
+pub fn redact_whole(text: &str) -> String {
+    let is_shown = |form: &&Redaction| text.contains("***") && form.apply_fully(text) == text;
+    if FOUND_FORMS.iter().any(|form| is_shown(&form)) {
+        return text.to_owned();
+    }
+    let piece = text.trim();
+    match detect(piece).as_slice() {
+        [one] if one.range().len() == piece.len() => Redaction::from(one.kind()).apply_fully(piece),
+        _ => MASK.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{NAMES, Redaction, redact_text};
+    use super::{NAMES, Redaction, redact_text, redact_whole};
     use crate::personal::detect::detect;
     use proptest::prelude::*;
 
@@ -173,6 +199,18 @@ mod tests {
         fn twice_is_once(kind in kinds(), text in "[-+*().@ 0-9A-Za-z\\PC]{0,40}") {
             let once = kind.apply(&text);
             prop_assert_eq!(kind.apply(&once), once);
+        }
+
+        #[test]
+        fn forms_hold_nothing_that_is_found(
+            kind in kinds(),
+            text in "([-+*@ 0-9a-z]{0,6}|4111111111111111|536-90-4399|ana@b\\.cd|\\+4930901820){0,4}"
+        ) {
+            for form in [&|text: &str| kind.apply_fully(text) as _, &redact_whole as &dyn Fn(&str) -> String] {
+                let once = form(&text);
+                prop_assert_eq!(detect(&once), Vec::new(), "{}", once);
+                prop_assert_eq!(form(&once), once);
+            }
         }
 
         #[test]

@@ -31,8 +31,7 @@ pub fn open_event(
     place: EnvelopePlace<'_>,
     mut key_of: impl FnMut(&Envelope) -> Option<SubjectKey>,
 ) -> Result<Zeroizing<Vec<u8>>, NotOpenedEvent> {
-    let event = Value::new(text);
-    let Some(sealed) = event.member(ENVELOPES)? else {
+    let Some(sealed) = Value::new(text).member(ENVELOPES)? else {
         return Ok(Zeroizing::new(text.to_vec()));
     };
     let mut opened = Vec::new();
@@ -46,57 +45,102 @@ pub fn open_event(
         };
         opened.push(plaintext);
     }
-    let values: Vec<_> = opened.iter().map(|text| text.as_deref()).collect();
-    let mut opening = Opening { values: read_values(&values)?, out: Zeroizing::new(Vec::new()) };
-    opening.object(event, &mut String::new())?;
-    Ok(opening.out)
-}
-
-type Values<'a> = Vec<Option<HashMap<String, &'a [u8]>>>;
-
-fn read_values<'a>(plaintexts: &[Option<&'a Vec<u8>>]) -> Result<Values<'a>, NotCanonical> {
-    plaintexts.iter().map(|text| text.map(|text| by_pointer(text)).transpose()).collect()
-}
-
-fn by_pointer(plaintext: &[u8]) -> Result<HashMap<String, &[u8]>, NotCanonical> {
-    let mut out = HashMap::new();
-    let mut members = Value::new(plaintext).members();
-    while let Some((pointer, value)) = members.next_member()? {
-        out.insert(pointer.text().into_owned(), value.raw());
+    let values = opened.iter().map(|text| match text {
+        Some(text) => EnvelopeValues::read(text),
+        None => Ok(EnvelopeValues::Shut(GONE)),
+    });
+    let values = values.collect::<Result<Vec<_>, _>>()?;
+    let opened = put_back(text, &values)?;
+    let is_shut =
+        |place: &PutBack| matches!(values.get(place.envelope), Some(EnvelopeValues::Shut(_)));
+    if opened.places.iter().all(|place| place.is_open || is_shut(place)) {
+        Ok(opened.text)
+    } else {
+        Err(NotOpenedEvent::Places)
     }
-    Ok(out)
+}
+
+/// What stands in the place of a value that is not there any more, or cannot be had.
+pub(crate) const GONE: &[u8] = br#"{"$sealed":true}"#;
+
+/// The values of one envelope.
+pub(crate) enum EnvelopeValues<'a> {
+    /// By their pointers.
+    Open(HashMap<String, &'a [u8]>),
+    /// There are none; this stands in their places.
+    Shut(&'static [u8]),
+}
+
+impl<'a> EnvelopeValues<'a> {
+    /// Reads what an envelope opened to.
+    pub(crate) fn read(plaintext: &'a [u8]) -> Result<Self, NotCanonical> {
+        let mut values = HashMap::new();
+        let mut members = Value::new(plaintext).members();
+        while let Some((pointer, value)) = members.next_member()? {
+            values.insert(pointer.text().into_owned(), value.raw());
+        }
+        Ok(Self::Open(values))
+    }
+}
+
+/// An event with values in the places where envelopes were.
+pub(crate) struct OpenedEvent {
+    pub(crate) text: Zeroizing<Vec<u8>>,
+    /// In the order of the text.
+    pub(crate) places: Vec<PutBack>,
+}
+
+/// One place that was sealed.
+pub(crate) struct PutBack {
+    pub(crate) pointer: String,
+    pub(crate) envelope: usize,
+    /// Whether its value stands there now.
+    pub(crate) is_open: bool,
+}
+
+/// Writes a stored event with these values of its envelopes. A place of which an envelope that is
+/// open knows nothing becomes `{"$sealed":true}`.
+pub(crate) fn put_back(
+    text: &[u8],
+    values: &[EnvelopeValues<'_>],
+) -> Result<OpenedEvent, NotCanonical> {
+    let (out, places) = (Zeroizing::new(Vec::with_capacity(text.len())), Vec::new());
+    let mut opening = Opening { values, out, places };
+    opening.object(Value::new(text), &mut String::new())?;
+    Ok(OpenedEvent { text: opening.out, places: opening.places })
 }
 
 struct Opening<'a> {
-    values: Values<'a>,
+    values: &'a [EnvelopeValues<'a>],
     out: Zeroizing<Vec<u8>>,
+    places: Vec<PutBack>,
 }
 
 impl Opening<'_> {
-    fn value(&mut self, value: Value<'_>, pointer: &mut String) -> Result<(), NotOpenedEvent> {
+    fn value(&mut self, value: Value<'_>, pointer: &mut String) -> Result<(), NotCanonical> {
         match (value.kind(), envelope_index(value)?) {
             (_, Some(index)) => self.sealed(index, pointer),
-            (ValueKind::Object, None) => self.object(value, pointer),
-            (ValueKind::Array, None) => self.array(value, pointer),
-            _ => {
-                self.out.extend_from_slice(value.raw());
-                Ok(())
-            }
-        }
-    }
-
-    fn sealed(&mut self, index: usize, pointer: &str) -> Result<(), NotOpenedEvent> {
-        match self.values.get(index).ok_or(NotOpenedEvent::Places)? {
-            None => self.out.extend_from_slice(format!("{{\"{MARK}\":true}}").as_bytes()),
-            Some(values) => {
-                let value = values.get(pointer).ok_or(NotOpenedEvent::Places)?;
-                self.out.extend_from_slice(value);
-            }
+            (ValueKind::Object, None) => return self.object(value, pointer),
+            (ValueKind::Array, None) => return self.array(value, pointer),
+            _ => self.out.extend_from_slice(value.raw()),
         }
         Ok(())
     }
 
-    fn object(&mut self, value: Value<'_>, pointer: &mut String) -> Result<(), NotOpenedEvent> {
+    fn sealed(&mut self, envelope: usize, pointer: &str) {
+        let (shown, is_open) = match self.values.get(envelope) {
+            Some(EnvelopeValues::Open(values)) => match values.get(pointer) {
+                Some(value) => (*value, true),
+                None => (GONE, false),
+            },
+            Some(EnvelopeValues::Shut(shown)) => (*shown, false),
+            None => (GONE, false),
+        };
+        self.out.extend_from_slice(shown);
+        self.places.push(PutBack { pointer: pointer.to_owned(), envelope, is_open });
+    }
+
+    fn object(&mut self, value: Value<'_>, pointer: &mut String) -> Result<(), NotCanonical> {
         let is_event = pointer.is_empty();
         self.out.push(b'{');
         let mut is_first = true;
@@ -120,7 +164,7 @@ impl Opening<'_> {
         key: Key<'_>,
         member: Value<'_>,
         pointer: &mut String,
-    ) -> Result<(), NotOpenedEvent> {
+    ) -> Result<(), NotCanonical> {
         self.out.push(b'"');
         self.out.extend_from_slice(key.raw());
         self.out.extend_from_slice(b"\":");
@@ -131,7 +175,7 @@ impl Opening<'_> {
         Ok(())
     }
 
-    fn array(&mut self, value: Value<'_>, pointer: &mut String) -> Result<(), NotOpenedEvent> {
+    fn array(&mut self, value: Value<'_>, pointer: &mut String) -> Result<(), NotCanonical> {
         self.out.push(b'[');
         let mut elements = value.elements();
         let mut index = 0_usize;

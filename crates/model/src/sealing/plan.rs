@@ -7,6 +7,7 @@ use std::ops::Range;
 use ledgerstone_proof::canonical_string_into;
 
 use super::class::FieldClass;
+use super::clear_paths::is_clear;
 use super::envelope::{Envelope, EnvelopeError, EnvelopePlace};
 use super::key::SubjectKey;
 use super::policy::{FieldOwner, FieldPolicy};
@@ -18,38 +19,13 @@ use crate::personal::detect::has_personal_data;
 use crate::rejection::pointer_push;
 
 /// The member of a stored event that holds the envelopes.
-pub(super) const ENVELOPES: &str = "sealed";
+pub(crate) const ENVELOPES: &str = "sealed";
 
 /// Marks a place whose value is in an envelope.
 pub(super) const MARK: &str = "$sealed";
 
 /// How a place begins whose value is in an envelope; no sender may use that name.
 const MARK_START: &[u8] = b"{\"$sealed\":";
-
-/// Fields that name kinds of things and never people, and ids that many records share.
-const CLEAR_PATHS: &[&[&str]] = &[
-    &["id"],
-    &["tenant_id"],
-    &["event_type"],
-    &["timestamp"],
-    &["severity"],
-    &["actor", "type"],
-    &["target", "type"],
-    &["action", "verb"],
-    &["action", "status"],
-    &["context"],
-    &["security"],
-    &["performance"],
-    &["compliance", "regulations_checked"],
-    &["compliance", "traffic_light_status"],
-    &["ai_specific", "agent_type"],
-    &["ai_specific", "model"],
-    &["ai_specific", "tools_used"],
-    &["intake", "format"],
-    &["intake", "mapping"],
-    &["intake", "set"],
-    &["intake", "flags"],
-];
 
 /// What of one event's text will be sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -432,11 +408,4 @@ impl<'a> Planner<'a, '_> {
             }
         }
     }
-}
-
-fn is_clear(names: &[Cow<'_, str>]) -> bool {
-    CLEAR_PATHS.iter().any(|path| {
-        path.len() <= names.len()
-            && path.iter().zip(names).all(|(step, name)| *step == name.as_ref())
-    })
 }

@@ -4,7 +4,7 @@ use ledgerstone_proof::Canonicalizer;
 
 use super::class::FieldClass;
 use super::pattern::PathPattern;
-use super::preset::Preset;
+use super::preset::{Preset, rules_of_server_records};
 use super::subject::PERSON_TYPES;
 use crate::error_code::ErrorCode;
 use crate::json::{NotCanonical, Value, ValueKind};
@@ -97,6 +97,13 @@ impl FieldPolicy {
     pub fn of_preset(preset: Preset) -> Self {
         let person_types = PERSON_TYPES.iter().map(|kind| (*kind).to_owned()).collect();
         Self::assemble(preset, Vec::new(), person_types, preset != Preset::None)
+    }
+
+    /// What is personal of the `audit` records that the server writes itself.
+    pub fn of_server_records() -> Self {
+        let rules = rules_of_server_records();
+        let none = Self::of_preset(Preset::None);
+        Self::assemble(Preset::None, rules, none.person_types, true)
     }
 
     fn assemble(

@@ -70,6 +70,19 @@ const CLOUDTRAIL: &[Line] = &[
     ("intake.unmapped", FieldClass::Personal, false),
 ];
 
+/// What the server writes about people into its own `audit` records.
+const SERVER_RECORDS: &[Line] = &[
+    ("actor.id", FieldClass::Public, false),
+    ("target.id", FieldClass::Public, false),
+    ("actor.name", FieldClass::Personal, false),
+    ("actor.ip_address", FieldClass::Personal, false),
+    ("data.metadata.label", FieldClass::Personal, false),
+];
+
+pub(super) fn rules_of_server_records() -> Vec<FieldRule> {
+    SERVER_RECORDS.iter().filter_map(|line| rule(*line)).collect()
+}
+
 impl Preset {
     /// The name in policies.
     pub fn as_str(self) -> &'static str {
@@ -106,11 +119,11 @@ fn rule((path, class, is_searchable): Line) -> Option<FieldRule> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLOUDTRAIL, NAMES, Preset, STANDARD, STRICT, rule};
+    use super::{CLOUDTRAIL, NAMES, Preset, SERVER_RECORDS, STANDARD, STRICT, rule};
 
     #[test]
     fn every_rule_of_a_preset_names_a_field() {
-        for lines in [STANDARD, STRICT, CLOUDTRAIL] {
+        for lines in [STANDARD, STRICT, CLOUDTRAIL, SERVER_RECORDS] {
             for line in lines {
                 assert!(rule(*line).is_some(), "{}", line.0);
             }

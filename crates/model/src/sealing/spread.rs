@@ -18,7 +18,7 @@ const ACCOUNT_DIGITS: usize = 12;
 
 /// The sealed texts of one event, each with the envelope it went into.
 #[derive(Debug, Default)]
-pub(super) struct SealedTexts {
+pub(crate) struct SealedTexts {
     envelopes: HashMap<String, usize>,
     /// Those that are looked for inside texts, the longest first.
     tokens: Vec<String>,
@@ -26,7 +26,7 @@ pub(super) struct SealedTexts {
 
 impl SealedTexts {
     /// Notes one sealed text.
-    pub(super) fn note(&mut self, text: &str, envelope: usize) {
+    pub(crate) fn note(&mut self, text: &str, envelope: usize) {
         if text.is_empty() || is_shared(text) || self.envelopes.contains_key(text) {
             return;
         }
@@ -37,12 +37,12 @@ impl SealedTexts {
     }
 
     /// Must be called after the last [`Self::note`] and before the first [`Self::envelope_of`].
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.tokens.sort_by_key(|token| std::cmp::Reverse(token.len()));
     }
 
     /// The envelope that a clear text belongs in, because a sealed one stands in it.
-    pub(super) fn envelope_of(&self, text: &str) -> Option<usize> {
+    pub(crate) fn envelope_of(&self, text: &str) -> Option<usize> {
         if let Some(envelope) = self.envelopes.get(text) {
             return Some(*envelope);
         }

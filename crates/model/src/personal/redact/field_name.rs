@@ -45,9 +45,11 @@ const FIELD_NAMES: &[(&str, Redaction)] = &[
 ];
 
 /// How a field of this name is shown, if the name says that it is personal: `firstName`,
-/// `first_name` and `First-Name` are one.
+/// `first_name` and `First-Name` are one. Of a name that is a path, like `user.email` or
+/// `/actor/email`, the last step counts.
 pub fn redaction_of_field(name: &str) -> Option<Redaction> {
-    let plain: String = name
+    let last = name.rsplit(['.', '/']).next().unwrap_or_default();
+    let plain: String = last
         .chars()
         .filter(|letter| !matches!(letter, '_' | '-' | ' '))
         .flat_map(char::to_lowercase)
@@ -61,7 +63,9 @@ mod tests {
 
     #[test]
     fn spellings_of_a_name_are_one() {
-        for name in ["firstName", "first_name", "First-Name", "FIRSTNAME"] {
+        for name in
+            ["firstName", "first_name", "First-Name", "FIRSTNAME", "/a/first_name", "a.firstName"]
+        {
             assert_eq!(redaction_of_field(name), Some(Redaction::Name), "{name}");
         }
         assert_eq!(redaction_of_field("username_count"), None);

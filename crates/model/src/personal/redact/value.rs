@@ -1,179 +1,223 @@
-//! Redacts whole JSON values, whatever is in them.
+//! Redacts whole JSON values that are known to be personal, whatever is in them.
 
 use ledgerstone_proof::canonical_string_into;
 
 use super::field_name::redaction_of_field;
-use super::{MASK, Redaction, redact_text};
-use crate::json::{Key, NotCanonical, Value, ValueKind};
+use super::{MASK, Redaction, redact_text, redact_whole};
+use crate::json::{NotCanonical, Value, ValueKind};
+use crate::json_write::ObjectWriter;
+use crate::personal::detect::has_personal_data;
 
 /// Members of an address that stay.
 const ADDRESS_KEPT: &[&str] = &["city", "country", "region", "state"];
 
-/// Appends the value as a field of this type shows it. Every text and number in it is redacted, at
-/// any depth; `null` stays.
+/// Bytes of a member's name that can be the name of a field.
+const FIELD_NAME_BYTES_MAX: usize = 64;
+
+/// Digits in it; more of them are somebody's number.
+const FIELD_NAME_DIGITS_MAX: usize = 6;
+
+/// What becomes of objects and arrays that no form is declared for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Structure {
+    /// The names of their members stay, each value redacted.
+    Kept,
+    /// Nothing of them stays.
+    Masked,
+}
+
+/// Appends the value of a field of this name as it is shown to those who see it redacted.
+///
+/// A form that is declared for a place holds for all below it; where none is, a text of which
+/// nothing is left but a phone number, an address and the like is shown in the form of that, and
+/// everything else is [`MASK`]. `null` stays.
 pub fn redact_value(
-    redaction: Redaction,
     value: Value<'_>,
+    name: &str,
+    structure: Structure,
     out: &mut Vec<u8>,
 ) -> Result<(), NotCanonical> {
-    match value.kind() {
-        ValueKind::Object => object(value, out, |key, member, out| {
-            if redaction == Redaction::Address && is_kept_of_address(key, member) {
-                out.extend_from_slice(member.raw());
-                return Ok(());
-            }
-            redact_value(redaction, member, out)
-        }),
-        ValueKind::Array => array(value, out, |one, out| redact_value(redaction, one, out)),
-        ValueKind::Null => {
-            out.extend_from_slice(value.raw());
-            Ok(())
-        }
-        ValueKind::Text => {
-            canonical_string_into(&redaction.apply(&value.text().unwrap_or_default()), out);
-            Ok(())
-        }
-        ValueKind::Number => {
-            canonical_string_into(&redaction.apply(&String::from_utf8_lossy(value.raw())), out);
-            Ok(())
-        }
-        ValueKind::Bool => {
-            canonical_string_into(MASK, out);
-            Ok(())
+    redacted(value, redaction_of_field(name), structure, out)
+}
+
+/// Whether the name of a member says nothing but what is in the field.
+fn is_field_name(name: &str) -> bool {
+    let is_usual = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b':' | b'$')
+    };
+    (1..=FIELD_NAME_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(is_usual)
+        && name.bytes().filter(u8::is_ascii_digit).count() <= FIELD_NAME_DIGITS_MAX
+        && !has_personal_data(name)
+}
+
+/// Whether every member of an object has the name of a field.
+fn has_field_names(object: Value<'_>) -> Result<bool, NotCanonical> {
+    let mut members = object.members();
+    while let Some((key, _)) = members.next_member()? {
+        if !is_field_name(&key.text()) {
+            return Ok(false);
         }
     }
+    Ok(true)
 }
 
-/// Appends the value with everything redacted that a name of a member or the form of a text shows
-/// to be personal.
-pub fn redact_found(value: Value<'_>, out: &mut Vec<u8>) -> Result<(), NotCanonical> {
-    match value.kind() {
-        ValueKind::Object => {
-            object(value, out, |key, member, out| match redaction_of_field(&key.text()) {
-                Some(redaction) => redact_value(redaction, member, out),
-                None => redact_found(member, out),
-            })
-        }
-        ValueKind::Array => array(value, out, redact_found),
-        ValueKind::Text => {
-            canonical_string_into(&redact_text(&value.text().unwrap_or_default()), out);
-            Ok(())
-        }
-        ValueKind::Number => {
-            let text = String::from_utf8_lossy(value.raw());
-            let shown = redact_text(&text);
-            if shown == text {
-                out.extend_from_slice(value.raw());
-            } else {
-                canonical_string_into(&shown, out);
-            }
-            Ok(())
-        }
-        ValueKind::Bool | ValueKind::Null => {
-            out.extend_from_slice(value.raw());
-            Ok(())
-        }
-    }
-}
-
-/// A text in which nothing is found; an object named `city` is no city.
-fn is_kept_of_address(key: Key<'_>, member: Value<'_>) -> bool {
-    let name = key.text().to_lowercase();
-    let text = member.text();
-    ADDRESS_KEPT.contains(&name.as_str()) && text.is_some_and(|text| redact_text(&text) == text)
-}
-
-fn object<'a>(
-    value: Value<'a>,
+fn redacted(
+    value: Value<'_>,
+    form: Option<Redaction>,
+    structure: Structure,
     out: &mut Vec<u8>,
-    mut write: impl FnMut(Key<'a>, Value<'a>, &mut Vec<u8>) -> Result<(), NotCanonical>,
 ) -> Result<(), NotCanonical> {
-    out.push(b'{');
-    let mut is_first = true;
-    let mut members = value.members();
-    while let Some((key, member)) = members.next_member()? {
-        if !is_first {
-            out.push(b',');
-        }
-        is_first = false;
-        out.push(b'"');
-        out.extend_from_slice(key.raw());
-        out.extend_from_slice(b"\":");
-        write(key, member, out)?;
+    let is_masked = form.is_none() && structure == Structure::Masked;
+    match value.kind() {
+        ValueKind::Null => out.extend_from_slice(value.raw()),
+        ValueKind::Bool => mask(out),
+        ValueKind::Object | ValueKind::Array if is_masked => mask(out),
+        ValueKind::Object if !has_field_names(value)? => mask(out),
+        ValueKind::Object => return object(value, form, structure, out),
+        ValueKind::Array => return array(value, form, structure, out),
+        ValueKind::Text => shown(&value.text().unwrap_or_default(), form, out),
+        ValueKind::Number => match form {
+            Some(_) => shown(&String::from_utf8_lossy(value.raw()), form, out),
+            None => mask(out),
+        },
     }
-    out.push(b'}');
     Ok(())
 }
 
-fn array<'a>(
-    value: Value<'a>,
+fn object(
+    object: Value<'_>,
+    form: Option<Redaction>,
+    structure: Structure,
     out: &mut Vec<u8>,
-    mut write: impl FnMut(Value<'a>, &mut Vec<u8>) -> Result<(), NotCanonical>,
+) -> Result<(), NotCanonical> {
+    let mut writer = ObjectWriter::open(out);
+    let mut members = object.members();
+    while let Some((key, member)) = members.next_member()? {
+        let name = key.text();
+        let out = writer.raw_key(key.raw());
+        if form == Some(Redaction::Address) && is_kept_of_address(&name, member) {
+            out.extend_from_slice(member.raw());
+        } else {
+            redacted(member, form.or_else(|| redaction_of_field(&name)), structure, out)?;
+        }
+    }
+    writer.close();
+    Ok(())
+}
+
+fn array(
+    array: Value<'_>,
+    form: Option<Redaction>,
+    structure: Structure,
+    out: &mut Vec<u8>,
 ) -> Result<(), NotCanonical> {
     out.push(b'[');
+    let mut elements = array.elements();
     let mut is_first = true;
-    let mut elements = value.elements();
     while let Some(element) = elements.next_element()? {
         if !is_first {
             out.push(b',');
         }
         is_first = false;
-        write(element, out)?;
+        redacted(element, form, structure, out)?;
     }
     out.push(b']');
     Ok(())
 }
 
+fn mask(out: &mut Vec<u8>) {
+    canonical_string_into(MASK, out);
+}
+
+fn shown(text: &str, form: Option<Redaction>, out: &mut Vec<u8>) {
+    let shown = form.map_or_else(|| redact_whole(text), |form| form.apply_fully(text));
+    canonical_string_into(&shown, out);
+}
+
+/// A text in which nothing is found; an object named `city` is no city.
+fn is_kept_of_address(name: &str, member: Value<'_>) -> bool {
+    let text = member.text();
+    ADDRESS_KEPT.contains(&name.to_lowercase().as_str())
+        && text.is_some_and(|text| redact_text(&text) == text)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{redact_found, redact_value};
+    use super::{Structure, redact_value};
     use crate::json::Value;
-    use crate::personal::redact::Redaction;
     use ledgerstone_proof::canonicalize;
     use proptest::prelude::*;
 
-    fn shown(redaction: Redaction, text: &str) -> String {
+    /// The value as the member of this name.
+    fn shown(name: &str, text: &str, structure: Structure) -> String {
         let canonical = canonicalize(text.as_bytes()).unwrap();
         let mut out = Vec::new();
-        redact_value(redaction, Value::new(&canonical), &mut out).unwrap();
+        redact_value(Value::new(&canonical), name, structure, &mut out).unwrap();
         String::from_utf8(out).unwrap()
-    }
-
-    fn found(text: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        redact_found(Value::new(text), &mut out).unwrap();
-        out
     }
 
     #[test]
     fn an_address_keeps_its_city() {
         let address = r#"{"street":"12 Main St","city":"NYC","zip":10001,"geo":{"city":{"x":1}}}"#;
         assert_eq!(
-            shown(Redaction::Address, address),
+            shown("address", address, Structure::Masked),
             r#"{"city":"NYC","geo":{"city":{"x":"****"}},"street":"****","zip":"****"}"#
         );
-        assert_eq!(shown(Redaction::Address, r#"{"city":"ana@b.example"}"#), r#"{"city":"****"}"#);
+        let odd = r#"{"city":"ana@b.example"}"#;
+        assert_eq!(shown("address", odd, Structure::Kept), r#"{"city":"****"}"#);
     }
 
     #[test]
-    fn every_kind_of_value_is_redacted() {
+    fn a_declared_form_holds_for_all_below_it() {
         assert_eq!(
-            shown(Redaction::Phone, r#"["+12345678901",12345678901,null,true,{"a":"x"}]"#),
+            shown("phone", r#"["+12345678901",12345678901,null,true,{"a":"x"}]"#, Structure::Kept),
             r#"["+12345****","123****",null,"****",{"a":"****"}]"#
         );
     }
 
     #[test]
-    fn names_and_forms_are_found_at_any_depth() {
-        let text =
-            br#"{"a":[{"First_Name":"Ana","note":"call +12345678901"}],"n":7,"ssn":123456789}"#;
-        let expected =
-            r#"{"a":[{"First_Name":"A.","note":"call +12345****"}],"n":7,"ssn":"***-**-6789"}"#;
-        assert_eq!(String::from_utf8(found(text)).unwrap(), expected);
+    fn what_nothing_is_known_of_is_masked_unless_its_form_tells_all() {
+        for (text, wanted) in [
+            (r#""ana@example.com""#, r#""****@example.com""#),
+            (r#"" +12345678901 ""#, r#""+12345****""#),
+            (r#""Ana Lima, +12345678901""#, r#""****""#),
+            (r#""536-90-4399""#, r#""***-**-4399""#),
+            (r#""Ana""#, r#""****""#),
+            ("7", r#""****""#),
+            ("false", r#""****""#),
+            ("null", "null"),
+            ("[]", "[]"),
+            (
+                r#"{"First_Name":"Ana","note":"x","to":["bo@b.example",{"dob":"1990"}]}"#,
+                r#"{"First_Name":"A.","note":"****","to":["****@b.example",{"dob":"****"}]}"#,
+            ),
+        ] {
+            assert_eq!(shown("x", text, Structure::Kept), wanted, "{text}");
+        }
+        assert_eq!(shown("x", r#"{"hiv":true}"#, Structure::Masked), r#""****""#);
+        assert_eq!(shown("x", "[1]", Structure::Masked), r#""****""#);
+    }
+
+    #[test]
+    fn members_whose_names_are_no_names_of_fields_are_not_told() {
+        for text in [
+            r#"{"ana@example.com":1}"#,
+            r#"{"Ana Lima":1}"#,
+            r#"{"4930901820":1}"#,
+            r#"{"":1}"#,
+            r#"{"Łódź":1}"#,
+        ] {
+            assert_eq!(shown("x", text, Structure::Kept), r#""****""#, "{text}");
+            assert_eq!(shown("phone", text, Structure::Kept), r#""****""#, "{text}");
+        }
+        let usual = r#"{"/actor/name":"x","line1":"y","sha-256":"z"}"#;
+        assert!(shown("x", usual, Structure::Kept).contains("line1"));
     }
 
     fn json() -> impl Strategy<Value = String> {
-        let text = "[-+*().@ 0-9a-z]{0,14}|4111111111111111|ana@b\\.cd|\\+4930901820";
+        let text =
+            "[-+*().@ 0-9a-z]{0,14}|4111111111111111|ana@b\\.cd|\\+4930901820|\\*{4}@[a-z]{2}";
         let leaf = prop_oneof![
             text.prop_map(|text| format!("\"{text}\"")),
             any::<u32>().prop_map(|number| number.to_string()),
@@ -185,7 +229,7 @@ mod tests {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4)
                     .prop_map(|v| format!("[{}]", v.join(","))),
-                prop::collection::btree_map("email|name|city|address|x|y|ssn", inner, 0..4)
+                prop::collection::btree_map("email|name|city|address|x|y y|ssn|iban", inner, 0..4)
                     .prop_map(|map| {
                         let members: Vec<_> =
                             map.iter().map(|(k, v)| format!("\"{k}\":{v}")).collect();
@@ -197,18 +241,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn twice_is_once_and_the_answer_is_canonical(text in json()) {
-            let canonical = canonicalize(text.as_bytes()).unwrap();
-            let once = found(&canonical);
-            prop_assert_eq!(&canonicalize(&once).unwrap(), &once);
-            prop_assert_eq!(found(&once), once);
-        }
-
-        #[test]
-        fn declared_types_too(text in json(), kind in prop::sample::select(vec!["phone", "address", "iban", "name"])) {
-            let kind = Redaction::parse(kind).unwrap();
-            let once = shown(kind, &text);
-            prop_assert_eq!(shown(kind, &once), once);
+        fn twice_is_once_and_the_answer_is_canonical(
+            text in json(),
+            name in prop::sample::select(vec!["x", "phone", "address", "iban", "name", "email", "card_number"]),
+            is_kept in any::<bool>(),
+        ) {
+            let structure = if is_kept { Structure::Kept } else { Structure::Masked };
+            let once = shown(name, &text, structure);
+            prop_assert_eq!(&canonicalize(once.as_bytes()).unwrap(), once.as_bytes());
+            prop_assert_eq!(shown(name, &once, structure), once);
         }
     }
 }
