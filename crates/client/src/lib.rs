@@ -43,7 +43,7 @@ pub use outcome::Outcome;
 pub use problem::Problem;
 pub use proofs::SignedCheckpoint;
 pub use receipt::{Receipt, ReceiptStatus};
-pub use records::{EventsQuery, Order, Pages, Record};
+pub use records::{EventsQuery, HiddenPart, Order, Pages, Record};
 pub use retry::Retry;
 pub use signing_keys::{Rotation, SigningKeyEntry};
 pub use status::{AuditHealth, ComponentHealth, ComponentStatus, Deployment, LedgerStatus, Status};

@@ -76,7 +76,7 @@ impl EventsQuery {
 pub struct Record {
     json: Box<RawValue>,
     event: Option<Box<RawValue>>,
-    is_withheld: bool,
+    hidden: Vec<HiddenPart>,
     id: EventId,
     sequence_number: SequenceNumber,
     ingested_at: IngestedAt,
@@ -86,8 +86,42 @@ pub struct Record {
 struct Members {
     event: Option<Box<RawValue>>,
     #[serde(default)]
-    content_withheld: bool,
+    hidden: Vec<HiddenPart>,
     record: HeaderMembers,
+}
+
+/// What of an event this credential does not see as it was sent, and why. A word that this version
+/// does not know is told as it came.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct HiddenPart {
+    pointer: String,
+    class: Option<String>,
+    why: String,
+    certificate: Option<u64>,
+}
+
+impl HiddenPart {
+    /// The place in the event (RFC 6901); empty for the event as a whole.
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// `personal`, `sensitive` or `secret`, where it is known.
+    pub fn class(&self) -> Option<&str> {
+        self.class.as_deref()
+    }
+
+    /// `redacted`: the value's redacted form stands there; `hidden`: `****` does; `erased`: its key is
+    /// destroyed; `unavailable`: its key cannot be had now; `damaged`: it does not open; `dropped`: the
+    /// whole content is gone.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// The record of the same ledger that certifies what is gone.
+    pub const fn certificate(&self) -> Option<u64> {
+        self.certificate
+    }
 }
 
 #[derive(Deserialize)]
@@ -108,24 +142,24 @@ impl Record {
                 .map_err(|error| told(&error))?,
             ingested_at: IngestedAt::parse(&header.ingested_at).map_err(|error| told(&error))?,
             event: members.event,
-            is_withheld: members.content_withheld,
+            hidden: members.hidden,
             json,
         })
     }
 
-    /// The record as it came: `{"event":{…},"record":{…}}`.
+    /// The record as it came: `{"event":{…},"hidden":[…],"record":{…}}`.
     pub fn json(&self) -> &str {
         self.json.get()
     }
 
-    /// The event; none where its content is no longer kept, or withheld from this credential.
+    /// The event as this credential sees it; none where its content is no longer kept.
     pub fn event(&self) -> Option<&RawValue> {
         self.event.as_deref()
     }
 
-    /// Whether the event is there, and this credential may not see it.
-    pub const fn is_withheld(&self) -> bool {
-        self.is_withheld
+    /// What of the event is not seen as it was sent; empty where all of it is.
+    pub fn hidden(&self) -> &[HiddenPart] {
+        &self.hidden
     }
 
     pub const fn id(&self) -> &EventId {

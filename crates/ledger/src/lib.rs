@@ -41,6 +41,7 @@ mod tenants;
 mod ticket;
 pub mod tlog;
 mod trees;
+mod visible;
 mod whole;
 
 pub use anchor::AnchorReport;
@@ -66,3 +67,4 @@ pub use sequencer::SubmitError;
 pub use settings::{KEY_OVERLAP, Settings, TenantCreation};
 pub use taxonomies::{AdmissionError, TaxonomyInForce};
 pub use ticket::Ticket;
+pub use visible::{OpenedKeys, VIEWED_AT_ONCE, Viewer, VisibleEvent};

@@ -188,6 +188,17 @@ impl Ledger {
         Ok(SealingInForce::Default(Arc::clone(default)))
     }
 
+    /// What is sealed of a tenant's events as things are, for those who only read: nothing is
+    /// written.
+    pub(crate) fn known_sealing_policy(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<SealingInForce, ReadError> {
+        let found = self.policy(tenant, PolicyKind::Sealing)?;
+        let default = || SealingInForce::Default(Arc::clone(&self.policies.default));
+        Ok(found.map_or_else(default, SealingInForce::Tenants))
+    }
+
     /// Whether tenants without a policy get one.
     pub(crate) fn has_default_policy(&self) -> bool {
         !self.policies.default.seals_nothing()

@@ -1,27 +1,36 @@
-//! One stored record as one line of JSON: what `list` and `get` print and `GET /v1/events` lists.
+//! One record as one line of JSON: what `list` and `get` print and `GET /v1/events` lists.
 
 use ledgerstone_model::json_write::ObjectWriter;
-use ledgerstone_proof::{record_hash, split_content};
+use ledgerstone_proof::record_hash;
 use ledgerstone_store::StoredRecord;
 
-/// Appends `{"event":{…},"record":{header fields,"record_hash","signature","key_id"}}`. The event
-/// is null where its content was dropped; signature and key id are null where checkpoints alone
-/// vouch for the record.
-pub fn write_record(record: &StoredRecord, out: &mut Vec<u8>) {
+use crate::visible::VisibleEvent;
+
+/// Appends `{"event":{…},"hidden":[…],"record":{header fields,"record_hash","signature","key_id"}}`.
+/// The event is null where nothing of it is seen; `hidden` is left out where it would be empty;
+/// signature and key id are null where checkpoints alone vouch for the record.
+pub fn write_record(event: &VisibleEvent, out: &mut Vec<u8>) {
     let mut line = ObjectWriter::open(out);
-    line.key("event").extend_from_slice(event_of(record).unwrap_or(b"null"));
-    write_header(record, line.key("record"));
+    line.key("event").extend_from_slice(event.event().unwrap_or(b"null"));
+    write_hidden(event, &mut line);
+    write_header(event.record(), line.key("record"));
     line.close();
 }
 
-/// Appends the same for a reader who may not see contents:
-/// `{"content_withheld":true,"event":null,"record":{…}}`.
-pub fn write_record_withheld(record: &StoredRecord, out: &mut Vec<u8>) {
-    let mut line = ObjectWriter::open(out);
-    line.key("content_withheld").extend_from_slice(b"true");
-    line.key("event").extend_from_slice(b"null");
-    write_header(record, line.key("record"));
-    line.close();
+/// Appends the member `hidden`, if there is anything to say in it.
+pub fn write_hidden(event: &VisibleEvent, object: &mut ObjectWriter<'_>) {
+    if event.hidden().is_empty() {
+        return;
+    }
+    let out = object.key("hidden");
+    out.push(b'[');
+    for (index, part) in event.hidden().iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        part.write(out);
+    }
+    out.push(b']');
 }
 
 fn write_header(record: &StoredRecord, inner: &mut Vec<u8>) {
@@ -41,18 +50,13 @@ fn write_header(record: &StoredRecord, inner: &mut Vec<u8>) {
     }
 }
 
-/// The event inside a record's content.
-pub fn event_of(record: &StoredRecord) -> Option<&[u8]> {
-    let (event, _) = split_content(record.content.as_deref()?).ok()?;
-    Some(event)
-}
-
 #[cfg(test)]
 mod tests {
     use ledgerstone_proof::{EventId, Hash, IngestedAt, KeyId, Kind, SequenceNumber, TenantId};
     use ledgerstone_store::{RecordSignature, StoredRecord};
 
-    use super::{write_record, write_record_withheld};
+    use super::write_record;
+    use crate::visible::VisibleEvent;
 
     fn record() -> StoredRecord {
         StoredRecord {
@@ -68,15 +72,15 @@ mod tests {
         }
     }
 
-    fn text(write: fn(&StoredRecord, &mut Vec<u8>), record: &StoredRecord) -> String {
+    fn line(record: StoredRecord) -> serde_json::Value {
         let mut out = Vec::new();
-        write(record, &mut out);
-        String::from_utf8(out).unwrap()
+        write_record(&VisibleEvent::as_stored(record), &mut out);
+        serde_json::from_slice(&out).unwrap()
     }
 
     #[test]
     fn a_line_holds_the_event_the_header_and_the_hash() {
-        let line: serde_json::Value = serde_json::from_str(&text(write_record, &record())).unwrap();
+        let line = line(record());
         assert_eq!(line["event"]["a"], 1);
         assert_eq!(line["record"]["sequence_number"], 7);
         let hash = ledgerstone_proof::record_hash(&record().header_bytes()).to_hex();
@@ -89,18 +93,19 @@ mod tests {
         let mut record = record();
         let key_id = KeyId::parse("0123456789abcdef").unwrap();
         record.signature = Some(RecordSignature { key_id, bytes: vec![1; 64] });
-        let line: serde_json::Value = serde_json::from_str(&text(write_record, &record)).unwrap();
+        let line = line(record);
         assert!(line["record"]["signature"].is_string(), "{line}");
     }
 
     #[test]
-    fn a_withheld_content_is_said_to_be_withheld() {
-        let whole: serde_json::Value =
-            serde_json::from_str(&text(write_record, &record())).unwrap();
-        let line = text(write_record_withheld, &record());
-        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(line["content_withheld"], true);
+    fn a_content_that_is_gone_is_said_to_be() {
+        let whole = line(record());
+        assert!(whole.get("hidden").is_none());
+        let mut record = record();
+        record.content = None;
+        let line = line(record);
         assert!(line["event"].is_null());
+        assert_eq!(line["hidden"], serde_json::json!([{"pointer": "", "why": "dropped"}]));
         assert_eq!(line["record"], whole["record"]);
     }
 }

@@ -5,11 +5,13 @@
 //! [`RootKey`] service holds. Only wrapped keys lie on a disk.
 
 mod opened;
+mod reading;
 mod ring;
 mod root_key;
 mod shared_calls;
 mod state;
 mod tenant_secrets;
 
+pub(crate) use reading::Refused;
 pub use ring::{KeyRing, KeyRingError, KeyRingSettings};
 pub use root_key::{RootKey, RootKeyError};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use ledgerstone_client::{EventsQuery, Order as RemoteOrder, Pages};
 use ledgerstone_ledger::Order;
+use ledgerstone_ledger::VisibleEvent;
 use ledgerstone_ledger::record_line::write_record;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{EventId, TenantId};
@@ -50,7 +51,7 @@ impl LedgerReading {
                 let records = records.map_err(|error| data.failure(error))?;
                 Ok(Box::new(records.take(limit).map(|record| {
                     let mut line = Vec::with_capacity(1024);
-                    write_record(&record?, &mut line);
+                    write_record(&VisibleEvent::as_stored(record?), &mut line);
                     Ok(line)
                 })))
             }
@@ -81,7 +82,7 @@ impl LedgerReading {
             Self::Directory { data, tenant } => {
                 let record = data.reader.get(tenant, id).map_err(|error| data.failure(error))?;
                 let mut line = Vec::with_capacity(4096);
-                write_record(&record, &mut line);
+                write_record(&VisibleEvent::as_stored(record), &mut line);
                 Ok(line)
             }
             Self::Server(remote) => {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ledgerstone_model::access::{Permission, PrincipalId, RoleSet, permits};
+use ledgerstone_model::access::{Permission, PrincipalId, RoleSet, Sight, permits};
 use ledgerstone_model::{Actor, ErrorCode};
 use ledgerstone_proof::TenantId;
 
@@ -58,6 +58,11 @@ impl Caller {
     /// Whether a permission is held.
     pub fn may(&self, permission: Permission) -> bool {
         permits(self.roles, &self.tenant, permission)
+    }
+
+    /// What the caller sees of its tenant's events.
+    pub fn sight(&self) -> Sight {
+        Sight::of(self.roles, &self.tenant)
     }
 
     /// The right to use a permission on the caller's own tenant, if it is held.

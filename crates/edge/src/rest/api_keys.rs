@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use http::{HeaderMap, StatusCode};
 use ledgerstone_ledger::{IssuedKey, Ledger, LedgerError, NewApiKey};
-use ledgerstone_model::access::{ApiKeyId, Permission, Role, RoleSet, permits};
+use ledgerstone_model::access::{ApiKeyId, Permission, Role, RoleSet, Sight, permits};
 use ledgerstone_model::{ErrorCode, EventTime};
 use ledgerstone_proof::IngestedAt;
 use ledgerstone_store::admin::ApiKeyRow;
@@ -68,7 +68,8 @@ impl IssuedApiKey {
 pub struct WantedKey {
     /// What people call it; at most 200 characters.
     label: String,
-    /// Out of `admin`, `auditor`, `writer`, `viewer`; none that may more than the caller.
+    /// Out of `admin`, `privacy_officer`, `auditor`, `sensitive_reader`, `writer`, `viewer`; none that may or
+    /// see more than the caller.
     roles: Vec<String>,
     /// The first moment at which it is no longer good, as RFC 3339 in UTC with microseconds.
     expires_at: Option<String>,
@@ -145,7 +146,7 @@ pub async fn revoke(
     revoked.await.map(Json)
 }
 
-/// Roles that may nothing that the caller may not.
+/// Roles that may nothing and see nothing that the caller may not.
 fn roles(names: &[String], caller: &Caller) -> Result<RoleSet, Problem> {
     let role = |name: &String| {
         Role::parse(name).ok_or_else(|| {
@@ -156,13 +157,15 @@ fn roles(names: &[String], caller: &Caller) -> Result<RoleSet, Problem> {
     let exceeds = |permission: &&Permission| {
         permits(wanted, caller.tenant(), **permission) && !caller.may(**permission)
     };
-    match Permission::ALL.iter().find(exceeds) {
-        None => Ok(wanted),
-        Some(permission) => {
-            let detail = format!("roles: they would allow {permission}, which the caller may not");
-            Err(Problem::new(ErrorCode::Forbidden, detail))
-        }
+    if let Some(permission) = Permission::ALL.iter().find(exceeds) {
+        let detail = format!("roles: they would allow {permission}, which the caller may not");
+        return Err(Problem::new(ErrorCode::Forbidden, detail));
     }
+    if Sight::of(wanted, caller.tenant()).exceeds(caller.sight()) {
+        let detail = "roles: they would see values of events that the caller does not see";
+        return Err(Problem::new(ErrorCode::Forbidden, detail));
+    }
+    Ok(wanted)
 }
 
 /// When a key ends, as it was sent.

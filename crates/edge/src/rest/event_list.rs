@@ -3,8 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Uri, header};
-use ledgerstone_ledger::record_line::{write_record, write_record_withheld};
-use ledgerstone_model::access::Permission;
+use ledgerstone_ledger::record_line::write_record;
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::TenantId;
 
@@ -17,7 +16,8 @@ use crate::auth::Authorised;
 
 /// Lists records, the newest first. Times are those of ingestion, which never decrease within a
 /// ledger. The cursor of a page leads to the next one over the same snapshot: records that come
-/// meanwhile are not in it. Whoever may not read contents gets `"content_withheld": true` and no event.
+/// meanwhile are not in it. Beside each event, `hidden` lists what of it is redacted, hidden, erased or cannot
+/// be opened now.
 #[utoipa::path(get, path = "/v1/events", tag = "events",
     params(
         ("order" = Option<String>, Query, pattern = "^(newest|sequence)$", description = "`newest` (default) or `sequence`"),
@@ -27,7 +27,7 @@ use crate::auth::Authorised;
         ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the page before"),
     ),
     responses((status = 200, content_type = "application/json", body = serde_json::Value,
-        description = "`{\"events\":[{\"event\":…,\"record\":…},…],\"next_cursor\":…}`; `next_cursor` is null on the last page, and `Link: <…>; rel=\"next\"` says the same")))]
+        description = "`{\"events\":[{\"event\":…,\"hidden\":[…],\"record\":…},…],\"next_cursor\":…}`; `next_cursor` is null on the last page, and `Link: <…>; rel=\"next\"` says the same")))]
 pub async fn list(
     State(service): State<Service>,
     authorised: Authorised,
@@ -36,12 +36,15 @@ pub async fn list(
     let query = ListQuery::of(&uri)?;
     let tenant = authorised.tenant().clone();
     let limit = query.limit();
-    let shows_contents = authorised.caller().may(Permission::EventsRead);
-    let write = if shows_contents { write_record } else { write_record_withheld };
+    let sight = authorised.caller().sight();
     let (walk, of) = (walk_of(query, &tenant, &service)?, tenant.clone());
-    let page = service
-        .blocking(move |ledger| Page::read(walk(ledger)?, limit, write, ledger.reader(), &of));
-    Ok(into_response(&page.await?, &tenant, limit, &service))
+    let page = service.blocking(move |ledger| {
+        let mut viewer = ledger.viewer(&of, sight)?;
+        Page::read(walk(ledger)?, limit, write_record, (ledger.reader(), &of), &mut viewer)
+    });
+    let page = page.await?;
+    let response = into_response(&page, &tenant, limit, &service);
+    Ok(page.seen.in_answer(response))
 }
 
 fn into_response(page: &Page, tenant: &TenantId, limit: usize, service: &Service) -> Response {

@@ -3,14 +3,16 @@
 
 use std::ops::Range;
 
-use ledgerstone_ledger::{Ledger, Order, Reader};
+use ledgerstone_ledger::{
+    Ledger, LedgerError, Order, Reader, VIEWED_AT_ONCE, Viewer, VisibleEvent,
+};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{IngestedAt, TenantId};
-use ledgerstone_store::StoredRecord;
 
 use super::cursor::Walk;
 use super::list_query::ListQuery;
 use super::problem::Problem;
+use super::seen::Seen;
 use super::service::Service;
 
 /// Bytes after which a page ends, whatever its limit; its last record may go beyond them.
@@ -105,30 +107,41 @@ pub(super) struct Page {
     /// The members of the array.
     pub(super) lines: Vec<u8>,
     pub(super) rest: Walk,
+    pub(super) seen: Seen,
 }
 
 impl Page {
     pub(super) fn read(
         mut walk: Walk,
         limit: usize,
-        write: impl Fn(&StoredRecord, &mut Vec<u8>),
-        reader: &Reader,
-        tenant: &TenantId,
+        write: impl Fn(&VisibleEvent, &mut Vec<u8>),
+        (reader, tenant): (&Reader, &TenantId),
+        viewer: &mut Viewer<'_>,
     ) -> Result<Self, Problem> {
         let mut lines = Vec::with_capacity(4096);
-        for record in reader.walk(tenant, walk.order, walk.rest.clone()).take(limit) {
-            if !lines.is_empty() {
-                lines.push(b',');
-            }
-            write(&record?, &mut lines);
-            match walk.order {
-                Order::NewestFirst => walk.rest.end -= 1,
-                Order::Sequence => walk.rest.start += 1,
-            }
-            if lines.len() >= PAGE_BYTES_MAX {
+        let mut seen = Seen::by(viewer.sight());
+        let mut records = reader.walk(tenant, walk.order, walk.rest.clone()).take(limit);
+        while lines.len() < PAGE_BYTES_MAX {
+            let some =
+                records.by_ref().take(VIEWED_AT_ONCE).collect::<Result<Vec<_>, LedgerError>>()?;
+            if some.is_empty() {
                 break;
             }
+            for event in viewer.view_all(some) {
+                if lines.len() >= PAGE_BYTES_MAX {
+                    break;
+                }
+                if !lines.is_empty() {
+                    lines.push(b',');
+                }
+                write(&event, &mut lines);
+                seen.note(&event);
+                match walk.order {
+                    Order::NewestFirst => walk.rest.end -= 1,
+                    Order::Sequence => walk.rest.start += 1,
+                }
+            }
         }
-        Ok(Self { lines, rest: walk })
+        Ok(Self { lines, rest: walk, seen })
     }
 }

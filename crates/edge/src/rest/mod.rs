@@ -48,6 +48,7 @@ mod rate_limit;
 mod read_alias_query;
 mod read_aliases;
 mod reply;
+mod seen;
 pub mod service;
 mod signing_keys;
 mod small_body;
@@ -75,6 +76,7 @@ pub use number_rules::NumberRules;
 pub use openapi::document;
 pub use opening::Opening;
 pub use problem::Problem;
+pub use seen::Seen;
 pub use service::{Service, ServiceParts};
 
 /// What an operator may choose about the router.

@@ -4,10 +4,10 @@
 //! `docs/shapes.md` says member by member what their answers hold.
 
 use axum::extract::{Path, State};
+use axum::response::Response;
 use http::Uri;
-use ledgerstone_model::access::Permission;
+use ledgerstone_ledger::VisibleEvent;
 use ledgerstone_model::json_write::ObjectWriter;
-use ledgerstone_store::StoredRecord;
 use tokio::time::Instant;
 
 use super::event_path::EventPath;
@@ -16,6 +16,7 @@ use super::listing::{Page, walk_of};
 use super::problem::Problem;
 use super::read_alias_query::{Paging, ReadAliasQuery, shape_alone};
 use super::reply::RawJson;
+use super::seen::Seen;
 use super::service::Service;
 use crate::auth::Authorised;
 use crate::shape::answer::sent_as;
@@ -45,17 +46,19 @@ pub async fn list_events(
     State(service): State<Service>,
     authorised: Authorised,
     uri: Uri,
-) -> Result<RawJson, Problem> {
+) -> Result<Response, Problem> {
     let begun = Instant::now();
     let query = ReadAliasQuery::of(&uri, Paging::Cursor)?;
     let tenant = authorised.tenant().clone();
-    let write = writer(&authorised, EVENTS, query.shape);
-    let limit = query.list.limit();
+    let write = writer(EVENTS, query.shape);
+    let (limit, sight) = (query.list.limit(), authorised.caller().sight());
     let (walk, of) = (walk_of(query.list, &tenant, &service)?, tenant.clone());
     let page = service.blocking(move |ledger| {
         let walk = walk(ledger)?;
         let total = walk.total(ledger.reader(), &of)?;
-        Ok::<_, Problem>((total, Page::read(walk, limit, write, ledger.reader(), &of)?))
+        let mut viewer = ledger.viewer(&of, sight)?;
+        let page = Page::read(walk, limit, write, (ledger.reader(), &of), &mut viewer)?;
+        Ok::<_, Problem>((total, page))
     });
     let (total, page) = page.await?;
     let is_last = page.rest.rest.is_empty();
@@ -70,7 +73,7 @@ pub async fn list_events(
     }
     object.number("total_count", total);
     object.close();
-    Ok(RawJson(json))
+    Ok(page.seen.in_answer(RawJson(json)))
 }
 
 /// Lists records, the newest first, in the flat shape `user` or in the one that `shape` names. Times are
@@ -89,12 +92,12 @@ pub async fn list_audit(
     State(service): State<Service>,
     authorised: Authorised,
     uri: Uri,
-) -> Result<RawJson, Problem> {
+) -> Result<Response, Problem> {
     let query = ReadAliasQuery::of(&uri, Paging::Number)?;
     let tenant = authorised.tenant().clone();
-    let write = writer(&authorised, AUDIT, query.shape);
+    let write = writer(AUDIT, query.shape);
     let page_size = query.list.limit.unwrap_or(PAGE_SIZE_DEFAULT);
-    let number = query.page.unwrap_or(1);
+    let (number, sight) = (query.page.unwrap_or(1), authorised.caller().sight());
     let walk = walk_of(query.list, &tenant, &service)?;
     let page = service.blocking(move |ledger| {
         let mut walk = walk(ledger)?;
@@ -102,24 +105,25 @@ pub async fn list_audit(
         walk.skip((number - 1).saturating_mul(page_size as u64));
         let expected = (walk.rest.end - walk.rest.start).min(page_size as u64);
         let left = walk.rest.end - walk.rest.start - expected;
-        let page = Page::read(walk, page_size, write, ledger.reader(), &tenant)?;
+        let mut viewer = ledger.viewer(&tenant, sight)?;
+        let page = Page::read(walk, page_size, write, (ledger.reader(), &tenant), &mut viewer)?;
         if page.rest.rest.end - page.rest.rest.start > left {
             return Err(invalid(
                 "the page would have more than 8 MiB; ask for a smaller page_size",
             ));
         }
-        Ok((total, page.lines))
+        Ok((total, page))
     });
-    let (total, lines) = page.await?;
-    let mut json = Vec::with_capacity(lines.len() + 256);
+    let (total, page) = page.await?;
+    let mut json = Vec::with_capacity(page.lines.len() + 256);
     let mut object = ObjectWriter::open(&mut json);
-    write_array(&lines, object.key("events"));
+    write_array(&page.lines, object.key("events"));
     object.number("page", number);
     object.number("page_size", page_size as u64);
     object.number("total", total);
     object.number("total_pages", total.div_ceil(page_size as u64));
     object.close();
-    Ok(RawJson(json))
+    Ok(page.seen.in_answer(RawJson(json)))
 }
 
 /// One record in the flat shape in which it was sent (`agent` or `entity`), or in the one that `shape` names.
@@ -131,7 +135,7 @@ pub async fn get_event(
     authorised: Authorised,
     Path(path): Path<EventPath>,
     uri: Uri,
-) -> Result<RawJson, Problem> {
+) -> Result<Response, Problem> {
     get(&service, &authorised, &path, EVENTS, &uri).await
 }
 
@@ -144,7 +148,7 @@ pub async fn get_audit(
     authorised: Authorised,
     Path(path): Path<EventPath>,
     uri: Uri,
-) -> Result<RawJson, Problem> {
+) -> Result<Response, Problem> {
     get(&service, &authorised, &path, AUDIT, &uri).await
 }
 
@@ -154,34 +158,35 @@ async fn get(
     path: &EventPath,
     of_route: &'static [&'static str],
     uri: &Uri,
-) -> Result<RawJson, Problem> {
+) -> Result<Response, Problem> {
     let (tenant, id) = (authorised.tenant().clone(), path.id()?);
-    let write = writer(authorised, of_route, shape_alone(uri)?);
+    let write = writer(of_route, shape_alone(uri)?);
+    let mut seen = Seen::by(authorised.caller().sight());
     let line = service.blocking(move |ledger| {
+        let record = ledger.reader().get(&tenant, &id)?;
+        let event = ledger.viewer(&tenant, seen.sight())?.view(record);
         let mut line = Vec::with_capacity(1024);
-        write(&ledger.reader().get(&tenant, &id)?, &mut line);
-        Ok::<_, Problem>(line)
+        write(&event, &mut line);
+        seen.note(&event);
+        Ok::<_, Problem>((line, seen))
     });
-    Ok(RawJson(line.await?))
+    let (line, seen) = line.await?;
+    Ok(seen.in_answer(RawJson(line)))
 }
 
-/// What writes records for a caller of a route.
+/// What writes the records of a route.
 fn writer(
-    authorised: &Authorised,
     of_route: &'static [&'static str],
     asked: Option<&'static Shape>,
-) -> impl Fn(&StoredRecord, &mut Vec<u8>) + Send + use<> {
-    let shows_content = authorised.caller().may(Permission::EventsRead);
+) -> impl Fn(&VisibleEvent, &mut Vec<u8>) + Send + use<> {
     let shapes: Vec<_> = match asked {
         Some(shape) => vec![shape],
         None => of_route.iter().filter_map(|name| find(name)).collect(),
     };
-    move |record, out| {
-        // What may not be shown is not looked at.
-        let sent = if shows_content { sent_as(record, &shapes) } else { None };
-        let shape = sent.or(shapes.first().copied());
+    move |event, out| {
+        let shape = sent_as(event, &shapes).or(shapes.first().copied());
         if let Some(shape) = shape {
-            shape.write(record, shows_content, out);
+            shape.write(event, out);
         }
     }
 }

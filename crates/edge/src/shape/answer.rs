@@ -1,6 +1,7 @@
-//! The way back: a stored record as a flat object, for the clients of a shape.
+//! The way back: a record as a flat object, for the clients of a shape.
 
-use ledgerstone_ledger::record_line::event_of;
+use ledgerstone_ledger::VisibleEvent;
+use ledgerstone_ledger::record_line::write_hidden;
 use ledgerstone_model::json::{NotCanonical, Value};
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::{Signature, record_hash};
@@ -26,10 +27,10 @@ pub enum Source {
 }
 
 impl Shape {
-    /// Writes a record as the clients of this shape expect it. A member without a value is null; those
-    /// of the event all are where its content is not to be shown, which `content_withheld` says.
-    pub(crate) fn write(&self, record: &StoredRecord, shows_content: bool, out: &mut Vec<u8>) {
-        let event = event_of(record).filter(|_| shows_content);
+    /// Writes a record as the clients of this shape expect it, with `hidden` behind its members where
+    /// the event is not seen as it was sent. A member without a value is null.
+    pub(crate) fn write(&self, seen: &VisibleEvent, out: &mut Vec<u8>) {
+        let (event, record) = (seen.event(), seen.record());
         let aside = event.and_then(|event| self.aside(event));
         let mut object = ObjectWriter::open(out);
         for (member, source) in self.answers {
@@ -42,9 +43,7 @@ impl Shape {
                 (source, _) => write_value(*source, record, out),
             }
         }
-        if !shows_content {
-            object.key("content_withheld").extend_from_slice(b"true");
-        }
+        write_hidden(seen, &mut object);
         object.close();
     }
 
@@ -74,8 +73,8 @@ impl Shape {
 }
 
 /// The one of these shapes in which an event was sent, if it was.
-pub(crate) fn sent_as(record: &StoredRecord, shapes: &[&'static Shape]) -> Option<&'static Shape> {
-    let mapping = field(event_of(record)?, "/intake/mapping").ok()??.text()?;
+pub(crate) fn sent_as(seen: &VisibleEvent, shapes: &[&'static Shape]) -> Option<&'static Shape> {
+    let mapping = field(seen.event()?, "/intake/mapping").ok()??.text()?;
     shapes.iter().copied().find(|shape| shape.mapping == mapping)
 }
 
@@ -118,6 +117,7 @@ fn field<'a>(event: &'a [u8], pointer: &str) -> Result<Option<Value<'a>>, NotCan
 
 #[cfg(test)]
 mod tests {
+    use ledgerstone_ledger::VisibleEvent;
     use ledgerstone_model::schema;
     use ledgerstone_proof::{EventId, Hash, IngestedAt, Kind, SequenceNumber, TenantId};
     use ledgerstone_store::StoredRecord;
@@ -126,9 +126,9 @@ mod tests {
     use super::super::find;
     use super::{Source, answering, sent_as};
 
-    fn record(event: &Value) -> StoredRecord {
+    fn record(event: &Value) -> VisibleEvent {
         let content = format!(r#"{{"event":{event},"salt":"AAAAAAAAAAAAAAAAAAAAAA"}}"#);
-        StoredRecord {
+        VisibleEvent::as_stored(StoredRecord {
             tenant: TenantId::parse("acme").unwrap(),
             sequence_number: SequenceNumber::new(7).unwrap(),
             event_id: EventId::parse("e7").unwrap(),
@@ -138,12 +138,12 @@ mod tests {
             content_hash: ledgerstone_proof::sha256(content.as_bytes()),
             content: Some(content.into_bytes()),
             signature: None,
-        }
+        })
     }
 
-    fn shown(shape: &str, record: &StoredRecord, shows_content: bool) -> Value {
+    fn shown(shape: &str, record: &VisibleEvent) -> Value {
         let mut out = Vec::new();
-        find(shape).unwrap().write(record, shows_content, &mut out);
+        find(shape).unwrap().write(record, &mut out);
         serde_json::from_slice(&out).unwrap()
     }
 
@@ -169,15 +169,15 @@ mod tests {
             "action": {"status": "allow", "verb": "deploy"}, "actor": {"id": "a", "type": "agent"},
             "data": {"metadata": {"rule": 3}}, "event_type": "x.y", "intake": {"mapping": "agent/1"},
         }));
-        let agent = shown("agent", &record, true);
+        let agent = shown("agent", &record);
         assert_eq!(agent["payload"], json!({"rule": 3}));
         assert_eq!((&agent["agent_id"], &agent["outcome"]), (&json!("a"), &json!("allow")));
         assert_eq!(agent["prev_hash"].as_str().unwrap().len(), 64);
         assert_eq!(agent["signature"], Value::Null);
-        let user = shown("user", &record, true);
+        let user = shown("user", &record);
         assert_eq!((&user["user_id"], &user["action"]), (&json!("a"), &json!("deploy")));
         assert_eq!(user["risk_level"], Value::Null);
-        let entity = shown("entity", &record, true);
+        let entity = shown("entity", &record);
         assert_eq!((&entity["Actor"], &entity["ID"]), (&json!("a"), &json!("e7")));
         let shapes: Vec<_> = answering().collect();
         assert_eq!(sent_as(&record, &shapes).unwrap().name, "agent");
@@ -185,11 +185,14 @@ mod tests {
     }
 
     #[test]
-    fn a_content_that_must_not_be_shown_is_not() {
-        let record = record(&json!({"actor": {"id": "a"}, "event_type": "x.y"}));
-        let withheld = shown("agent", &record, false);
-        assert_eq!(withheld["content_withheld"], true);
-        assert_eq!((&withheld["agent_id"], &withheld["event_type"]), (&Value::Null, &Value::Null));
-        assert_eq!(withheld["id"], "e7");
+    fn a_content_that_is_gone_leaves_what_the_record_says() {
+        let whole = record(&json!({"actor": {"id": "a"}, "event_type": "x.y"}));
+        assert!(shown("agent", &whole).get("hidden").is_none());
+        let bare =
+            VisibleEvent::as_stored(StoredRecord { content: None, ..whole.record().clone() });
+        let bare = shown("agent", &bare);
+        assert_eq!(bare["hidden"], json!([{"pointer": "", "why": "dropped"}]));
+        assert_eq!((&bare["agent_id"], &bare["event_type"]), (&Value::Null, &Value::Null));
+        assert_eq!(bare["id"], "e7");
     }
 }

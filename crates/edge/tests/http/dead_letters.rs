@@ -63,6 +63,7 @@ async fn a_refused_event_is_kept_with_its_reasons() {
     let shown = body(shown.send().await.unwrap()).await;
     assert_eq!((&shown["text"], &shown["errors"]), (&json!(BAD), &problem["errors"]));
     assert_eq!((&shown["code"], &shown["bytes"]), (&json!("INVALID_FIELD"), &json!(BAD.len())));
+    let size = rig.size("beta");
     for (method, end) in [(Method::GET, ""), (Method::DELETE, ""), (Method::POST, "/resend")] {
         for id in [id, "x", "0190b5a0-7c1e-7d5c-a0a1-2d3f4b5c6d7e.0", "..%2f..%2fFORMAT"] {
             let path = format!("/v1/dead-letters/{id}{end}");
@@ -71,7 +72,7 @@ async fn a_refused_event_is_kept_with_its_reasons() {
         }
     }
     assert_eq!(list(&rig).await.len(), 1);
-    assert_eq!(rig.size("beta"), 9, "nothing was recorded for the stranger");
+    assert_eq!(rig.size("beta"), size, "nothing was recorded for the stranger");
 }
 
 #[tokio::test(flavor = "multi_thread")]

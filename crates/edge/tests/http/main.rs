@@ -22,6 +22,8 @@ mod reference;
 mod rig;
 mod role_objects;
 mod roles;
+mod sealing_keys;
 mod shapes;
+mod sights;
 mod taxonomy;
 mod tiles;

@@ -156,16 +156,13 @@ async fn pages_are_counted_and_hold_every_record_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_sees_records_and_no_contents() {
+async fn a_tenant_sees_its_own_events_alone() {
     let rig = Rig::start().await;
     post(&rig, "/api/v1/audit", &json!({"id": "e-1", "event_type": "a.b", "user_id": "alice"}))
         .await;
     for path in
         ["/api/v1/audit", "/api/v1/audit/events", "/api/v1/audit/e-1", "/api/v1/audit/events/e-1"]
     {
-        let answer = rig.request(Method::GET, path, "acme", Role::Viewer).send().await.unwrap();
-        let text = answer.text().await.unwrap();
-        assert!(text.contains("content_withheld") && !text.contains("alice"), "{path}: {text}");
         let other = rig.request(Method::GET, path, "beta", Role::Auditor).send().await.unwrap();
         assert!(!other.text().await.unwrap().contains("\"e-1\""), "{path}");
     }

@@ -2,18 +2,22 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use axum::middleware::map_response;
+use axum::response::Response;
 use ledgerstone_edge::auth::{AuthSettings, Authenticator};
 use ledgerstone_edge::rest::{
-    CursorKey, Limits, NumberRules, RouterSettings, Service, ServiceParts, router_with,
+    CursorKey, Limits, RouterSettings, Seen, Service, ServiceParts, router_with,
 };
 use ledgerstone_ledger::DeadLetters;
 use ledgerstone_ledger::check::{Level, VerifyOptions, verify};
 use ledgerstone_ledger::dead_letters::RETENTION;
-use ledgerstone_ledger::{ApiKeys, JobPool, JobSettings, KeyFiles, Ledger, NewApiKey, Settings};
-use ledgerstone_model::Actor;
+use ledgerstone_ledger::{
+    ApiKeys, JobPool, JobSettings, KeyFiles, KeyHome, Ledger, MemoryKeys, NewApiKey, Settings,
+};
 use ledgerstone_model::access::{Role, RoleSet};
+use ledgerstone_model::sealing::Preset;
 use ledgerstone_model::system::{KeyAlgorithm, LogName};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::conformance::FaultyStore;
@@ -23,6 +27,8 @@ use ledgerstone_store::{DeadLetterLimits, FileDeadLetters, MemoryJobs};
 use ledgerstone_testkit::{MockClock, SeededEntropy, TestDirectory};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
+
+use crate::sealing_keys::SealingKeys;
 
 /// The tenants of every test; a key of each has each role.
 pub const TENANTS: [&str; 3] = ["acme", "beta", "_system"];
@@ -35,6 +41,10 @@ pub struct Rig {
     pub dead_letters: Arc<DeadLetters>,
     /// The ledger's store, which can hold appends back.
     pub store: Arc<FaultyStore<EmbeddedStore>>,
+    /// What fields are sealed with, where they are.
+    pub sealing: Option<SealingKeys>,
+    /// What each answer with records left for the log of reads.
+    pub seen: Arc<Mutex<Vec<Seen>>>,
     keys: HashMap<(String, Role), String>,
     client: Client,
     directory: TestDirectory,
@@ -47,7 +57,8 @@ pub struct RigOptions {
     /// The ledger's own settings.
     pub ledger: Settings,
     pub dead_letters: DeadLetterLimits,
-    pub numbers: NumberRules,
+    /// What is sealed by default; without one there are no keys to seal with.
+    pub sealing: Option<Preset>,
 }
 
 impl Default for RigOptions {
@@ -57,7 +68,7 @@ impl Default for RigOptions {
             router: RouterSettings::default(),
             ledger: Settings::new(LogName::parse("test.example").unwrap()),
             dead_letters: DeadLetterLimits::default(),
-            numbers: NumberRules::default(),
+            sealing: None,
         }
     }
 }
@@ -67,7 +78,12 @@ impl Rig {
         Self::start_with(RigOptions::default()).await
     }
 
-    pub async fn start_with(options: RigOptions) -> Self {
+    /// One that seals what a preset names.
+    pub async fn start_sealing(preset: Preset) -> Self {
+        Self::start_with(RigOptions { sealing: Some(preset), ..RigOptions::default() }).await
+    }
+
+    pub async fn start_with(mut options: RigOptions) -> Self {
         let directory = TestDirectory::new("http");
         let data = directory.path().join("data");
         let entropy = Arc::new(SeededEntropy::new(7));
@@ -79,12 +95,24 @@ impl Rig {
             Arc::clone(&clock) as _,
             Arc::clone(&entropy) as _,
         );
-        let key_files = Arc::new(KeyFiles::in_directory(data.join("keys")));
-        key_files.create(KeyAlgorithm::Ed25519, &*entropy).unwrap();
+        let mut keys: Arc<dyn KeyHome> = {
+            let files = KeyFiles::in_directory(data.join("keys"));
+            files.create(KeyAlgorithm::Ed25519, &*entropy).unwrap();
+            Arc::new(files)
+        };
+        let sealing = options.sealing.map(|preset| {
+            options.ledger.default_sealing = preset;
+            let tools = (Arc::clone(&clock) as _, Arc::clone(&entropy) as _);
+            SealingKeys::open(&data.join("sealing"), tools)
+        });
+        if let Some(sealing) = &sealing {
+            let signing = MemoryKeys::new(keys.load().unwrap());
+            keys = Arc::new(signing.with_sealing(Arc::clone(&sealing.ring)));
+        }
         let store = Arc::new(FaultyStore::new(store.unwrap()));
         let ledger = Ledger::create(
             Arc::clone(&store) as _,
-            key_files,
+            keys,
             options.ledger,
             Arc::clone(&clock) as _,
             Arc::clone(&entropy) as _,
@@ -119,13 +147,19 @@ impl Rig {
         });
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
+        let seen = Arc::<Mutex<Vec<Seen>>>::default();
+        let noted = Arc::clone(&seen);
         tokio::spawn(async move {
-            let router = router_with(&service, &options.router);
+            let note = move |response: Response| {
+                noted.lock().unwrap().extend(response.extensions().get::<Seen>().cloned());
+                std::future::ready(response)
+            };
+            let router = router_with(&service, &options.router).layer(map_response(note));
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             axum::serve(listener, service).await.unwrap();
         });
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { address, ledger, clock, dead_letters, store, keys, client, directory }
+        Self { address, ledger, clock, dead_letters, store, sealing, seen, keys, client, directory }
     }
 
     /// The API key of a tenant with a role.
@@ -195,7 +229,7 @@ fn grant_all(ledger: &Ledger, api_keys: &ApiKeys) -> HashMap<(String, Role), Str
     let mut keys = HashMap::new();
     for name in TENANTS {
         let tenant = tenant_of(name);
-        for role in [Role::Admin, Role::Auditor, Role::Writer, Role::Viewer] {
+        for role in Role::ALL.iter().copied() {
             let wanted = NewApiKey { roles: RoleSet::from(role), label: "test", expires_at: None };
             let issued = ledger.grant_api_key(api_keys, &tenant, &wanted, &Actor::operator("test"));
             let text = issued.unwrap().text().to_string();

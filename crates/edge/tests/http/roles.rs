@@ -125,7 +125,7 @@ async fn every_route_lets_in_whom_the_table_says() {
         assert_eq!(anonymous.status() == 401, permission.is_some(), "{method} {path}");
         assert!(!anonymous.headers().contains_key("ledgerstone-tenant"), "{method} {path}");
         for tenant in TENANTS {
-            for role in [Role::Admin, Role::Auditor, Role::Writer, Role::Viewer] {
+            for role in Role::ALL.iter().copied() {
                 let request = body(rig.request(method.clone(), &path, tenant, role));
                 let answer = request.send().await.unwrap();
                 // Whatever may be done with it, a credential is told whose it is.

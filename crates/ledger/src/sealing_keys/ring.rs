@@ -49,7 +49,7 @@ impl Default for KeyRingSettings {
 /// The keys of all subjects of a deployment.
 pub struct KeyRing {
     root: Arc<dyn RootKey>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     state: Mutex<State>,
     calls: SharedCalls<Question, Result<Arc<Asked>, RootKeyError>>,
@@ -122,7 +122,7 @@ impl KeyRing {
         Ok((Self { root, clock, entropy, state, calls, rotating }, report))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         hold(&self.state)
     }
 
@@ -292,7 +292,7 @@ impl KeyRing {
         }
     }
 
-    fn ask_for(
+    pub(super) fn ask_for(
         &self,
         tenant: &TenantId,
         id: &SealingKeyId,

@@ -31,6 +31,18 @@ pub(super) enum Wanted {
     Opened(SealingKeyId),
 }
 
+/// What is known of a key.
+pub(super) enum Found {
+    Opened(SubjectKey),
+    /// It can be unwrapped by these.
+    Wrapped(WrappedKey, Arc<TenantSecrets>),
+    /// It could be unwrapped by these, which are not unwrapped themselves.
+    Wants(SealingKeyId),
+    Destroyed,
+    /// There is none of this tenant.
+    Unknown,
+}
+
 /// Why an operation stopped.
 #[derive(Debug)]
 pub(super) enum Stop {
@@ -177,6 +189,33 @@ impl State {
         self.subjects.get(id).is_some_and(|slot| slot.key.is_some())
     }
 
+    /// Looks for a key by its id.
+    pub(super) fn find(
+        &self,
+        tenant: &TenantId,
+        id: &SealingKeyId,
+        held: &Held,
+        now: IngestedAt,
+    ) -> Found {
+        let Some(slot) = self.subjects.get(id) else {
+            return Found::Unknown;
+        };
+        let Some(wrapped) = slot.key else {
+            return Found::Destroyed;
+        };
+        if self.tenants.get(&wrapped.wrapped_by).is_none_or(|by| by.tenant != *tenant) {
+            return Found::Unknown;
+        }
+        if let Some(key) = self.opened_subjects.get(id, now) {
+            return Found::Opened(key);
+        }
+        match self.secrets(&wrapped.wrapped_by, held, now) {
+            Ok(Some(secrets)) => Found::Wrapped(wrapped, secrets),
+            Ok(None) => Found::Destroyed,
+            Err(_) => Found::Wants(wrapped.wrapped_by),
+        }
+    }
+
     /// A key by its id; `None` once it is destroyed, and for one that is not this tenant's.
     pub(super) fn opened(
         &mut self,
@@ -185,22 +224,25 @@ impl State {
         held: &Held,
         now: IngestedAt,
     ) -> Result<Option<SubjectKey>, Stop> {
-        let Some(wrapped) = self.subjects.get(id).and_then(|slot| slot.key) else {
-            return Ok(None);
-        };
-        let owner = self.tenants.get(&wrapped.wrapped_by).map(|slot| &slot.tenant);
-        if owner != Some(tenant) {
-            return Ok(None);
+        match self.find(tenant, id, held, now) {
+            Found::Opened(key) => Ok(Some(key)),
+            Found::Wrapped(wrapped, secrets) => {
+                let key = secrets.unwrap(*id, &wrapped).ok_or(KeyRingError::Damaged(*id))?;
+                self.opened_subjects.put(*id, key.clone(), now);
+                Ok(Some(key))
+            }
+            Found::Wants(secrets) => Err(Stop::Wants(Wanted::Opened(secrets))),
+            Found::Destroyed | Found::Unknown => Ok(None),
         }
-        if let Some(key) = self.opened_subjects.get(id, now) {
-            return Ok(Some(key));
+    }
+
+    /// Keeps unwrapped keys, except those that were destroyed in between.
+    pub(super) fn keep_opened(&mut self, keys: &[SubjectKey], now: IngestedAt) {
+        for key in keys {
+            if self.is_live(key.id()) {
+                self.opened_subjects.put(*key.id(), key.clone(), now);
+            }
         }
-        let Some(secrets) = self.secrets(&wrapped.wrapped_by, held, now)? else {
-            return Ok(None);
-        };
-        let key = secrets.unwrap(*id, &wrapped).ok_or(KeyRingError::Damaged(*id))?;
-        self.opened_subjects.put(*id, key.clone(), now);
-        Ok(Some(key))
     }
 
     /// The key of a subject; `None` where it has none.

@@ -26,3 +26,4 @@ mod submitting;
 mod taxonomies;
 mod tenants;
 mod verifying;
+mod visible;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ledgerstone_ledger::sealing_keys::{
     KeyRing as SealingKeyRing, KeyRingSettings, RootKey, RootKeyError,
@@ -17,12 +17,13 @@ use zeroize::Zeroizing;
 
 use crate::rig::{Rig, tenant};
 
-/// A root key that can be switched off.
+/// A root key that can be switched off, and how often it was asked.
 #[derive(Debug, Default)]
-pub struct SwitchedRoot(pub AtomicBool);
+pub struct SwitchedRoot(pub AtomicBool, pub AtomicUsize);
 
 impl SwitchedRoot {
     fn turned(&self, bytes: &[u8]) -> Result<Vec<u8>, RootKeyError> {
+        self.1.fetch_add(1, Ordering::SeqCst);
         if self.0.load(Ordering::SeqCst) {
             return Err(RootKeyError::Unavailable("switched off".to_owned()));
         }

@@ -47,7 +47,7 @@ enum Action {
         /// What people call it
         #[arg(long, value_name = "TEXT")]
         label: String,
-        /// A role of the key: admin, auditor, writer or viewer; may be given several times
+        /// A role of the key, like writer (docs/roles.md has all of them); may be given several times
         #[arg(long = "role", value_name = "ROLE", required = true)]
         roles: Vec<String>,
         /// The first moment at which it is no longer good, like 2030-01-31T00:00:00.000000Z
@@ -209,8 +209,8 @@ fn revoke(
 
 fn role(name: &str) -> Result<Role, Failure> {
     Role::parse(name).ok_or_else(|| {
-        let message =
-            format!("there is no role {name:?}; the roles are admin, auditor, writer, viewer");
+        let all = RoleSet::from_iter(Role::ALL.iter().copied());
+        let message = format!("there is no role {name:?}; the roles are {all}");
         Failure::new(ErrorCode::InvalidArgument, message)
     })
 }

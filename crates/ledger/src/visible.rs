@@ -1,0 +1,213 @@
+//! The road out: records as one caller sees them. What encodes events takes nothing else.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, LazyLock};
+
+use ledgerstone_model::access::{Sight, View};
+use ledgerstone_model::sealing::{EnvelopePlace, FieldPolicy, SealingKeyId};
+use ledgerstone_model::visible::{HiddenPart, KeyState, ReadEvent, SeenEvent, Visibility, Why};
+use ledgerstone_proof::{Kind, TenantId, split_content};
+use ledgerstone_store::{ReadError, StoredRecord};
+
+use crate::ledger::Ledger;
+use crate::policies::SealingInForce;
+use crate::sealing_keys::{KeyRing, Refused};
+
+/// What the server writes about people into records of its own.
+static OF_SERVER_RECORDS: LazyLock<FieldPolicy> = LazyLock::new(FieldPolicy::of_server_records);
+
+/// Records that are looked at at once: their keys are looked up together.
+pub const VIEWED_AT_ONCE: usize = 64;
+
+/// A record whose event is opened and redacted for one caller. Only a [`Viewer`] makes it.
+#[derive(Clone, Debug)]
+pub struct VisibleEvent {
+    /// Without its content, so that nothing but what is seen can be encoded.
+    record: StoredRecord,
+    event: Option<Vec<u8>>,
+    hidden: Vec<HiddenPart>,
+    opened: Vec<(SealingKeyId, View)>,
+}
+
+impl VisibleEvent {
+    /// The record as it is stored, for the operator of the machine, who has the files anyway:
+    /// nothing is opened, and nothing is redacted.
+    pub fn as_stored(record: StoredRecord) -> Self {
+        let event = record.content.as_deref().and_then(event_in).map(<[u8]>::to_vec);
+        let hidden = record.content.is_none().then(|| HiddenPart::event(Why::Dropped));
+        Self::new(record, event, hidden.into_iter().collect(), Vec::new())
+    }
+
+    fn new(
+        record: StoredRecord,
+        event: Option<Vec<u8>>,
+        hidden: Vec<HiddenPart>,
+        opened: Vec<(SealingKeyId, View)>,
+    ) -> Self {
+        Self { record: StoredRecord { content: None, ..record }, event, hidden, opened }
+    }
+
+    /// Everything of the record but its content.
+    pub const fn record(&self) -> &StoredRecord {
+        &self.record
+    }
+
+    /// The canonical event as it is seen; `None` where nothing of it is.
+    pub fn event(&self) -> Option<&[u8]> {
+        self.event.as_deref()
+    }
+
+    /// What is not seen as it was sent.
+    pub fn hidden(&self) -> &[HiddenPart] {
+        &self.hidden
+    }
+}
+
+/// The keys that were opened for somebody, and how much of what they open was seen at most.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenedKeys(BTreeMap<SealingKeyId, View>);
+
+impl OpenedKeys {
+    /// Adds what one event took.
+    pub fn note(&mut self, event: &VisibleEvent) {
+        for (key, view) in &event.opened {
+            let most = self.0.entry(*key).or_insert(*view);
+            *most = (*most).max(*view);
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&SealingKeyId, View)> {
+        self.0.iter().map(|(key, view)| (key, *view))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Shows records of one tenant to one caller, for one request.
+#[derive(Debug)]
+pub struct Viewer<'l> {
+    tenant: TenantId,
+    sight: Sight,
+    fields: Fields,
+    keys: Option<&'l KeyRing>,
+    refused: Refused,
+}
+
+/// By which policy values that stand in clear are judged.
+#[derive(Debug)]
+enum Fields {
+    InForce(SealingInForce),
+    Fixed(Arc<FieldPolicy>),
+}
+
+impl Fields {
+    fn policy(&self) -> &FieldPolicy {
+        match self {
+            Self::InForce(policy) => policy.fields(),
+            Self::Fixed(policy) => policy,
+        }
+    }
+}
+
+impl Ledger {
+    /// The stage through which a caller of this sight sees a tenant's records.
+    pub fn viewer(&self, tenant: &TenantId, sight: Sight) -> Result<Viewer<'_>, ReadError> {
+        Ok(Viewer {
+            tenant: tenant.clone(),
+            sight,
+            fields: Fields::InForce(self.known_sealing_policy(tenant)?),
+            keys: self.sealing_keys(),
+            refused: Refused::default(),
+        })
+    }
+}
+
+impl<'l> Viewer<'l> {
+    /// The stage for the operator of the machine, who has the keys and sees everything.
+    pub fn of_operator(tenant: &TenantId, keys: &'l KeyRing) -> Self {
+        let none = FieldPolicy::of_server_records();
+        Self {
+            tenant: tenant.clone(),
+            sight: Sight::EVERYTHING,
+            fields: Fields::Fixed(Arc::new(none)),
+            keys: Some(keys),
+            refused: Refused::default(),
+        }
+    }
+
+    pub const fn sight(&self) -> Sight {
+        self.sight
+    }
+
+    /// One record as it is seen.
+    pub fn view(&mut self, record: StoredRecord) -> VisibleEvent {
+        let keys = self.keys_of(std::slice::from_ref(&record));
+        self.seen(record, &keys)
+    }
+
+    /// Records as they are seen, in their order. The keys of all of them are looked up at once;
+    /// [`VIEWED_AT_ONCE`] is a good number.
+    pub fn view_all(&mut self, records: Vec<StoredRecord>) -> Vec<VisibleEvent> {
+        let keys = self.keys_of(&records);
+        records.into_iter().map(|record| self.seen(record, &keys)).collect()
+    }
+
+    fn keys_of(&mut self, records: &[StoredRecord]) -> HashMap<SealingKeyId, KeyState> {
+        let mut ids = BTreeSet::new();
+        for record in records {
+            let event = record.content.as_deref().and_then(event_in).map(ReadEvent::read);
+            if let Some(Ok(event)) = event {
+                ids.extend(event.keys_for(self.sight).copied());
+            }
+        }
+        match self.keys {
+            Some(keys) if !ids.is_empty() => keys.states(&self.tenant, &ids, &mut self.refused),
+            _ => HashMap::new(),
+        }
+    }
+
+    fn seen(&self, record: StoredRecord, keys: &HashMap<SealingKeyId, KeyState>) -> VisibleEvent {
+        let nothing =
+            |record, why| VisibleEvent::new(record, None, vec![HiddenPart::event(why)], Vec::new());
+        let Some(content) = &record.content else {
+            return nothing(record, Why::Dropped);
+        };
+        if self.sight.is_nothing() {
+            return nothing(record, Why::Hidden);
+        }
+        match event_in(content).and_then(|event| self.read(&record, event, keys)) {
+            Some(seen) => {
+                let (text, hidden, opened) = seen.into_parts();
+                VisibleEvent::new(record, Some(text), hidden, opened)
+            }
+            None => nothing(record, Why::Damaged),
+        }
+    }
+
+    fn read(
+        &self,
+        record: &StoredRecord,
+        event: &[u8],
+        keys: &HashMap<SealingKeyId, KeyState>,
+    ) -> Option<SeenEvent> {
+        let place = EnvelopePlace { tenant: &record.tenant, event_id: &record.event_id };
+        let fields = match record.kind {
+            Kind::Audit => &OF_SERVER_RECORDS,
+            Kind::Event | Kind::System => self.fields.policy(),
+        };
+        // People stand in such records by opaque ids alone, and verification needs every byte.
+        let sight = match record.kind {
+            Kind::System => Sight::EVERYTHING,
+            Kind::Event | Kind::Audit => self.sight,
+        };
+        let key_of = |id: &SealingKeyId| keys.get(id).cloned().unwrap_or(KeyState::Unavailable);
+        ReadEvent::read(event).ok()?.seen(place, Visibility { sight, fields }, key_of).ok()
+    }
+}
+
+/// The event inside a content.
+fn event_in(content: &[u8]) -> Option<&[u8]> {
+    split_content(content).ok().map(|(event, _)| event)
+}
