@@ -199,6 +199,13 @@ impl Ledger {
         Ok(found.map_or_else(default, SealingInForce::Tenants))
     }
 
+    /// What counts for tenants that have no policy of a kind.
+    pub fn default_policy(&self, kind: PolicyKind) -> PolicyDocument {
+        match kind {
+            PolicyKind::Sealing => PolicyDocument::Sealing((*self.policies.default).clone()),
+        }
+    }
+
     /// Whether tenants without a policy get one.
     pub(crate) fn has_default_policy(&self) -> bool {
         !self.policies.default.seals_nothing()

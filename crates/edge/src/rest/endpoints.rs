@@ -8,9 +8,9 @@ use utoipa_axum::routes;
 use super::endpoint::{Access, Endpoint};
 use super::{
     api_keys, append, append_aliases, checkpoint, dead_letter_resend, dead_letters, event_content,
-    event_get, event_list, event_proof, health, jobs, metrics, not_yet, openapi, proof_consistency,
-    proof_inclusion, read_aliases, signing_keys, status, taxonomy, taxonomy_check, tenants, tlog,
-    verification_keys, verify, verify_alias,
+    event_get, event_list, event_proof, health, jobs, metrics, not_yet, openapi, policies,
+    proof_consistency, proof_inclusion, read_aliases, requests, signing_keys, status, subjects,
+    taxonomy, taxonomy_check, tenants, tlog, verification_keys, verify, verify_alias,
 };
 
 /// Every endpoint there is.
@@ -26,6 +26,16 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Needs(Permission::TaxonomyRead), || routes!(taxonomy::get)),
     Endpoint::new(Needs(Permission::TaxonomyWrite), || routes!(taxonomy::put)),
     Endpoint::new(Needs(Permission::TaxonomyRead), || routes!(taxonomy_check::check)),
+    Endpoint::new(Needs(Permission::PoliciesRead), || routes!(policies::list)),
+    Endpoint::new(Needs(Permission::PoliciesRead), || routes!(policies::get)),
+    Endpoint::new(Needs(Permission::PoliciesWrite), || routes!(policies::put)),
+    Endpoint::new(Needs(Permission::SubjectsRead), || routes!(subjects::lookup)),
+    Endpoint::new(Needs(Permission::SubjectsRead), || routes!(subjects::get)),
+    Endpoint::new(Needs(Permission::RequestsWrite), || routes!(subjects::request)),
+    Endpoint::new(Needs(Permission::RequestsRead), || routes!(requests::list)),
+    Endpoint::new(Needs(Permission::RequestsRead), || routes!(requests::get)),
+    Endpoint::new(Needs(Permission::RequestsWrite), || routes!(requests::step)),
+    Endpoint::new(Needs(Permission::RequestsApprove), || routes!(requests::approve)),
     Endpoint::new(Needs(Permission::StatusRead), || routes!(status::status)),
     Endpoint::new(Needs(Permission::ApiKeysRead), || routes!(api_keys::list)),
     Endpoint::new(Needs(Permission::ApiKeysWrite), || routes!(api_keys::create)),

@@ -1,6 +1,7 @@
 //! Bodies that hold a few members: what is to be done, not events.
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::HeaderMap;
 use ledgerstone_model::ErrorCode;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -14,6 +15,25 @@ use super::service::Service;
 const SMALL_BODY_MAX: usize = 64 * 1024;
 
 impl Service {
+    /// Reads a JSON document of at most `max` bytes, packed and unpacked.
+    pub(super) async fn read_json(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        max: usize,
+    ) -> Result<Bytes, Problem> {
+        if MediaType::of(headers)? != MediaType::Json {
+            let detail = "this route reads application/json";
+            return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail));
+        }
+        let encoding = Encoding::of(headers)?;
+        let held = self.read_body(headers, body, max).await?;
+        match encoding {
+            Encoding::Identity => Ok(held.bytes.clone()),
+            packed => self.unpack(packed, held.bytes.clone(), max).await,
+        }
+    }
+
     /// Reads a small JSON body; an empty one, and null, is an object without members.
     pub(super) async fn read_small<T: DeserializeOwned>(
         &self,

@@ -2,13 +2,12 @@
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header};
 use ledgerstone_ledger::TaxonomyInForce;
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::{ErrorCode, TaxonomyDraft};
 
-use super::encoding::Encoding;
-use super::media_type::MediaType;
+use super::if_match::if_match;
 use super::problem::Problem;
 use super::reply::RawJson;
 use super::service::Service;
@@ -44,16 +43,7 @@ pub async fn put(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let expected = if_match(&parts.headers)?;
-    if MediaType::of(&parts.headers)? != MediaType::Json {
-        let detail = "this route reads application/json";
-        return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail));
-    }
-    let encoding = Encoding::of(&parts.headers)?;
-    let held = service.read_body(&parts.headers, body, BODY_MAX).await?;
-    let text = match encoding {
-        Encoding::Identity => held.bytes.clone(),
-        packed => service.unpack(packed, held.bytes.clone(), BODY_MAX).await?,
-    };
+    let text = service.read_json(&parts.headers, body, BODY_MAX).await?;
     let (tenant, actor) = (authorised.tenant().clone(), authorised.caller().actor());
     let in_force = service.blocking(move |ledger| {
         let draft = TaxonomyDraft::parse(&text)
@@ -68,22 +58,6 @@ pub async fn put(
         ledger.set_taxonomy(&tenant, draft, &actor).map_err(Problem::from)
     });
     Ok(answer(&*in_force.await?))
-}
-
-/// The version that `If-Match` names (RFC 9110 section 13.1.1).
-fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let mut values = headers.get_all(header::IF_MATCH).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
-    let version = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let version = version.and_then(|version| version.parse::<u64>().ok());
-    match (version, values.next()) {
-        (Some(version), None) => Ok(Some(version)),
-        _ => Err(Problem::new(
-            ErrorCode::InvalidArgument,
-            "If-Match takes one ETag as GET /v1/taxonomy gives it, a version in quotes",
-        )),
-    }
 }
 
 fn answer(in_force: &TaxonomyInForce) -> Response {

@@ -19,6 +19,7 @@ mod proofs;
 mod queries;
 mod read_aliases;
 mod reference;
+mod requests;
 mod rig;
 mod role_objects;
 mod roles;

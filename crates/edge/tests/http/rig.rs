@@ -132,8 +132,12 @@ impl Rig {
             Arc::clone(&entropy) as _,
             RETENTION,
         ));
-        let jobs =
-            JobPool::start(&ledger, Arc::<MemoryJobs>::default(), None, JobSettings::default());
+        let jobs = JobPool::start(
+            &ledger,
+            Arc::<MemoryJobs>::default(),
+            Some(&dead_letters),
+            JobSettings::default(),
+        );
         let service = Service::new(ServiceParts {
             ledger: Arc::clone(&ledger),
             authenticator,

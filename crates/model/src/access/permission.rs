@@ -64,6 +64,18 @@ permissions! {
         "See the event types and their schemas.";
     TaxonomyWrite = "taxonomy:write", Tenant,
         "Change the event types and their schemas.";
+    PoliciesRead = "policies:read", Tenant,
+        "See the policies of the tenant.";
+    PoliciesWrite = "policies:write", Tenant,
+        "Change the policies of the tenant.";
+    SubjectsRead = "subjects:read", Tenant,
+        "Look people up, and see which keys and certificates there are of them.";
+    RequestsRead = "requests:read", Tenant,
+        "See what people have asked about their own data.";
+    RequestsWrite = "requests:write", Tenant,
+        "Open such requests and take them further.";
+    RequestsApprove = "requests:approve", Tenant,
+        "Approve requests that somebody else has opened and checked.";
     ApiKeysRead = "api-keys:read", Tenant,
         "See the API keys there are, never their secrets.";
     ApiKeysWrite = "api-keys:write", Tenant,
@@ -102,6 +114,9 @@ impl Permission {
                 | Self::JobsRead
                 | Self::DeadLettersRead
                 | Self::TaxonomyRead
+                | Self::PoliciesRead
+                | Self::SubjectsRead
+                | Self::RequestsRead
                 | Self::ApiKeysRead
                 | Self::StatusRead
         )

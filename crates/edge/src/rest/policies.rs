@@ -1,0 +1,152 @@
+//! `/v1/policies`: what the caller's tenant has decided about its own records, one document of each
+//! kind.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, header};
+use ledgerstone_ledger::{Ledger, PolicyDraft, PolicyInForce};
+use ledgerstone_model::ErrorCode;
+use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
+use ledgerstone_proof::{Canonicalizer, TenantId};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::if_match::if_match;
+use super::problem::Problem;
+use super::service::Service;
+use crate::auth::Authorised;
+
+/// Bytes of a policy as it is sent, which may have white space in it.
+const BODY_MAX: usize = 256 * 1024;
+
+/// The policies of a tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Policies {
+    policies: Vec<Policy>,
+}
+
+/// A policy in force.
+#[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the glossary's word for the member")]
+pub struct Policy {
+    /// What it is about, e.g. `sealing`.
+    policy: &'static str,
+    /// How many documents of its kind there were, this one counted; 0 where the tenant has none and
+    /// the deployment's default counts.
+    version: u64,
+    document: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_by: Option<SetBy>,
+}
+
+/// The records that set a policy.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SetBy {
+    system_record: u64,
+    set_at: String,
+    /// Says who set it; none where the server set its default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_record: Option<u64>,
+}
+
+impl From<&PolicyInForce> for Policy {
+    fn from(policy: &PolicyInForce) -> Self {
+        Self {
+            policy: policy.document().kind().as_str(),
+            version: policy.version(),
+            document: serde_json::from_slice(&policy.document().to_json()).unwrap_or_default(),
+            set_by: Some(SetBy {
+                system_record: policy.set_by().value(),
+                set_at: policy.set_at().to_string(),
+                audit_record: policy.audit_record().map(ledgerstone_proof::SequenceNumber::value),
+            }),
+        }
+    }
+}
+
+/// The policy of every kind.
+#[utoipa::path(get, path = "/v1/policies", tag = "policies",
+    responses((status = 200, body = Policies)))]
+pub async fn list(
+    State(service): State<Service>,
+    authorised: Authorised,
+) -> Result<Json<Policies>, Problem> {
+    let tenant = authorised.tenant().clone();
+    let policies = service.blocking(move |ledger| {
+        PolicyKind::all().map(|kind| in_force(ledger, &tenant, kind)).collect::<Result<_, _>>()
+    });
+    Ok(Json(Policies { policies: policies.await? }))
+}
+
+/// The policy of one kind.
+#[utoipa::path(get, path = "/v1/policies/{policy}", tag = "policies",
+    params(("policy" = String, Path, description = "What it is about, e.g. `sealing`")),
+    responses((status = 200, body = Policy, description = "`ETag` is the version")))]
+pub async fn get(
+    State(service): State<Service>,
+    authorised: Authorised,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let (tenant, kind) = (authorised.tenant().clone(), kind(&name)?);
+    let policy = service.blocking(move |ledger| in_force(ledger, &tenant, kind)).await?;
+    Ok(answer(policy))
+}
+
+/// Sets a policy, whole, for everything that comes afterwards. With `If-Match` only if that version
+/// is still in force.
+#[utoipa::path(put, path = "/v1/policies/{policy}", tag = "policies",
+    params(("policy" = String, Path, description = "What it is about, e.g. `sealing`"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the policy that was changed")),
+    request_body(content((serde_json::Value = "application/json"))),
+    responses((status = 200, body = Policy, description = "The policy as it is in force now"),
+        (status = 412, description = "Another version is in force"),
+        (status = 400, description = "The document has faults")))]
+pub async fn put(
+    State(service): State<Service>,
+    authorised: Authorised,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let kind = kind(&name)?;
+    let based_on = if_match(&headers)?;
+    let text = service.read_json(&headers, body, BODY_MAX).await?;
+    let tenant = authorised.tenant().clone();
+    let by = service.actor(&authorised);
+    let set = service.blocking(move |ledger| {
+        let document = PolicyDocument::parse(kind, &text, &mut Canonicalizer::new())
+            .map_err(|rejection| Problem::of_rejection("policy", &rejection))?;
+        let by = by(ledger);
+        ledger.set_policy(&tenant, PolicyDraft { document, based_on }, &by).map_err(Problem::from)
+    });
+    Ok(answer(Policy::from(&*set.await?)))
+}
+
+fn kind(name: &str) -> Result<PolicyKind, Problem> {
+    PolicyKind::parse(name).ok_or_else(|| {
+        let known: Vec<_> = PolicyKind::all().map(PolicyKind::as_str).collect();
+        let detail = format!("there is no policy of that kind; there are {}", known.join(", "));
+        Problem::new(ErrorCode::NotFound, detail)
+    })
+}
+
+fn in_force(ledger: &Ledger, tenant: &TenantId, kind: PolicyKind) -> Result<Policy, Problem> {
+    if let Some(policy) = ledger.policy(tenant, kind)? {
+        return Ok(Policy::from(&*policy));
+    }
+    let default = ledger.default_policy(kind).to_json();
+    let document = serde_json::from_slice(&default).unwrap_or_default();
+    Ok(Policy { policy: kind.as_str(), version: 0, document, set_by: None })
+}
+
+fn answer(policy: Policy) -> Response {
+    let tag = HeaderValue::from_str(&format!("\"{}\"", policy.version));
+    let mut response = Json(policy).into_response();
+    if let Ok(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}

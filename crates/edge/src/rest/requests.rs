@@ -1,0 +1,233 @@
+//! `/v1/requests`: the register of what people ask about their own data, and the steps of a request.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use http::HeaderMap;
+use ledgerstone_ledger::LedgerError;
+use ledgerstone_ledger::jobs::erasure_job;
+use ledgerstone_ledger::subject_requests::RequestEntry;
+use ledgerstone_model::ErrorCode;
+use ledgerstone_model::subject_request::{
+    ErasureBasis, RefusalGround, RequestState, RequestStep, SubjectRequestId, SubjectRight,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::job_view::Job;
+use super::problem::Problem;
+use super::service::Service;
+use super::subjects::short;
+use crate::auth::Authorised;
+
+/// How long an approval waits for the erasure to end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The requests of a tenant, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SubjectRequests {
+    requests: Vec<SubjectRequest>,
+}
+
+/// A request as it stands. People are opaque ids; who they are, and what was written about it, stands
+/// in the `audit` record.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SubjectRequest {
+    id: String,
+    /// `access`, `rectification`, `erasure` or `restriction`.
+    right: &'static str,
+    subject_id: String,
+    /// `received`, `identity_checked`, `approved`, `done`, `refused` or `withdrawn`.
+    state: &'static str,
+    received_at: String,
+    /// Until when it must be answered.
+    due_at: String,
+    is_extended: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    basis: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ground: Option<&'static str>,
+    opened_by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity_checked_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_by: Option<String>,
+    system_record: u64,
+    audit_record: u64,
+}
+
+impl SubjectRequest {
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl From<&RequestEntry> for SubjectRequest {
+    fn from(entry: &RequestEntry) -> Self {
+        let request = &entry.request;
+        Self {
+            id: request.id().to_string(),
+            right: request.right().as_str(),
+            subject_id: request.subject().to_string(),
+            state: request.state().as_str(),
+            received_at: request.received_at().to_string(),
+            due_at: request.due_at().to_string(),
+            is_extended: request.is_extended(),
+            basis: request.basis().map(ErasureBasis::as_str),
+            ground: request.ground().map(RefusalGround::as_str),
+            opened_by: request.opened_by().to_string(),
+            identity_checked_by: request.identity_checked_by().map(ToString::to_string),
+            decided_by: request.decided_by().map(ToString::to_string),
+            system_record: entry.set_by.value(),
+            audit_record: entry.audit_record.value(),
+        }
+    }
+}
+
+/// What goes with a step.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepBody {
+    /// Why it is refused: `identity_not_established`, `manifestly_unfounded`, `excessive`,
+    /// `legal_obligation`, `public_interest`, `legal_claims`, `freedom_of_expression` or `archiving`.
+    /// For refusals alone.
+    ground: Option<String>,
+    /// In words, for the `audit` record; at most 500 characters.
+    reason: Option<String>,
+}
+
+/// A request that was approved, and the job that carries it out.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Approved {
+    request: SubjectRequest,
+    /// The certificate's number is its result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<Job>,
+}
+
+/// The register.
+#[utoipa::path(get, path = "/v1/requests", tag = "subjects",
+    responses((status = 200, body = SubjectRequests)))]
+pub async fn list(
+    State(service): State<Service>,
+    authorised: Authorised,
+) -> Result<Json<SubjectRequests>, Problem> {
+    let tenant = authorised.tenant().clone();
+    let entries = service.blocking(move |ledger| ledger.requests(&tenant)).await?;
+    let requests = entries.iter().map(|entry| SubjectRequest::from(&**entry)).collect();
+    Ok(Json(SubjectRequests { requests }))
+}
+
+/// One request.
+#[utoipa::path(get, path = "/v1/requests/{id}", tag = "subjects",
+    params(("id" = String, Path)), responses((status = 200, body = SubjectRequest)))]
+pub async fn get(
+    State(service): State<Service>,
+    authorised: Authorised,
+    Path(id): Path<String>,
+) -> Result<Json<SubjectRequest>, Problem> {
+    let (tenant, id) = (authorised.tenant().clone(), request_id(&id)?);
+    let entry = service.blocking(move |ledger| ledger.request(&tenant, id)).await?;
+    Ok(Json(SubjectRequest::from(&*entry)))
+}
+
+/// Takes a request a step further: `check-identity`, `extend`, `refuse` or `withdraw`.
+#[utoipa::path(post, path = "/v1/requests/{id}/{step}", tag = "subjects",
+    params(("id" = String, Path),
+        ("step" = String, Path, description = "`check-identity`, `extend`, `refuse` or `withdraw`")),
+    request_body = StepBody,
+    responses((status = 200, body = SubjectRequest),
+        (status = 409, description = "The request is in a state from which this step does not go")))]
+pub async fn step(
+    State(service): State<Service>,
+    authorised: Authorised,
+    Path((id, step)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<SubjectRequest>, Problem> {
+    let id = request_id(&id)?;
+    let StepBody { ground, reason } = service.read_small(&headers, body).await?;
+    let (step, reason) = (named_step(&step, ground.as_deref())?, short(reason)?);
+    let tenant = authorised.tenant().clone();
+    let by = service.actor(&authorised);
+    let entry = service.blocking(move |ledger| {
+        let by = by(ledger);
+        ledger.step_request(&tenant, id, step, reason.as_deref(), &by)
+    });
+    Ok(Json(SubjectRequest::from(&*entry.await?)))
+}
+
+/// Approves a request: another person than whoever opened it or checked the identity. An erasure
+/// begins at once, as a job; approving it again begins the job again, should it have been lost.
+#[utoipa::path(post, path = "/v1/requests/{id}/approve", tag = "subjects",
+    params(("id" = String, Path)), request_body = StepBody,
+    responses((status = 200, body = Approved),
+        (status = 403, description = "A second person is needed")))]
+pub async fn approve(
+    State(service): State<Service>,
+    authorised: Authorised,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Approved>, Problem> {
+    let id = request_id(&id)?;
+    let StepBody { ground, reason } = service.read_small(&headers, body).await?;
+    if ground.is_some() {
+        let detail = "ground: is for refusals alone";
+        return Err(Problem::new(ErrorCode::InvalidArgument, detail));
+    }
+    let reason = short(reason)?;
+    let tenant = authorised.tenant().clone();
+    let by = service.actor(&authorised);
+    let approved = service.blocking(move |ledger| {
+        let by = by(ledger);
+        let known = ledger.request(&tenant, id)?;
+        if known.request.state() == RequestState::Approved {
+            return Ok::<_, LedgerError>(known);
+        }
+        ledger.step_request(&tenant, id, RequestStep::Approve, reason.as_deref(), &by)
+    });
+    let entry = approved.await?;
+    let job = match entry.request.right() {
+        SubjectRight::Erasure => {
+            let created_by = authorised.caller().principal().as_str().to_owned();
+            let new = erasure_job(authorised.tenant().clone(), id, created_by);
+            Some(Job::whole(service.run_job(new, PATIENCE).await?))
+        }
+        SubjectRight::Access | SubjectRight::Rectification | SubjectRight::Restriction => None,
+    };
+    Ok(Json(Approved { request: SubjectRequest::from(&*entry), job }))
+}
+
+fn named_step(name: &str, ground: Option<&str>) -> Result<RequestStep, Problem> {
+    let refused = |detail: String| Problem::new(ErrorCode::InvalidArgument, detail);
+    let step = match name {
+        "check-identity" => RequestStep::CheckIdentity,
+        "extend" => RequestStep::Extend,
+        "withdraw" => RequestStep::Withdraw,
+        "refuse" => {
+            let ground = ground.and_then(RefusalGround::parse).ok_or_else(|| {
+                let known: Vec<_> = RefusalGround::ALL.iter().map(|one| one.as_str()).collect();
+                refused(format!("ground: a refusal names one of {}", known.join(", ")))
+            })?;
+            return Ok(RequestStep::Refuse(ground));
+        }
+        _ => {
+            let detail =
+                "a request has the steps check-identity, extend, approve, refuse, withdraw";
+            return Err(Problem::new(ErrorCode::NotFound, detail));
+        }
+    };
+    match ground {
+        Some(_) => Err(refused("ground: is for refusals alone".to_owned())),
+        None => Ok(step),
+    }
+}
+
+fn request_id(text: &str) -> Result<SubjectRequestId, Problem> {
+    SubjectRequestId::parse(text).ok_or_else(|| {
+        Problem::new(ErrorCode::UnknownRequest, "id: is no id of a request, 32 hexadecimal digits")
+    })
+}
