@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod authorities;
+mod aws_credentials;
+mod aws_kms;
 mod caller;
 mod file;
 mod local;
@@ -16,6 +18,8 @@ mod service_url;
 mod vault;
 
 pub use authorities::{Authorities, AuthoritiesError};
+pub use aws_credentials::AwsEnvironment;
+pub use aws_kms::{AwsKmsKey, AwsKmsSource, AwsNameError, AwsRegion};
 pub use file::FileSource;
 pub use roots::{RootKeySetup, open};
 pub use secret::{RootSecret, RootSecretError, SecretSource};

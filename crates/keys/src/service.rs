@@ -12,8 +12,12 @@ use ledgerstone_store::subject_keys::SubjectKeysError;
 use thiserror::Error;
 
 /// Every service there is.
-pub const SERVICES: &[&RootKeyService] =
-    &[&crate::file::SERVICE, &crate::secret::SERVICE, &crate::vault::SERVICE];
+pub const SERVICES: &[&RootKeyService] = &[
+    &crate::file::SERVICE,
+    &crate::secret::SERVICE,
+    &crate::vault::SERVICE,
+    &crate::aws_kms::SERVICE,
+];
 
 /// Their names, as settings and status have them.
 pub const SERVICE_NAMES: [&str; SERVICES.len()] = {
@@ -106,7 +110,7 @@ mod tests {
     #[test]
     fn names_stand_once_and_marks_never_change() {
         let marks: HashMap<_, _> = SERVICES.iter().map(|one| (one.name, one.mark)).collect();
-        let frozen = [("file", 1), ("secret", 1), ("vault", 2)];
+        let frozen = [("file", 1), ("secret", 1), ("vault", 2), ("aws-kms", 3)];
         assert_eq!(marks, HashMap::from(frozen));
         assert_eq!(SERVICE_NAMES.len(), frozen.len());
         for name in SERVICE_NAMES {

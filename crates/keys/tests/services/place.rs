@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ledgerstone_keys::{Place, RootKeySetup, RootKeySource};
 use ledgerstone_ledger::sealing_keys::RootKey;
+use ledgerstone_model::{Clock, Entropy};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::embedded::files::Files;
 use ledgerstone_testkit::{MockClock, SeededEntropy, TestDirectory};
@@ -15,11 +16,16 @@ pub const SECRETS: [u8; 64] = [0x5e; 64];
 pub struct Rig {
     directory: TestDirectory,
     clock: Arc<MockClock>,
+    entropy: Arc<SeededEntropy>,
 }
 
 impl Rig {
     pub fn new(name: &str) -> Self {
-        Self { directory: TestDirectory::new(name), clock: Arc::default() }
+        Self {
+            directory: TestDirectory::new(name),
+            clock: Arc::default(),
+            entropy: Arc::new(SeededEntropy::new(11)),
+        }
     }
 
     pub fn directory(&self) -> &TestDirectory {
@@ -31,9 +37,14 @@ impl Rig {
             keys: self.directory.path().to_owned(),
             files: Files::new(),
             clock: self.clock.clone(),
-            entropy: Arc::new(SeededEntropy::new(11)),
+            entropy: self.entropy.clone(),
         };
         ledgerstone_keys::open(&RootKeySetup::of(source), &place).unwrap()
+    }
+
+    /// The clock and the entropy of everything in this place.
+    pub fn parts(&self) -> (Arc<dyn Clock>, Arc<dyn Entropy>) {
+        (self.clock.clone(), self.entropy.clone())
     }
 
     pub fn pass(&self, time: Duration) {

@@ -17,11 +17,12 @@ use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
+use ledgerstone_keys::AwsEnvironment;
 use ledgerstone_model::ErrorCode;
 
 use crate::failure::Failure;
 use crate::location::CLIENT_VARIABLES;
-use table::{FILE_VARIABLE, PREFIX, SETTINGS, Setting, UNUSED_NAMES};
+use table::{AWS_CREDENTIALS, FILE_VARIABLE, PREFIX, SETTINGS, Setting, UNUSED_NAMES};
 
 pub use kind::{Kind, Value};
 pub use page::page;
@@ -71,6 +72,7 @@ pub struct InForce<'a> {
 #[derive(Clone, Debug)]
 pub struct Configuration {
     values: BTreeMap<&'static str, (Value, Source)>,
+    aws: AwsEnvironment,
     notes: Vec<String>,
 }
 
@@ -117,7 +119,8 @@ impl Configuration {
 
     /// The defaults, and what a file says.
     fn begin(file: Option<&String>, is_wanted: impl Fn(&Setting) -> bool) -> Result<Self, Failure> {
-        let mut begun = Self { values: BTreeMap::new(), notes: Vec::new() };
+        let aws = AwsEnvironment::default();
+        let mut begun = Self { values: BTreeMap::new(), aws, notes: Vec::new() };
         for setting in SETTINGS.iter().filter(|setting| is_wanted(setting)) {
             if let Some(default) = setting.default {
                 begun.set(setting, default, Source::Default)?;
@@ -146,6 +149,7 @@ impl Configuration {
                 }
             }
         }
+        self.aws = AwsEnvironment::of(variables.clone());
         Ok(())
     }
 
@@ -156,6 +160,11 @@ impl Configuration {
                 self.notes
                     .push(format!("{name} is set and stands for {what}: not used by this version"));
             }
+        }
+        if !self.uses_aws() {
+            let given = AWS_CREDENTIALS.iter().filter(|name| variables.contains_key(**name));
+            let note = |name: &&str| format!("{name} is set and used with AWS KMS alone");
+            self.notes.extend(given.map(note));
         }
         let is_known = |name: &String| {
             name == FILE_VARIABLE

@@ -3,8 +3,7 @@
 use super::auth::{CERTIFICATE, ISSUER};
 use super::entry::Member;
 use super::root_key::services;
-use super::sources::SOURCE;
-use super::table::{FILE_VARIABLE, SETTINGS, Setting, UNUSED_NAMES};
+use super::table::{AWS_CREDENTIALS, FILE_VARIABLE, SETTINGS, Setting, UNUSED_NAMES};
 
 const BEGINNING: &str = "\
 # Configuration
@@ -50,6 +49,10 @@ pub fn page() -> String {
     }
     for (name, what) in UNUSED_NAMES {
         page.push_str(&format!("| `{name}` | {what}; not used by this version, which says so |\n"));
+    }
+    for name in AWS_CREDENTIALS {
+        let what = "credentials for AWS KMS; otherwise not used by this version, which says so";
+        page.push_str(&format!("| `{name}` | {what} |\n"));
     }
     page.push_str(CLIENTS);
     page

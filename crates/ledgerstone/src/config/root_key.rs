@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use ledgerstone_keys::{
-    Authorities, FileSource, RootKeySetup, RootKeySource, RootSecret, SERVICES, SecretSource,
-    ServiceUrl, VaultName, VaultSource, VaultToken,
+    Authorities, AwsKmsKey, AwsKmsSource, AwsRegion, FileSource, RootKeySetup, RootKeySource,
+    RootSecret, SERVICES, SecretSource, ServiceUrl, VaultName, VaultSource, VaultToken,
 };
 
 use super::{Configuration, unusable};
@@ -21,7 +21,8 @@ type Reader = fn(&Configuration) -> Result<Box<dyn RootKeySource>, Failure>;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How the settings of each service are read.
-const READERS: &[(&str, Reader)] = &[("file", file), ("secret", secret), ("vault", vault)];
+const READERS: &[(&str, Reader)] =
+    &[("file", file), ("secret", secret), ("vault", vault), ("aws-kms", aws_kms)];
 
 impl Configuration {
     /// Where the root key is. Reads the files that hold its secrets, and asks nobody.
@@ -84,7 +85,31 @@ fn vault(configuration: &Configuration) -> Result<Box<dyn RootKeySource>, Failur
     }))
 }
 
+fn aws_kms(configuration: &Configuration) -> Result<Box<dyn RootKeySource>, Failure> {
+    let key = configuration.required("root.aws_kms.key", AwsKmsKey::parse)?;
+    // What the key itself says comes before a region that AWS tools are told.
+    let region = match key.region() {
+        Some(region) => region,
+        None => configuration.required("root.aws_kms.region", AwsRegion::parse)?,
+    };
+    let endpoint = configuration.parsed("root.aws_kms.endpoint", ServiceUrl::parse)?;
+    let endpoint = endpoint.map_or_else(|| region.endpoint(), Ok);
+    Ok(Box::new(AwsKmsSource {
+        key,
+        region,
+        endpoint: endpoint.map_err(|error| unusable("root.aws_kms.region", error))?,
+        environment: configuration.aws.clone(),
+        timeout: configuration.seconds("root.timeout_seconds", TIMEOUT),
+    }))
+}
+
 impl Configuration {
+    /// Whether credentials for AWS are of use.
+    pub(super) fn uses_aws(&self) -> bool {
+        let services = ["root.service", "root.previous_service"];
+        services.into_iter().any(|key| self.text(key) == Some("aws-kms"))
+    }
+
     fn parsed<T, E: Display>(
         &self,
         key: &str,
@@ -202,6 +227,31 @@ mod tests {
             let reason = asked(&changed).unwrap_err();
             assert!(reason.contains(says), "{name}: {reason}");
             assert!(!reason.contains("geheim"), "{reason}");
+        }
+    }
+    #[test]
+    fn kms_is_told_which_key_and_where() {
+        let arn = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+        assert_eq!(asked(&[("SERVICE", "aws-kms"), ("AWS_KMS_KEY", arn)]), Ok(vec!["aws-kms"]));
+        let by_alias = [
+            ("SERVICE", "aws-kms"),
+            ("AWS_KMS_KEY", "alias/ledgerstone"),
+            ("AWS_KMS_REGION", "eu-central-1"),
+        ];
+        assert_eq!(asked(&by_alias), Ok(vec!["aws-kms"]));
+        for (variables, says) in [
+            (&by_alias[..1], "root.aws_kms.key: it is missing"),
+            (&by_alias[..2], "root.aws_kms.region: it is missing"),
+        ] {
+            assert!(asked(variables).unwrap_err().contains(says), "{says}");
+        }
+        for (name, value, says) in [
+            ("AWS_KMS_KEY", "a b", "root.aws_kms.key: it is no id"),
+            ("AWS_KMS_REGION", "Frankfurt", "root.aws_kms.region: it is no region"),
+            ("AWS_KMS_ENDPOINT", "http://kms.example", "root.aws_kms.endpoint: secrets are sent"),
+        ] {
+            let reason = asked(&[&by_alias[..], &[(name, value)]].concat()).unwrap_err();
+            assert!(reason.contains(says), "{name}: {reason}");
         }
     }
 }

@@ -100,6 +100,9 @@ pub const SETTINGS: &[Setting] = &[
     setting("root.vault.token", Kind::Text, "A token that may encrypt and decrypt with the key").also(&["VAULT_TOKEN"]).secret(),
     setting("root.vault.token_file", Kind::Path, "The same in a file, which is read for every call"),
     setting("root.vault.ca", Kind::Path, "PEM file of the authorities whose certificate Vault shows, in place of those that the system trusts").also(&["VAULT_CACERT"]),
+    setting("root.aws_kms.key", Kind::Text, "The key of AWS KMS: its ARN or id, or an alias that always means the same key"),
+    setting("root.aws_kms.region", Kind::Text, "The region that the key is in, where `root.aws_kms.key` is no ARN").also(&["AWS_DEFAULT_REGION", "AWS_REGION"]),
+    setting("root.aws_kms.endpoint", Kind::Text, "Where KMS is, if not where that region has it: a VPC or FIPS endpoint").also(&["AWS_ENDPOINT_URL_KMS"]),
     setting("sealing.default_policy", Kind::OneOf(&PRESETS), "What is sealed of the events of tenants that set no policy of their own").default("none"),
     setting("sealing.key_backup_days", Kind::Number { min: 0, max: 36_500 }, "How long copies of `keys/` are kept elsewhere, as certificates of erasure say; without it they say nothing of copies"),
     setting("sealing.storage", Kind::Text, "What the data directory lies on, as certificates of erasure say, e.g. whether what is overwritten there is gone"),
@@ -149,13 +152,12 @@ pub const UNUSED_NAMES: &[(&str, &str)] = &[
     ("REDIS_URL", "a Redis server"),
     ("ELASTICSEARCH_URL", "a search engine"),
     ("S3_BUCKET_NAME", "an object store"),
-    ("AWS_ACCESS_KEY_ID", "an object store"),
-    ("AWS_SECRET_ACCESS_KEY", "an object store"),
-    ("AWS_SESSION_TOKEN", "an object store"),
-    ("AWS_REGION", "an object store"),
-    ("AWS_DEFAULT_REGION", "an object store"),
     ("AWS_ENDPOINT_URL", "an object store"),
 ];
+
+/// Credentials that are used for the root key in AWS KMS, and for nothing else.
+pub const AWS_CREDENTIALS: &[&str] =
+    &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// The setting of this key.
 pub fn find(key: &str) -> Option<&'static Setting> {
@@ -166,7 +168,7 @@ pub fn find(key: &str) -> Option<&'static Setting> {
 mod tests {
     use std::collections::HashSet;
 
-    use super::{SETTINGS, UNUSED_NAMES};
+    use super::{AWS_CREDENTIALS, SETTINGS, UNUSED_NAMES};
     use crate::location::CLIENT_VARIABLES;
 
     #[test]
@@ -184,7 +186,7 @@ mod tests {
             assert!(!setting.meaning.ends_with('.') && setting.meaning.len() > 10);
             assert!(!setting.is_secret || setting.default.is_none());
         }
-        for (name, _) in UNUSED_NAMES {
+        for name in UNUSED_NAMES.iter().map(|(name, _)| name).chain(AWS_CREDENTIALS) {
             assert!(seen.insert(format!("{name} ")), "{name}");
         }
         for name in CLIENT_VARIABLES {
