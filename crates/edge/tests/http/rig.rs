@@ -8,7 +8,7 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use ledgerstone_edge::auth::{AuthSettings, Authenticator};
 use ledgerstone_edge::rest::{
-    CursorKey, Limits, RouterSettings, Seen, Service, ServiceParts, router_with,
+    CursorKey, Limits, NumberRules, RouterSettings, Seen, Service, ServiceParts, router_with,
 };
 use ledgerstone_ledger::DeadLetters;
 use ledgerstone_ledger::check::{Level, VerifyOptions, verify};
@@ -16,6 +16,7 @@ use ledgerstone_ledger::dead_letters::RETENTION;
 use ledgerstone_ledger::{
     ApiKeys, JobPool, JobSettings, KeyFiles, KeyHome, Ledger, MemoryKeys, NewApiKey, Settings,
 };
+use ledgerstone_model::Actor;
 use ledgerstone_model::access::{Role, RoleSet};
 use ledgerstone_model::sealing::Preset;
 use ledgerstone_model::system::{KeyAlgorithm, LogName};
@@ -59,6 +60,7 @@ pub struct RigOptions {
     pub dead_letters: DeadLetterLimits,
     /// What is sealed by default; without one there are no keys to seal with.
     pub sealing: Option<Preset>,
+    pub numbers: NumberRules,
 }
 
 impl Default for RigOptions {
@@ -69,6 +71,7 @@ impl Default for RigOptions {
             ledger: Settings::new(LogName::parse("test.example").unwrap()),
             dead_letters: DeadLetterLimits::default(),
             sealing: None,
+            numbers: NumberRules::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::auth::{CERTIFICATE, ISSUER};
 use super::entry::Member;
 use super::root_key::services;
+use super::sources::SOURCE;
 use super::table::{AWS_CREDENTIALS, FILE_VARIABLE, SETTINGS, Setting, UNUSED_NAMES};
 
 const BEGINNING: &str = "\
