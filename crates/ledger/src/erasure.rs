@@ -7,6 +7,8 @@
 
 mod survey;
 
+use std::collections::HashMap;
+
 use ledgerstone_model::sealing::{SealingKeyId, SubjectId};
 use ledgerstone_model::subject_request::{
     RequestState, RequestStep, SubjectRequestId, SubjectRight,
@@ -192,6 +194,17 @@ impl Ledger {
         let mut certificates: Vec<_> = own.filter_map(|one| one.certificate).collect();
         certificates.sort_unstable();
         Ok(certificates)
+    }
+
+    /// The certificate of each key of a tenant that an erasure destroyed.
+    pub(crate) fn certificates_of_keys(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<HashMap<SealingKeyId, SequenceNumber>, LedgerError> {
+        self.ensure_requests()?;
+        let erasures = self.subject_requests.erasures.of_tenant(tenant);
+        let done = erasures.iter().filter_map(|one| Some((one.certificate?, &one.started.key_ids)));
+        Ok(done.flat_map(|(number, keys)| keys.iter().map(move |key| (*key, number))).collect())
     }
 
     fn key_backups_expire_at(&self) -> Option<IngestedAt> {

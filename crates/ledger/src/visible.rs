@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use ledgerstone_model::access::{Sight, View};
 use ledgerstone_model::sealing::{EnvelopePlace, FieldPolicy, SealingKeyId};
 use ledgerstone_model::visible::{HiddenPart, KeyState, ReadEvent, SeenEvent, Visibility, Why};
-use ledgerstone_proof::{Kind, TenantId, split_content};
+use ledgerstone_proof::{Kind, SequenceNumber, TenantId, split_content};
 use ledgerstone_store::{ReadError, StoredRecord};
 
 use crate::ledger::Ledger;
@@ -93,6 +93,10 @@ pub struct Viewer<'l> {
     fields: Fields,
     keys: Option<&'l KeyRing>,
     refused: Refused,
+    /// Where it is written why keys are destroyed; `None` where nobody asks.
+    ledger: Option<&'l Ledger>,
+    /// Read when the first destroyed key is met.
+    certificates: Option<HashMap<SealingKeyId, SequenceNumber>>,
 }
 
 /// By which policy values that stand in clear are judged.
@@ -120,6 +124,8 @@ impl Ledger {
             fields: Fields::InForce(self.known_sealing_policy(tenant)?),
             keys: self.sealing_keys(),
             refused: Refused::default(),
+            ledger: Some(self),
+            certificates: None,
         })
     }
 }
@@ -134,6 +140,8 @@ impl<'l> Viewer<'l> {
             fields: Fields::Fixed(Arc::new(none)),
             keys: Some(keys),
             refused: Refused::default(),
+            ledger: None,
+            certificates: None,
         }
     }
 
@@ -162,10 +170,25 @@ impl<'l> Viewer<'l> {
                 ids.extend(event.keys_for(self.sight).copied());
             }
         }
-        match self.keys {
-            Some(keys) if !ids.is_empty() => keys.states(&self.tenant, &ids, &mut self.refused),
-            _ => HashMap::new(),
+        let Some(keys) = self.keys.filter(|_| !ids.is_empty()) else {
+            return HashMap::new();
+        };
+        let mut states = keys.states(&self.tenant, &ids, &mut self.refused);
+        for (id, state) in &mut states {
+            if let KeyState::Destroyed(certificate) = state {
+                *certificate = self.certificate_of(id);
+            }
         }
+        states
+    }
+
+    fn certificate_of(&mut self, key: &SealingKeyId) -> Option<SequenceNumber> {
+        let (ledger, tenant) = (self.ledger, &self.tenant);
+        let certificates = self.certificates.get_or_insert_with(|| {
+            // Without them it is still told that the value is erased.
+            ledger.and_then(|ledger| ledger.certificates_of_keys(tenant).ok()).unwrap_or_default()
+        });
+        certificates.get(key).copied()
     }
 
     fn seen(&self, record: StoredRecord, keys: &HashMap<SealingKeyId, KeyState>) -> VisibleEvent {

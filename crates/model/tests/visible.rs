@@ -281,7 +281,7 @@ fn nothing_below_a_place_that_is_replaced_is_named() {
 }
 
 /// Everything that is found in what somebody sees, besides the fields in which nobody looks.
-fn left(value: Value<'_>, name: &str, found: &mut Vec<String>) {
+fn left(value: Value<'_>, found: &mut Vec<String>) {
     match value.kind() {
         ValueKind::Object => {
             let mut members = value.members();
@@ -291,14 +291,14 @@ fn left(value: Value<'_>, name: &str, found: &mut Vec<String>) {
                     found.push(name.clone().into_owned());
                 }
                 if !["timestamp", "context", "security", "performance"].contains(&name.as_ref()) {
-                    left(member, &name, found);
+                    left(member, found);
                 }
             }
         }
         ValueKind::Array => {
             let mut elements = value.elements();
             while let Some(element) = elements.next_element().expect("canonical") {
-                left(element, name, found);
+                left(element, found);
             }
         }
         ValueKind::Text | ValueKind::Number => {
@@ -335,7 +335,7 @@ proptest! {
         let viewer = seen(&sealed, VIEWER, &read_under);
         prop_assert_eq!(canonicalize(viewer.text()).expect("canonical"), viewer.text());
         let mut found = Vec::new();
-        left(Value::new(viewer.text()), "", &mut found);
+        left(Value::new(viewer.text()), &mut found);
         prop_assert_eq!(found, Vec::<String>::new(), "{}", String::from_utf8_lossy(viewer.text()));
         for part in viewer.hidden() {
             prop_assert!(detect(part.pointer()).is_empty(), "{}", part.pointer());

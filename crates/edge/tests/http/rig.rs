@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use axum::middleware::map_response;
@@ -98,20 +99,12 @@ impl Rig {
             Arc::clone(&clock) as _,
             Arc::clone(&entropy) as _,
         );
-        let mut keys: Arc<dyn KeyHome> = {
-            let files = KeyFiles::in_directory(data.join("keys"));
-            files.create(KeyAlgorithm::Ed25519, &*entropy).unwrap();
-            Arc::new(files)
-        };
         let sealing = options.sealing.map(|preset| {
             options.ledger.default_sealing = preset;
             let tools = (Arc::clone(&clock) as _, Arc::clone(&entropy) as _);
             SealingKeys::open(&data.join("sealing"), tools)
         });
-        if let Some(sealing) = &sealing {
-            let signing = MemoryKeys::new(keys.load().unwrap());
-            keys = Arc::new(signing.with_sealing(Arc::clone(&sealing.ring)));
-        }
+        let keys = key_home(&data, &entropy, sealing.as_ref());
         let store = Arc::new(FaultyStore::new(store.unwrap()));
         let ledger = Ledger::create(
             Arc::clone(&store) as _,
@@ -152,19 +145,8 @@ impl Rig {
             dead_letters: Arc::clone(&dead_letters),
             numbers: options.numbers,
         });
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
-        let noted = Arc::clone(&seen);
-        tokio::spawn(async move {
-            let note = move |response: Response| {
-                noted.lock().unwrap().extend(response.extensions().get::<Seen>().cloned());
-                std::future::ready(response)
-            };
-            let router = router_with(&service, &options.router).layer(map_response(note));
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            axum::serve(listener, service).await.unwrap();
-        });
+        let address = serve(service, options.router, Arc::clone(&seen)).await;
         let client = Client::builder().no_proxy().build().unwrap();
         Self { address, ledger, clock, dead_letters, store, sealing, seen, keys, client, directory }
     }
@@ -226,6 +208,43 @@ impl Rig {
         let report = report.unwrap();
         assert!(report.holds(), "{:?}", report.findings);
     }
+}
+
+/// The keys that sign, in files unless there are others to seal with.
+fn key_home(
+    data: &Path,
+    entropy: &SeededEntropy,
+    sealing: Option<&SealingKeys>,
+) -> Arc<dyn KeyHome> {
+    let files = KeyFiles::in_directory(data.join("keys"));
+    files.create(KeyAlgorithm::Ed25519, entropy).unwrap();
+    match sealing {
+        None => Arc::new(files),
+        Some(sealing) => {
+            let signing = MemoryKeys::new(files.load().unwrap());
+            Arc::new(signing.with_sealing(Arc::clone(&sealing.ring)))
+        }
+    }
+}
+
+/// Serves on a free port, and keeps what answers leave for the log of reads.
+async fn serve(
+    service: Service,
+    settings: RouterSettings,
+    seen: Arc<Mutex<Vec<Seen>>>,
+) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let note = move |response: Response| {
+            seen.lock().unwrap().extend(response.extensions().get::<Seen>().cloned());
+            std::future::ready(response)
+        };
+        let router = router_with(&service, &settings).layer(map_response(note));
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service).await.unwrap();
+    });
+    address
 }
 
 fn tenant_of(name: &str) -> TenantId {

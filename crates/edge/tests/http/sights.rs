@@ -296,8 +296,8 @@ async fn an_answer_leaves_word_of_whose_keys_it_took() {
     let keys = |tenant: &str, kind: &str, id: &str| {
         let person =
             ledgerstone_model::sealing::Subject::Person { kind: kind.into(), id: id.into() };
-        let ring = &rig.sealing.as_ref().unwrap().ring;
-        ring.ids_of(&TenantId::parse(tenant).unwrap(), &person).unwrap()[0]
+        let sealing = rig.sealing.as_ref().unwrap();
+        sealing.ring.ids_of(&TenantId::parse(tenant).unwrap(), &person).unwrap()[0]
     };
     let [actor, first, second] =
         [("employee", "emp-17"), ("patient", "pat-1"), ("patient", "pat-2")]

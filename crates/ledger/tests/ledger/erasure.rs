@@ -7,11 +7,12 @@ use std::time::Duration;
 use ledgerstone_ledger::erasure::SurveyWatch;
 use ledgerstone_ledger::subject_requests::NewRequest;
 use ledgerstone_ledger::{DeadLetters, Ledger, LedgerError, NewDeadLetter, Order, ReceiptStatus};
+use ledgerstone_model::access::Sight;
 use ledgerstone_model::sealing::{Preset, SubjectId};
 use ledgerstone_model::subject_request::{
     ErasureBasis, RequestState, RequestStep, SubjectRequestId, SubjectRight,
 };
-use ledgerstone_model::{Actor, ErrorCode, Numbers, SystemRecord};
+use ledgerstone_model::{Actor, ErrorCode, Numbers, SystemRecord, Why};
 use ledgerstone_proof::{SequenceNumber, split_content};
 use ledgerstone_store::{DeadLetterLimits, FileDeadLetters, LedgerStore as _};
 
@@ -85,6 +86,11 @@ fn an_erased_person_is_unreadable_and_certified() {
     };
     assert_eq!((certificate.sealed_contents, certificate.still_readable), (2, 0));
     assert_eq!(certificate.basis, Some(ErasureBasis::ConsentWithdrawn));
+    let (acme, first) = (tenant("acme"), ledgerstone_proof::EventId::parse("e-1").unwrap());
+    let stored = ledger.reader().get(&acme, &first).unwrap();
+    let shown = ledger.viewer(&acme, Sight::EVERYTHING).unwrap().view(stored);
+    let name = shown.hidden().iter().find(|part| part.pointer() == "/actor/name").unwrap();
+    assert_eq!((name.why(), name.certificate()), (Why::Erased, Some(number)));
     let people = [certificate.requested_by.as_str(), certificate.approved_by.as_str()];
     assert_eq!(people, ["anna", "berta"]);
     let SystemRecord::ErasureStarted(started) = said(&ledger, certificate.started_record) else {

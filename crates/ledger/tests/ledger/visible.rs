@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use ledgerstone_ledger::{Ledger, Order, VIEWED_AT_ONCE, Viewer, VisibleEvent};
 use ledgerstone_model::access::{Role, Sight};
 use ledgerstone_model::sealing::Preset;
-use ledgerstone_model::visible::Why;
+use ledgerstone_model::visible::{HiddenPart, Why};
 use ledgerstone_proof::Kind;
 use ledgerstone_store::StoredRecord;
 
@@ -27,7 +27,7 @@ fn text(event: &VisibleEvent) -> &str {
 }
 
 fn whys(event: &VisibleEvent) -> Vec<Why> {
-    event.hidden().iter().map(|part| part.why()).collect()
+    event.hidden().iter().map(HiddenPart::why).collect()
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn revoke(
 
 fn role(name: &str) -> Result<Role, Failure> {
     Role::parse(name).ok_or_else(|| {
-        let all = RoleSet::from_iter(Role::ALL.iter().copied());
+        let all: RoleSet = Role::ALL.iter().copied().collect();
         let message = format!("there is no role {name:?}; the roles are {all}");
         Failure::new(ErrorCode::InvalidArgument, message)
     })

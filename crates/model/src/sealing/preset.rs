@@ -76,7 +76,9 @@ const SERVER_RECORDS: &[Line] = &[
     ("target.id", FieldClass::Public, false),
     ("actor.name", FieldClass::Personal, false),
     ("actor.ip_address", FieldClass::Personal, false),
+    // Labels and reasons are written by people, and may be about people.
     ("data.metadata.label", FieldClass::Personal, false),
+    ("action.description", FieldClass::Personal, false),
 ];
 
 pub(super) fn rules_of_server_records() -> Vec<FieldRule> {
