@@ -11,7 +11,9 @@ use ledgerstone_proof::IngestedAt;
 use ledgerstone_store::admin::ApiKeyRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::{Array, ArrayBuilder};
 
+use super::body_schemas::one_of;
 use super::problem::Problem;
 use super::service::Service;
 use super::tenants::checked_reason;
@@ -66,20 +68,37 @@ impl IssuedApiKey {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WantedKey {
-    /// What people call it; at most 200 characters.
+    /// What people call it; at most 200 characters, not all blank, none of them control characters.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+    )]
     label: String,
-    /// Out of `admin`, `privacy_officer`, `auditor`, `sensitive_reader`, `writer`, `viewer`; none that may or
-    /// see more than the caller.
+    /// None that may or see more than the caller.
+    #[schema(schema_with = role_names)]
     roles: Vec<String>,
-    /// The first moment at which it is no longer good, as RFC 3339 in UTC with microseconds.
+    /// The first moment at which it is no longer good, in RFC 3339.
+    #[schema(format = DateTime)]
     expires_at: Option<String>,
+}
+
+/// At least one role.
+fn role_names() -> Array {
+    let names: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
+    ArrayBuilder::new().items(one_of(names)).min_items(Some(1)).build()
 }
 
 /// Why a key is revoked.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Revocation {
-    /// For the `audit` record; at most 500 characters.
+    /// For the `audit` record; at most 500 characters, not all blank, none of them control characters.
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+    )]
     reason: Option<String>,
 }
 

@@ -21,8 +21,8 @@ use crate::auth::Authorised;
 #[utoipa::path(get, path = "/v1/events", tag = "events",
     params(
         ("order" = Option<String>, Query, pattern = "^(newest|sequence)$", description = "`newest` (default) or `sequence`"),
-        ("from" = Option<String>, Query, description = "First moment of ingestion that belongs to the range, RFC 3339"),
-        ("to" = Option<String>, Query, description = "First moment of ingestion after the range, RFC 3339"),
+        ("from" = Option<String>, Query, format = DateTime, description = "First moment of ingestion that belongs to the range, RFC 3339"),
+        ("to" = Option<String>, Query, format = DateTime, description = "First moment of ingestion after the range, RFC 3339"),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "Records of a page; 100 unless given"),
         ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the page before"),
     ),

@@ -9,6 +9,7 @@ mod append_aliases;
 mod authorise;
 mod blocking;
 mod body;
+mod body_schemas;
 mod caching;
 mod checkpoint;
 mod components;

@@ -9,6 +9,7 @@ use ledgerstone_model::access::Permission;
 use serde_json::{Map, Value, json};
 use utoipa_axum::router::OpenApiRouter;
 
+use super::body_schemas;
 use super::endpoint::Access;
 use super::endpoints::ENDPOINTS;
 use super::service::Service;
@@ -53,6 +54,9 @@ pub fn document() -> Value {
     });
     document["components"]["securitySchemes"] = schemes;
     document["components"]["schemas"]["Problem"] = problem_schema();
+    for (name, schema) in body_schemas::components() {
+        document["components"]["schemas"][name] = schema;
+    }
     document["components"]["responses"]["Problem"] = json!({
         "description": "What was wrong, and what to do about it",
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -70,6 +74,8 @@ fn finished(mut paths: Map<String, Value>) -> Map<String, Value> {
             operation["operationId"] = json!(operation_id(&method, &path));
             operation["responses"]["default"] = json!({"$ref": "#/components/responses/Problem"});
             describe_answers(&mut operation["responses"]);
+            let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+            parameters.into_iter().flatten().for_each(without_null);
             match endpoint.access() {
                 Access::Public => operation["security"] = json!([]),
                 Access::Needs(permission) => {
@@ -79,6 +85,7 @@ fn finished(mut paths: Map<String, Value>) -> Map<String, Value> {
             }
         }
     }
+    describe_bodies(&mut paths);
     let append = paths["/v1/events"]["post"].clone();
     for (_, item) in &mut paths {
         let takes_events = item["post"]["x-permission"] == Permission::EventsWrite.as_str();
@@ -90,6 +97,30 @@ fn finished(mut paths: Map<String, Value>) -> Map<String, Value> {
     }
     // OpenAPI has no mark for a parameter that goes on over slashes.
     paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect()
+}
+
+/// What is sent where no type of ours describes it.
+fn describe_bodies(paths: &mut Map<String, Value>) {
+    let json = |schema: Value, required: bool| json!({"required": required, "content": {"application/json": {"schema": schema}}});
+    paths["/v1/events"]["post"]["requestBody"] = body_schemas::events_body();
+    paths["/v1/taxonomy/check"]["post"]["requestBody"] =
+        json(body_schemas::anything_to_check(), true);
+    let event = json!({"$ref": "#/components/schemas/Event"});
+    paths["/v1/dead-letters/{id}/resend"]["post"]["requestBody"] = json(event, false);
+    let draft = json!({"$ref": "#/components/schemas/TaxonomyDraft"});
+    paths["/v1/taxonomy"]["put"]["requestBody"] = json(draft, true);
+}
+
+/// A parameter that may be left out is left out: there is no null in a path, a query or a header.
+fn without_null(parameter: &mut Value) {
+    let kind = &mut parameter["schema"]["type"];
+    if let Some(kinds) = kind.as_array() {
+        let others: Vec<Value> = kinds.iter().filter(|kind| *kind != "null").cloned().collect();
+        *kind = match others.as_slice() {
+            [only] => only.clone(),
+            _ => Value::Array(others),
+        };
+    }
 }
 
 /// Every answer has a description, which `OpenAPI` demands; those that say nothing of themselves get

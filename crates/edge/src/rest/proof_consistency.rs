@@ -19,8 +19,10 @@ use crate::auth::Authorised;
 #[into_params(parameter_in = Query)]
 pub struct ConsistencyQuery {
     /// Records in the earlier tree, at least 1.
+    #[param(minimum = 1)]
     from: u64,
     /// Records in the later tree.
+    #[param(minimum = 1)]
     to: u64,
 }
 

@@ -21,6 +21,7 @@ pub struct InclusionQuery {
     /// The record's sequence number, which is its leaf index.
     sequence_number: u64,
     /// Records in the tree: a size that a checkpoint speaks of.
+    #[param(minimum = 1)]
     tree_size: u64,
 }
 

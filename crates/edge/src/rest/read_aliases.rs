@@ -34,8 +34,8 @@ const AUDIT: &[&str] = &["user"];
 /// or in the one that `shape` names. Times are those of ingestion.
 #[utoipa::path(get, path = "/api/v1/audit/events", tag = "aliases",
     params(
-        ("start_time" = Option<String>, Query, description = "First moment of the range; also `start_date`"),
-        ("end_time" = Option<String>, Query, description = "Last moment of the range; also `end_date`"),
+        ("start_time" = Option<String>, Query, format = DateTime, description = "First moment of the range; also `start_date`"),
+        ("end_time" = Option<String>, Query, format = DateTime, description = "Last moment of the range; also `end_date`"),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "Records of a page; 100 unless given"),
         ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the page before"),
         ("shape" = Option<String>, Query, pattern = "^(agent|entity|user)$", description = "`agent`, `entity` or `user`"),
@@ -80,8 +80,8 @@ pub async fn list_events(
 /// those of ingestion. Pages are counted over the ledger as it is at each request.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "aliases",
     params(
-        ("start_date" = Option<String>, Query, description = "First moment of the range; also `start_time`"),
-        ("end_date" = Option<String>, Query, description = "Last moment of the range; also `end_time`"),
+        ("start_date" = Option<String>, Query, format = DateTime, description = "First moment of the range; also `start_time`"),
+        ("end_date" = Option<String>, Query, format = DateTime, description = "Last moment of the range; also `end_time`"),
         ("page" = Option<u64>, Query, minimum = 1, maximum = 9_007_199_254_740_991.0, description = "Which page, from 1 on"),
         ("page_size" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "Records of a page; 50 unless given"),
         ("shape" = Option<String>, Query, pattern = "^(agent|entity|user)$", description = "`agent`, `entity` or `user`"),

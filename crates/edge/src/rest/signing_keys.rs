@@ -10,7 +10,9 @@ use ledgerstone_model::system::{KeyAlgorithm, KeyChange, KeyUse, SigningKeyRecor
 use ledgerstone_proof::{IngestedAt, KeyId, VerifierKey};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::Object;
 
+use super::body_schemas::{one_of, one_of_or_null};
 use super::problem::Problem;
 use super::service::Service;
 use crate::auth::Authorised;
@@ -56,13 +58,28 @@ pub struct SigningKeyPeriod {
 pub struct WantedRotation {
     /// `log` or `record`.
     #[serde(rename = "use")]
+    #[schema(schema_with = uses)]
     usage: String,
     /// `rotation`, or `compromise`: then an old log key does not sign beside the new one.
     #[serde(default = "usual_reason")]
+    #[schema(schema_with = reasons)]
     reason: String,
     /// Of the new record key: `ed25519` or `rsa`; without it, that of the old one. Log keys are
-    /// always `ed25519`.
+    /// always `ed25519`, and it is left out.
+    #[schema(schema_with = algorithms)]
     record_key_algorithm: Option<String>,
+}
+
+fn uses() -> Object {
+    one_of(["log", "record"])
+}
+
+fn reasons() -> Object {
+    one_of(["rotation", "compromise"])
+}
+
+fn algorithms() -> Object {
+    one_of_or_null(["ed25519", "rsa"])
 }
 
 /// What a rotation did.

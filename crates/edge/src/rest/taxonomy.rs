@@ -31,7 +31,7 @@ pub async fn get(
 /// Sets the taxonomy, whole. With `If-Match`, or `version` in the document, only if that version is
 /// still in force.
 #[utoipa::path(put, path = "/v1/taxonomy", tag = "taxonomy",
-    params(("If-Match" = Option<String>, Header, description = "The `ETag` of the taxonomy that was changed")),
+    params(("If-Match" = Option<String>, Header, pattern = "^\"[0-9]{1,16}\"$", description = "The `ETag` of the taxonomy that was changed")),
     request_body(content((serde_json::Value = "application/json"))),
     responses((status = 200, body = serde_json::Value, description = "The taxonomy as it is in force now"),
         (status = 412, description = "Another version is in force"),

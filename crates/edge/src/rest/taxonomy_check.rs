@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::append::{Reading, Source, Unprepared, split};
+use super::append::{Reading, Source, Unprepared, not_empty, split};
 use super::encoding::Encoding;
 use super::limits::BODY_BYTES_MAX;
 use super::media_type::MediaType;
@@ -57,6 +57,7 @@ pub async fn check(
         Encoding::Identity => held.bytes.clone(),
         packed => service.unpack(packed, held.bytes.clone(), BODY_BYTES_MAX).await?,
     };
+    not_empty(&text)?;
     let reading = (Reading::Native, service.numbers(authorised.caller()));
     let source = Source::by_hand(&service, &authorised, reading, None);
     let tenant = authorised.tenant().clone();
@@ -76,6 +77,10 @@ pub async fn check(
     Ok(Json(checked.await?))
 }
 
+fn is_no_json(rejection: &Rejection) -> bool {
+    matches!(rejection.code(), ErrorCode::NotJson | ErrorCode::NotUtf8)
+}
+
 fn checked(
     in_force: &TaxonomyInForce,
     source: &Source,
@@ -85,6 +90,10 @@ fn checked(
     let taxonomy = in_force.taxonomy();
     let (outcome, found) = match source.parse(text, 0, [0; 16], now) {
         Err(Unprepared::Other(problem)) => return Err(problem),
+        // A body that is no JSON asks about nothing.
+        Err(Unprepared::Event(rejection)) if is_no_json(&rejection) => {
+            return Err(Problem::from(&rejection));
+        }
         Err(Unprepared::Event(rejection)) => ("refused", Some(rejection)),
         Ok(event) => {
             let found = taxonomy.findings(&event).map_err(|error| Problem::from(&error))?;

@@ -43,6 +43,7 @@ pub struct Tenant {
 #[serde(deny_unknown_fields)]
 pub struct NewTenant {
     /// 1 to 63 characters of a-z, 0-9, `_` and `-`, the first a letter or digit.
+    #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,62}$")]
     tenant_id: String,
     /// Where it is there, the answer has the tenant's first API key: an admin key, shown this once.
     first_admin_key: Option<FirstKey>,
@@ -72,7 +73,13 @@ pub struct CreatedTenant {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StateChange {
-    /// In the operator's words, for the `audit` record; at most 500 characters.
+    /// In the operator's words, for the `audit` record; at most 500 characters, not all blank, none of
+    /// them control characters.
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+    )]
     reason: Option<String>,
 }
 

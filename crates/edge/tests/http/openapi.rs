@@ -8,7 +8,7 @@ use ledgerstone_edge::rest::{Access, ENDPOINTS, document};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::openapi_faults::faults;
+use crate::openapi_faults::{disagreements, faults};
 use crate::rig::{Rig, json as body};
 
 #[test]
@@ -77,6 +77,56 @@ fn a_document_that_is_not_valid_is_found() {
         document.pointer_mut(parent).unwrap()[name] = value;
         let found = faults(&document);
         assert!(found.iter().any(|fault| fault.contains(words)), "{place}: {found:#?}");
+    }
+}
+
+/// What the schema of an event says is what the server does.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_the_schema_allows_are_taken_and_others_are_not() {
+    let rig = Rig::start().await;
+    let (long, too_long) = ("t".repeat(256), "t".repeat(257));
+    for (event, is_taken) in [
+        (json!({"event_type": "a.b"}), true),
+        (json!({"event_type": long}), true),
+        (json!({"event_type": too_long}), false),
+        (json!({"event_type": ""}), false),
+        (json!({"event_type": "a\tb"}), false),
+        (json!({"event_type": "system.a"}), false),
+        (json!({"event_type": "_a"}), false),
+        (json!({"event_type": null}), false),
+        (json!({}), false),
+        (json!([]), false),
+        (json!("a.b"), false),
+        (json!({"event_type": "a", "id": "e:1.2_3-4"}), true),
+        (json!({"event_type": "a", "id": "_1"}), false),
+        (json!({"event_type": "a", "id": "a b"}), false),
+        (json!({"event_type": "a", "id": null, "severity": null, "actor": null}), true),
+        (json!({"event_type": "a", "timestamp": "2024-05-01T11:59:58.123+02:00"}), true),
+        (json!({"event_type": "a", "timestamp": "yesterday"}), false),
+        (json!({"event_type": "a", "severity": "high"}), true),
+        (json!({"event_type": "a", "severity": "extreme"}), false),
+        (json!({"event_type": "a", "actor": "bob"}), false),
+        (json!({"event_type": "a", "actor": {"id": "b", "shoe": 47}}), true),
+        (json!({"event_type": "a", "actor": {"id": 7}}), false),
+        (json!({"event_type": "a", "tenant_id": "acme"}), true),
+        (json!({"event_type": "a", "tenant_id": "A"}), false),
+        (json!({"event_type": "a", "data": {"before": [1, {"x": -1.5}], "after": null}}), true),
+        (json!({"event_type": "a", "own": {"deep": [9_007_199_254_740_991_u64]}}), true),
+        (json!({"event_type": "a", "ai_specific": {"confidence_score": 0.5}}), true),
+        (json!({"event_type": "a", "ai_specific": {"confidence_score": 1.5}}), false),
+        (json!({"event_type": "a", "ai_specific": {"prompt_tokens": 1.5}}), false),
+        (json!({"event_type": "a", "ai_specific": {"tools_used": ["x", "y"]}}), true),
+        (json!({"event_type": "a", "ai_specific": {"tools_used": ["x", 7]}}), false),
+        (json!({"event_type": "a", "security": {"pii_detected": "no"}}), false),
+        (json!({"event_type": "a", "_own": 1}), false),
+        (json!({"event_type": "a", "actor": {"_own": 1}}), false),
+        (json!({"event_type": "a", "metadata": {"_own": 1, "intake": 1}}), true),
+        (json!({"event_type": "a", "intake": {}}), false),
+    ] {
+        let found = disagreements("/components/schemas/Event", &event);
+        assert_eq!(found.is_empty(), is_taken, "the schema on {event}: {found:?}");
+        let status = rig.append("", event.to_string()).send().await.unwrap().status();
+        assert_eq!(status == 201, is_taken, "the server on {event}: {status}");
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use jsonschema::{Registry, Validator};
+use ledgerstone_edge::rest::document;
 use serde_json::{Value, json};
 
 /// See `tests/fixtures/openapi/README.md`.
@@ -22,6 +23,14 @@ pub fn faults(document: &Value) -> Vec<String> {
     let mut found = walk.found;
     operations(document, &mut found);
     found
+}
+
+/// What a schema of the interface has against a value.
+pub fn disagreements(schema: &str, value: &Value) -> Vec<String> {
+    let document = document();
+    let mut walk = Walk { document: &document, registry: registry(&document), found: Vec::new() };
+    walk.compare(schema, value, "");
+    walk.found
 }
 
 /// What `OpenAPI`'s schema says, with schemas within the document being JSON Schema 2020-12.
@@ -107,7 +116,7 @@ impl Walk<'_> {
         let pointer = schema.replace('{', "%7B").replace('}', "%7D");
         let schema = json!({"$ref": format!("{DOCUMENT}#{pointer}")});
         let options = jsonschema::options().with_registry(&self.registry).offline();
-        let validator: Validator = match options.build(&schema) {
+        let validator: Validator = match options.should_validate_formats(true).build(&schema) {
             Ok(validator) => validator,
             Err(error) => return self.found.push(format!("{place}: {error}")),
         };

@@ -76,7 +76,7 @@ async fn the_parameter_that_is_wrong_is_named_with_what_is_allowed() {
         (
             Method::GET,
             "/v1/proofs/inclusion?sequence_number=0",
-            "tree_size is missing; it is a whole number from 0 to 18446744073709551615",
+            "tree_size is missing; it is a whole number from 1 to 18446744073709551615",
         ),
         (
             Method::GET,

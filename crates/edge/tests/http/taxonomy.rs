@@ -155,6 +155,22 @@ async fn a_warning_takes_the_event_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_nothing_is_refused() {
+    let rig = Rig::start().await;
+    for (text, code) in [
+        ("", "EMPTY_INPUT"),
+        (" \n", "EMPTY_INPUT"),
+        ("[]", "EMPTY_INPUT"),
+        ("{", "NOT_JSON"),
+        ("event", "NOT_JSON"),
+    ] {
+        let request = rig.request(Method::POST, "/v1/taxonomy/check", "acme", Role::Writer);
+        let request = request.header("content-type", "application/json").body(text);
+        assert_problem(request, 400, code).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_check_says_what_would_become_of_events_and_writes_nothing() {
     let rig = Rig::start().await;
     let events = json!([

@@ -14,11 +14,14 @@ from generated import AuthenticatedClient  # noqa: E402
 from generated.api.events import get_v1_events, post_v1_events  # noqa: E402
 from generated.api.proofs import get_v1_checkpoint, get_v1_proofs_inclusion  # noqa: E402
 from generated.api.tenants import get_v1_tenants  # noqa: E402
+from generated.models.event import Event  # noqa: E402
 from generated.models.problem import Problem  # noqa: E402
 
 client = AuthenticatedClient(base_url=server, token=key)
 
-event = {"id": "generated-1", "event_type": "user.login", "actor": {"id": "u", "type": "user"}}
+event = Event.from_dict(
+    {"id": "generated-1", "event_type": "user.login", "actor": {"id": "u", "type": "user"}}
+)
 receipt = post_v1_events.sync(client=client, body=event)
 assert receipt["status"] == "created", receipt
 assert post_v1_events.sync(client=client, body=event)["status"] == "duplicate"

@@ -26,7 +26,7 @@ use crate::auth::Authorised;
 pub(super) use array::split;
 pub(super) use letters::DeadLetterNote;
 pub(super) use options::Options;
-pub(super) use prepare::{Prepared, RANDOM_BYTES, Reading, Source, Unprepared};
+pub(super) use prepare::{Prepared, RANDOM_BYTES, Reading, Source, Unprepared, not_empty};
 pub(super) use result::write_receipt;
 
 /// Takes events. One object is answered with its receipt, an array with one item for each event in
@@ -34,7 +34,7 @@ pub(super) use result::write_receipt;
 #[utoipa::path(post, path = "/v1/events", tag = "events",
     params(
         Options,
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Gives events that bring no `id` one that follows from tenant, principal, this key and their place in the request, so that a request can be sent again; 1 to 255 printable characters"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!#-\\[\\]-~]+$", description = "Gives events that bring no `id` one that follows from tenant, principal, this key and their place in the request, so that a request can be sent again; 1 to 255 visible characters of ASCII, none a quote or a backslash"),
         ("Content-Encoding" = Option<String>, Header, pattern = "^(identity|gzip|x-gzip|zstd)$", description = "How the body is packed: `gzip` or `zstd`"),
     ),
     request_body(content(

@@ -3,10 +3,12 @@
 use http::request::Parts;
 use ledgerstone_model::{ErrorCode, Numbers};
 use serde::Deserialize;
+use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::prepare::Reading;
-use crate::importer;
+use crate::importer::{self, IMPORTERS};
+use crate::rest::body_schemas::one_of;
 use crate::rest::problem::Problem;
 use crate::rest::query::parameters;
 use crate::shape::{self, SHAPES};
@@ -37,12 +39,27 @@ pub(in crate::rest) struct Options {
     #[serde(default)]
     pub(super) atomic: bool,
     /// The flat shape that the events have; by default they are in the model's own form.
+    #[param(schema_with = shapes)]
     pub(super) shape: Option<String>,
-    /// The foreign format that each event is a record of, e.g. `cloudtrail`.
+    /// The foreign format that each event is a record of, in place of a shape.
+    #[param(schema_with = formats)]
     pub(super) format: Option<String>,
-    /// What becomes of numbers that canonical JSON cannot hold exactly: `refuse` or `quote`; unless
-    /// given, what the server is set to.
+    /// What becomes of numbers that canonical JSON cannot hold exactly; unless given, what the server is
+    /// set to.
+    #[param(schema_with = ways_with_numbers)]
     pub(super) numbers: Option<String>,
+}
+
+fn shapes() -> Object {
+    one_of(SHAPES.iter().map(|shape| shape.name))
+}
+
+fn formats() -> Object {
+    one_of(IMPORTERS.iter().map(|importer| importer.name()))
+}
+
+fn ways_with_numbers() -> Object {
+    one_of(Numbers::NAMES.iter().copied())
 }
 
 impl Options {

@@ -313,7 +313,7 @@ impl Problem {
 }
 
 /// Refuses what holds no event at all.
-pub(super) fn not_empty(text: &[u8]) -> Result<(), Problem> {
+pub(in crate::rest) fn not_empty(text: &[u8]) -> Result<(), Problem> {
     if text.iter().all(u8::is_ascii_whitespace) {
         return Err(Problem::new(
             ErrorCode::EmptyInput,
