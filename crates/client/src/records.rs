@@ -98,6 +98,7 @@ pub struct HiddenPart {
     class: Option<String>,
     why: String,
     certificate: Option<u64>,
+    reason: Option<String>,
 }
 
 impl HiddenPart {
@@ -121,6 +122,11 @@ impl HiddenPart {
     /// The record of the same ledger that certifies what is gone.
     pub const fn certificate(&self) -> Option<u64> {
         self.certificate
+    }
+
+    /// Of a content that was dropped: `expired`, `erasure` or `tenant_closed`.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
     }
 }
 
@@ -152,7 +158,7 @@ impl Record {
         self.json.get()
     }
 
-    /// The event as this credential sees it; none where its content is no longer kept.
+    /// The event as this credential sees it; none where its content was dropped.
     pub fn event(&self) -> Option<&RawValue> {
         self.event.as_deref()
     }

@@ -107,6 +107,7 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
         &[C::Unauthenticated, C::InvalidToken, C::TokenExpired, C::KeyRevoked],
     ),
     (StatusCode::FORBIDDEN, Permanent, &[C::Forbidden, C::TenantSuspended, C::SecondPersonNeeded]),
+    (StatusCode::GONE, Permanent, &[C::ContentDropped]),
     (StatusCode::METHOD_NOT_ALLOWED, Permanent, &[C::MethodNotAllowed]),
     (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Permanent, &[C::HeadersTooLarge]),
     (StatusCode::UNSUPPORTED_MEDIA_TYPE, Permanent, &[C::UnsupportedMediaType]),

@@ -7,7 +7,7 @@ use ledgerstone_model::{AsSentError, ErrorCode, SealedEvent, as_sent};
 use ledgerstone_proof::{EventId, SequenceNumber, TenantId, split_content};
 use ledgerstone_store::StoredRecord;
 
-use crate::receipt::{Outcome, Receipt, Refusal};
+use crate::receipt::{Compared, Outcome, Receipt, Refusal};
 use crate::sealing::reopen;
 use crate::sealing_keys::KeyRing;
 use crate::sequencer::Sequencer;
@@ -67,8 +67,8 @@ fn resolve(
         return refuse(ErrorCode::RecordDamaged, message);
     };
     match is_same_event(sequencer.sealing_keys(), &stored, sent) {
-        Ok(true) => Outcome::Recorded(Receipt::of_stored(&stored)),
-        Ok(false) => refuse(
+        Ok(Some(compared)) => Outcome::Recorded(Receipt::of_stored(&stored, compared)),
+        Ok(None) => refuse(
             ErrorCode::IdConflict,
             format!("ledger {tenant} holds another event under id {event_id}, record {number}"),
         ),
@@ -78,23 +78,25 @@ fn resolve(
 
 /// Compares what was sent, without the salt and what the server wrote. A record whose content is
 /// gone can no longer be compared; its id alone speaks for it. Values whose keys are destroyed are
-/// left out.
+/// left out. `None` for another event.
 fn is_same_event(
     keys: Option<&KeyRing>,
     stored: &StoredRecord,
     sent: &[u8],
-) -> Result<bool, (ErrorCode, String)> {
+) -> Result<Option<Compared>, (ErrorCode, String)> {
     let Some(content) = &stored.content else {
-        return Ok(true);
+        return Ok(Some(Compared::NotAtAll));
     };
     let damaged = |error: &dyn Error| (ErrorCode::RecordDamaged, error.to_string());
     let (text, _) = split_content(content).map_err(|error| damaged(&error))?;
     let stored = reopen(keys, (&stored.tenant, &stored.event_id), text)
         .map_err(|error| (error.code(), error.to_string()))?;
-    if stored.is_partial {
-        return is_same_as_far_as_kept(&stored.text, sent).map_err(|error| damaged(&error));
-    }
-    is_same_text(&stored.text, sent).map_err(|error| damaged(&error))
+    let (is_same, compared) = if stored.is_partial {
+        (is_same_as_far_as_kept(&stored.text, sent), Compared::Partly)
+    } else {
+        (is_same_text(&stored.text, sent), Compared::Wholly)
+    };
+    Ok(is_same.map_err(|error| damaged(&error))?.then_some(compared))
 }
 
 /// Whether two events that were not yet recorded are the same.

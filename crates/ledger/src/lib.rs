@@ -59,7 +59,7 @@ pub use ledger::{Ledger, LedgerStatus, Waiting};
 pub use open::check_keys;
 pub use policies::{PolicyDraft, PolicyInForce};
 pub use reader::{Listing, Order, Reader};
-pub use receipt::{Outcome, Receipt, ReceiptStatus, Refusal};
+pub use receipt::{Compared, Outcome, Receipt, ReceiptStatus, Refusal};
 pub use retention::{ContentDrop, Dropped, LedgerOutcome, Retention, RetentionReport};
 pub use rotation::RotationReport;
 pub use sealing::SealError;

@@ -10,7 +10,7 @@ use ledgerstone_store::{LedgerStore, ReadError, StoredCheckpoint, StoredRecord};
 use crate::error::LedgerError;
 use crate::follower::tiles::StoredTiles;
 use crate::history::{SystemHistory, read_genesis};
-use crate::receipt::Receipt;
+use crate::receipt::{Compared, Receipt};
 use crate::retention::{Dropped, RunIndex};
 
 /// Records that a walk reads at first, for those who stop early.
@@ -100,7 +100,7 @@ impl Reader {
 
     /// The first receipt of the event with an id.
     pub fn receipt(&self, tenant: &TenantId, id: &EventId) -> Result<Receipt, LedgerError> {
-        self.get(tenant, id).map(|record| Receipt::of_stored(&record))
+        self.get(tenant, id).map(|record| Receipt::of_stored(&record, Compared::Wholly))
     }
 
     /// The record with a number.

@@ -23,6 +23,28 @@ impl ReceiptStatus {
     }
 }
 
+/// How much of a repeated event could be compared with what is recorded under its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// All of it. Of a new event, and where none was sent, there is nothing to compare.
+    Wholly,
+    /// What is left: some values are gone with their keys.
+    Partly,
+    /// Nothing: the content was dropped, and the id alone speaks for it.
+    NotAtAll,
+}
+
+impl Compared {
+    /// What the receipt says; nothing where everything was compared.
+    pub const fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Wholly => None,
+            Self::Partly => Some("partly"),
+            Self::NotAtAll => Some("not_at_all"),
+        }
+    }
+}
+
 /// Evidence that an event is durable, at a place that nothing else will ever have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
@@ -36,11 +58,12 @@ pub struct Receipt {
     pub signature: Option<RecordSignature>,
     pub ingested_at: IngestedAt,
     pub status: ReceiptStatus,
+    pub compared: Compared,
 }
 
 impl Receipt {
     /// The receipt that was given when this record was written, now for a repeated delivery.
-    pub(crate) fn of_stored(record: &StoredRecord) -> Self {
+    pub(crate) fn of_stored(record: &StoredRecord, compared: Compared) -> Self {
         Self {
             id: record.event_id.clone(),
             tenant_id: record.tenant.clone(),
@@ -51,6 +74,7 @@ impl Receipt {
             signature: record.signature.clone(),
             ingested_at: record.ingested_at,
             status: ReceiptStatus::Duplicate,
+            compared,
         }
     }
 
@@ -85,6 +109,7 @@ impl Receipt {
         self.ingested_at.write(out);
         out.push(b'"');
         object.text("status", self.status.as_str());
+        object.optional_text("compared", self.compared.as_str());
     }
 
     /// The receipt as one JSON object.

@@ -9,7 +9,7 @@ use ledgerstone_proof::SequenceNumber;
 use crate::duplicates;
 use crate::ledger::hold;
 use crate::next_batch::{Completed, Placed};
-use crate::receipt::{Outcome, Receipt, ReceiptStatus, Refusal};
+use crate::receipt::{Compared, Outcome, Receipt, ReceiptStatus, Refusal};
 use crate::sequencer::Sequencer;
 
 /// The end of one commit, which any number of threads may wait for.
@@ -205,5 +205,6 @@ fn receipt(end: &Completed, placed: &Placed) -> Receipt {
         signature: end.signature(placed).cloned(),
         ingested_at: placed.ingested_at,
         status: ReceiptStatus::Created,
+        compared: Compared::Wholly,
     }
 }

@@ -9,8 +9,11 @@ use ledgerstone_model::visible::{HiddenPart, KeyState, ReadEvent, SeenEvent, Vis
 use ledgerstone_proof::{Kind, SequenceNumber, TenantId, split_content};
 use ledgerstone_store::{ReadError, StoredRecord};
 
+use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::policies::SealingInForce;
+use crate::reader::Reader;
+use crate::retention::Dropped;
 use crate::sealing_keys::{KeyRing, Refused};
 
 /// What the server writes about people into records of its own.
@@ -60,6 +63,18 @@ impl VisibleEvent {
     /// What is not seen as it was sent.
     pub fn hidden(&self) -> &[HiddenPart] {
         &self.hidden
+    }
+}
+
+impl Reader {
+    /// A record as it is stored, with the record that says so where its content is gone.
+    pub fn as_stored(&self, record: StoredRecord) -> Result<VisibleEvent, LedgerError> {
+        let dropped = self.dropped(&record)?;
+        let mut event = VisibleEvent::as_stored(record);
+        if let Some(dropped) = dropped {
+            event.hidden = vec![dropped.hidden_part()];
+        }
+        Ok(event)
     }
 }
 
@@ -195,7 +210,7 @@ impl<'l> Viewer<'l> {
         let nothing =
             |record, why| VisibleEvent::new(record, None, vec![HiddenPart::event(why)], Vec::new());
         let Some(content) = &record.content else {
-            return nothing(record, Why::Dropped);
+            return self.without_content(record);
         };
         if self.sight.is_nothing() {
             return nothing(record, Why::Hidden);
@@ -207,6 +222,16 @@ impl<'l> Viewer<'l> {
             }
             None => nothing(record, Why::Damaged),
         }
+    }
+
+    /// A record whose content is gone, with the record that says so; where nothing is said, it is damaged.
+    fn without_content(&self, record: StoredRecord) -> VisibleEvent {
+        let dropped = self.ledger.and_then(|ledger| match ledger.reader().dropped(&record) {
+            Ok(dropped) => dropped.map(Dropped::hidden_part),
+            Err(_) => Some(HiddenPart::event(Why::Damaged)),
+        });
+        let hidden = dropped.unwrap_or_else(|| HiddenPart::event(Why::Dropped));
+        VisibleEvent::new(record, None, vec![hidden], Vec::new())
     }
 
     fn read(

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use ledgerstone_client::{EventsQuery, Order as RemoteOrder, Pages};
 use ledgerstone_ledger::Order;
-use ledgerstone_ledger::VisibleEvent;
 use ledgerstone_ledger::record_line::write_record;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{EventId, TenantId};
@@ -51,7 +50,7 @@ impl LedgerReading {
                 let records = records.map_err(|error| data.failure(error))?;
                 Ok(Box::new(records.take(limit).map(|record| {
                     let mut line = Vec::with_capacity(1024);
-                    write_record(&VisibleEvent::as_stored(record?), &mut line);
+                    write_record(&data.reader.as_stored(record?)?, &mut line);
                     Ok(line)
                 })))
             }
@@ -81,8 +80,10 @@ impl LedgerReading {
         match self {
             Self::Directory { data, tenant } => {
                 let record = data.reader.get(tenant, id).map_err(|error| data.failure(error))?;
+                let stored = data.reader.as_stored(record);
+                let stored = stored.map_err(|error| data.failure(error))?;
                 let mut line = Vec::with_capacity(4096);
-                write_record(&VisibleEvent::as_stored(record), &mut line);
+                write_record(&stored, &mut line);
                 Ok(line)
             }
             Self::Server(remote) => {
@@ -96,10 +97,14 @@ impl LedgerReading {
         match self {
             Self::Directory { data, tenant } => {
                 let record = data.reader.get(tenant, id).map_err(|error| data.failure(error))?;
+                let dropped = data.reader.dropped(&record).map_err(|error| data.failure(error))?;
                 record.content.ok_or_else(|| {
+                    let by = dropped.map_or_else(String::new, |dropped| {
+                        format!(", as record {} says ({})", dropped.record, dropped.reason.as_str())
+                    });
                     let message =
-                        format!("the content of event {id} of tenant {tenant} was dropped");
-                    Failure::new(ErrorCode::EventNotFound, message)
+                        format!("the content of event {id} of tenant {tenant} was dropped{by}");
+                    Failure::new(ErrorCode::ContentDropped, message)
                         .with_remedy("Its header is still there: leave --content out.")
                 })
             }

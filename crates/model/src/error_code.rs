@@ -196,6 +196,9 @@ error_codes! {
     EventNotFound = "EVENT_NOT_FOUND",
         "The ledger holds no event under this id or number.",
         "Check id and tenant.";
+    ContentDropped = "CONTENT_DROPPED",
+        "The record is there, but its content was dropped, as another record of the ledger says.",
+        "Read the record that the message names: it says why. Header and proofs are as they were.";
 
     UnknownSubject = "UNKNOWN_SUBJECT",
         "No sealed value and no request is about this person.",

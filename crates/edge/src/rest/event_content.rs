@@ -4,7 +4,8 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue};
+use ledgerstone_ledger::{Dropped, Ledger};
 use ledgerstone_model::ErrorCode;
 
 use super::event_path::EventPath;
@@ -21,7 +22,7 @@ const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 #[utoipa::path(get, path = "/v1/events/{id}/content", tag = "events", params(EventPath),
     responses(
         (status = 200, body = serde_json::Value, headers(("Repr-Digest" = String))),
-        (status = 410, description = "The content is no longer kept"),
+        (status = 410, description = "The content was dropped; the record says by which other one"),
     ))]
 pub async fn get(
     State(service): State<Service>,
@@ -29,12 +30,13 @@ pub async fn get(
     Path(path): Path<EventPath>,
 ) -> Result<Response, Problem> {
     let (tenant, id) = (authorised.tenant().clone(), path.id()?);
-    let get = move |ledger: &ledgerstone_ledger::Ledger| ledger.reader().get(&tenant, &id);
-    let record = service.blocking(get).await?;
-    let content = record.content.ok_or_else(|| {
-        let detail = "the record is there, but its content is no longer kept";
-        Problem::new(ErrorCode::EventNotFound, detail).with_status(StatusCode::GONE)
-    })?;
+    let get = move |ledger: &Ledger| {
+        let record = ledger.reader().get(&tenant, &id)?;
+        let dropped = ledger.reader().dropped(&record)?;
+        Ok::<_, Problem>((record, dropped))
+    };
+    let (record, dropped) = service.blocking(get).await?;
+    let content = record.content.ok_or_else(|| gone(dropped))?;
     // The store has just compared the content with its hash.
     let digest = format!("sha-256=:{}:", STANDARD.encode(record.content_hash.as_bytes()));
     let mut response = RawJson(content).into_response();
@@ -42,4 +44,12 @@ pub async fn get(
         response.headers_mut().insert(REPR_DIGEST, digest);
     }
     Ok(response)
+}
+
+/// The record is there and its content is not.
+fn gone(dropped: Option<Dropped>) -> Problem {
+    let by = dropped.map_or_else(String::new, |dropped| {
+        format!(", as record {} says ({})", dropped.record, dropped.reason.as_str())
+    });
+    Problem::new(ErrorCode::ContentDropped, format!("the content was dropped{by}"))
 }

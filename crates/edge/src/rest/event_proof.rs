@@ -3,9 +3,10 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, header};
-use ledgerstone_ledger::{Ledger, LedgerError};
+use ledgerstone_ledger::{Dropped, Ledger, LedgerError};
 use ledgerstone_model::access::Permission;
 use ledgerstone_model::json_write::{ObjectWriter, text_array_into};
+use ledgerstone_model::visible::HiddenPart;
 use ledgerstone_proof::{Checkpoint, EventId, Hash, TenantId, TlogProof, VerifierKey};
 use ledgerstone_store::StoredRecord;
 
@@ -43,6 +44,7 @@ pub async fn get(
 
 struct Proved {
     record: StoredRecord,
+    dropped: Option<HiddenPart>,
     proof: TlogProof,
     tree_size: u64,
     key: VerifierKey,
@@ -52,12 +54,13 @@ impl Proved {
     fn make(ledger: &Ledger, tenant: &TenantId, id: &EventId) -> Result<Self, Problem> {
         let proof = ledger.record_proof(tenant, id)?;
         let record = ledger.reader().get(tenant, id)?;
+        let dropped = ledger.reader().dropped(&record)?.map(Dropped::hidden_part);
         let (checkpoint, _) =
             Checkpoint::parse_note(proof.checkpoint().as_bytes()).map_err(|error| {
                 LedgerError::InvalidProof { what: "the checkpoint", reason: error.to_string() }
             })?;
         let key = ledger.verifier_key(tenant)?;
-        Ok(Self { record, proof, tree_size: checkpoint.size().value(), key })
+        Ok(Self { record, dropped, proof, tree_size: checkpoint.size().value(), key })
     }
 
     fn to_json(&self, shows_content: bool) -> Vec<u8> {
@@ -66,12 +69,18 @@ impl Proved {
         object.text("checkpoint", self.proof.checkpoint());
         let content = self.record.content.as_deref().filter(|_| shows_content);
         object.key("content").extend_from_slice(content.unwrap_or(b"null"));
-        if !shows_content {
+        if !shows_content && self.dropped.is_none() {
             object.key("content_withheld").extend_from_slice(b"true");
         }
         let hashes: Vec<String> = self.proof.hashes().iter().map(Hash::to_base64).collect();
         text_array_into(&hashes, object.key("hashes"));
         object.key("header").extend_from_slice(&self.record.header_bytes());
+        if let Some(dropped) = &self.dropped {
+            let hidden = object.key("hidden");
+            hidden.push(b'[');
+            dropped.write(hidden);
+            hidden.push(b']');
+        }
         object.number("leaf_index", self.proof.index());
         object.number("tree_size", self.tree_size);
         object.text("vkey", &self.key.to_string());

@@ -6,6 +6,7 @@ mod administration;
 mod append;
 mod browsers;
 mod dead_letters;
+mod dropped;
 mod every_route;
 mod jobs;
 mod large_bodies;

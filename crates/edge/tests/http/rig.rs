@@ -62,6 +62,7 @@ pub struct RigOptions {
     /// What is sealed by default; without one there are no keys to seal with.
     pub sealing: Option<Preset>,
     pub numbers: NumberRules,
+    pub store: Options,
 }
 
 impl Default for RigOptions {
@@ -73,6 +74,7 @@ impl Default for RigOptions {
             dead_letters: DeadLetterLimits::default(),
             sealing: None,
             numbers: NumberRules::default(),
+            store: Options::default(),
         }
     }
 }
@@ -94,7 +96,7 @@ impl Rig {
         let clock = Arc::new(MockClock::at(MockClock::START_MICROS));
         let store = EmbeddedStore::create(
             &data,
-            Options::default(),
+            options.store,
             Files::new(),
             Arc::clone(&clock) as _,
             Arc::clone(&entropy) as _,

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use ledgerstone_model::NumberSet;
 use ledgerstone_model::system::{RetentionReason, RetentionRunId, RetentionStarted, SystemRecord};
+use ledgerstone_model::visible::HiddenPart;
 use ledgerstone_proof::{SequenceNumber, TenantId};
 use ledgerstone_store::{Cursor, LedgerStore, ReadError};
 
@@ -18,6 +19,13 @@ pub struct Dropped {
     /// The `system.retention_started` record of its ledger that covers it.
     pub record: SequenceNumber,
     pub reason: RetentionReason,
+}
+
+impl Dropped {
+    /// The same as answers tell it.
+    pub const fn hidden_part(self) -> HiddenPart {
+        HiddenPart::dropped(self.record, self.reason)
+    }
 }
 
 /// The runs of all ledgers.

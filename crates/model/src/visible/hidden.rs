@@ -4,6 +4,7 @@ use ledgerstone_proof::SequenceNumber;
 
 use crate::json_write::ObjectWriter;
 use crate::sealing::FieldClass;
+use crate::system::RetentionReason;
 
 /// Why a value is not seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,17 +51,24 @@ pub struct HiddenPart {
     class: Option<FieldClass>,
     why: Why,
     certificate: Option<SequenceNumber>,
+    reason: Option<RetentionReason>,
 }
 
 impl HiddenPart {
     /// A value of the event.
     pub const fn value(pointer: String, class: Option<FieldClass>, why: Why) -> Self {
-        Self { pointer, class, why, certificate: None }
+        Self { pointer, class, why, certificate: None, reason: None }
     }
 
     /// The event as a whole.
     pub const fn event(why: Why) -> Self {
-        Self { pointer: String::new(), class: None, why, certificate: None }
+        Self { pointer: String::new(), class: None, why, certificate: None, reason: None }
+    }
+
+    /// The event as a whole, whose content was dropped, with the record that says so.
+    pub const fn dropped(record: SequenceNumber, reason: RetentionReason) -> Self {
+        let (certificate, reason) = (Some(record), Some(reason));
+        Self { pointer: String::new(), class: None, why: Why::Dropped, certificate, reason }
     }
 
     /// The same with the record that certifies what was done.
@@ -90,12 +98,18 @@ impl HiddenPart {
         self.certificate
     }
 
-    /// Appends `{"certificate","class","pointer","why"}`, without what there is not.
+    /// Why the content was dropped.
+    pub const fn reason(&self) -> Option<RetentionReason> {
+        self.reason
+    }
+
+    /// Appends `{"certificate","class","pointer","reason","why"}`, without what there is not.
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut object = ObjectWriter::open(out);
         object.optional_number("certificate", self.certificate.map(SequenceNumber::value));
         object.optional_text("class", self.class.map(FieldClass::as_str));
         object.text("pointer", &self.pointer);
+        object.optional_text("reason", self.reason.map(RetentionReason::as_str));
         object.text("why", self.why.as_str());
         object.close();
     }
@@ -105,6 +119,7 @@ impl HiddenPart {
 mod tests {
     use super::{HiddenPart, NAMES, Why};
     use crate::sealing::FieldClass;
+    use crate::system::RetentionReason;
     use ledgerstone_proof::{SequenceNumber, canonicalize};
 
     #[test]
@@ -117,6 +132,10 @@ mod tests {
                 r#"{"certificate":7,"class":"personal","pointer":"/a","why":"erased"}"#,
             ),
             (HiddenPart::event(Why::Dropped), r#"{"pointer":"","why":"dropped"}"#),
+            (
+                HiddenPart::dropped(SequenceNumber::GENESIS, RetentionReason::TenantClosed),
+                r#"{"certificate":0,"pointer":"","reason":"tenant_closed","why":"dropped"}"#,
+            ),
         ] {
             let mut out = Vec::new();
             part.write(&mut out);
