@@ -7,6 +7,7 @@ use std::time::Duration;
 use ledgerstone_keys::{Place, RootKeySetup};
 use ledgerstone_ledger::Settings;
 use ledgerstone_ledger::sealing_keys::{KeyRing, KeyRingSettings, RootKey};
+use ledgerstone_model::ErrorCode;
 use ledgerstone_model::sealing::Preset;
 use ledgerstone_store::embedded::Layout;
 
@@ -83,6 +84,23 @@ impl Means {
                 keys.display()
             ));
         }
+        check_root(&ring, console)?;
         Ok(Arc::new(ring))
     }
+}
+
+/// Another root key than the one that wrapped what lies there is refused, before new tenants are
+/// wrapped by it. A service that is away keeps nobody from opening.
+fn check_root(ring: &KeyRing, console: &mut Console) -> Result<(), Failure> {
+    match ring.check_root() {
+        Ok(()) => {}
+        Err(error) if error.code() == ErrorCode::WrongRootKey => {
+            return Err(Failure::new(error.code(), error.to_string()));
+        }
+        Err(error) => console.note(format!(
+            "{error}; events with fields to seal are refused until it serves, and what is sealed \
+             is shown sealed"
+        )),
+    }
+    Ok(())
 }

@@ -84,3 +84,85 @@ fn a_root_key_that_cannot_be_used_stops_whoever_would_write() {
     let found = program.run(&["doctor"]);
     assert!(found.text().contains("root.key"), "{found}");
 }
+
+const OTHER_KEY: &str = "CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=";
+
+/// An event of somebody whose name is sealed by the preset `standard`.
+const OF_ADA: &str = concat!(
+    r#"{"id":"e-1","event_type":"user.login","timestamp":"2024-05-01T12:00:00Z","#,
+    r#""actor":{"id":"u-1","type":"user","name":"Ada Example"},"#,
+    r#""action":{"verb":"login","status":"success"}}"#
+);
+
+/// Seals what `standard` does, and has the root key where `variables` say.
+fn sealing<'a>(variables: &'a [(&'a str, &'a str)]) -> impl Fn(&mut Command) + 'a {
+    move |command| {
+        command.env("LEDGERSTONE_SEALING_DEFAULT_POLICY", "standard");
+        for (name, value) in variables {
+            command.env(format!("LEDGERSTONE_ROOT_{name}"), value);
+        }
+    }
+}
+
+/// Whether a text stands in a file of the logs.
+fn is_in_the_log(program: &Program, text: &str) -> bool {
+    let files = std::fs::read_dir(program.data("log")).unwrap();
+    let read = |file: std::io::Result<std::fs::DirEntry>| std::fs::read(file.unwrap().path());
+    files
+        .map(|file| read(file).unwrap())
+        .any(|bytes| bytes.windows(text.len()).any(|piece| piece == text.as_bytes()))
+}
+
+#[test]
+fn another_root_key_is_refused_before_anything_is_wrapped_by_it() {
+    let program = Program::new("root-other");
+    let with = |key: &'static str| move |command: &mut Command| sealing(&[("KEY", key)])(command);
+    program.run_with(&["init"], with(KEY)).ok();
+    program.feed_with(&["append"], OF_ADA, with(KEY)).ok();
+    assert!(is_in_the_log(&program, "u-1") && !is_in_the_log(&program, "Ada Example"));
+    let before = program.sizes();
+    for other in [&[("KEY", OTHER_KEY)][..], &[("SERVICE", "file")]] {
+        let run = program.run_with(&["tenants", "create", "acme"], sealing(other));
+        run.failed(2, "WRONG_ROOT_KEY");
+        let run = program.run_with(&["serve"], sealing(other)).ended(2);
+        assert!(run.errors().contains("WRONG_ROOT_KEY"), "{run}");
+    }
+    assert!(!program.data("keys/root.key").exists());
+    assert_eq!(program.sizes(), before);
+    program.run_with(&["tenants", "create", "acme"], with(KEY)).ok();
+
+    // A service that wraps in another way is told by name.
+    let vault = [
+        ("SERVICE", "vault"),
+        ("VAULT_ADDRESS", "http://127.0.0.1:1"),
+        ("VAULT_KEY", "ledger"),
+        ("VAULT_TOKEN", "t"),
+    ];
+    let run = program.run_with(&["tenants", "create", "b"], sealing(&vault));
+    let run = run.failed(2, "WRONG_ROOT_KEY");
+    assert!(run.errors().contains("file or secret") && run.errors().contains("vault"), "{run}");
+}
+
+#[test]
+fn a_service_that_is_away_keeps_nobody_from_starting() {
+    let program = Program::new("root-away");
+    // Nobody listens there.
+    let vault = [
+        ("SERVICE", "vault"),
+        ("VAULT_ADDRESS", "http://127.0.0.1:1"),
+        ("VAULT_KEY", "ledger"),
+        ("VAULT_TOKEN", "t"),
+    ];
+    let server = start(&program, sealing(&vault));
+    let key = server.first_key();
+    let (status, problem) = server.request("POST", "/v1/events", Some(&key), OF_ADA);
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (503, Some("KEY_SERVICE_UNAVAILABLE")),
+        "{problem}"
+    );
+    let plain = OF_ADA.replace(r#","name":"Ada Example""#, "");
+    let (status, answer) = server.request("POST", "/v1/events", Some(&key), &plain);
+    assert_eq!(status, 201, "nothing of it is sealed: {answer}");
+    server.stop();
+}
