@@ -59,7 +59,7 @@ pub const PREFIX: &str = "LEDGERSTONE_";
 /// The file with the settings, named in the environment.
 pub const FILE_VARIABLE: &str = "LEDGERSTONE_CONFIG";
 
-/// The names of [`Preset`].
+/// The names of the presets of field policies.
 const PRESETS: [&str; 4] = ["none", "standard", "strict", "cloudtrail"];
 
 const COUNT: Kind = Kind::Number { min: 1, max: 1_000_000 };
