@@ -2,6 +2,7 @@
 //! with everything that opening and closing owe to the ledger.
 
 mod means;
+mod open_runs;
 mod place;
 #[cfg(test)]
 mod tests;
@@ -487,6 +488,7 @@ impl ForWriting {
         }
         let data = Self { store, ledger, projection, root_key };
         data.record_cuts(console)?;
+        data.resume_retention(console);
         if history.tenants().is_empty() {
             data.create_first_tenant()?;
         }

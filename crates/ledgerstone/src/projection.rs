@@ -71,6 +71,12 @@ impl Projection {
         }
     }
 
+    /// Whether a retention run may have been cut short; a look into the ledgers tells for sure.
+    pub fn may_have_open_runs(&self) -> bool {
+        let runs = self.admin.as_ref().map(|admin| admin.open_retention_runs());
+        !matches!(runs, Some(Ok(runs)) if runs.is_empty())
+    }
+
     /// Where jobs are remembered; without a database they end with the process.
     pub fn jobs(&self) -> Arc<dyn JobStore> {
         match &self.admin {

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, also in what tests share")]
 
+mod dropping;
 mod feeding;
 mod history;
 mod kills;

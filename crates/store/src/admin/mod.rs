@@ -11,6 +11,7 @@ mod files;
 mod jobs;
 mod policies;
 mod projection;
+mod retention;
 mod rollback;
 mod row;
 mod schema;
@@ -23,7 +24,7 @@ mod tests;
 
 use ledgerstone_model::access::{ApiKeyId, RoleSet};
 use ledgerstone_model::policy::PolicyDocument;
-use ledgerstone_model::system::{ErasureStarted, SubjectRequestRecord};
+use ledgerstone_model::system::{ErasureStarted, RetentionRunId, SubjectRequestRecord};
 use ledgerstone_model::system::{KeyUse, LedgerId, PublicKey, SigningMode, TenantState};
 use ledgerstone_model::{SystemRecord, TaxonomyDocument};
 use ledgerstone_proof::{Hash, IngestedAt, KeyId, SequenceNumber, TenantId};
@@ -82,6 +83,9 @@ pub trait AdminStore: Send + Sync {
 
     /// Every erasure that began.
     fn erasures(&self) -> Result<Vec<ErasureRow>, AdminError>;
+
+    /// The retention runs of every ledger that have not ended.
+    fn open_retention_runs(&self) -> Result<Vec<OpenRetentionRun>, AdminError>;
 
     /// Where a follower stands; the empty cursor when it has saved none.
     fn follower_cursor(&self, follower: &str) -> Result<Cursor, AdminError>;
@@ -221,6 +225,15 @@ pub struct ErasureRow {
     pub started: ErasureStarted,
     /// Number of the `system.erasure` record; `None` while it is not done.
     pub certificate: Option<SequenceNumber>,
+}
+
+/// A retention run that its ledger does not say to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenRetentionRun {
+    pub ledger: TenantId,
+    pub run: RetentionRunId,
+    /// The first record of the run in this ledger.
+    pub started_by: SequenceNumber,
 }
 
 /// How an API key ended.

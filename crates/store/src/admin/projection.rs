@@ -9,12 +9,14 @@ use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
 use super::error::AdminError;
-use super::row::{Digest, Row, put, put_undigested, select};
-use super::schema::{DIGESTED, FOLLOWERS, KEY_USES, KEYS, META, RECORD_SIGNING, TENANTS, Table};
+use super::row::{Digest, Row, put, put_undigested, remove, select};
+use super::schema::{
+    DIGESTED, FOLLOWERS, KEY_USES, KEYS, META, OPEN_RETENTION_RUNS, RECORD_SIGNING, TENANTS, Table,
+};
 use super::{
     ProjectedRecord, ProjectionPoint, RecordSigningRow, SigningKeyRow, SystemTree, TenantRow,
 };
-use super::{api_keys, policies, subject_requests, taxonomies};
+use super::{api_keys, policies, retention, subject_requests, taxonomies};
 use crate::contract::Cursor;
 
 /// The database within one transaction, with the digest of its rows.
@@ -129,12 +131,16 @@ impl<'c> Projection<'c> {
                 let row = subject_requests::certified_row(self.connection, projected, record)?;
                 row.map_or(Ok(()), |row| self.put(&row))
             }
+            SystemRecord::RetentionStarted(started) => {
+                let row = retention::started_row(self.connection, projected, started)?;
+                row.map_or(Ok(()), |row| self.put(&row))
+            }
+            SystemRecord::RetentionDone(done) => {
+                let key = retention::ended_key(projected, done);
+                remove(self.connection, OPEN_RETENTION_RUNS, &key, &mut self.digest)
+            }
             // They prove or explain something, but nothing is looked up by them.
-            SystemRecord::Tenant(_)
-            | SystemRecord::Anchor(_)
-            | SystemRecord::TailCut(_)
-            | SystemRecord::RetentionStarted(_)
-            | SystemRecord::RetentionDone(_) => Ok(()),
+            SystemRecord::Tenant(_) | SystemRecord::Anchor(_) | SystemRecord::TailCut(_) => Ok(()),
         }
     }
 

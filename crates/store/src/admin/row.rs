@@ -167,6 +167,19 @@ pub(super) fn put_undigested(connection: &Connection, row: &Row) -> Result<(), A
     Ok(())
 }
 
+/// Removes the row with a key, if there is one, and keeps the digest in step.
+pub(super) fn remove(
+    connection: &Connection,
+    table: Table,
+    keys: &[Value],
+    digest: &mut Digest,
+) -> Result<(), AdminError> {
+    for old in select(connection, table, keys)? {
+        digest.toggle(&old.seal());
+    }
+    delete_undigested(connection, table, keys)
+}
+
 /// Removes a row that the digest does not cover.
 pub(super) fn delete_undigested(
     connection: &Connection,

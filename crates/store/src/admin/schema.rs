@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i64 = 0x4c53_6164;
 
 /// `user_version` of the database file; another one is built again.
-pub(super) const VERSION: i64 = 6;
+pub(super) const VERSION: i64 = 7;
 
 /// A table: its columns in order, of which the first `keys` identify a row. A last column, `seal`,
 /// is added to each.
@@ -84,6 +84,10 @@ pub(super) const ERASURES: Table = Table {
     keys: 2,
 };
 
+/// Retention runs that have not ended.
+pub(super) const OPEN_RETENTION_RUNS: Table =
+    Table { name: "open_retention_runs", columns: &["ledger", "run", "started_by"], keys: 2 };
+
 /// Followers' cursors.
 pub(super) const FOLLOWERS: Table =
     Table { name: "follower_cursors", columns: &["follower", "cursor"], keys: 1 };
@@ -117,7 +121,7 @@ pub(super) const META: Table = Table {
 };
 
 /// The tables that the digest covers.
-pub(super) const DIGESTED: [Table; 10] = [
+pub(super) const DIGESTED: [Table; 11] = [
     TENANTS,
     KEYS,
     KEY_USES,
@@ -127,6 +131,7 @@ pub(super) const DIGESTED: [Table; 10] = [
     POLICIES,
     SUBJECT_REQUESTS,
     ERASURES,
+    OPEN_RETENTION_RUNS,
     FOLLOWERS,
 ];
 

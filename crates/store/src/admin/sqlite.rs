@@ -10,9 +10,9 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::error::AdminError;
 use super::projection::{self, Projection};
 use super::{
-    AdminStore, ApiKeyRow, ErasureRow, PolicyRow, ProjectedRecord, ProjectionPoint,
-    RecordSigningRow, SigningKeyRow, SubjectRequestRow, TaxonomyRow, TenantRow, api_keys, files,
-    jobs, policies, subject_requests, taxonomies,
+    AdminStore, ApiKeyRow, ErasureRow, OpenRetentionRun, PolicyRow, ProjectedRecord,
+    ProjectionPoint, RecordSigningRow, SigningKeyRow, SubjectRequestRow, TaxonomyRow, TenantRow,
+    api_keys, files, jobs, policies, retention, subject_requests, taxonomies,
 };
 use crate::contract::Cursor;
 use crate::jobs::{JobRow, JobStore};
@@ -124,6 +124,10 @@ impl AdminStore for SqliteAdmin {
 
     fn erasures(&self) -> Result<Vec<ErasureRow>, AdminError> {
         subject_requests::erasures(&self.connection())
+    }
+
+    fn open_retention_runs(&self) -> Result<Vec<OpenRetentionRun>, AdminError> {
+        retention::open_runs(&self.connection())
     }
 
     fn follower_cursor(&self, follower: &str) -> Result<Cursor, AdminError> {

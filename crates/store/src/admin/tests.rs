@@ -3,6 +3,7 @@
 mod api_keys;
 mod jobs;
 mod policies;
+mod retention;
 mod subject_requests;
 mod taxonomies;
 
@@ -109,6 +110,9 @@ fn deployment() -> Vec<ProjectedRecord> {
         subject_requests::checked(&acme, 109),
         subject_requests::begun(&acme, 111),
         subject_requests::certified(&acme, 113),
+        retention::started(&acme, 115, 1),
+        retention::done(&acme, 117, 1),
+        retention::started(&acme, 119, 2),
     ]
 }
 
@@ -171,6 +175,7 @@ fn answers(admin: &SqliteAdmin) -> Result<String, AdminError> {
     writeln!(all, "{:?}\n{:?}", admin.api_keys(None)?, admin.taxonomies()?).unwrap();
     writeln!(all, "{:?}", admin.policies()?).unwrap();
     writeln!(all, "{:?}\n{:?}", admin.subject_requests()?, admin.erasures()?).unwrap();
+    writeln!(all, "{:?}", admin.open_retention_runs()?).unwrap();
     Ok(all + &format!("{:?}", admin.follower_cursor("tiles")?))
 }
 
@@ -184,6 +189,7 @@ fn assert_empty(admin: &SqliteAdmin) {
     assert!(admin.policies().unwrap().is_empty());
     assert!(admin.subject_requests().unwrap().is_empty());
     assert!(admin.erasures().unwrap().is_empty());
+    assert!(admin.open_retention_runs().unwrap().is_empty());
 }
 
 /// Opens a file that is not what was written: removed, with a reason, and usable again.
