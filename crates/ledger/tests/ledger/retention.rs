@@ -6,6 +6,7 @@ use ledgerstone_ledger::check::{Level, Scope, VerifiedHead, VerifyOptions};
 use ledgerstone_ledger::{
     ContentDrop, Dropped, Ledger, LedgerError, Order, Outcome, ReceiptStatus,
 };
+use ledgerstone_model::access::Sight;
 use ledgerstone_model::system::{RetentionReason, SystemRecord};
 use ledgerstone_model::{ErrorCode, NumberSet};
 use ledgerstone_proof::{EventId, SequenceNumber, split_content, verify_record_proof};
@@ -94,6 +95,9 @@ fn what_is_dropped_is_recorded_before_and_proves_afterwards() {
         let reason = RetentionReason::Erasure;
         let dropped = is_gone.then_some(Dropped { record: number(21), reason });
         assert_eq!(ledger.reader().dropped(&now).unwrap(), dropped);
+        let mut viewer = ledger.viewer(&tenant("acme"), Sight::EVERYTHING).unwrap();
+        let hidden = dropped.map(Dropped::hidden_part);
+        assert_eq!(viewer.view(now).hidden(), hidden.as_slice());
     }
     let listed = ledger.reader().list(&tenant("acme"), Order::NewestFirst, None).unwrap();
     assert_eq!(listed.filter(|record| record.as_ref().unwrap().content.is_none()).count(), 7);
