@@ -319,7 +319,7 @@ mod tests {
             "| `events:write` | Send events. | yes | | | | yes | |",
             "| `metrics:read` | Read the metrics of the whole deployment. | `_system` | | `_system` | | | |",
             "| `auditor` | shown | redacted, shown | redacted, shown | hidden |",
-            "`events:read`, `events:read_sensitive`, `records:read`, `proofs:read`, `verify:run`, `jobs:read`, `dead-letters:read`, `taxonomy:read`, `api-keys:read`, `status:read`.",
+            "`events:read`, `events:read_sensitive`, `records:read`, `proofs:read`, `verify:run`, `jobs:read`, `dead-letters:read`, `taxonomy:read`, `policies:read`, `subjects:read`, `requests:read`, `api-keys:read`, `status:read`.",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }
