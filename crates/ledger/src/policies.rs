@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ledgerstone_model::personal::redact::RedactionPolicy;
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::{FieldPolicy, Preset};
 use ledgerstone_model::system::{PolicyRecord, SystemRecord};
@@ -170,7 +171,7 @@ impl Ledger {
     /// record first; one that does not exist gets its record with its genesis.
     pub(crate) fn sealing_policy(&self, tenant: &TenantId) -> Result<SealingInForce, SealError> {
         if let Some(found) = self.policy(tenant, PolicyKind::Sealing)? {
-            return Ok(SealingInForce::Tenants(found));
+            return Ok(SealingInForce::Tenants(found, Arc::clone(&self.policies.default)));
         }
         let default = &self.policies.default;
         if !self.has_default_policy() || self.store.head(tenant)?.is_none() {
@@ -194,15 +195,18 @@ impl Ledger {
         &self,
         tenant: &TenantId,
     ) -> Result<SealingInForce, ReadError> {
-        let found = self.policy(tenant, PolicyKind::Sealing)?;
-        let default = || SealingInForce::Default(Arc::clone(&self.policies.default));
-        Ok(found.map_or_else(default, SealingInForce::Tenants))
+        let default = Arc::clone(&self.policies.default);
+        Ok(match self.policy(tenant, PolicyKind::Sealing)? {
+            Some(found) => SealingInForce::Tenants(found, default),
+            None => SealingInForce::Default(default),
+        })
     }
 
     /// What counts for tenants that have no policy of a kind.
     pub fn default_policy(&self, kind: PolicyKind) -> PolicyDocument {
         match kind {
             PolicyKind::Sealing => PolicyDocument::Sealing((*self.policies.default).clone()),
+            PolicyKind::Redaction => PolicyDocument::Redaction(RedactionPolicy::default()),
         }
     }
 
@@ -261,7 +265,8 @@ fn push_policy(
 /// A sealing policy, from the tenant or the deployment.
 #[derive(Debug)]
 pub(crate) enum SealingInForce {
-    Tenants(Arc<PolicyInForce>),
+    /// With what would count where the tenant had none.
+    Tenants(Arc<PolicyInForce>, Arc<FieldPolicy>),
     Default(Arc<FieldPolicy>),
 }
 
@@ -269,9 +274,7 @@ impl SealingInForce {
     pub(crate) fn fields(&self) -> &FieldPolicy {
         match self {
             Self::Default(policy) => policy,
-            Self::Tenants(policy) => match &policy.document {
-                PolicyDocument::Sealing(policy) => policy,
-            },
+            Self::Tenants(policy, default) => policy.document.sealing().unwrap_or(default),
         }
     }
 }

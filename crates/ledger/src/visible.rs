@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use ledgerstone_model::access::{Sight, View};
+use ledgerstone_model::personal::redact::{Forms, HASH_KEY_BYTES, RedactionPolicy};
+use ledgerstone_model::policy::PolicyKind;
 use ledgerstone_model::sealing::{EnvelopePlace, FieldPolicy, SealingKeyId};
 use ledgerstone_model::visible::{HiddenPart, KeyState, ReadEvent, SeenEvent, Visibility, Why};
 use ledgerstone_proof::{Kind, SequenceNumber, TenantId, split_content};
 use ledgerstone_store::{ReadError, StoredRecord};
+use zeroize::Zeroizing;
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
-use crate::policies::SealingInForce;
+use crate::policies::{PolicyInForce, SealingInForce};
 use crate::reader::Reader;
 use crate::retention::Dropped;
 use crate::sealing_keys::{KeyRing, Refused};
@@ -106,6 +109,10 @@ pub struct Viewer<'l> {
     tenant: TenantId,
     sight: Sight,
     fields: Fields,
+    /// How the tenant wants values shown; `None` where it says nothing.
+    redaction: Option<Arc<PolicyInForce>>,
+    /// The key of hashed values, once it was asked for.
+    hash_key: Option<Zeroizing<[u8; HASH_KEY_BYTES]>>,
     keys: Option<&'l KeyRing>,
     refused: Refused,
     /// Where it is written why keys are destroyed; `None` where nobody asks.
@@ -137,6 +144,8 @@ impl Ledger {
             tenant: tenant.clone(),
             sight,
             fields: Fields::InForce(self.known_sealing_policy(tenant)?),
+            redaction: self.policy(tenant, PolicyKind::Redaction)?,
+            hash_key: None,
             keys: self.sealing_keys(),
             refused: Refused::default(),
             ledger: Some(self),
@@ -153,6 +162,8 @@ impl<'l> Viewer<'l> {
             tenant: tenant.clone(),
             sight: Sight::EVERYTHING,
             fields: Fields::Fixed(Arc::new(none)),
+            redaction: None,
+            hash_key: None,
             keys: Some(keys),
             refused: Refused::default(),
             ledger: None,
@@ -178,6 +189,7 @@ impl<'l> Viewer<'l> {
     }
 
     fn keys_of(&mut self, records: &[StoredRecord]) -> HashMap<SealingKeyId, KeyState> {
+        self.find_hash_key();
         let mut ids = BTreeSet::new();
         for record in records {
             let event = record.content.as_deref().and_then(event_in).map(ReadEvent::read);
@@ -195,6 +207,20 @@ impl<'l> Viewer<'l> {
             }
         }
         states
+    }
+
+    fn redaction(&self) -> Option<&RedactionPolicy> {
+        self.redaction.as_ref()?.document().redaction()
+    }
+
+    /// Asks for the key of hashed values, if values will be hashed.
+    fn find_hash_key(&mut self) {
+        let is_needed = self.sight.looks_for_personal_data()
+            && self.redaction().is_some_and(RedactionPolicy::needs_key);
+        if is_needed && self.hash_key.is_none() {
+            self.hash_key =
+                self.keys.and_then(|keys| keys.hash_key(&self.tenant, &mut self.refused));
+        }
     }
 
     fn certificate_of(&mut self, key: &SealingKeyId) -> Option<SequenceNumber> {
@@ -250,8 +276,12 @@ impl<'l> Viewer<'l> {
             Kind::System => Sight::EVERYTHING,
             Kind::Event | Kind::Audit => self.sight,
         };
+        let forms = match self.redaction() {
+            Some(policy) => Forms::of(policy, self.hash_key.as_deref()),
+            None => Forms::default(),
+        };
         let key_of = |id: &SealingKeyId| keys.get(id).cloned().unwrap_or(KeyState::Unavailable);
-        ReadEvent::read(event).ok()?.seen(place, Visibility { sight, fields }, key_of).ok()
+        ReadEvent::read(event).ok()?.seen(place, Visibility { sight, fields, forms }, key_of).ok()
     }
 }
 

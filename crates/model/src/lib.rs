@@ -20,6 +20,7 @@ pub mod json_tree;
 pub mod json_write;
 pub mod number_set;
 pub mod numbers;
+mod pattern_fault;
 pub mod peek;
 pub mod personal;
 pub mod policy;

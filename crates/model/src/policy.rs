@@ -4,6 +4,7 @@
 
 use ledgerstone_proof::Canonicalizer;
 
+use crate::personal::redact::RedactionPolicy;
 use crate::rejection::Rejection;
 use crate::sealing::FieldPolicy;
 
@@ -12,14 +13,18 @@ use crate::sealing::FieldPolicy;
 pub enum PolicyKind {
     /// Which fields are sealed, and under whose keys.
     Sealing,
+    /// How values are shown to those who see them redacted.
+    Redaction,
 }
 
-const NAMES: &[(&str, PolicyKind)] = &[("sealing", PolicyKind::Sealing)];
+const NAMES: &[(&str, PolicyKind)] =
+    &[("sealing", PolicyKind::Sealing), ("redaction", PolicyKind::Redaction)];
 
 /// One policy, whatever it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyDocument {
     Sealing(FieldPolicy),
+    Redaction(RedactionPolicy),
 }
 
 impl PolicyKind {
@@ -48,19 +53,34 @@ impl PolicyDocument {
     ) -> Result<Self, Rejection> {
         match kind {
             PolicyKind::Sealing => FieldPolicy::parse(text, scratch).map(Self::Sealing),
+            PolicyKind::Redaction => RedactionPolicy::parse(text, scratch).map(Self::Redaction),
         }
     }
 
     pub const fn kind(&self) -> PolicyKind {
         match self {
             Self::Sealing(_) => PolicyKind::Sealing,
+            Self::Redaction(_) => PolicyKind::Redaction,
         }
+    }
+
+    /// What is sealed, if that is what it is about.
+    pub const fn sealing(&self) -> Option<&FieldPolicy> {
+        let Self::Sealing(policy) = self else { return None };
+        Some(policy)
+    }
+
+    /// How values are shown redacted, if that is what it is about.
+    pub const fn redaction(&self) -> Option<&RedactionPolicy> {
+        let Self::Redaction(policy) = self else { return None };
+        Some(policy)
     }
 
     /// Appends the canonical JSON that [`Self::parse`] reads the same document from.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Sealing(policy) => policy.write(out),
+            Self::Redaction(policy) => policy.write(out),
         }
     }
 
@@ -75,15 +95,21 @@ impl PolicyDocument {
 #[cfg(test)]
 mod tests {
     use super::{PolicyDocument, PolicyKind};
+    use crate::personal::redact::RedactionPolicy;
     use crate::sealing::{FieldPolicy, Preset};
     use ledgerstone_proof::Canonicalizer;
 
     #[test]
     fn a_document_is_read_as_it_was_written() {
-        let document = PolicyDocument::Sealing(FieldPolicy::of_preset(Preset::Strict));
-        let text = document.to_json();
-        let again = PolicyDocument::parse(document.kind(), &text, &mut Canonicalizer::new());
-        assert_eq!(again.unwrap(), document);
+        let scratch = &mut Canonicalizer::new();
+        for document in [
+            PolicyDocument::Sealing(FieldPolicy::of_preset(Preset::Strict)),
+            PolicyDocument::Redaction(RedactionPolicy::default()),
+        ] {
+            let text = document.to_json();
+            let again = PolicyDocument::parse(document.kind(), &text, scratch);
+            assert_eq!(again.unwrap(), document);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::access::{Sight, View};
 use crate::json::{NotCanonical, Value};
+use crate::personal::redact::Forms;
 use crate::sealing::opening::{EnvelopeValues, GONE, OpenedEvent, put_back};
 use crate::sealing::plan::ENVELOPES;
 use crate::sealing::{Envelope, EnvelopePlace, FieldClass, FieldPolicy, SealingKeyId, SubjectKey};
@@ -40,6 +41,8 @@ pub struct Visibility<'p> {
     /// The tenant's policy as it is now: what it would seal today is not shown where it stands in
     /// clear, because it is older than the policy.
     pub fields: &'p FieldPolicy,
+    /// How it wants values shown to those who see them redacted.
+    pub forms: Forms<'p>,
 }
 
 /// A stored event whose envelopes are read.

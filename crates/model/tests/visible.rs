@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use ledgerstone_model::access::{Role, RoleSet, Sight, View};
 use ledgerstone_model::json::{Value, ValueKind};
 use ledgerstone_model::personal::detect::detect;
+use ledgerstone_model::personal::redact::{Forms, RedactionPolicy};
 use ledgerstone_model::sealing::{EnvelopePlace, FieldPolicy, Preset, SealingKeyId, SubjectKey};
 use ledgerstone_model::visible::{KeyState, ReadEvent, SeenEvent, Visibility};
 use ledgerstone_proof::{Canonicalizer, SequenceNumber, canonicalize};
@@ -23,15 +24,23 @@ fn sight(roles: &[Role]) -> Sight {
     Sight::of(roles.iter().copied().collect::<RoleSet>(), &ids().0)
 }
 
+fn redaction(text: &str) -> RedactionPolicy {
+    RedactionPolicy::parse(text.as_bytes(), &mut Canonicalizer::new()).expect("a policy")
+}
+
 fn policy(text: &str) -> FieldPolicy {
     FieldPolicy::parse(text.as_bytes(), &mut Canonicalizer::new()).expect("a policy")
+}
+
+fn by<'p>(roles: &[Role], fields: &'p FieldPolicy) -> Visibility<'p> {
+    Visibility { sight: sight(roles), fields, forms: Forms::default() }
 }
 
 /// Shows a stored event; a key that `lost` says something about is not there.
 fn seen_with(
     sealed: &Sealed,
     text: &[u8],
-    (sight, fields): (Sight, &FieldPolicy),
+    visibility: Visibility<'_>,
     lost: impl Fn(&SealingKeyId) -> Option<KeyState>,
 ) -> SeenEvent {
     let (tenant, event_id) = ids();
@@ -42,11 +51,11 @@ fn seen_with(
         lost(id).unwrap_or_else(|| keys.get(id).cloned().map_or(KeyState::Unknown, KeyState::Held))
     };
     let place = EnvelopePlace { tenant: &tenant, event_id: &event_id };
-    event.seen(place, Visibility { sight, fields }, key).expect("canonical")
+    event.seen(place, visibility, key).expect("canonical")
 }
 
 fn seen(sealed: &Sealed, roles: &[Role], fields: &FieldPolicy) -> SeenEvent {
-    seen_with(sealed, &sealed.stored, (sight(roles), fields), |_| None)
+    seen_with(sealed, &sealed.stored, by(roles, fields), |_| None)
 }
 
 fn at(seen: &SeenEvent, pointer: &str) -> String {
@@ -195,12 +204,12 @@ fn what_cannot_be_opened_is_marked_with_the_reason() {
     ] {
         for roles in [OFFICER, VIEWER] {
             let lost = |id: &SealingKeyId| (*id == customer).then(|| state.clone());
-            let shown = seen_with(&sealed, &sealed.stored, (sight(roles), &fields), lost);
+            let shown = seen_with(&sealed, &sealed.stored, by(roles, &fields), lost);
             assert_eq!(at(&shown, "/data"), r#"{"$sealed":true}"#);
             assert!(hidden(&shown).contains(&format!("/data personal {why}")), "{roles:?} {why}");
             assert!(shown.opened().iter().all(|(id, _)| *id != customer));
         }
-        let shown = seen_with(&sealed, &sealed.stored, (sight(OFFICER), &fields), |id| {
+        let shown = seen_with(&sealed, &sealed.stored, by(OFFICER, &fields), |id| {
             (*id == customer).then(|| state.clone())
         });
         assert_eq!(at(&shown, "/actor/name"), r#""Ana Lima""#, "others are opened all the same");
@@ -219,7 +228,7 @@ fn an_envelope_that_was_moved_or_broken_is_marked_and_fails_nothing() {
         stored.replace(r#""class":"personal""#, r#""class":"secret""#),
     ] {
         assert_ne!(broken, stored);
-        let shown = seen_with(&sealed, broken.as_bytes(), (sight(OFFICER), &fields), |_| None);
+        let shown = seen_with(&sealed, broken.as_bytes(), by(OFFICER, &fields), |_| None);
         assert!(hidden(&shown).iter().any(|line| line.ends_with("damaged")), "{broken}");
         assert!(shown.text().windows(16).any(|text| text == br#"{"$sealed":true}"#));
     }
@@ -265,6 +274,44 @@ fn where_nothing_is_sealed_names_and_forms_tell_what_is_personal() {
     assert_eq!(at(&viewer, "/metadata/free"), r#""****""#);
     assert_eq!(at(&viewer, "/metadata/plain"), r#""10.0.0.7""#);
     assert_eq!(seen(&sealed, GRANTED, &none).text(), sealed.text);
+}
+
+#[test]
+fn a_tenant_says_how_its_fields_are_shown() {
+    let fields = policy(WITH_SECRETS);
+    let sealed = seal(OF_EVERY_CLASS, &fields);
+    let redaction = redaction(
+        r#"{"sanitizers":[{"name":"ward","pattern":"^Ward .*$","replacement":"Ward ***"},{"name":"start","truncate":4},
+            {"name":"pseudonym","hash":true},{"name":"gone","fixed":"(not shown)"}],
+            "rules":[{"path":"target.name","sanitizer":"ward"},{"path":"actor.ip_address","sanitizer":"start"},
+            {"path":"actor.name","sanitizer":"pseudonym"},{"path":"metadata.ward","sanitizer":"gone"},
+            {"path":"data.after.visits","sanitizer":"gone"},{"path":"data.after.vip","sanitizer":"gone"},
+            {"path":"data.after.phone","sanitizer":"whole"},{"path":"data.after.medical.icd","sanitizer":"start"},
+            {"path":"data.after.token","sanitizer":"start"}]}"#,
+    );
+    let seen_by = |roles, key| {
+        let forms = Forms::of(&redaction, key);
+        seen_with(&sealed, &sealed.stored, Visibility { forms, ..by(roles, &fields) }, |_| None)
+    };
+    let viewer = seen_by(VIEWER, Some(&[7; 32]));
+    for (pointer, shown) in [
+        ("/target/name", r#""Ward ***""#),
+        ("/actor/ip_address", r#""10.0****""#),
+        // What is in clear and has a form of its own is shown in it.
+        ("/metadata/ward", r#""(not shown)""#),
+        ("/data/after/visits", r#""(not shown)""#),
+        ("/data/after/vip", r#""(not shown)""#),
+        ("/data/after/phone", r#""****""#),
+        ("/data/after/medical", r#"{"icd":"****"}"#),
+        // A form shows nothing of what may not be shown in any.
+        ("/data/after/token", r#""****""#),
+    ] {
+        assert_eq!(at(&viewer, pointer), shown, "{pointer}");
+    }
+    assert!(at(&viewer, "/actor/name").starts_with(r#""sha256:"#));
+    assert_eq!(at(&seen_by(VIEWER, None), "/actor/name"), r#""****""#);
+    assert_eq!(at(&seen_by(VIEWER, Some(&[8; 32])), "/actor/ip_address"), r#""10.0****""#);
+    assert_eq!(seen_by(OFFICER, None).text(), sealed.text);
 }
 
 /// A pointer must not tell what the name of a member would.
@@ -322,17 +369,32 @@ fn policies() -> impl Strategy<Value = FieldPolicy> {
     .prop_map(policy)
 }
 
+fn redactions() -> impl Strategy<Value = RedactionPolicy> {
+    prop::sample::select(vec![
+        "{}",
+        r#"{"rules":[{"path":"metadata","sanitizer":"email"},{"path":"data.after.name","sanitizer":"address"}]}"#,
+        r#"{"sanitizers":[{"name":"p","pattern":"([a-z]) ?([a-z]+)","replacement":"$1*** $2"},{"name":"h","hash":true},
+            {"name":"t","truncate":6},{"name":"f","fixed":"n/a"}],
+            "rules":[{"path":"metadata","sanitizer":"p"},{"path":"metadata.*.status","sanitizer":"t"},
+            {"path":"data.after","sanitizer":"h"},{"path":"action.description","sanitizer":"t"},{"path":"actor.name","sanitizer":"f"}]}"#,
+    ])
+    .prop_map(redaction)
+}
+
 proptest! {
     #[test]
     fn nothing_that_is_found_is_left_and_twice_is_once(
         data in json(), metadata in json(), description in "[a-z ]{0,8}(ana@b\\.cd|Ana Lima|\\+4930901820)?[a-z ]{0,8}",
-        written_under in policies(), read_under in policies(),
+        written_under in policies(), read_under in policies(), redaction in redactions(),
+        has_key in any::<bool>(),
     ) {
+        let key = has_key.then_some(&[7; 32]);
+        let visibility = Visibility { forms: Forms::of(&redaction, key), ..by(VIEWER, &read_under) };
         let event = format!(
             r#"{{"action":{{"description":"{description}"}},"actor":{{"id":"u","name":"Ana Lima"}},"data":{{"after":{data}}},"event_type":"a","metadata":{metadata},"timestamp":"2026-03-02T08:00:00Z"}}"#
         );
         let sealed = seal(&event, &written_under);
-        let viewer = seen(&sealed, VIEWER, &read_under);
+        let viewer = seen_with(&sealed, &sealed.stored, visibility, |_| None);
         prop_assert_eq!(canonicalize(viewer.text()).expect("canonical"), viewer.text());
         let mut found = Vec::new();
         left(Value::new(viewer.text()), &mut found);
@@ -340,7 +402,7 @@ proptest! {
         for part in viewer.hidden() {
             prop_assert!(detect(part.pointer()).is_empty(), "{}", part.pointer());
         }
-        let again = seen_with(&sealed, viewer.text(), (sight(VIEWER), &read_under), |_| None);
+        let again = seen_with(&sealed, viewer.text(), visibility, |_| None);
         prop_assert_eq!(
             String::from_utf8_lossy(again.text()), String::from_utf8_lossy(viewer.text())
         );
@@ -356,8 +418,7 @@ proptest! {
         let (tenant, event_id) = ids();
         let place = EnvelopePlace { tenant: &tenant, event_id: &event_id };
         for roles in [VIEWER, OFFICER] {
-            let visibility = Visibility { sight: sight(roles), fields: &fields };
-            let _ = event.seen(place, visibility, |_| KeyState::Unavailable);
+            let _ = event.seen(place, by(roles, &fields), |_| KeyState::Unavailable);
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use ledgerstone_model::personal::redact::HASH_KEY_BYTES;
 use ledgerstone_model::sealing::{SealingKeyId, SubjectKey};
 use ledgerstone_model::visible::KeyState;
 use ledgerstone_proof::TenantId;
+use zeroize::Zeroizing;
 
 use super::ring::KeyRing;
 use super::state::{Found, Held};
@@ -33,6 +35,32 @@ impl KeyRing {
             self.state().keep_opened(&unwrapped, now);
         }
         states
+    }
+
+    /// The key under which a tenant's values are hashed where they are shown redacted; `None` where the
+    /// tenant has no keys, or they cannot be had.
+    pub(crate) fn hash_key(
+        &self,
+        tenant: &TenantId,
+        refused: &mut Refused,
+    ) -> Option<Zeroizing<[u8; HASH_KEY_BYTES]>> {
+        let (mut held, now) = (Held::default(), self.clock.now());
+        let newest = self.state().tenants.newest(tenant)?.key_id;
+        if refused.0.contains(&newest) {
+            return None;
+        }
+        if let Ok(secrets) = self.state().current_secrets(tenant, &held, now) {
+            return Some(secrets.hash_key());
+        }
+        match self.ask_for(tenant, &newest) {
+            Ok(Some(secrets)) => held.keep(secrets),
+            Ok(None) => return None,
+            Err(_) => {
+                refused.0.insert(newest);
+                return None;
+            }
+        }
+        self.state().current_secrets(tenant, &held, now).ok().map(|secrets| secrets.hash_key())
     }
 
     /// Looks, asks for the secrets that are wanting, and looks again.

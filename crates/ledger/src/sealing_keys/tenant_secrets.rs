@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 
 const KEY_BYTES: usize = 32;
 
+/// No subject's bytes begin like this: they begin with a length.
+const HASH_KEY_CONTEXT: &[u8] = b"ledgerstone-redaction/v1";
+
 /// Two keys: one wraps the keys of subjects and is rotated, the other names subjects and stays.
 pub(super) struct TenantSecrets {
     id: SealingKeyId,
@@ -43,6 +46,16 @@ impl TenantSecrets {
         let mut out = [0; 32];
         out.iter_mut().zip(tag.as_ref()).for_each(|(place, byte)| *place = *byte);
         SubjectTag(out)
+    }
+
+    /// A key under which shown values are hashed: the same for as long as the tenant has keys, and
+    /// nowhere written.
+    pub(super) fn hash_key(&self) -> Zeroizing<[u8; KEY_BYTES]> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.naming_key());
+        let tag = hmac::sign(&key, HASH_KEY_CONTEXT);
+        let mut out = Zeroizing::new([0; KEY_BYTES]);
+        out.iter_mut().zip(tag.as_ref()).for_each(|(place, byte)| *place = *byte);
+        out
     }
 
     /// AES key wrap (RFC 3394); `None` only where the library refuses.
@@ -94,5 +107,7 @@ mod tests {
         assert_eq!(secrets(5).tag(&ana), secrets(5).tag(&ana));
         assert_ne!(secrets(5).tag(&ana), secrets(6).tag(&ana));
         assert_ne!(secrets(5).tag(&ana), secrets(5).tag(&Subject::Tenant));
+        assert_eq!(secrets(5).hash_key(), secrets(5).hash_key());
+        assert_ne!(secrets(5).hash_key(), secrets(6).hash_key());
     }
 }

@@ -5,11 +5,17 @@
 //! this is for what is shown.
 
 mod field_name;
+mod form;
 mod patterns;
+mod policy;
 mod sanitizer;
 mod value;
 
 pub use field_name::redaction_of_field;
+pub use form::{Form, Forms, HASH_KEY_BYTES};
+pub use policy::{
+    REDACTION_POLICY_BYTES_MAX, REDACTION_RULES_MAX, RedactionPolicy, SANITIZERS_MAX,
+};
 pub use sanitizer::{SANITIZER_NAME_BYTES_MAX, Sanitizer, SanitizerError};
 pub use value::{Structure, redact_value};
 

@@ -2,9 +2,9 @@
 //! only learn that it cannot be used.
 
 use regex::RegexBuilder;
-use regex_syntax::{Error, Parser};
 
 use super::schema::SCHEMA_PATTERN_BYTES_MAX;
+use crate::pattern_fault::syntax_fault;
 
 /// Characters of a pattern that are shown.
 const SHOWN_MAX: usize = 100;
@@ -12,17 +12,12 @@ const SHOWN_MAX: usize = 100;
 /// Why a pattern cannot be used.
 pub(super) fn fault(pattern: &str) -> String {
     let shown = shown(pattern);
-    let at = |kind: String, offset: usize| {
-        let before = pattern.get(..offset).unwrap_or(pattern).chars().count();
-        format!("is no pattern that can be used: {kind}, at character {} of {shown}", before + 1)
-    };
-    match Parser::new().parse(pattern) {
-        Err(Error::Parse(error)) => at(error.kind().to_string(), error.span().start.offset),
-        Err(Error::Translate(error)) => at(error.kind().to_string(), error.span().start.offset),
-        _ if is_too_large(pattern) => format!(
+    match syntax_fault(pattern) {
+        Some(fault) => format!("is no pattern that can be used: {fault} of {shown}"),
+        None if is_too_large(pattern) => format!(
             "is a pattern that takes more than {SCHEMA_PATTERN_BYTES_MAX} bytes when compiled: {shown}"
         ),
-        _ => format!("is no regular expression as JSON Schema knows them (ECMA-262): {shown}"),
+        None => format!("is no regular expression as JSON Schema knows them (ECMA-262): {shown}"),
     }
 }
 

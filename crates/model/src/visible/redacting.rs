@@ -142,13 +142,13 @@ impl<'a> Redacting<'a, '_, '_> {
             }
             View::Hidden => self.replace(value, place, (class, Why::Hidden), HIDDEN.to_vec()),
             View::Redacted => {
-                let name = place.names.last().map_or("", AsRef::as_ref);
                 let structure = match class {
                     FieldClass::Public | FieldClass::Personal => Structure::Kept,
                     FieldClass::Sensitive | FieldClass::Secret => Structure::Masked,
                 };
                 let mut shown = Vec::with_capacity(value.raw().len());
-                redact_value(value, name, structure, &mut shown)?;
+                let how = (self.visibility.forms, structure);
+                redact_value(value, &mut place.names, how, &mut shown)?;
                 self.replace(value, place, (class, Why::Redacted), shown)
             }
             View::Shown => self.shown(value, place, (floor, class)),
@@ -157,15 +157,19 @@ impl<'a> Redacting<'a, '_, '_> {
 
     /// The class that the policy or the name of the field gives to what stands in clear.
     fn class_in_clear(&self, value: Value<'_>, names: &[Cow<'_, str>]) -> FieldClass {
-        let Visibility { sight, fields } = self.visibility;
-        match fields.rule_at(names) {
+        let Visibility { sight, fields, forms } = self.visibility;
+        let rule = fields.rule_at(names);
+        let class = match rule {
             Some(_) if self.has_rules_below(value, names) => FieldClass::Public,
             Some(rule) => rule.class(),
-            None if sight.looks_for_personal_data() && self.is_named_personal(names) => {
-                FieldClass::Personal
-            }
             None => FieldClass::Public,
+        };
+        if class != FieldClass::Public || !sight.looks_for_personal_data() {
+            return class;
         }
+        let is_named = rule.is_none() && self.is_named_personal(names);
+        // What a form is declared for is shown in it, also where it is sealed from nobody.
+        if is_named || forms.declared_at(names).is_some() { FieldClass::Personal } else { class }
     }
 
     fn has_rules_below(&self, value: Value<'_>, names: &[Cow<'_, str>]) -> bool {

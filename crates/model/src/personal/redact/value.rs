@@ -1,9 +1,11 @@
 //! Redacts whole JSON values that are known to be personal, whatever is in them.
 
+use std::borrow::Cow;
+
 use ledgerstone_proof::canonical_string_into;
 
-use super::field_name::redaction_of_field;
-use super::{MASK, Redaction, redact_text, redact_whole};
+use super::form::{Form, Forms};
+use super::{MASK, redact_text, redact_whole};
 use crate::json::{NotCanonical, Value, ValueKind};
 use crate::json_write::ObjectWriter;
 use crate::personal::detect::has_personal_data;
@@ -26,18 +28,19 @@ pub enum Structure {
     Masked,
 }
 
-/// Appends the value of a field of this name as it is shown to those who see it redacted.
+/// Appends the value as it is shown to those who see it redacted. `names` leads to it.
 ///
-/// A form that is declared for a place holds for all below it; where none is, a text of which
-/// nothing is left but a phone number, an address and the like is shown in the form of that, and
-/// everything else is [`MASK`]. `null` stays.
-pub fn redact_value(
-    value: Value<'_>,
-    name: &str,
-    structure: Structure,
+/// A form that is declared for a place, or that its name says, holds for all below it where nothing
+/// else is declared; where there is none, a text of which nothing is left but a phone number, an
+/// address and the like is shown in the form of that, and everything else is [`MASK`]. `null` stays.
+pub fn redact_value<'a>(
+    value: Value<'a>,
+    names: &mut Vec<Cow<'a, str>>,
+    (forms, structure): (Forms<'_>, Structure),
     out: &mut Vec<u8>,
 ) -> Result<(), NotCanonical> {
-    redacted(value, redaction_of_field(name), structure, out)
+    let form = forms.at(names, None);
+    Redacting { forms, structure }.value(value, names, form, out)
 }
 
 /// Whether the name of a member says nothing but what is in the field.
@@ -62,76 +65,90 @@ fn has_field_names(object: Value<'_>) -> Result<bool, NotCanonical> {
     Ok(true)
 }
 
-fn redacted(
-    value: Value<'_>,
-    form: Option<Redaction>,
+struct Redacting<'f> {
+    forms: Forms<'f>,
     structure: Structure,
-    out: &mut Vec<u8>,
-) -> Result<(), NotCanonical> {
-    let is_masked = form.is_none() && structure == Structure::Masked;
-    match value.kind() {
-        ValueKind::Null => out.extend_from_slice(value.raw()),
-        ValueKind::Bool => mask(out),
-        ValueKind::Object | ValueKind::Array if is_masked => mask(out),
-        ValueKind::Object if !has_field_names(value)? => mask(out),
-        ValueKind::Object => return object(value, form, structure, out),
-        ValueKind::Array => return array(value, form, structure, out),
-        ValueKind::Text => shown(&value.text().unwrap_or_default(), form, out),
-        ValueKind::Number => match form {
-            Some(_) => shown(&String::from_utf8_lossy(value.raw()), form, out),
-            None => mask(out),
-        },
-    }
-    Ok(())
 }
 
-fn object(
-    object: Value<'_>,
-    form: Option<Redaction>,
-    structure: Structure,
-    out: &mut Vec<u8>,
-) -> Result<(), NotCanonical> {
-    let mut writer = ObjectWriter::open(out);
-    let mut members = object.members();
-    while let Some((key, member)) = members.next_member()? {
-        let name = key.text();
-        let out = writer.raw_key(key.raw());
-        if form == Some(Redaction::Address) && is_kept_of_address(&name, member) {
-            out.extend_from_slice(member.raw());
-        } else {
-            redacted(member, form.or_else(|| redaction_of_field(&name)), structure, out)?;
+impl<'f> Redacting<'f> {
+    fn value<'a>(
+        &self,
+        value: Value<'a>,
+        names: &mut Vec<Cow<'a, str>>,
+        form: Option<Form<'f>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), NotCanonical> {
+        let is_masked = form.is_none()
+            && self.structure == Structure::Masked
+            && !self.forms.has_any_below(names);
+        let text = || String::from_utf8_lossy(value.raw());
+        match value.kind() {
+            ValueKind::Null => out.extend_from_slice(value.raw()),
+            ValueKind::Bool => shown(&text(), form.filter(|form| form.is_sanitizer()), out),
+            ValueKind::Object | ValueKind::Array if is_masked => mask(out),
+            ValueKind::Object if !has_field_names(value)? => mask(out),
+            ValueKind::Object => return self.object(value, names, form, out),
+            ValueKind::Array => return self.array(value, names, form, out),
+            ValueKind::Text => shown(&value.text().unwrap_or_default(), form, out),
+            ValueKind::Number if form.is_some() => shown(&text(), form, out),
+            ValueKind::Number => mask(out),
         }
+        Ok(())
     }
-    writer.close();
-    Ok(())
-}
 
-fn array(
-    array: Value<'_>,
-    form: Option<Redaction>,
-    structure: Structure,
-    out: &mut Vec<u8>,
-) -> Result<(), NotCanonical> {
-    out.push(b'[');
-    let mut elements = array.elements();
-    let mut is_first = true;
-    while let Some(element) = elements.next_element()? {
-        if !is_first {
-            out.push(b',');
+    fn object<'a>(
+        &self,
+        object: Value<'a>,
+        names: &mut Vec<Cow<'a, str>>,
+        form: Option<Form<'f>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), NotCanonical> {
+        let mut writer = ObjectWriter::open(out);
+        let mut members = object.members();
+        while let Some((key, member)) = members.next_member()? {
+            names.push(key.text());
+            let name = names.last().map_or("", AsRef::as_ref);
+            let out = writer.raw_key(key.raw());
+            if form.is_some_and(Form::is_address) && is_kept_of_address(name, member) {
+                out.extend_from_slice(member.raw());
+            } else {
+                let form = self.forms.at(names, form);
+                self.value(member, names, form, out)?;
+            }
+            names.pop();
         }
-        is_first = false;
-        redacted(element, form, structure, out)?;
+        writer.close();
+        Ok(())
     }
-    out.push(b']');
-    Ok(())
+
+    fn array<'a>(
+        &self,
+        array: Value<'a>,
+        names: &mut Vec<Cow<'a, str>>,
+        form: Option<Form<'f>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), NotCanonical> {
+        out.push(b'[');
+        let mut elements = array.elements();
+        let mut is_first = true;
+        while let Some(element) = elements.next_element()? {
+            if !is_first {
+                out.push(b',');
+            }
+            is_first = false;
+            self.value(element, names, form, out)?;
+        }
+        out.push(b']');
+        Ok(())
+    }
 }
 
 fn mask(out: &mut Vec<u8>) {
     canonical_string_into(MASK, out);
 }
 
-fn shown(text: &str, form: Option<Redaction>, out: &mut Vec<u8>) {
-    let shown = form.map_or_else(|| redact_whole(text), |form| form.apply_fully(text));
+fn shown(text: &str, form: Option<Form<'_>>, out: &mut Vec<u8>) {
+    let shown = form.map_or_else(|| redact_whole(text), |form| form.apply(text));
     canonical_string_into(&shown, out);
 }
 
@@ -146,6 +163,7 @@ fn is_kept_of_address(name: &str, member: Value<'_>) -> bool {
 mod tests {
     use super::{Structure, redact_value};
     use crate::json::Value;
+    use crate::personal::redact::Forms;
     use ledgerstone_proof::canonicalize;
     use proptest::prelude::*;
 
@@ -153,7 +171,9 @@ mod tests {
     fn shown(name: &str, text: &str, structure: Structure) -> String {
         let canonical = canonicalize(text.as_bytes()).unwrap();
         let mut out = Vec::new();
-        redact_value(Value::new(&canonical), name, structure, &mut out).unwrap();
+        let (mut names, forms) = (vec![name.into()], Forms::default());
+        redact_value(Value::new(&canonical), &mut names, (forms, structure), &mut out).unwrap();
+        assert_eq!(names, [name]);
         String::from_utf8(out).unwrap()
     }
 
