@@ -21,7 +21,7 @@ pub use authorities::{Authorities, AuthoritiesError};
 pub use aws_credentials::AwsEnvironment;
 pub use aws_kms::{AwsKmsKey, AwsKmsSource, AwsNameError, AwsRegion};
 pub use file::FileSource;
-pub use roots::{RootKeySetup, open};
+pub use roots::{RootKeySetup, open, open_to_read};
 pub use secret::{RootSecret, RootSecretError, SecretSource};
 pub use service::{
     Place, RootKeyService, RootKeySource, SERVICE_NAMES, SERVICES, SetupError, service,

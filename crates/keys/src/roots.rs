@@ -40,6 +40,27 @@ impl RootKeySetup {
 /// wrapped what lies there, [`KeyRing::check_root`](ledgerstone_ledger::sealing_keys::KeyRing::check_root)
 /// tells.
 pub fn open(setup: &RootKeySetup, place: &Place) -> Result<Arc<dyn RootKey>, SetupError> {
+    open_in(setup, place, true)
+}
+
+/// The root key of a data directory that is only read: nothing is made. `None` where nothing was
+/// wrapped yet, so that there is nothing to open.
+pub fn open_to_read(
+    setup: &RootKeySetup,
+    place: &Place,
+) -> Result<Option<Arc<dyn RootKey>>, SetupError> {
+    let (slots, faults) = TenantKeySlots::look(&place.keys)?;
+    if slots.is_empty() && faults.is_empty() {
+        return Ok(None);
+    }
+    open_in(setup, place, false).map(Some)
+}
+
+fn open_in(
+    setup: &RootKeySetup,
+    place: &Place,
+    is_writer: bool,
+) -> Result<Arc<dyn RootKey>, SetupError> {
     let (slots, faults) = TenantKeySlots::look(&place.keys)?;
     let marks: Vec<(&TenantKeySlot, u8)> = slots.iter().filter_map(with_mark).collect();
     let is_known = |mark| setup.sources().any(|source| source.service().mark == mark);
@@ -54,7 +75,7 @@ pub fn open(setup: &RootKeySetup, place: &Place) -> Result<Arc<dyn RootKey>, Set
     let previous_mark = setup.previous.as_ref().map(|source| source.service().mark);
     // Where both wrap alike, the one before may have wrapped all there is.
     let is_unused = previous_mark == Some(mark) || marks.iter().all(|(_, used)| *used != mark);
-    let may_make = faults.is_empty() && is_unused;
+    let may_make = is_writer && faults.is_empty() && is_unused;
     let current = Marked { mark, root: setup.current.open(place, may_make)? };
     let open = |source: &dyn RootKeySource| -> Result<Marked, SetupError> {
         Ok(Marked { mark: source.service().mark, root: source.open(place, false)? })
@@ -155,7 +176,7 @@ mod tests {
     use ledgerstone_testkit::{MockClock, SeededEntropy};
     use zeroize::Zeroizing;
 
-    use super::{Marked, RootKeySetup, Roots, open};
+    use super::{Marked, RootKeySetup, Roots, open, open_to_read};
     use crate::{FileSource, Place, RootKeySource, RootSecret, SecretSource, SetupError};
 
     const BASE64: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
@@ -203,6 +224,8 @@ mod tests {
         let path = directory.path().join("root.key");
         let place = place(directory.path());
         let of_file = RootKeySetup::of(FileSource);
+        assert!(open_to_read(&of_file, &place).unwrap().is_none());
+        assert!(!path.exists());
         let root = open(&of_file, &place).unwrap();
         let made = std::fs::read(&path).unwrap();
         open(&of_file, &place).unwrap();
@@ -213,7 +236,10 @@ mod tests {
         std::fs::write(&path, &made).unwrap();
 
         let wrapped = keep(directory.path(), &*root);
+        let read = open_to_read(&of_file, &place).unwrap().unwrap();
+        assert_eq!(read.unwrap(&acme(), &wrapped).unwrap().as_slice(), [9; 64]);
         std::fs::remove_file(&path).unwrap();
+        assert!(matches!(open_to_read(&of_file, &place), Err(SetupError::Lost { .. })));
         let error = open(&of_file, &place).unwrap_err();
         assert!(matches!(error, SetupError::Lost { .. }), "{error}");
         assert_eq!(error.code(), ErrorCode::WrongRootKey);

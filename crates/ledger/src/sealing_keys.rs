@@ -4,14 +4,17 @@
 //! A subject's key is wrapped by its tenant's, and a tenant's secrets by the root key, which a
 //! [`RootKey`] service holds. Only wrapped keys lie on a disk.
 
+mod look;
 mod opened;
 mod reading;
 mod ring;
 mod root_key;
 mod shared_calls;
+mod source;
 mod state;
 mod tenant_secrets;
 
-pub(crate) use reading::Refused;
+pub use look::KeyLook;
 pub use ring::{KeyRing, KeyRingError, KeyRingSettings};
 pub use root_key::{RootKey, RootKeyError};
+pub use source::{KeySource, Refused};

@@ -17,7 +17,7 @@ use crate::ledger::Ledger;
 use crate::policies::{PolicyInForce, SealingInForce};
 use crate::reader::Reader;
 use crate::retention::Dropped;
-use crate::sealing_keys::{KeyRing, Refused};
+use crate::sealing_keys::{KeySource, Refused};
 
 /// What the server writes about people into records of its own.
 static OF_SERVER_RECORDS: LazyLock<FieldPolicy> = LazyLock::new(FieldPolicy::of_server_records);
@@ -104,7 +104,6 @@ impl OpenedKeys {
 }
 
 /// Shows records of one tenant to one caller, for one request.
-#[derive(Debug)]
 pub struct Viewer<'l> {
     tenant: TenantId,
     sight: Sight,
@@ -113,8 +112,9 @@ pub struct Viewer<'l> {
     redaction: Option<Arc<PolicyInForce>>,
     /// The key of hashed values, once it was asked for.
     hash_key: Option<Zeroizing<[u8; HASH_KEY_BYTES]>>,
-    keys: Option<&'l KeyRing>,
+    keys: Option<&'l dyn KeySource>,
     refused: Refused,
+    reader: &'l Reader,
     /// Where it is written why keys are destroyed; `None` where nobody asks.
     ledger: Option<&'l Ledger>,
     /// Read when the first destroyed key is met.
@@ -146,8 +146,9 @@ impl Ledger {
             fields: Fields::InForce(self.known_sealing_policy(tenant)?),
             redaction: self.policy(tenant, PolicyKind::Redaction)?,
             hash_key: None,
-            keys: self.sealing_keys(),
+            keys: self.sealing_keys().map(|keys| keys as _),
             refused: Refused::default(),
+            reader: self.reader(),
             ledger: Some(self),
             certificates: None,
         })
@@ -155,8 +156,12 @@ impl Ledger {
 }
 
 impl<'l> Viewer<'l> {
-    /// The stage for the operator of the machine, who has the keys and sees everything.
-    pub fn of_operator(tenant: &TenantId, keys: &'l KeyRing) -> Self {
+    /// The stage for the operator of the machine, who sees everything that there are keys for.
+    pub fn of_operator(
+        reader: &'l Reader,
+        tenant: &TenantId,
+        keys: Option<&'l dyn KeySource>,
+    ) -> Self {
         let none = FieldPolicy::of_server_records();
         Self {
             tenant: tenant.clone(),
@@ -164,8 +169,9 @@ impl<'l> Viewer<'l> {
             fields: Fields::Fixed(Arc::new(none)),
             redaction: None,
             hash_key: None,
-            keys: Some(keys),
+            keys,
             refused: Refused::default(),
+            reader,
             ledger: None,
             certificates: None,
         }
@@ -252,10 +258,10 @@ impl<'l> Viewer<'l> {
 
     /// A record whose content is gone, with the record that says so; where nothing is said, it is damaged.
     fn without_content(&self, record: StoredRecord) -> VisibleEvent {
-        let dropped = self.ledger.and_then(|ledger| match ledger.reader().dropped(&record) {
+        let dropped = match self.reader.dropped(&record) {
             Ok(dropped) => dropped.map(Dropped::hidden_part),
             Err(_) => Some(HiddenPart::event(Why::Damaged)),
-        });
+        };
         let hidden = dropped.unwrap_or_else(|| HiddenPart::event(Why::Dropped));
         VisibleEvent::new(record, None, vec![hidden], Vec::new())
     }

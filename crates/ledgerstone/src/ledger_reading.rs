@@ -1,17 +1,20 @@
 //! One ledger that is read, wherever it is: records as the lines that commands print.
 
 use std::collections::VecDeque;
+use std::iter::Take;
 
+use clap::Args;
 use ledgerstone_client::{EventsQuery, Order as RemoteOrder, Pages};
-use ledgerstone_ledger::Order;
 use ledgerstone_ledger::record_line::write_record;
+use ledgerstone_ledger::sealing_keys::{KeyLook, KeySource};
+use ledgerstone_ledger::{LedgerError, Listing, Order, VIEWED_AT_ONCE, Viewer, VisibleEvent};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{EventId, TenantId};
 
 use crate::arguments::LedgerOptions;
-use crate::data_dir::ForReading;
+use crate::data_dir::{ForReading, Means};
 use crate::failure::Failure;
-use crate::location::Location;
+use crate::location::{Location, only_with_data};
 use crate::output::Console;
 use crate::remote::Remote;
 
@@ -23,19 +26,47 @@ pub type Lines<'a> = Box<dyn Iterator<Item = Result<Vec<u8>, Failure>> + 'a>;
 
 /// A ledger that is read.
 pub enum LedgerReading {
-    Directory { data: ForReading, tenant: TenantId },
+    Directory { data: ForReading, tenant: TenantId, sealed: Sealed },
     Server(Box<Remote>),
+}
+
+/// What becomes of sealed values of a data directory.
+pub enum Sealed {
+    /// They are shown as they are stored.
+    Stay,
+    /// They are opened with the keys in the directory; none where nothing was ever sealed.
+    AreOpened(Option<Box<KeyLook>>),
+}
+
+/// `--open`.
+#[derive(Args, Debug)]
+pub struct OpenOption {
+    /// Open sealed values with the keys in the data directory, and show them whole
+    #[arg(long)]
+    open: bool,
 }
 
 impl LedgerReading {
     /// Opens the ledger that the options name.
-    pub fn open(options: &LedgerOptions, console: &mut Console) -> Result<Self, Failure> {
+    pub fn open(
+        options: &LedgerOptions,
+        open: &OpenOption,
+        console: &mut Console,
+    ) -> Result<Self, Failure> {
         match options.location.find(console)? {
             Location::Directory(path) => {
                 let tenant = options.tenant.to_read()?;
-                Ok(Self::Directory { data: ForReading::open(&path, console)?, tenant })
+                let data = ForReading::open(&path, console)?;
+                let sealed = if open.open {
+                    let keys = Means::of_environment()?.look_at_sealing_keys(&path, console)?;
+                    Sealed::AreOpened(keys.map(Box::new))
+                } else {
+                    Sealed::Stay
+                };
+                Ok(Self::Directory { data, tenant, sealed })
             }
             Location::Server(remote) => {
+                only_with_data("--open", open.open)?;
                 remote.check_tenant(options.tenant.named()?.as_ref())?;
                 Ok(Self::Server(remote))
             }
@@ -45,14 +76,17 @@ impl LedgerReading {
     /// The records, at most so many of them.
     pub fn records(&self, order: Order, limit: usize) -> Result<Lines<'_>, Failure> {
         match self {
-            Self::Directory { data, tenant } => {
+            Self::Directory { data, tenant, sealed } => {
                 let records = data.reader.list(tenant, order, None);
-                let records = records.map_err(|error| data.failure(error))?;
-                Ok(Box::new(records.take(limit).map(|record| {
-                    let mut line = Vec::with_capacity(1024);
-                    write_record(&data.reader.as_stored(record?)?, &mut line);
-                    Ok(line)
-                })))
+                let records = records.map_err(|error| data.failure(error))?.take(limit);
+                Ok(match sealed.viewer(data, tenant) {
+                    None => {
+                        Box::new(records.map(|record| Ok(line(&data.reader.as_stored(record?)?))))
+                    }
+                    Some(viewer) => {
+                        Box::new(OpenedLines { records, viewer, waiting: VecDeque::new() })
+                    }
+                })
             }
             Self::Server(remote) => {
                 let page = u16::try_from(limit.clamp(1, PAGE_RECORDS)).unwrap_or(u16::MAX);
@@ -70,7 +104,7 @@ impl LedgerReading {
     /// Records of the ledger.
     pub fn size(&self) -> Result<u64, Failure> {
         match self {
-            Self::Directory { data, tenant } => Ok(data.reader.size(tenant)?),
+            Self::Directory { data, tenant, .. } => Ok(data.reader.size(tenant)?),
             Self::Server(remote) => Ok(remote.status()?.ledger.records),
         }
     }
@@ -78,13 +112,12 @@ impl LedgerReading {
     /// One record.
     pub fn record(&self, id: &EventId) -> Result<Vec<u8>, Failure> {
         match self {
-            Self::Directory { data, tenant } => {
+            Self::Directory { data, tenant, sealed } => {
                 let record = data.reader.get(tenant, id).map_err(|error| data.failure(error))?;
-                let stored = data.reader.as_stored(record);
-                let stored = stored.map_err(|error| data.failure(error))?;
-                let mut line = Vec::with_capacity(4096);
-                write_record(&stored, &mut line);
-                Ok(line)
+                Ok(line(&match sealed.viewer(data, tenant) {
+                    None => data.reader.as_stored(record).map_err(|error| data.failure(error))?,
+                    Some(mut viewer) => viewer.view(record),
+                }))
             }
             Self::Server(remote) => {
                 Ok(remote.wait(remote.client().event(id))?.json().as_bytes().to_vec())
@@ -95,7 +128,7 @@ impl LedgerReading {
     /// The exact bytes of a record's content.
     pub fn content(&self, id: &EventId) -> Result<Vec<u8>, Failure> {
         match self {
-            Self::Directory { data, tenant } => {
+            Self::Directory { data, tenant, .. } => {
                 let record = data.reader.get(tenant, id).map_err(|error| data.failure(error))?;
                 let dropped = data.reader.dropped(&record).map_err(|error| data.failure(error))?;
                 record.content.ok_or_else(|| {
@@ -118,6 +151,53 @@ impl LedgerReading {
             Self::Directory { data, .. } => data.is_whole(),
             Self::Server(_) => true,
         }
+    }
+}
+
+impl Sealed {
+    /// What opens events; none where they are shown as they are stored.
+    fn viewer<'a>(&'a self, data: &'a ForReading, tenant: &TenantId) -> Option<Viewer<'a>> {
+        match self {
+            Self::Stay => None,
+            Self::AreOpened(keys) => {
+                let keys = keys.as_deref().map(|keys| keys as &dyn KeySource);
+                Some(Viewer::of_operator(&data.reader, tenant, keys))
+            }
+        }
+    }
+}
+
+fn line(event: &VisibleEvent) -> Vec<u8> {
+    let mut line = Vec::with_capacity(1024);
+    write_record(event, &mut line);
+    line
+}
+
+/// Records of a directory, opened some at a time.
+struct OpenedLines<'a> {
+    records: Take<Listing<'a>>,
+    viewer: Viewer<'a>,
+    waiting: VecDeque<Result<VisibleEvent, LedgerError>>,
+}
+
+impl Iterator for OpenedLines<'_> {
+    type Item = Result<Vec<u8>, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.waiting.is_empty() {
+            let mut some = Vec::new();
+            let mut end = None;
+            for record in self.records.by_ref().take(VIEWED_AT_ONCE) {
+                match record {
+                    Ok(record) => some.push(record),
+                    Err(error) => end = Some(Err(error)),
+                }
+            }
+            self.waiting.extend(self.viewer.view_all(some).into_iter().map(Ok));
+            self.waiting.extend(end);
+        }
+        let event = self.waiting.pop_front()?;
+        Some(event.map(|event| line(&event)).map_err(Failure::from))
     }
 }
 

@@ -1,6 +1,6 @@
-//! Keys for those who read: many at once, and as many as can be had.
+//! The key ring as those who read use it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use ledgerstone_model::personal::redact::HASH_KEY_BYTES;
 use ledgerstone_model::sealing::{SealingKeyId, SubjectKey};
@@ -9,17 +9,13 @@ use ledgerstone_proof::TenantId;
 use zeroize::Zeroizing;
 
 use super::ring::KeyRing;
+use super::source::{KeySource, Refused};
 use super::state::{Found, Held};
 
-/// Secrets of tenants that could not be had: asking for them again during one request would only
-/// make it wait again.
-#[derive(Debug, Default)]
-pub(crate) struct Refused(HashSet<SealingKeyId>);
-
-impl KeyRing {
-    /// The state of each of these keys. Keys are looked up under one lock for all of them, and
+impl KeySource for KeyRing {
+    /// Keys are looked up under one lock for all of them, and
     /// unwrapped under none, so that writers hardly wait for readers.
-    pub(crate) fn states(
+    fn states(
         &self,
         tenant: &TenantId,
         ids: &BTreeSet<SealingKeyId>,
@@ -37,9 +33,7 @@ impl KeyRing {
         states
     }
 
-    /// The key under which a tenant's values are hashed where they are shown redacted; `None` where the
-    /// tenant has no keys, or they cannot be had.
-    pub(crate) fn hash_key(
+    fn hash_key(
         &self,
         tenant: &TenantId,
         refused: &mut Refused,
@@ -62,7 +56,9 @@ impl KeyRing {
         }
         self.state().current_secrets(tenant, &held, now).ok().map(|secrets| secrets.hash_key())
     }
+}
 
+impl KeyRing {
     /// Looks, asks for the secrets that are wanting, and looks again.
     fn find_all(
         &self,

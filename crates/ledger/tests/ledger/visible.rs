@@ -1,8 +1,11 @@
 //! The stages that open and redact, on their way through a whole ledger: many records, lost keys,
 //! records that do not belong where they are.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use ledgerstone_ledger::sealing_keys::KeyLook;
 use ledgerstone_ledger::{Ledger, Order, VIEWED_AT_ONCE, Viewer, VisibleEvent};
 use ledgerstone_model::access::{Role, Sight};
 use ledgerstone_model::sealing::Preset;
@@ -129,6 +132,50 @@ fn the_operator_of_the_machine_sees_everything_or_what_is_stored() {
     let record = records(&ledger, "acme").remove(0);
     let stored = VisibleEvent::as_stored(record.clone());
     assert!(text(&stored).contains("$sealed") && text(&stored).contains("\"sealed\":["));
-    let opened = Viewer::of_operator(&tenant("acme"), &own.sealing).view(record);
+    let opened = Viewer::of_operator(ledger.reader(), &tenant("acme"), Some(&*own.sealing))
+        .view(record.clone());
     assert!(text(&opened).contains("Ana Lima") && opened.hidden().is_empty());
+    let blind = Viewer::of_operator(ledger.reader(), &tenant("acme"), None).view(record);
+    assert!(whys(&blind).iter().all(|why| *why == Why::Unavailable) && !whys(&blind).is_empty());
+}
+
+/// Beside a process that writes, or without one: the files say it all.
+#[test]
+fn key_files_are_read_without_a_ring() {
+    let own = SealingRig::new(Preset::Strict);
+    let ledger = own.rig.create(&["acme", "other"]);
+    SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
+    own.sealing.rotate(&tenant("acme")).unwrap();
+    SealingRig::append(&ledger, "acme", &login("e-2", "bo", "Bo Berg"));
+    SealingRig::append(&ledger, "other", &login("e-1", "ana", "Ana Lima"));
+    let before: Vec<_> = files(own.place.path());
+    let look = || KeyLook::at(own.place.path(), Arc::clone(&own.root) as _).unwrap();
+    let keys = look();
+    let show = |keys: &KeyLook, name: &str| {
+        Viewer::of_operator(ledger.reader(), &tenant(name), Some(keys))
+            .view_all(records(&ledger, name))
+    };
+    for (name, people) in [("acme", &["Ana Lima", "Bo Berg"][..]), ("other", &["Ana Lima"])] {
+        for (event, person) in show(&keys, name).iter().zip(people) {
+            assert!(text(event).contains(person) && event.hidden().is_empty(), "{}", text(event));
+        }
+    }
+    assert_eq!(files(own.place.path()), before);
+    own.sealing.destroy(&own.sealing.ids_of(&tenant("acme"), &ana()).unwrap()).unwrap();
+    let shown = show(&look(), "acme");
+    assert!(whys(&shown[0]).iter().all(|why| *why == Why::Erased));
+    assert!(shown[1].hidden().is_empty());
+    own.root.0.store(true, Ordering::SeqCst);
+    let asked = own.root.1.load(Ordering::SeqCst);
+    let shown = show(&look(), "other");
+    assert!(whys(&shown[0]).iter().all(|why| *why == Why::Unavailable));
+    assert_eq!(own.root.1.load(Ordering::SeqCst), asked + 1);
+}
+
+fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        entries.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+    files.sort();
+    files
 }

@@ -6,14 +6,17 @@ use super::{Command, parsed};
 use crate::arguments::RecordOptions;
 use crate::failure::{Ending, Failure};
 use crate::indent::indent;
-use crate::ledger_reading::LedgerReading;
+use crate::ledger_reading::{LedgerReading, OpenOption};
 use crate::output::Console;
 
 pub const COMMAND: Command = Command {
     name: "get",
     about: "Print one record by its event's id",
-    details: "With --content the exact canonical bytes are printed whose SHA-256 the record's \
-              header holds: what `verify --proof FILE --content FILE` wants.",
+    details: "Of a data directory the event is printed as it is stored, sealed values sealed; with \
+              --open they are opened, and nothing is written. A server shows what the credential's \
+              roles may see, and lists under `hidden` what they do not. With --content the exact \
+              canonical bytes are printed whose SHA-256 the record's header holds: what `verify \
+              --proof FILE --content FILE` wants.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
     is_hidden: false,
@@ -24,13 +27,15 @@ struct Arguments {
     #[command(flatten)]
     record: RecordOptions,
     /// Print the content's exact bytes and nothing else
-    #[arg(long)]
+    #[arg(long, conflicts_with = "open")]
     content: bool,
+    #[command(flatten)]
+    open: OpenOption,
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     let id = arguments.record.id()?;
-    let ledger = LedgerReading::open(&arguments.record.ledger, console)?;
+    let ledger = LedgerReading::open(&arguments.record.ledger, &arguments.open, console)?;
     if arguments.content {
         console.bytes(&ledger.content(&id)?)?;
         if console.is_terminal() {

@@ -7,7 +7,7 @@ use ledgerstone_model::json::Value;
 use super::{Command, parsed};
 use crate::arguments::LedgerOptions;
 use crate::failure::{Ending, Failure};
-use crate::ledger_reading::{LedgerReading, Lines};
+use crate::ledger_reading::{LedgerReading, Lines, OpenOption};
 use crate::output::Console;
 use crate::table::{Table, terminal_width};
 
@@ -17,8 +17,10 @@ const TERMINAL_LIMIT: usize = 20;
 pub const COMMAND: Command = Command {
     name: "list",
     about: "List the records of a ledger, the newest first",
-    details: "In a pipe, each line is {\"event\":…,\"record\":…}: the event as it is stored, and the \
-              header fields with record_hash, signature and key_id. Nothing is locked: beside a \
+    details: "In a pipe, each line is {\"event\":…,\"record\":…}: the event, and the header fields with \
+              record_hash, signature and key_id. Of a data directory the event is shown as it is \
+              stored, or opened with --open; of a server as the credential's roles see it, with what \
+              they do not see under `hidden`. Nothing is locked or written: beside a \
               process that writes, records are shown that it has completed within the last second \
               or before.",
     arguments: Arguments::augment_args,
@@ -36,10 +38,12 @@ struct Arguments {
     /// At most so many records; by default all of them in a pipe and 20 on a terminal
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    #[command(flatten)]
+    open: OpenOption,
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
-    let ledger = LedgerReading::open(&arguments.ledger, console)?;
+    let ledger = LedgerReading::open(&arguments.ledger, &arguments.open, console)?;
     let order = if arguments.order == "sequence" { Order::Sequence } else { Order::NewestFirst };
     let as_table = console.is_terminal() && !arguments.ledger.output.json;
     let limit = arguments.limit.unwrap_or(if as_table { TERMINAL_LIMIT } else { usize::MAX });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ledgerstone_keys::{Place, RootKeySetup};
 use ledgerstone_ledger::Settings;
-use ledgerstone_ledger::sealing_keys::{KeyRing, KeyRingSettings, RootKey};
+use ledgerstone_ledger::sealing_keys::{KeyLook, KeyRing, KeyRingSettings, RootKey};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::sealing::Preset;
 use ledgerstone_store::embedded::Layout;
@@ -58,6 +58,30 @@ impl Means {
         let place = Place { keys: Layout::new(path).keys(), files, clock, entropy };
         ledgerstone_keys::open(&self.root_key, &place)
             .map_err(|error| Failure::new(error.code(), error.to_string()))
+    }
+
+    /// The keys of a directory that is only read: nothing is made or healed. `None` where nothing was
+    /// ever sealed.
+    pub fn look_at_sealing_keys(
+        &self,
+        path: &Path,
+        console: &mut Console,
+    ) -> Result<Option<KeyLook>, Failure> {
+        let System { clock, entropy, files } = self.system.clone();
+        let place = Place { keys: Layout::new(path).keys(), files, clock, entropy };
+        let root = ledgerstone_keys::open_to_read(&self.root_key, &place)
+            .map_err(|error| Failure::new(error.code(), error.to_string()))?;
+        let Some(root) = root else { return Ok(None) };
+        let keys = KeyLook::at(&place.keys, root)
+            .map_err(|error| Failure::new(error.code(), error.to_string()))?;
+        if keys.faults() > 0 {
+            console.note(format!(
+                "{} slots of the sealing keys are damaged in both files; what was sealed under them \
+                 cannot be opened",
+                keys.faults()
+            ));
+        }
+        Ok(Some(keys))
     }
 
     /// The keys that fields are sealed under, of a directory whose lock is held.

@@ -21,6 +21,7 @@ mod proofs;
 mod remote;
 mod root_key;
 mod rsa;
+mod sealed;
 mod serve;
 mod served;
 mod signals;

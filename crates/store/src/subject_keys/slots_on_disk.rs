@@ -58,6 +58,22 @@ impl SubjectKeySlots {
         Ok((keys, report))
     }
 
+    /// The keys in `DATA/keys` as they lie there, and slots that cannot be read. Nothing is made or
+    /// healed.
+    pub fn look(
+        directory: &Path,
+    ) -> Result<(Vec<SubjectKeySlot>, Vec<SlotFault>), SubjectKeysError> {
+        let (held, mut faults) = PairedSlots::look(directory, NAME)?;
+        let mut slots = Vec::with_capacity(held.len());
+        for (number, payload) in held {
+            match SubjectKeySlot::decode(&payload) {
+                Some(slot) => slots.push(slot),
+                None => faults.push(SlotFault { number, offset: 0 }),
+            }
+        }
+        Ok((slots, faults))
+    }
+
     fn note(&mut self, number: SlotNumber, slot: SubjectKeySlot) {
         self.generation = KeyGeneration(self.generation.0.max(slot.generation.0));
         if slot.key.is_some() {
@@ -186,6 +202,9 @@ mod tests {
         let (ana, bo) = (SubjectTag([1; 32]), SubjectTag([2; 32]));
         let first = keys.add(&[(id(1), ana, wrapped(11)), (id(2), bo, wrapped(12))]).unwrap();
         assert_eq!(first.0, 1);
+        let (looked, faults) = SubjectKeySlots::look(place.path()).unwrap();
+        assert_eq!(looked.iter().map(|slot| slot.key_id).collect::<Vec<_>>(), [id(1), id(2)]);
+        assert!(faults.is_empty());
         drop(keys);
         let mut keys = open(place.path());
         assert_eq!(keys.generation(), first);

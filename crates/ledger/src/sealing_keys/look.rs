@@ -1,0 +1,115 @@
+//! Keys of a data directory that is only read: as the key files are at one moment, and nothing is made,
+//! healed or kept.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use ledgerstone_model::personal::redact::HASH_KEY_BYTES;
+use ledgerstone_model::sealing::SealingKeyId;
+use ledgerstone_model::visible::KeyState;
+use ledgerstone_proof::TenantId;
+use ledgerstone_store::subject_keys::{
+    SubjectKeySlot, SubjectKeySlots, TenantKeySlot, TenantKeySlots,
+};
+use zeroize::Zeroizing;
+
+use super::ring::KeyRingError;
+use super::root_key::RootKey;
+use super::source::{KeySource, Refused};
+use super::tenant_secrets::TenantSecrets;
+use crate::ledger::hold;
+
+/// The keys of a data directory, for one command that reads it.
+pub struct KeyLook {
+    root: Arc<dyn RootKey>,
+    /// In the order of their slots, the newest last.
+    tenants: Vec<TenantKeySlot>,
+    subjects: HashMap<SealingKeyId, SubjectKeySlot>,
+    faults: usize,
+    opened: Mutex<HashMap<SealingKeyId, Arc<TenantSecrets>>>,
+}
+
+impl fmt::Debug for KeyLook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyLook").field("root", &self.root.kind()).finish_non_exhaustive()
+    }
+}
+
+impl KeyLook {
+    /// Reads the key files of a data directory.
+    pub fn at(directory: &Path, root: Arc<dyn RootKey>) -> Result<Self, KeyRingError> {
+        let (tenants, lost_tenants) = TenantKeySlots::look(directory)?;
+        let (subjects, lost_subjects) = SubjectKeySlots::look(directory)?;
+        let subjects = subjects.into_iter().map(|slot| (slot.key_id, slot)).collect();
+        let faults = lost_tenants.len() + lost_subjects.len();
+        Ok(Self { root, tenants, subjects, faults, opened: Mutex::default() })
+    }
+
+    /// Slots that are damaged in both files.
+    pub const fn faults(&self) -> usize {
+        self.faults
+    }
+
+    fn state(&self, tenant: &TenantId, id: &SealingKeyId, refused: &mut Refused) -> KeyState {
+        let Some(slot) = self.subjects.get(id) else {
+            // It may have been in a slot that is lost.
+            return if self.faults > 0 { KeyState::Unavailable } else { KeyState::Unknown };
+        };
+        let Some(wrapped) = slot.key else {
+            return KeyState::Destroyed(None);
+        };
+        let wrapped_by = self.tenants.iter().find(|one| one.key_id == wrapped.wrapped_by);
+        let Some(wrapped_by) = wrapped_by.filter(|one| one.tenant == *tenant) else {
+            return KeyState::Unknown;
+        };
+        if wrapped_by.wrapped.is_none() {
+            return KeyState::Destroyed(None);
+        }
+        let secrets = self.secrets(wrapped_by, refused);
+        let key = secrets.and_then(|secrets| secrets.unwrap(*id, &wrapped));
+        key.map_or(KeyState::Unavailable, KeyState::Held)
+    }
+
+    fn secrets(&self, slot: &TenantKeySlot, refused: &mut Refused) -> Option<Arc<TenantSecrets>> {
+        if let Some(known) = hold(&self.opened).get(&slot.key_id) {
+            return Some(Arc::clone(known));
+        }
+        if refused.0.contains(&slot.key_id) {
+            return None;
+        }
+        let bytes = self.root.unwrap(&slot.tenant, slot.wrapped.as_ref()?).ok();
+        let secrets = bytes.and_then(|bytes| TenantSecrets::new(slot.key_id, bytes)).map(Arc::new);
+        match &secrets {
+            Some(secrets) => {
+                hold(&self.opened).insert(slot.key_id, Arc::clone(secrets));
+            }
+            None => {
+                refused.0.insert(slot.key_id);
+            }
+        }
+        secrets
+    }
+}
+
+impl KeySource for KeyLook {
+    fn states(
+        &self,
+        tenant: &TenantId,
+        ids: &BTreeSet<SealingKeyId>,
+        refused: &mut Refused,
+    ) -> HashMap<SealingKeyId, KeyState> {
+        ids.iter().map(|id| (*id, self.state(tenant, id, refused))).collect()
+    }
+
+    fn hash_key(
+        &self,
+        tenant: &TenantId,
+        refused: &mut Refused,
+    ) -> Option<Zeroizing<[u8; HASH_KEY_BYTES]>> {
+        let mut own = self.tenants.iter().rev().filter(|slot| slot.tenant == *tenant);
+        let newest = own.find(|slot| slot.wrapped.is_some())?;
+        self.secrets(newest, refused).map(|secrets| secrets.hash_key())
+    }
+}
