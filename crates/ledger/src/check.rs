@@ -12,6 +12,7 @@ mod context;
 mod event_ids;
 mod in_order;
 mod interval;
+mod kept_part;
 mod key_history;
 mod live;
 mod options;
@@ -36,6 +37,7 @@ use checkpoints::{Kept, Known, check_kept, check_known};
 use context::Context;
 use event_ids::Kept as KeptIds;
 use in_order::in_order;
+use kept_part::NoMemory;
 use part::{PartCheck, PartResult};
 use retention::Strays;
 use signatures::RecordKeys;
@@ -43,7 +45,8 @@ use walk::Walk;
 
 use crate::history::{SystemHistory, read_genesis};
 
-pub use live::{Watch, verify_live};
+pub use kept_part::PartMemory;
+pub use live::{Watch, verify_live, verify_live_remembering};
 pub use options::{
     KnownCheckpoint, Level, Progress, Scope, TrustedKeys, VerifiedHead, VerifyOptions,
 };
@@ -55,6 +58,16 @@ pub fn verify(
     store: &dyn LedgerStore,
     options: &VerifyOptions,
     progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Report, ReadError> {
+    verify_remembering(store, options, progress, &NoMemory)
+}
+
+/// The same, where parts may be known from before.
+fn verify_remembering(
+    store: &dyn LedgerStore,
+    options: &VerifyOptions,
+    progress: &(dyn Fn(Progress) + Sync),
+    memory: &dyn PartMemory,
 ) -> Result<Report, ReadError> {
     let (parts, containers) = store.parts()?;
     let total = parts.iter().map(|part| part.records).sum();
@@ -78,7 +91,7 @@ pub fn verify(
     let mut walks = begin_walks(ledgers, &context);
     let mut ids = KeptIds::new();
     let mut strays = Strays::default();
-    let read = |part: &Part| read_part(&context, part);
+    let read = |part: &Part| read_part(&context, memory, part);
     in_order(options.threads, &parts, read, |result| {
         ids.add(&result.ids);
         report.records_checked += result.records;
@@ -147,14 +160,19 @@ fn begin_walks(ledgers: Vec<TenantId>, context: &Context<'_>) -> HashMap<TenantI
     wanted.map(|tenant| (tenant.clone(), Walk::begin(tenant, context.options()))).collect()
 }
 
-fn read_part(context: &Context<'_>, part: &Part) -> PartResult {
+fn read_part(context: &Context<'_>, memory: &dyn PartMemory, part: &Part) -> PartResult {
+    if let Some(known) = kept_part::recall(context, memory, part) {
+        return known;
+    }
     let mut check = PartCheck::new(context, part);
     if let Err(error) = context.store().inspect(part, &mut check) {
         let file = part.location.file.to_string_lossy();
         let finding = Finding::new(Check::Frame, "the part could not be read");
         check.add(finding.in_file(&file, part.location.offset).values("its records", error));
     }
-    check.finish()
+    let result = check.finish();
+    kept_part::keep(memory, part, &result);
+    result
 }
 
 /// What was signed, and is to be held against the ledgers.

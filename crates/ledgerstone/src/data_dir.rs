@@ -21,7 +21,9 @@ use ledgerstone_model::system::{KeyAlgorithm, LogName, SigningMode, TailCut};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::embedded::{EmbeddedStore, Mode, OpenError, OpeningReport, Options};
 use ledgerstone_store::key_file::{self, PrivateKeyUse};
-use ledgerstone_store::{DeadLetterLimits, FileDeadLetters, JobStore, LedgerStore as _};
+use ledgerstone_store::{
+    DeadLetterLimits, FileDeadLetters, FileNotes, JobStore, LedgerStore as _, PassNotes,
+};
 
 use zeroize::Zeroizing;
 
@@ -301,6 +303,11 @@ impl ForWriting {
     /// Where jobs are remembered.
     pub fn jobs(&self) -> Arc<dyn JobStore> {
         self.projection.jobs()
+    }
+
+    /// Where the verification in the background notes how far it is.
+    pub fn pass_notes(&self, system: &System) -> Arc<dyn PassNotes> {
+        Arc::new(FileNotes::new(&self.store.layout().verification(), system.files.clone()))
     }
 
     /// Where dead letters are kept.

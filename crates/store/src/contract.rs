@@ -156,6 +156,8 @@ pub struct Part {
     pub behind_damage: bool,
     /// Where it lies.
     pub location: Location,
+    /// What stands for its bytes, where these are never changed: a part with others has another.
+    pub fixed: Option<Hash>,
     /// What the part holds beside records; each item stands in exactly one part.
     pub contents: PartContents,
     /// Other containers of the same records that are there and are not the store's: a drop of contents

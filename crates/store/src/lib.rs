@@ -13,6 +13,7 @@ pub mod error;
 pub mod jobs;
 pub mod key_file;
 pub mod memory;
+pub mod pass_notes;
 pub mod record;
 pub mod record_key;
 pub mod retention;
@@ -34,6 +35,7 @@ pub use dead_letters::{
 };
 pub use error::{AppendError, ReadError};
 pub use jobs::{JobFailure, JobRow, JobStore, MemoryJobs};
+pub use pass_notes::{FileNotes, MemoryNotes, PassNotes};
 pub use record::{
     Check, ContainerFinding, Head, KeyGeneration, Location, RecordSignature, StoredCheckpoint,
     StoredRecord,

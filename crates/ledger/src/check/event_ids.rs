@@ -127,7 +127,8 @@ pub(super) fn check(context: &Context<'_>, parts: &[Part], kept: Kept) -> Vec<Fi
     findings
 }
 
-fn hashes_of_round(context: &Context<'_>, part: &Part, round: u64) -> Vec<u64> {
+/// The hashes of a part's ids that a round keeps, read again.
+pub(super) fn hashes_of_round(context: &Context<'_>, part: &Part, round: u64) -> Vec<u64> {
     let mut hashes = Vec::new();
     read_ids(context, part, |hash, _, _, _| {
         if context.id_hashes().is_of_round(hash, round) {

@@ -71,6 +71,28 @@ impl Interval {
         }
     }
 
+    /// The interval in words that [`Self::from_text`] reads.
+    pub(super) fn to_text(&self) -> String {
+        let mut text = format!("{} {}", self.from, self.to);
+        for (_, hash) in &self.nodes {
+            text.push(' ');
+            text.push_str(&hash.to_hex());
+        }
+        text
+    }
+
+    /// The interval of a text; `None` where it is none.
+    pub(super) fn from_text(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let from: u64 = words.next()?.parse().ok()?;
+        let to: u64 = words.next()?.parse().ok()?;
+        let hashes: Vec<Hash> =
+            words.map(|word| Hash::from_hex(word).ok()).collect::<Option<_>>()?;
+        let levels: Vec<u8> = subtrees(from, to).map(|node| node.level).collect();
+        let is_one = from <= to && levels.len() == hashes.len();
+        is_one.then(|| Self { from, to, nodes: levels.into_iter().zip(hashes).collect() })
+    }
+
     /// Root of the tree over `[0, to)`; meaningful for a frontier.
     pub(super) fn root(&self) -> Hash {
         let hashes = self.nodes.iter().rev().map(|(_, hash)| *hash);
@@ -110,6 +132,20 @@ mod tests {
             assert_eq!(Interval::frontier(size, range.hashes()), Some(grown));
         }
         assert_eq!(Interval::frontier(3, range(4).hashes()), None);
+    }
+
+    #[test]
+    fn a_text_gives_the_same_interval() {
+        for from in 0..20 {
+            for to in from..40 {
+                let one = interval(from, to);
+                assert_eq!(Interval::from_text(&one.to_text()), Some(one), "{from} to {to}");
+            }
+        }
+        let text = interval(3, 9).to_text();
+        for wrong in ["", "3", "9 3", "x 9", "3 9", &text[..text.len() - 1], &format!("{text} ")] {
+            assert_eq!(Interval::from_text(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

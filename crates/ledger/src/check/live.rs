@@ -17,9 +17,10 @@ use ledgerstone_store::{
     StoredRecord, Wanted,
 };
 
+use super::kept_part::{NoMemory, PartMemory};
 use super::options::{Scope, VerifyOptions};
 use super::report::{Finding, Report};
-use super::verify;
+use super::verify_remembering;
 use crate::history::ANCHOR_PREFIX;
 
 /// How often the heads are read again when `_system` moves meanwhile.
@@ -35,6 +36,12 @@ pub trait Watch: Sync {
     /// later; to end it, answer `Break`.
     fn records(&self, records: u64, total: u64) -> ControlFlow<()>;
 
+    /// The ids of so many records were read once more, without what they stand for.
+    fn ids(&self, records: u64, total: u64) -> ControlFlow<()> {
+        let _ = records;
+        self.records(0, total)
+    }
+
     /// Something is wrong with a container. The report will say so too, at the end.
     fn finding(&self, finding: &Finding);
 }
@@ -45,8 +52,18 @@ pub fn verify_live(
     options: &VerifyOptions,
     watch: &dyn Watch,
 ) -> Result<Option<Report>, ReadError> {
+    verify_live_remembering(store, options, watch, &NoMemory)
+}
+
+/// The same, going on from what an earlier verification of everything, with the same options, has read.
+pub fn verify_live_remembering(
+    store: &dyn LedgerStore,
+    options: &VerifyOptions,
+    watch: &dyn Watch,
+    memory: &dyn PartMemory,
+) -> Result<Option<Report>, ReadError> {
     let frozen = FrozenStore::freeze(store, &options.scope, watch)?;
-    let report = verify(&frozen, options, &|_| {})?;
+    let report = verify_remembering(&frozen, options, &|_| {}, memory)?;
     Ok((!frozen.is_stopped()).then_some(report))
 }
 
@@ -281,7 +298,13 @@ impl Inspector for Cut<'_> {
                 shown
             }
         };
-        if self.store.watch.records(shown.len() as u64, self.store.total).is_break() {
+        let (watch, count) = (self.store.watch, shown.len() as u64);
+        let verdict = if self.inspector.wants_contents() {
+            watch.records(count, self.store.total)
+        } else {
+            watch.ids(count, self.store.total)
+        };
+        if verdict.is_break() {
             self.store.stopped.store(true, Ordering::Relaxed);
         }
         if !self.store.is_stopped() {

@@ -5,20 +5,32 @@
 //! begins anew when it has ended. Damage of a container is told at once, everything else at the end of
 //! the pass. Nothing that is found is silent: it stands in the status until a later pass finds it
 //! mended, and in the log for good.
+//!
+//! What a pass has read of parts that never change is noted, so that it goes on after a restart where it was.
 
+use std::collections::HashMap;
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use ledgerstone_proof::IngestedAt;
+use ledgerstone_proof::{Hash, IngestedAt};
+use ledgerstone_store::PassNotes;
 
-use crate::check::{Finding, Level, Report, VerifyOptions, Watch, verify_live};
+use super::pass::{Known, Pass, Running, part_line};
+use crate::check::{
+    Finding, Level, PartMemory, Report, VerifyOptions, Watch, verify_live_remembering,
+};
 use crate::error::LedgerError;
 use crate::ledger::{Ledger, hold};
 
 /// Findings that the status lists; the others are counted.
 const FINDINGS_MAX: usize = 100;
+
+/// Ids that are read again in the time of one record: without contents, hashes and signatures they cost
+/// little.
+const IDS_PER_RECORD: u64 = 20;
 
 /// The shortest rest that is worth it.
 const SHORTEST_REST: Duration = Duration::from_millis(5);
@@ -37,15 +49,6 @@ impl Default for BackgroundSettings {
     fn default() -> Self {
         Self { records_per_second: 5_000, pause: Duration::from_mins(10), level: Level::Full }
     }
-}
-
-/// A pass over everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pass {
-    pub started_at: IngestedAt,
-    pub ended_at: IngestedAt,
-    pub records: u64,
-    pub findings: u64,
 }
 
 /// Where the background verification stands.
@@ -84,13 +87,19 @@ struct Shared {
 }
 
 impl BackgroundVerifier {
-    /// Starts with the first pass.
-    pub fn start(ledger: &Arc<Ledger>, settings: BackgroundSettings) -> Result<Self, LedgerError> {
+    /// Starts with the pass that the notes say was not ended, or else with the first.
+    pub fn start(
+        ledger: &Arc<Ledger>,
+        settings: BackgroundSettings,
+        notes: Arc<dyn PassNotes>,
+    ) -> Result<Self, LedgerError> {
         let shared = Arc::<Shared>::default();
+        let known = noted(Known::read(&*notes));
+        hold(&shared.status).restore(known.last);
         let (mine, ledger) = (Arc::clone(&shared), Arc::clone(ledger));
         let thread = std::thread::Builder::new()
             .name("verification".to_owned())
-            .spawn(move || mine.run(&ledger, settings))
+            .spawn(move || mine.run(&ledger, settings, &*notes))
             .map_err(LedgerError::Thread)?;
         Ok(Self { shared, thread: Some(thread) })
     }
@@ -118,14 +127,28 @@ impl Drop for BackgroundVerifier {
 }
 
 impl Shared {
-    fn run(&self, ledger: &Ledger, settings: BackgroundSettings) {
+    fn run(&self, ledger: &Ledger, settings: BackgroundSettings, notes: &dyn PassNotes) {
         loop {
-            let started_at = ledger.clock.now();
+            let mut known = noted(Known::read(notes));
+            let running = begun(known.running.take(), settings.level, ledger.clock.now());
+            known.running = Some(running);
+            noted(known.write(notes));
+            let Some(running) = known.running else { return };
+            let started_at = running.started_at;
             hold(&self.status).begin(started_at);
-            let pacer = Pacer { shared: self, settings, pace: Mutex::new(Pace::new()) };
+            let pacer = Pacer {
+                shared: self,
+                settings,
+                pace: Mutex::new(Pace::new()),
+                known: Mutex::new(running.parts),
+                notes,
+            };
             let options = VerifyOptions::new(settings.level, 1);
-            match verify_live(ledger.store(), &options, &pacer) {
-                Ok(Some(report)) => self.conclude(&report, started_at, ledger.clock.now()),
+            match verify_live_remembering(ledger.store(), &options, &pacer, &pacer) {
+                Ok(Some(report)) => {
+                    let last = self.conclude(&report, started_at, ledger.clock.now());
+                    noted(Known { last: Some(last), running: None }.write(notes));
+                }
                 // Told to stop.
                 Ok(None) => return,
                 Err(error) => {
@@ -141,7 +164,12 @@ impl Shared {
         }
     }
 
-    fn conclude(&self, report: &Report, started_at: IngestedAt, ended_at: IngestedAt) {
+    fn conclude(
+        &self,
+        report: &Report,
+        started_at: IngestedAt,
+        ended_at: IngestedAt,
+    ) -> (Pass, Vec<Finding>) {
         let mut status = hold(&self.status);
         for finding in &report.findings {
             if !status.findings.contains(finding) {
@@ -150,15 +178,15 @@ impl Shared {
             }
         }
         let listed = report.findings.iter().take(FINDINGS_MAX).cloned().collect::<Vec<_>>();
-        let found = report.findings.len() as u64 + report.findings_left_out;
+        let findings = report.findings.len() as u64 + report.findings_left_out;
         let records = report.records_checked;
+        let pass = Pass { started_at, ended_at, records, findings };
         status.passes += 1;
-        status.last_pass = Some(Pass { started_at, ended_at, records, findings: found });
-        status.findings_left_out = found - listed.len() as u64;
-        status.findings = listed;
+        status.restore(Some((pass, listed.clone())));
         status.started_at = None;
         status.problem = None;
-        tracing::info!(records, findings = found, "every record was verified");
+        tracing::info!(records, findings, "every record was verified");
+        (pass, listed)
     }
 
     fn note(&self, finding: &Finding) {
@@ -190,7 +218,33 @@ fn tell_the_log(finding: &Finding) {
     tracing::error!(finding = finding.to_line(), "verification in the background found damage");
 }
 
+/// The pass that goes on, where it is of the same level, or a new one.
+fn begun(running: Option<Running>, level: Level, now: IngestedAt) -> Running {
+    let Some(running) = running.filter(|running| running.level == level) else {
+        return Running { started_at: now, level, parts: HashMap::new() };
+    };
+    let (parts, since) = (running.parts.len(), running.started_at);
+    tracing::info!(parts, %since, "the verification in the background goes on where it was");
+    running
+}
+
+/// What could not be noted is read again after a restart, and no more than that.
+fn noted<T: Default>(result: io::Result<T>) -> T {
+    result.unwrap_or_else(|error| {
+        tracing::warn!(%error, "how far the verification is cannot be noted");
+        T::default()
+    })
+}
+
 impl BackgroundStatus {
+    /// What is known from the last pass that ended.
+    fn restore(&mut self, last: Option<(Pass, Vec<Finding>)>) {
+        let Some((pass, listed)) = last else { return };
+        self.findings_left_out = pass.findings.saturating_sub(listed.len() as u64);
+        self.findings = listed;
+        self.last_pass = Some(pass);
+    }
+
     fn begin(&mut self, at: IngestedAt) {
         self.started_at = Some(at);
         self.position = 0;
@@ -203,6 +257,9 @@ struct Pacer<'a> {
     shared: &'a Shared,
     settings: BackgroundSettings,
     pace: Mutex<Pace>,
+    /// What is known of parts from before a restart.
+    known: Mutex<HashMap<Hash, String>>,
+    notes: &'a dyn PassNotes,
 }
 
 /// Since when how many records were read. How long a rest lasts is no matter of what is recorded, so
@@ -228,20 +285,44 @@ impl Pace {
     }
 }
 
-impl Watch for Pacer<'_> {
-    fn records(&self, records: u64, total: u64) -> ControlFlow<()> {
-        let mut status = hold(&self.shared.status);
-        // Ids are read again where there are too many to be compared at a time.
-        status.position = (status.position + records).min(total);
-        status.total = total;
-        drop(status);
+impl Pacer<'_> {
+    fn rest_after(&self, records: u64) -> ControlFlow<()> {
         let rest = hold(&self.pace).take(records, self.settings.records_per_second);
         let pause = if rest < SHORTEST_REST { Duration::ZERO } else { rest };
         if self.shared.rest(pause) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
+}
+
+impl Watch for Pacer<'_> {
+    fn records(&self, records: u64, total: u64) -> ControlFlow<()> {
+        let mut status = hold(&self.shared.status);
+        status.position += records;
+        status.total = total;
+        drop(status);
+        self.rest_after(records)
+    }
+
+    fn ids(&self, records: u64, total: u64) -> ControlFlow<()> {
+        hold(&self.shared.status).total = total;
+        self.rest_after(records.div_ceil(IDS_PER_RECORD))
+    }
 
     fn finding(&self, finding: &Finding) {
         self.shared.note(finding);
+    }
+}
+
+impl PartMemory for Pacer<'_> {
+    fn recall(&self, fixed: &Hash) -> Option<String> {
+        hold(&self.known).remove(fixed)
+    }
+
+    fn keep(&self, fixed: &Hash, text: &str) {
+        noted(self.notes.note(&part_line(fixed, text)));
+    }
+
+    fn known(&self, records: u64) {
+        hold(&self.shared.status).position += records;
     }
 }
 

@@ -10,7 +10,7 @@ use ledgerstone_ledger::jobs::{
     VerificationRequest, VerificationScope,
 };
 use ledgerstone_model::{ErrorCode, JobId, JobState};
-use ledgerstone_store::{JobRow, JobStore, MemoryJobs};
+use ledgerstone_store::{JobRow, JobStore, MemoryJobs, MemoryNotes};
 use serde_json::Value;
 
 use crate::rig::{Rig, tenant};
@@ -250,7 +250,8 @@ fn the_background_goes_through_everything_again_and_again() {
         pause: Duration::from_millis(1),
         level: Level::Full,
     };
-    let background = BackgroundVerifier::start(&ledger, settings).unwrap();
+    let background =
+        BackgroundVerifier::start(&ledger, settings, Arc::<MemoryNotes>::default()).unwrap();
     wait_until(|| background.status().passes >= 2);
     assert!(background.holds());
     let pass = background.status().last_pass.unwrap();
@@ -276,7 +277,8 @@ fn the_background_is_gentle_and_stops_at_once() {
     let rig = Rig::new();
     let ledger = deployment(&rig);
     let settings = BackgroundSettings { records_per_second: 1, ..BackgroundSettings::default() };
-    let background = BackgroundVerifier::start(&ledger, settings).unwrap();
+    let background =
+        BackgroundVerifier::start(&ledger, settings, Arc::<MemoryNotes>::default()).unwrap();
     wait_until(|| background.status().position > 0);
     std::thread::sleep(Duration::from_millis(50));
     let status = background.status();

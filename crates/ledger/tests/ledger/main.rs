@@ -14,6 +14,7 @@ mod following;
 mod gathering;
 mod jobs;
 mod live;
+mod passes;
 mod proofs;
 mod retention;
 mod retention_in_files;

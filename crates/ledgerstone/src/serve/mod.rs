@@ -144,8 +144,8 @@ impl<'a> Parts<'a> {
         first_keys::grant(data.ledger(), &api_keys, &configuration.first_keys()?, console)?;
         let dead_letters = dead_letters(configuration, data)?;
         let service = self.service(configuration, data, api_keys, &dead_letters)?;
-        let verifier = BackgroundVerifier::start(data.ledger(), configuration.verification())?;
-        let verifier = Arc::new(verifier);
+        let (pace, notes) = (configuration.verification(), data.pass_notes(&System::new()));
+        let verifier = Arc::new(BackgroundVerifier::start(data.ledger(), pace, notes)?);
         let purge = DeadLetterPurge::start(Arc::clone(&dead_letters))?;
         let context = data.follower_context();
         let followers = FOLLOWERS.iter().map(|entry| (entry.make)(&context)).collect();

@@ -16,6 +16,7 @@ mod directories;
 mod keys;
 mod neighbours;
 mod outside;
+mod passes;
 mod program;
 mod proofs;
 mod remote;

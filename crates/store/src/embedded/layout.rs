@@ -89,6 +89,11 @@ impl Layout {
         self.root.join("admin.sqlite")
     }
 
+    /// What the verification in the background has read; made when it first notes something.
+    pub fn verification(&self) -> PathBuf {
+        self.root.join("verification")
+    }
+
     /// A path as findings name it: relative to the data directory.
     pub fn relative(&self, path: &Path) -> PathBuf {
         path.strip_prefix(&self.root).unwrap_or(path).to_owned()

@@ -15,7 +15,7 @@ use super::load::sealed_elsewhere;
 use super::log_file::{End, Frames, LogHeader};
 use super::payload::{Payload, PayloadRun};
 use super::read::io_error;
-use super::segment::{self, Segment, SegmentFault};
+use super::segment::{self, Segment, SegmentFault, list_digest};
 use super::segment_list::SegmentFiles;
 use super::shared::Shared;
 use super::suspect::first_changed_record;
@@ -51,6 +51,7 @@ pub fn parts(shared: &Shared) -> (Vec<Part>, Vec<ContainerFinding>) {
             records,
             behind_damage: false,
             location,
+            fixed: Some(list_digest([segment.header()])),
             contents,
             superseded,
         });
@@ -65,6 +66,7 @@ pub fn parts(shared: &Shared) -> (Vec<Part>, Vec<ContainerFinding>) {
             records: log.records,
             behind_damage: false,
             location,
+            fixed: None,
             contents,
             superseded: Vec::new(),
         });
@@ -105,6 +107,7 @@ fn add_behind(shared: &Shared, parts: &mut Vec<Part>, findings: &mut Vec<Contain
             records: 0,
             behind_damage: true,
             location,
+            fixed: None,
             contents: PartContents::default(),
             superseded: Vec::new(),
         };

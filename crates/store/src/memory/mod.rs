@@ -285,6 +285,7 @@ fn part(id: u64, commits: &[Commit]) -> Part {
         behind_damage: false,
         superseded: Vec::new(),
         location: Location::default(),
+        fixed: None,
         contents: PartContents {
             checkpoints: commits.iter().flat_map(|commit| commit.checkpoints.clone()).collect(),
             anchored: commits.iter().flat_map(|commit| commit.anchored.clone()).collect(),
