@@ -103,7 +103,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("root.aws_kms.key", Kind::Text, "The key of AWS KMS: its ARN or id, or an alias that always means the same key"),
     setting("root.aws_kms.region", Kind::Text, "The region that the key is in, where `root.aws_kms.key` is no ARN").also(&["AWS_DEFAULT_REGION", "AWS_REGION"]),
     setting("root.aws_kms.endpoint", Kind::Text, "Where KMS is, if not where that region has it: a VPC or FIPS endpoint").also(&["AWS_ENDPOINT_URL_KMS"]),
-    setting("sealing.default_policy", Kind::OneOf(&PRESETS), "What is sealed of the events of tenants that set no policy of their own").default("none"),
+    setting("sealing.default_policy", Kind::OneOf(&PRESETS), "What is sealed of the events of tenants that set no policy of their own").default("standard"),
     setting("sealing.key_backup_days", Kind::Number { min: 0, max: 36_500 }, "How long copies of `keys/` are kept elsewhere, as certificates of erasure say; without it they say nothing of copies"),
     setting("sealing.storage", Kind::Text, "What the data directory lies on, as certificates of erasure say, e.g. whether what is overwritten there is gone"),
     setting("cors.origins", Kind::List, "Origins whose pages may use the interface from a browser, or `*` for all").also(&["CORS_ORIGINS"]),

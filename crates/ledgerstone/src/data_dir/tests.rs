@@ -63,7 +63,7 @@ fn a_making_stopped_at_any_step_is_made_by_the_next_command() {
             system,
             root_key: RootKeySetup::of(FileSource),
             sealing: SealingChoices {
-                default: Preset::None,
+                default: Preset::Standard,
                 key_backup_lifetime: None,
                 storage: None,
             },
@@ -90,7 +90,7 @@ fn a_making_stopped_at_any_step_is_made_by_the_next_command() {
         }
         let [system, first] = sizes(&path);
         assert!(path.join("keys/root.key").exists(), "{told}");
-        assert!(system >= 2 && first == 1, "{told}: {system} and {first} records");
+        assert!(system >= 2 && (1..=2).contains(&first), "{told}: {system} and {first} records");
         if done == 2 {
             break;
         }

@@ -112,7 +112,7 @@ fn a_null_character_is_fine_and_a_timestamp_in_the_future_is_flagged() {
         TestEvent::full("later").timestamp("9998-01-01T00:00:00Z").json(),
     ];
     program.feed(&["append"], events.join("\n")).ok();
-    let kept = program.run(&["get", "bad-1"]).ok().line();
+    let kept = program.run(&["get", "bad-1", "--open"]).ok().line();
     assert_eq!(text(&kept, "/event/actor/name"), "a\u{0}b");
     let later = program.run(&["get", "later"]).ok().line();
     assert_eq!(text(&later, "/event/intake/flags/0"), "timestamp_in_future");

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::program::{Program, Run, flip, number, numbered, offset_of, text};
+use crate::program::{FIRST_EVENT, Program, Run, flip, number, numbered, offset_of, text};
 
 const LOG: &str = "log/000000000001.log";
 
@@ -71,7 +71,7 @@ fn the_last_records_of_a_ledger_are_lost_once() {
     let found = findings(&run);
     assert_eq!(found.len(), 1, "{run}");
     let first = number(&found[0], "/sequence_number");
-    assert!(is_at(&found[0], "default", first, 5 - first), "the last record is 5: {run}");
+    assert!(is_at(&found[0], "default", first, 6 - first), "the last record is 6: {run}");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn every_damaged_frame_is_named() {
     let found = findings(&run);
     let frames: Vec<_> = found.iter().filter(|one| one["check"] == json!("frame")).collect();
     assert!(frames.len() >= 2, "{run}");
-    assert!(frames.iter().any(|one| is_at(one, "acme", 1, 0)), "{run}");
+    assert!(frames.iter().any(|one| is_at(one, "acme", FIRST_EVENT, 0)), "{run}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use ledgerstone_proof::{TlogProof, VerifierKey, verify_record_proof};
 use ledgerstone_testkit::foreign_data;
 
 use crate::commands::assert_chain;
-use crate::program::{Program, number, text};
+use crate::program::{FIRST_EVENT, Program, number, text};
 use crate::proofs::assert_export;
 
 /// Of so many records one is proved, unless all are asked for.
@@ -23,12 +23,12 @@ fn real_logs_go_in_once_and_every_record_is_proved() {
     program.run(&["verify"]).ok();
 
     let listed = program.run(&["list", "--order", "sequence"]).ok().lines();
-    assert_eq!(listed.len() as u64, count + 1);
+    assert_eq!(listed.len() as u64, count + FIRST_EVENT);
     assert_chain(&listed);
 
     let export = program.run(&["tlog", "export", "out"]).ok().line();
     let vkey = text(&export, "/vkey");
-    assert_eq!(assert_export(&program, "out", &vkey), count + 1);
+    assert_eq!(assert_export(&program, "out", &vkey), count + FIRST_EVENT);
 
     let key = VerifierKey::parse(&vkey).unwrap();
     let step = if std::env::var_os("LEDGERSTONE_LONG").is_some() { 1 } else { SAMPLE };

@@ -94,9 +94,9 @@ fn list_and_get_print_the_event_and_its_record() {
     let program = Program::new("list");
     let receipts = program.append_numbered(0, 40);
     let lines = program.run(&["list", "--order", "sequence"]).ok().lines();
-    assert_eq!(lines.len(), 41);
+    assert_eq!(lines.len(), 42);
     assert_chain(&lines);
-    for (line, receipt) in lines.iter().skip(1).zip(&receipts) {
+    for (line, receipt) in lines.iter().skip(2).zip(&receipts) {
         assert_eq!(names(line), ["event", "record"]);
         assert_eq!(names(&line["record"]), RECORD);
         for name in ["record_hash", "content_hash", "signature", "key_id", "ingested_at"] {
@@ -107,7 +107,7 @@ fn list_and_get_print_the_event_and_its_record() {
     let ids: Vec<String> = newest.iter().map(|line| text(line, "/record/event_id")).collect();
     assert_eq!(ids, ["e-39", "e-38", "e-37"]);
     let got = program.run(&["get", "e-7"]).ok().line();
-    assert_eq!(got, lines[8]);
+    assert_eq!(got, lines[9]);
     let content = program.run(&["get", "e-7", "--content"]).ok();
     assert_eq!(sha256(content.bytes()).to_hex(), text(&got, "/record/content_hash"));
     let opened: Value = serde_json::from_slice(content.bytes()).unwrap();
@@ -139,7 +139,7 @@ fn events_go_to_the_tenant_that_they_name() {
     let receipts = program.feed(&options, events).ok().lines();
     let tenants: Vec<String> = receipts.iter().map(|one| text(one, "/tenant_id")).collect();
     assert_eq!(tenants, ["acme", "beta", "acme"]);
-    assert_eq!(program.run(&["list", "--tenant", "acme"]).ok().lines().len(), 3);
+    assert_eq!(program.run(&["list", "--tenant", "acme"]).ok().lines().len(), 4);
     let listed = program.run(&["tenants", "list"]).ok().lines();
     let listed: Vec<String> = listed.iter().map(|one| text(one, "/tenant_id")).collect();
     assert_eq!(listed, ["_system", "acme", "beta", "default"]);
@@ -181,7 +181,7 @@ fn import_reads_files_directories_and_standard_input() {
     let again = program.feed(&[&import[..], &["-"]].concat(), lines(25, 35)).ok().line();
     assert_eq!((number(&again, "/recorded"), number(&again, "/duplicates")), (5, 5));
     let listed = program.run(&["list", "--order", "sequence"]).ok().lines();
-    let ids: Vec<String> = listed.iter().skip(1).map(|one| text(one, "/record/event_id")).collect();
+    let ids: Vec<String> = listed.iter().skip(2).map(|one| text(one, "/record/event_id")).collect();
     assert_eq!(ids, (0..35).map(|one| format!("e-{one}")).collect::<Vec<_>>());
 }
 
@@ -194,7 +194,7 @@ fn a_large_import_keeps_the_order_of_its_input() {
     program.run(&["import", "--format", "ndjson", "all.ndjson"]).ok();
     let listed = program.run(&["list", "--order", "sequence"]).ok().lines();
     assert_chain(&listed);
-    for (place, line) in listed.iter().skip(1).enumerate() {
+    for (place, line) in listed.iter().skip(2).enumerate() {
         assert_eq!(number(line, "/event/metadata/number"), place as u64);
     }
 }
@@ -205,7 +205,7 @@ fn verify_says_what_it_checked_against() {
     program.append_numbered(0, 5);
     let run = program.run(&["verify", "--verbose"]).ok();
     assert!(run.text().contains("holds\n") && run.text().contains("the directory names"), "{run}");
-    assert!(run.text().contains("ledger default: 6 records, root "), "{run}");
+    assert!(run.text().contains("ledger default: 7 records, root "), "{run}");
     let report = program.run(&["verify", "--json", "--level", "tree"]).ok().line();
     assert_eq!(report["holds"], json!(true));
     assert_eq!(text(&report, "/keys"), "from-directory");

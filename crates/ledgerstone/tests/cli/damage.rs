@@ -41,7 +41,7 @@ fn a_flipped_bit_is_named_and_the_directory_is_not_written() {
     program.run(&["get", "e-3"]).ok();
     program.run(&["get", "e-8"]).failed(2, "STORE_DAMAGED");
     let listed = program.run(&["list"]).ended(1);
-    assert_eq!(listed.lines().len(), 6);
+    assert_eq!(listed.lines().len(), 7);
     assert!(listed.errors().contains("is damaged"), "{listed}");
 }
 

@@ -87,7 +87,7 @@ fn other_keys_than_the_ledgers_are_refused() {
     program.feed(&["append"], numbered(2)).failed(2, "INVALID_KEY");
     fs::write(program.data("keys/record.key"), "x\n").unwrap();
     program.feed(&["append"], numbered(2)).failed(2, "INVALID_KEY");
-    assert_eq!(program.run(&["list"]).ok().lines().len(), 2);
+    assert_eq!(program.run(&["list"]).ok().lines().len(), 3);
 }
 
 #[test]

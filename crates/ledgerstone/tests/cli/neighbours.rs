@@ -56,7 +56,7 @@ fn readers_see_what_a_living_writer_wrote_and_a_second_writer_is_refused() {
     let program = Program::new("neighbours");
     program.run(&["init"]).ok();
     let mut writer = Writer::start(&program);
-    for (number, records) in (0..3).zip(2..) {
+    for (number, records) in (0..3).zip(3..) {
         writer.append(number);
         wait_for(&program, records);
     }
@@ -73,7 +73,7 @@ fn readers_see_what_a_living_writer_wrote_and_a_second_writer_is_refused() {
     assert!(doctor.text().contains("a process is writing"), "{doctor}");
     writer.append(3);
     writer.stop();
-    assert_eq!(program.run(&["list"]).ok().lines().len(), 5);
+    assert_eq!(program.run(&["list"]).ok().lines().len(), 6);
     program.run(&["verify"]).ok();
 }
 
@@ -83,7 +83,7 @@ fn a_proof_that_needs_a_checkpoint_waits_for_the_writer() {
     program.run(&["init"]).ok();
     let mut writer = Writer::start(&program);
     writer.append(0);
-    wait_for(&program, 2);
+    wait_for(&program, 3);
     let run = program.run(&["proof", "e-0"]).failed(2, "STORE_LOCKED");
     assert!(run.errors().contains("no checkpoint covers event e-0 yet"), "{run}");
     assert!(run.errors().contains("Wait until the process that writes"), "{run}");
@@ -107,10 +107,10 @@ fn what_was_acknowledged_survives_the_end_of_its_process() {
     writer.child.wait().unwrap();
     let doctor = program.run(&["doctor"]).ok();
     assert!(doctor.text().contains("did not stop in order"), "{doctor}");
-    assert_eq!(program.run(&["list"]).ok().lines().len(), 6);
+    assert_eq!(program.run(&["list"]).ok().lines().len(), 7);
     program.run(&["verify"]).ok();
     program.append_numbered(4, 7);
-    assert_eq!(program.run(&["list"]).ok().lines().len(), 8);
+    assert_eq!(program.run(&["list"]).ok().lines().len(), 9);
     program.run(&["verify"]).ok();
 }
 

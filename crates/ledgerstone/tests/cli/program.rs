@@ -8,6 +8,9 @@ use std::process::{Child, Command, Output, Stdio};
 use ledgerstone_testkit::{TestDirectory, TestEvent};
 use serde_json::Value;
 
+/// The number of a ledger's first event: its genesis and the policy that it begins with come before.
+pub const FIRST_EVENT: u64 = 2;
+
 /// A place to run the program in. Its data directory has the default name.
 pub struct Program {
     place: TestDirectory,

@@ -46,14 +46,14 @@ fn a_proof_is_verified_without_the_ledger() {
     away.place().write("content", program.run(&["get", "e-7", "--content"]).ok().bytes());
     let verify = ["verify", "--proof", "proof", "--key", &key];
     let run = away.run(&[&verify[..], &["--content", "content"]].concat()).ok();
-    for said in ["the proof holds", "default", "e-7", "number        8", "ingested at   2"] {
+    for said in ["the proof holds", "default", "e-7", "number        9", "ingested at   2"] {
         assert!(run.text().contains(said), "{run}");
     }
     let proved = away.run(&[&verify[..], &["--json"]].concat()).ok().line();
     assert_eq!(proved["holds"], json!(true));
     assert_eq!(proved["content_checked"], json!(false));
-    assert_eq!(number(&proved, "/sequence_number"), 8);
-    assert_eq!(number(&proved, "/size"), 21);
+    assert_eq!(number(&proved, "/sequence_number"), 9);
+    assert_eq!(number(&proved, "/size"), 22);
 
     let input = ["verify", "--proof", "-", "--key", &key];
     away.feed(&input, proof.bytes()).ok();
@@ -126,14 +126,14 @@ fn an_export_holds_the_whole_tree_and_grows() {
     let export = ["tlog", "export", "out"];
     let first = program.run(&export).ok().line();
     let vkey = text(&first, "/vkey");
-    assert_eq!(assert_export(&program, "out", &vkey), 301);
+    assert_eq!(assert_export(&program, "out", &vkey), 302);
     program.append_numbered(300, 600);
     let second = program.run(&export).ok().line();
     assert!(
         number(&second, "/tiles_written") < number(&first, "/tiles_written") + 5,
         "{first} {second}"
     );
-    assert_eq!(assert_export(&program, "out", &vkey), 601);
+    assert_eq!(assert_export(&program, "out", &vkey), 602);
     program.place().write("mine/file", "x");
     program.run(&["tlog", "export", "mine"]).failed(2, "DATA_DIRECTORY_NOT_EMPTY");
     let other = ["tlog", "export", "out", "--tenant", "_system"];

@@ -75,6 +75,12 @@ fn files(place: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
+/// The command on a directory that shows what a server shows to an administrator.
+fn opening<'a>(command: &[&'a str]) -> Vec<&'a str> {
+    let shows_events = ["list", "get"].contains(&command[0]) && !command.contains(&"--content");
+    command.iter().copied().chain(shows_events.then_some("--open")).collect()
+}
+
 #[test]
 fn reading_says_what_the_directory_says() {
     let remote = Remote::start("remote-reading");
@@ -110,7 +116,7 @@ fn reading_says_what_the_directory_says() {
     let program = remote.stop();
     for (command, told) in commands.iter().zip(&told).chain(of_operator.iter().zip(&told_operator))
     {
-        let here = program.run(command).ok();
+        let here = program.run(&opening(command)).ok();
         assert_eq!(here.text(), told.text(), "{command:?}");
     }
     assert_eq!(program.run(&["tlog", "export", "of-data"]).ok().line(), exported);
@@ -194,7 +200,7 @@ fn an_import_is_mapped_by_the_server() {
     let here = Program::new("remote-import-here");
     here.place().write("log.json", log);
     here.run(&import).ended(1);
-    let mut local = event(here.run(&["get", "x-1"]));
+    let mut local = event(here.run(&["get", "x-1", "--open"]));
     let mut there = there;
     // The time of taking in is the only thing that differs.
     assert!(there["timestamp"].is_string());
@@ -344,7 +350,7 @@ fn a_server_with_tls_is_asked_if_its_authority_is_believed() {
     let doubted = program.run(&list).failed(2, "SERVER_UNREACHABLE");
     assert!(doubted.errors().contains("certificate"), "{doubted}");
     let believed = [&list[..], &["--ca", "server.pem"]].concat();
-    assert_eq!(program.run(&believed).ok().lines().len(), 3);
+    assert_eq!(program.run(&believed).ok().lines().len(), 4);
     let none = [&list[..], &["--ca", "server.key"]].concat();
     program.run(&none).failed(2, "INVALID_ARGUMENT");
     let elsewhere = [&list[..], &["--ca", "nowhere.pem"]].concat();

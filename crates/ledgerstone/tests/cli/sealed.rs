@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::program::{Program, text};
 use crate::served::start;
 
-fn sealing(command: &mut Command) {
-    command.env("LEDGERSTONE_SEALING_DEFAULT_POLICY", "standard");
+fn sealing_nothing(command: &mut Command) {
+    command.env("LEDGERSTONE_SEALING_DEFAULT_POLICY", "none");
 }
 
 fn login(id: &str) -> String {
@@ -35,9 +35,9 @@ fn keys(directory: &Path) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn the_operator_sees_what_is_stored_and_opens_it_where_wanted() {
     let program = Program::new("sealed-open");
-    program.run_with(&["init"], sealing).ok();
+    program.run(&["init"]).ok();
     let many: Vec<String> = (0..70).map(|number| login(&format!("e-{number}"))).collect();
-    program.feed_with(&["append"], many.join("\n"), sealing).ok();
+    program.feed(&["append"], many.join("\n")).ok();
     let before = keys(&program.data("keys"));
 
     let stored = program.run(&["get", "e-7"]).ok().line();
@@ -66,8 +66,8 @@ fn the_operator_sees_what_is_stored_and_opens_it_where_wanted() {
 #[test]
 fn where_nothing_is_sealed_there_is_nothing_to_open() {
     let program = Program::new("sealed-none");
-    program.run(&["init"]).ok();
-    program.feed(&["append"], login("e-1")).ok();
+    program.run_with(&["init"], sealing_nothing).ok();
+    program.feed_with(&["append"], login("e-1"), sealing_nothing).ok();
     std::fs::remove_file(program.data("keys/root.key")).unwrap();
     let plain = program.run(&["get", "e-1"]).ok().line();
     assert_eq!(program.run(&["get", "e-1", "--open"]).ok().line(), plain);
@@ -77,7 +77,7 @@ fn where_nothing_is_sealed_there_is_nothing_to_open() {
 #[test]
 fn a_server_shows_what_the_credential_sees() {
     let program = Program::new("sealed-server");
-    let server = start(&program, sealing);
+    let server = start(&program, |_| {});
     let admin = server.first_key();
     let (status, _) = server.request("POST", "/v1/events", Some(&admin), &login("e-1"));
     assert_eq!(status, 201);

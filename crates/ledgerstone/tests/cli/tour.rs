@@ -15,7 +15,7 @@ fn the_tour_shows_everything_and_leaves_nothing() {
         "{\"listening\":\"http://127.0.0.1:",
         "$ export LEDGERSTONE_SERVER=http://127.0.0.1:",
         "$ curl -s $LEDGERSTONE_SERVER/v1/events ",
-        "{\"id\":\"hello-1\",\"tenant_id\":\"default\",\"sequence_number\":3,",
+        "{\"id\":\"hello-1\",\"tenant_id\":\"default\",\"sequence_number\":4,",
         "$ ledgerstone import --format ndjson day.ndjson",
         "\"duplicates\":0",
         "$ ledgerstone list --limit 5",

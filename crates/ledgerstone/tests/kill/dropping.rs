@@ -105,7 +105,7 @@ fn fill(history: &History) {
     for number in 0..700 {
         let event = TestEvent::new("order.paid").id(&format!("e{number}"));
         let text = format!("{number}-").repeat(8_000);
-        writeln!(stdin, "{}", event.set("/data/text", json!(text)).json()).unwrap();
+        writeln!(stdin, "{}", event.set("/metadata/text", json!(text)).json()).unwrap();
     }
     drop(stdin);
     assert!(child.wait().unwrap().success());
