@@ -57,7 +57,7 @@ pub use keyfile::KeyFiles;
 pub use keys::{KeyHome, KeyHomeError, KeyRing, KeySlots, MemoryKeys, OutgoingKey, Retirement};
 pub use ledger::{Ledger, LedgerStatus, Waiting};
 pub use open::check_keys;
-pub use policies::{PolicyDraft, PolicyInForce};
+pub use policies::{ContentsInClear, PolicyDraft, PolicyInForce, PolicyVersion, PolicyVersions};
 pub use reader::{Listing, Order, Reader};
 pub use receipt::{Compared, Outcome, Receipt, ReceiptStatus, Refusal};
 pub use retention::{ContentDrop, Dropped, LedgerOutcome, Retention, RetentionReport};

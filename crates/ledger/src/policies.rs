@@ -5,6 +5,9 @@
 //! that never set a sealing policy gets the deployment's default by such a record, which nobody
 //! ordered, before its next event.
 
+mod in_clear;
+mod versions;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -23,6 +26,9 @@ use crate::projection;
 use crate::register::Register;
 use crate::sealing::SealError;
 use crate::sequencer::{Round, SignedAs};
+
+pub use in_clear::ContentsInClear;
+pub use versions::{PolicyVersion, PolicyVersions};
 
 /// A policy of a tenant, and the record that set it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,12 +85,19 @@ pub struct PolicyDraft {
 pub(crate) struct Policies {
     register: Register<PolicyKind, PolicyInForce>,
     default: Arc<FieldPolicy>,
+    versions: PolicyVersions,
+    in_clear: in_clear::ClearCounts,
 }
 
 impl Policies {
     pub(crate) fn new(default: Preset) -> Self {
         let default = Arc::new(FieldPolicy::of_preset(default));
-        Self { register: Register::default(), default }
+        Self {
+            register: Register::default(),
+            default,
+            versions: PolicyVersions::default(),
+            in_clear: in_clear::ClearCounts::default(),
+        }
     }
 }
 
@@ -109,6 +122,14 @@ pub fn read(store: &dyn LedgerStore) -> Result<Vec<PolicyRow>, ReadError> {
         }
     })?;
     Ok(newest.into_values().collect())
+}
+
+/// What counts for tenants that have no policy of a kind, in a deployment that seals this by default.
+pub fn default_document(kind: PolicyKind, sealing: &FieldPolicy) -> PolicyDocument {
+    match kind {
+        PolicyKind::Sealing => PolicyDocument::Sealing(sealing.clone()),
+        PolicyKind::Redaction => PolicyDocument::Redaction(RedactionPolicy::default()),
+    }
 }
 
 impl Ledger {
@@ -204,10 +225,7 @@ impl Ledger {
 
     /// What counts for tenants that have no policy of a kind.
     pub fn default_policy(&self, kind: PolicyKind) -> PolicyDocument {
-        match kind {
-            PolicyKind::Sealing => PolicyDocument::Sealing((*self.policies.default).clone()),
-            PolicyKind::Redaction => PolicyDocument::Redaction(RedactionPolicy::default()),
-        }
+        default_document(kind, &self.policies.default)
     }
 
     /// Whether tenants without a policy get one.

@@ -12,6 +12,7 @@ mod import;
 mod init;
 mod list;
 mod openapi;
+mod policies;
 mod proof;
 mod serve;
 mod signing_keys;
@@ -59,6 +60,7 @@ pub const COMMANDS: &[Command] = &[
     bench::COMMAND,
     tenants::COMMAND,
     taxonomy::COMMAND,
+    policies::COMMAND,
     api_keys::COMMAND,
     signing_keys::COMMAND,
     config::COMMAND,

@@ -42,6 +42,7 @@ mod openapi;
 mod opening;
 pub mod operation;
 mod policies;
+mod policy_versions;
 pub mod problem;
 mod proof_answer;
 mod proof_consistency;

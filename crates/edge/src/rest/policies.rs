@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, header};
 use ledgerstone_ledger::{Ledger, PolicyDraft, PolicyInForce};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
-use ledgerstone_proof::{Canonicalizer, TenantId};
+use ledgerstone_proof::{Canonicalizer, IngestedAt, SequenceNumber, TenantId};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -22,10 +22,26 @@ use crate::auth::Authorised;
 /// Bytes of a policy as it is sent, which may have white space in it.
 const BODY_MAX: usize = 256 * 1024;
 
+/// Records that one request looks at for values in clear; the next goes on behind them.
+const LOOKED_AT_MAX: u64 = 20_000;
+
 /// The policies of a tenant.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Policies {
     policies: Vec<Policy>,
+    contents_in_clear: ContentsInClear,
+}
+
+/// How many contents of events lie in clear: nothing can seal them afterwards.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ContentsInClear {
+    /// Those with a value in clear that the policy of today would seal; where it seals nothing, that the
+    /// preset `standard` would seal.
+    contents: u64,
+    /// Records that were looked at; where they are fewer than there are, the next request goes on.
+    looked_at: u64,
+    /// Records of the ledger.
+    records: u64,
 }
 
 /// A policy in force.
@@ -52,22 +68,32 @@ pub struct SetBy {
     audit_record: Option<u64>,
 }
 
+impl SetBy {
+    pub(super) fn new(
+        system_record: SequenceNumber,
+        set_at: IngestedAt,
+        audit_record: Option<SequenceNumber>,
+    ) -> Self {
+        Self {
+            system_record: system_record.value(),
+            set_at: set_at.to_string(),
+            audit_record: audit_record.map(SequenceNumber::value),
+        }
+    }
+}
+
 impl From<&PolicyInForce> for Policy {
     fn from(policy: &PolicyInForce) -> Self {
         Self {
             policy: policy.document().kind().as_str(),
             version: policy.version(),
             document: serde_json::from_slice(&policy.document().to_json()).unwrap_or_default(),
-            set_by: Some(SetBy {
-                system_record: policy.set_by().value(),
-                set_at: policy.set_at().to_string(),
-                audit_record: policy.audit_record().map(ledgerstone_proof::SequenceNumber::value),
-            }),
+            set_by: Some(SetBy::new(policy.set_by(), policy.set_at(), policy.audit_record())),
         }
     }
 }
 
-/// The policy of every kind.
+/// The policy of every kind, and how many contents lie in clear.
 #[utoipa::path(get, path = "/v1/policies", tag = "policies",
     responses((status = 200, body = Policies)))]
 pub async fn list(
@@ -76,9 +102,17 @@ pub async fn list(
 ) -> Result<Json<Policies>, Problem> {
     let tenant = authorised.tenant().clone();
     let policies = service.blocking(move |ledger| {
-        PolicyKind::all().map(|kind| in_force(ledger, &tenant, kind)).collect::<Result<_, _>>()
+        let found = PolicyKind::all().map(|kind| in_force(ledger, &tenant, kind));
+        let policies = found.collect::<Result<_, _>>()?;
+        let counted = ledger.contents_in_clear(&tenant, LOOKED_AT_MAX)?;
+        let contents_in_clear = ContentsInClear {
+            contents: counted.contents,
+            looked_at: counted.looked_at,
+            records: counted.records,
+        };
+        Ok::<_, Problem>(Policies { policies, contents_in_clear })
     });
-    Ok(Json(Policies { policies: policies.await? }))
+    Ok(Json(policies.await?))
 }
 
 /// The policy of one kind.
@@ -125,7 +159,7 @@ pub async fn put(
     Ok(answer(Policy::from(&*set.await?)))
 }
 
-fn kind(name: &str) -> Result<PolicyKind, Problem> {
+pub(super) fn kind(name: &str) -> Result<PolicyKind, Problem> {
     PolicyKind::parse(name).ok_or_else(|| {
         let known: Vec<_> = PolicyKind::all().map(PolicyKind::as_str).collect();
         let detail = format!("there is no policy of that kind; there are {}", known.join(", "));

@@ -161,6 +161,19 @@ async fn policies_are_shown_and_set() {
     assert_eq!((status, faults["code"].as_str()), (400, Some("INVALID_POLICY")), "{faults}");
     let (_, all) = get("/v1/policies").await;
     assert_eq!(all["policies"][0]["version"], 2);
+    let records = &all["contents_in_clear"]["records"];
+    assert_eq!(
+        all["contents_in_clear"],
+        json!({"contents": 0, "looked_at": records, "records": records})
+    );
+    let (_, versions) = get("/v1/policies/sealing/versions").await;
+    assert_eq!(versions["versions"][1]["set_by"], set["set_by"]);
+    let (_, first) = get("/v1/policies/sealing/versions/1").await;
+    assert_eq!((&first["document"], first["version"].as_u64()), (&sealing["document"], Some(1)));
+    for missing in ["/v1/policies/sealing/versions/3", "/v1/policies/sealing/versions/x"] {
+        let request = rig.request(Method::GET, missing, "acme", Role::Auditor);
+        assert_problem(request, 404, "NOT_FOUND").await;
+    }
     let request = rig.request(Method::GET, "/v1/policies/nothing", "acme", Role::Auditor);
     assert_problem(request, 404, "NOT_FOUND").await;
 }

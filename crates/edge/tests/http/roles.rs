@@ -45,6 +45,8 @@ const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("GET", "/v1/jobs/{id}", Some(P::JobsRead)),
     ("GET", "/v1/policies", Some(P::PoliciesRead)),
     ("GET", "/v1/policies/{policy}", Some(P::PoliciesRead)),
+    ("GET", "/v1/policies/{policy}/versions", Some(P::PoliciesRead)),
+    ("GET", "/v1/policies/{policy}/versions/{version}", Some(P::PoliciesRead)),
     ("GET", "/v1/proofs/consistency", Some(P::ProofsRead)),
     ("GET", "/v1/proofs/inclusion", Some(P::ProofsRead)),
     ("GET", "/v1/requests", Some(P::RequestsRead)),

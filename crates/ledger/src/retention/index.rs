@@ -66,6 +66,21 @@ impl RunIndex {
         Ok(state.covering(tenant, number))
     }
 
+    /// Every number of a ledger whose content was dropped, or is about to be.
+    pub(crate) fn covered(
+        &self,
+        store: &dyn LedgerStore,
+        tenant: &TenantId,
+    ) -> Result<NumberSet, ReadError> {
+        let mut state = hold(&self.state);
+        state.follow(store)?;
+        let mut covered = NumberSet::new();
+        for (record, started) in state.ledgers.get(tenant).iter().flat_map(|runs| &runs.started) {
+            covered.add(&started.numbers().within(0..record.value()));
+        }
+        Ok(covered)
+    }
+
     /// The runs that have not ended.
     pub(crate) fn open_runs(&self, store: &dyn LedgerStore) -> Result<OpenRuns, ReadError> {
         let mut state = hold(&self.state);

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use ledgerstone_ledger::{LedgerError, PolicyDraft, ReceiptStatus};
+use ledgerstone_ledger::{ContentDrop, LedgerError, PolicyDraft, ReceiptStatus};
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::{FieldPolicy, Preset};
+use ledgerstone_model::system::RetentionReason;
 use ledgerstone_model::{Actor, ErrorCode};
-use ledgerstone_proof::SequenceNumber;
+use ledgerstone_proof::{Canonicalizer, SequenceNumber};
 use ledgerstone_testkit::TestEvent;
 
 use crate::rig::tenant;
@@ -183,4 +184,49 @@ fn an_older_copy_of_the_key_files_is_refused() {
     let error = own.rig.try_open().unwrap_err();
     assert!(matches!(error, LedgerError::KeysBehind { expected: 2, found: 1 }), "{error}");
     assert_eq!(error.code(), ErrorCode::KeysBehind);
+}
+
+#[test]
+fn contents_in_clear_are_counted_step_by_step_and_anew_under_another_policy() {
+    let own = SealingRig::new(Preset::None);
+    let ledger = own.rig.create(&["acme"]);
+    let acme = tenant("acme");
+    for number in 0..5 {
+        SealingRig::append(&ledger, "acme", &login(&format!("e-{number}"), "ana", "Ana Lima"));
+    }
+    // Nobody is named in this one.
+    SealingRig::append(&ledger, "acme", &TestEvent::new("a.b").id("plain").json());
+    let count = |limit| {
+        let found = ledger.contents_in_clear(&acme, limit).unwrap();
+        (found.contents, found.looked_at, found.records)
+    };
+    assert_eq!(count(3), (2, 3, 7));
+    assert_eq!(count(100), (5, 7, 7));
+    assert_eq!(count(100), (5, 7, 7));
+    let document = FieldPolicy::parse(
+        br#"{"preset":"none","rules":[{"path":"context","class":"personal"}]}"#,
+        &mut Canonicalizer::new(),
+    );
+    let document = PolicyDocument::Sealing(document.unwrap());
+    let by = Actor::operator("uid:0");
+    ledger.set_policy(&acme, PolicyDraft { document, based_on: None }, &by).unwrap();
+    assert_eq!(count(100), (0, 9, 9));
+    let document = PolicyDocument::Sealing(FieldPolicy::of_preset(Preset::Standard));
+    ledger.set_policy(&acme, PolicyDraft { document, based_on: None }, &by).unwrap();
+    SealingRig::append(&ledger, "acme", &login("sealed", "ana", "Ana Lima"));
+    assert_eq!(count(4), (3, 4, 12));
+    assert_eq!(count(100), (5, 12, 12));
+    let versions = ledger.policy_versions().of(ledger.reader(), &acme, PolicyKind::Sealing);
+    let versions: Vec<_> = versions.unwrap().iter().map(|one| one.set_by.value()).collect();
+    assert_eq!(versions, [8, 10]);
+    // What is dropped lies there no more.
+    let drops = [ContentDrop {
+        tenant: acme.clone(),
+        numbers: (1..3).collect(),
+        reason: RetentionReason::Expired,
+        policy_record: None,
+        audit_record: None,
+    }];
+    ledger.retention(&*own.rig.store).drop_contents(&drops).unwrap();
+    assert_eq!(count(100).0, 3);
 }

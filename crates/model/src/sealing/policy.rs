@@ -160,6 +160,23 @@ impl FieldPolicy {
         object.close();
     }
 
+    /// The same policy with the rules of its preset written out as its own.
+    #[must_use]
+    pub fn written_out(&self) -> Self {
+        let mut rules: Vec<FieldRule> = Vec::with_capacity(self.rules.len());
+        for rule in &self.rules {
+            if !rules.iter().any(|earlier| earlier.path == rule.path) {
+                rules.push(rule.clone());
+            }
+        }
+        Self::assemble(Preset::None, rules, self.person_types.clone(), self.has_detection)
+    }
+
+    /// Every rule, those of the preset among them; the first that covers a place counts.
+    pub fn rules(&self) -> &[FieldRule] {
+        &self.rules
+    }
+
     /// The rule for a place: the most precise of those that cover it.
     pub fn rule_at<S: AsRef<str>>(&self, names: &[S]) -> Option<&FieldRule> {
         self.rules.iter().find(|rule| rule.path.covers(names))
@@ -413,6 +430,24 @@ mod tests {
             assert_eq!(parse(std::str::from_utf8(&written).unwrap()), Ok(policy));
         }
         assert!(FieldPolicy::of_preset(Preset::None).seals_nothing());
+    }
+
+    #[test]
+    fn a_preset_that_is_written_out_seals_the_same() {
+        let text = r#"{"preset":"strict","rules":[{"path":"data.after.x","class":"public"},
+            {"path":"actor.id","class":"secret"}]}"#;
+        let policy = parse(text).unwrap();
+        let out = policy.written_out();
+        for path in
+            [["actor", "id"], ["data", "after"], ["data", "y"], ["target", "id"], ["context", "a"]]
+        {
+            assert_eq!(out.rule_at(&path), policy.rule_at(&path), "{path:?}");
+        }
+        let mut written = Vec::new();
+        out.write(&mut written);
+        let written = std::str::from_utf8(&written).unwrap();
+        assert!(written.contains(r#""preset":"none""#) && out.has_detection());
+        assert_eq!(parse(written).unwrap(), out);
     }
 
     #[test]

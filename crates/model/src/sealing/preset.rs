@@ -96,6 +96,11 @@ impl Preset {
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, one)| *one)
     }
 
+    /// Every preset, the one that seals nothing first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        NAMES.iter().map(|(_, preset)| *preset)
+    }
+
     /// All names, with commas between.
     pub fn names() -> String {
         NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
