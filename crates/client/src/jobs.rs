@@ -95,8 +95,9 @@ impl JobError {
     }
 }
 
+/// A job as the server writes it.
 #[derive(Deserialize)]
-struct Members {
+pub(crate) struct JobMembers {
     id: String,
     state: String,
     percent: u8,
@@ -105,8 +106,8 @@ struct Members {
 }
 
 impl Job {
-    fn parse(members: Members) -> Result<Self, String> {
-        let Members { id, state, percent, result, error } = members;
+    pub(crate) fn parse(members: JobMembers) -> Result<Self, String> {
+        let JobMembers { id, state, percent, result, error } = members;
         Ok(Self {
             id: JobId::parse(&id).ok_or_else(|| format!("{id:?} is no id of a job"))?,
             state: JobState::parse(&state)
@@ -175,7 +176,7 @@ impl Client {
     }
 
     async fn job_of(&self, call: &Call) -> Result<Job, ClientError> {
-        let members: Members = self.send(call).await?.json()?;
+        let members: JobMembers = self.send(call).await?.json()?;
         Job::parse(members).map_err(|reason| unexpected(call.name(), reason))
     }
 }

@@ -7,11 +7,13 @@ use ledgerstone_ledger::check::KnownCheckpoint;
 use ledgerstone_ledger::{Ledger, TenantCreation};
 use ledgerstone_model::{ErrorCode, Numbers};
 use ledgerstone_proof::{EventId, NameError, TenantId, VerifierKey};
+use zeroize::Zeroizing;
 
 use crate::data_dir::FIRST_TENANT;
 use crate::failure::Failure;
 use crate::ingest::TenantChoice;
-use crate::location::{LocationOption, only_with_data};
+use crate::location::{Location, LocationOption, only_with_data};
+use crate::output::Console;
 use crate::remote::Remote;
 
 /// `--data DIR`.
@@ -127,6 +129,34 @@ pub struct LedgerOptions {
     pub tenant: TenantOption,
     #[command(flatten)]
     pub output: JsonOption,
+}
+
+impl LedgerOptions {
+    /// The server that a command works through which works on no data directory.
+    pub fn on_server(&self, command: &str, console: &mut Console) -> Result<Box<Remote>, Failure> {
+        match self.location.find(console)? {
+            Location::Server(remote) => {
+                remote.check_tenant(self.tenant.named()?.as_ref())?;
+                Ok(remote)
+            }
+            Location::Directory(_) => {
+                let message = format!("`{command}` works through a server, and none is named");
+                Err(Failure::new(ErrorCode::InvalidArgument, message).with_remedy(
+                    "Start one on the data directory, and give its URL with --server.",
+                ))
+            }
+        }
+    }
+}
+
+/// One line of standard input, without its end: a text that must not be an argument, which others
+/// see in the list of processes.
+pub fn line_of_input(what: &str) -> Result<Zeroizing<String>, Failure> {
+    let mut line = Zeroizing::new(String::new());
+    std::io::stdin().read_line(&mut line).map_err(|error| {
+        Failure::new(ErrorCode::InvalidArgument, format!("{what} on standard input: {error}"))
+    })?;
+    Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// The same for a command about one record.

@@ -14,8 +14,10 @@ mod list;
 mod openapi;
 mod policies;
 mod proof;
+mod requests;
 mod serve;
 mod signing_keys;
+mod subjects;
 mod taxonomy;
 mod tenants;
 mod tlog;
@@ -61,6 +63,8 @@ pub const COMMANDS: &[Command] = &[
     tenants::COMMAND,
     taxonomy::COMMAND,
     policies::COMMAND,
+    subjects::COMMAND,
+    requests::COMMAND,
     api_keys::COMMAND,
     signing_keys::COMMAND,
     config::COMMAND,

@@ -17,6 +17,7 @@ mod keys;
 mod neighbours;
 mod outside;
 mod passes;
+mod people;
 mod policies;
 mod program;
 mod proofs;

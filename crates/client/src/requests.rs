@@ -1,0 +1,119 @@
+//! The register of what people ask about their own data, and the steps that a request takes.
+
+use ledgerstone_model::subject_request::{RefusalGround, SubjectRequestId};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::call::{Call, Repeat};
+use crate::client::Client;
+use crate::error::ClientError;
+use crate::jobs::{Job, JobMembers};
+
+/// A request as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct SubjectRequest {
+    pub id: String,
+    /// `access`, `rectification`, `erasure` or `restriction`.
+    pub right: String,
+    pub subject_id: String,
+    /// `received`, `identity_checked`, `approved`, `done`, `refused` or `withdrawn`.
+    pub state: String,
+    pub received_at: String,
+    /// Until when it must be answered.
+    pub due_at: String,
+    pub is_extended: bool,
+    /// Why an erasure is due.
+    pub basis: Option<String>,
+    /// Why it was refused.
+    pub ground: Option<String>,
+    /// Opaque ids of who took the steps.
+    pub opened_by: String,
+    pub identity_checked_by: Option<String>,
+    pub decided_by: Option<String>,
+    /// The record of the newest step, and the one that says who took it and why.
+    pub system_record: u64,
+    pub audit_record: u64,
+}
+
+/// A step of a request, but for its approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestAct {
+    CheckIdentity,
+    /// Two more months, once.
+    Extend,
+    Refuse(RefusalGround),
+    Withdraw,
+}
+
+impl RequestAct {
+    /// The name in paths, and the ground of a refusal.
+    const fn parts(self) -> (&'static str, Option<RefusalGround>) {
+        match self {
+            Self::CheckIdentity => ("check-identity", None),
+            Self::Extend => ("extend", None),
+            Self::Refuse(ground) => ("refuse", Some(ground)),
+            Self::Withdraw => ("withdraw", None),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    requests: Vec<SubjectRequest>,
+}
+
+#[derive(Deserialize)]
+struct Approved {
+    request: SubjectRequest,
+    job: Option<JobMembers>,
+}
+
+impl Client {
+    /// Every request of the tenant, the oldest first.
+    pub async fn subject_requests(&self) -> Result<Vec<SubjectRequest>, ClientError> {
+        let answer = self.send(&Call::get(self.route("v1/requests", &[]))).await?;
+        Ok(answer.json::<Listed>()?.requests)
+    }
+
+    /// One request.
+    pub async fn subject_request(
+        &self,
+        id: SubjectRequestId,
+    ) -> Result<SubjectRequest, ClientError> {
+        self.send(&Call::get(self.route(&format!("v1/requests/{id}"), &[]))).await?.json()
+    }
+
+    /// Takes a request a step further.
+    pub async fn step_subject_request(
+        &self,
+        id: SubjectRequestId,
+        act: RequestAct,
+        reason: Option<&str>,
+    ) -> Result<SubjectRequest, ClientError> {
+        let (step, ground) = act.parts();
+        let call = Call::post(self.route(&format!("v1/requests/{id}/{step}"), &[]));
+        self.send(&call.json(&body(ground, reason))).await?.json()
+    }
+
+    /// Approves a request, and gives the job that carries it out where there is work to do. Approving
+    /// again begins the job again, should it have been lost.
+    pub async fn approve_subject_request(
+        &self,
+        id: SubjectRequestId,
+        reason: Option<&str>,
+    ) -> Result<(SubjectRequest, Option<Job>), ClientError> {
+        let call = Call::post(self.route(&format!("v1/requests/{id}/approve"), &[]));
+        let call = call.json(&body(None, reason)).repeat(Repeat::Safe);
+        self.send(&call)
+            .await?
+            .json_with(|Approved { request, job }| Ok((request, job.map(Job::parse).transpose()?)))
+    }
+}
+
+fn body(ground: Option<RefusalGround>, reason: Option<&str>) -> Value {
+    let mut members = Map::new();
+    members.extend(ground.map(|ground| ("ground".to_owned(), Value::from(ground.as_str()))));
+    members.extend(reason.map(|reason| ("reason".to_owned(), Value::from(reason))));
+    Value::Object(members)
+}

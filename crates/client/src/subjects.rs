@@ -1,0 +1,56 @@
+//! People: looked up by what events call them, and named by an opaque id ever after; and what they
+//! ask, as it comes in.
+
+use ledgerstone_model::sealing::SubjectId;
+use ledgerstone_model::subject_request::{ErasureBasis, SubjectRight};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::call::{Call, Repeat};
+use crate::client::Client;
+use crate::error::ClientError;
+use crate::requests::SubjectRequest;
+
+/// What is known of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct Subject {
+    /// Opaque, and always the same for the same person of this tenant.
+    pub subject_id: String,
+    /// Ids of the keys that values of the person are sealed under.
+    pub live_keys: Vec<String>,
+    /// Ids of those that were destroyed: what they sealed cannot be opened any more.
+    pub destroyed_keys: Vec<String>,
+    /// The numbers of the records that certify it, oldest first.
+    pub certificates: Vec<u64>,
+}
+
+impl Client {
+    /// Looks a person up by the type and id of actors and targets. The id travels in the body, so that
+    /// no path and no log holds it.
+    pub async fn look_up_subject(&self, kind: &str, id: &str) -> Result<Subject, ClientError> {
+        let call = Call::post(self.route("v1/subjects/lookup", &[]));
+        let call = call.json(&json!({"type": kind, "id": id})).repeat(Repeat::Safe);
+        self.send(&call).await?.json()
+    }
+
+    /// What is known of a person.
+    pub async fn subject(&self, id: &SubjectId) -> Result<Subject, ClientError> {
+        self.send(&Call::get(self.route(&format!("v1/subjects/{id}"), &[]))).await?.json()
+    }
+
+    /// Opens a request of a person in the register. An erasure names its basis, and nothing else does.
+    pub async fn open_subject_request(
+        &self,
+        id: &SubjectId,
+        right: SubjectRight,
+        basis: Option<ErasureBasis>,
+        reason: Option<&str>,
+    ) -> Result<SubjectRequest, ClientError> {
+        let mut body = Map::new();
+        body.extend(basis.map(|basis| ("basis".to_owned(), Value::from(basis.as_str()))));
+        body.extend(reason.map(|reason| ("reason".to_owned(), Value::from(reason))));
+        let call = Call::post(self.route(&format!("v1/subjects/{id}/{}", right.as_str()), &[]));
+        self.send(&call.json(&Value::Object(body))).await?.json()
+    }
+}

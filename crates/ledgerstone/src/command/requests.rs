@@ -1,0 +1,271 @@
+//! `requests`: the register of what people ask about their own data, and the steps of a request.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use ledgerstone_client::{Job, RequestAct, SubjectRequest};
+use ledgerstone_model::json_write::ObjectWriter;
+use ledgerstone_model::subject_request::{RefusalGround, RequestState, SubjectRequestId};
+use ledgerstone_model::{ErrorCode, JobState};
+use zeroize::Zeroizing;
+
+use super::subjects::ReasonOption;
+use super::{Command, parsed};
+use crate::arguments::{LedgerOptions, line_of_input};
+use crate::failure::{Ending, Failure};
+use crate::output::Console;
+use crate::remote::Remote;
+use crate::table::Table;
+
+/// How often the work of an approved request is looked at.
+const PAUSE: Duration = Duration::from_millis(500);
+
+pub const COMMAND: Command = Command {
+    name: "requests",
+    about: "List what people ask about their own data, and take a request further",
+    details: "Works through a server: who took each step, and why, is an `audit` record. A request is \
+              opened by `subjects`; somebody checks who asks, and another person approves or refuses. \
+              An approved erasure is carried out at once, and the number of its certificate is the \
+              result.",
+    arguments: Arguments::augment_args,
+    run: |matches, console| run(&parsed(matches)?, console),
+    is_hidden: false,
+};
+
+#[derive(Args, Debug)]
+struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// List the requests, the oldest first
+    List {
+        /// Those alone that are neither done nor refused nor withdrawn
+        #[arg(long)]
+        open: bool,
+        #[command(flatten)]
+        options: LedgerOptions,
+    },
+    /// Print a request
+    Show {
+        #[command(flatten)]
+        step: RequestOption,
+    },
+    /// Record that whoever asks is the person
+    CheckIdentity {
+        #[command(flatten)]
+        step: RequestOption,
+        #[command(flatten)]
+        reason: ReasonOption,
+    },
+    /// Approve a request that another person opened and checked; an erasure is carried out, which is waited
+    /// for
+    Approve {
+        #[command(flatten)]
+        step: RequestOption,
+        #[command(flatten)]
+        reason: ReasonOption,
+    },
+    /// Refuse a request
+    Refuse {
+        #[command(flatten)]
+        step: RequestOption,
+        /// Why it is refused
+        #[arg(long, value_name = "GROUND", value_parser = ground)]
+        ground: RefusalGround,
+        #[command(flatten)]
+        reason: ReasonOption,
+    },
+    /// Give a request two more months, once
+    Extend {
+        #[command(flatten)]
+        step: RequestOption,
+        #[command(flatten)]
+        reason: ReasonOption,
+    },
+    /// Record that the person does not ask any more
+    Withdraw {
+        #[command(flatten)]
+        step: RequestOption,
+        #[command(flatten)]
+        reason: ReasonOption,
+    },
+}
+
+/// Which request.
+#[derive(Args, Debug)]
+struct RequestOption {
+    /// The request's id
+    #[arg(value_name = "REQUEST_ID", value_parser = request_id)]
+    id: SubjectRequestId,
+    #[command(flatten)]
+    options: LedgerOptions,
+}
+
+fn request_id(text: &str) -> Result<SubjectRequestId, String> {
+    SubjectRequestId::parse(text)
+        .ok_or_else(|| "is no id of a request, 32 hexadecimal digits".to_owned())
+}
+
+fn ground(name: &str) -> Result<RefusalGround, String> {
+    RefusalGround::parse(name).ok_or_else(|| {
+        let known: Vec<_> = RefusalGround::ALL.iter().map(|ground| ground.as_str()).collect();
+        format!("must be one of {}", known.join(", "))
+    })
+}
+
+fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
+    match &arguments.action {
+        Action::List { open, options } => list(*open, options, console),
+        Action::Show { step } => {
+            let remote = step.options.on_server("requests", console)?;
+            let request = remote.wait(remote.client().subject_request(step.id))?;
+            tell(&request, &step.options, console)
+        }
+        Action::CheckIdentity { step, reason } => {
+            take(step, RequestAct::CheckIdentity, reason, console)
+        }
+        Action::Approve { step, reason } => approve(step, reason, console),
+        Action::Refuse { step, ground, reason } => {
+            take(step, RequestAct::Refuse(*ground), reason, console)
+        }
+        Action::Extend { step, reason } => take(step, RequestAct::Extend, reason, console),
+        Action::Withdraw { step, reason } => take(step, RequestAct::Withdraw, reason, console),
+    }
+}
+
+fn list(open: bool, options: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure> {
+    let remote = options.on_server("requests", console)?;
+    let mut requests = remote.wait(remote.client().subject_requests())?;
+    // A state that this version does not know is left in.
+    let is_final = |request: &SubjectRequest| {
+        RequestState::parse(&request.state).is_some_and(RequestState::is_final)
+    };
+    requests.retain(|request| !open || !is_final(request));
+    print(&requests, options, console)?;
+    Ok(Ending::Done)
+}
+
+fn take(
+    step: &RequestOption,
+    act: RequestAct,
+    reason: &ReasonOption,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    let remote = step.options.on_server("requests", console)?;
+    let reason = reason_of(reason)?;
+    let reason = reason.as_ref().map(|line| line.as_str());
+    let request = remote.wait(remote.client().step_subject_request(step.id, act, reason))?;
+    tell(&request, &step.options, console)
+}
+
+fn approve(
+    step: &RequestOption,
+    reason: &ReasonOption,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    let remote = step.options.on_server("requests", console)?;
+    let reason = reason_of(reason)?;
+    let reason = reason.as_ref().map(|line| line.as_str());
+    let (approved, job) = remote.wait(remote.client().approve_subject_request(step.id, reason))?;
+    let Some(job) = job else { return tell(&approved, &step.options, console) };
+    let job = carried_out(&remote, job)?;
+    let request = remote.wait(remote.client().subject_request(step.id))?;
+    let result = job.result().map_or("{}", |result| result.get());
+    if console.is_terminal() && !step.options.output.json {
+        print(std::slice::from_ref(&request), &step.options, console)?;
+        console.line(format!("carried out: {result}"))?;
+    } else {
+        let mut line = Vec::new();
+        let mut object = ObjectWriter::open(&mut line);
+        object.key("request").extend_from_slice(&json(&request));
+        object.key("result").extend_from_slice(result.as_bytes());
+        object.close();
+        console.line(line)?;
+    }
+    Ok(Ending::Done)
+}
+
+/// Waits for the end of a job, and for a good one.
+fn carried_out(remote: &Remote, job: Job) -> Result<Job, Failure> {
+    let job = remote.wait(remote.client().follow(job, PAUSE, |_| {}))?;
+    match job.error() {
+        _ if job.state() == JobState::Done => Ok(job),
+        Some(error) => {
+            let code = ErrorCode::parse(error.code()).unwrap_or(ErrorCode::UnexpectedAnswer);
+            Err(Failure::new(code, format!("job {}: {}", job.id(), error.detail())))
+        }
+        None => {
+            let message = format!("job {} ended as {}", job.id(), job.state().as_str());
+            Err(Failure::new(ErrorCode::NotReady, message)
+                .with_remedy("Approve the request again, which begins the job again."))
+        }
+    }
+}
+
+/// The reason that was given, or that stands on standard input.
+pub fn reason_of(reason: &ReasonOption) -> Result<Option<Zeroizing<String>>, Failure> {
+    match reason.reason.as_deref() {
+        Some("-") => line_of_input("the reason").map(Some),
+        given => Ok(given.map(|text| Zeroizing::new(text.to_owned()))),
+    }
+}
+
+/// Prints one request.
+pub fn tell(
+    request: &SubjectRequest,
+    options: &LedgerOptions,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    print(std::slice::from_ref(request), options, console)?;
+    Ok(Ending::Done)
+}
+
+fn print(
+    requests: &[SubjectRequest],
+    options: &LedgerOptions,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    if !console.is_terminal() || options.output.json {
+        return requests.iter().try_for_each(|request| console.line(json(request)));
+    }
+    let mut table = Table::new(&["request id", "right", "state", "due", "subject id"]);
+    for request in requests {
+        table.row([
+            &request.id,
+            &request.right,
+            &request.state,
+            &request.due_at,
+            &request.subject_id,
+        ]);
+    }
+    table.keep_whole(&[0, 1, 2, 3]);
+    console.text(&table.to_string())
+}
+
+fn json(request: &SubjectRequest) -> Vec<u8> {
+    let mut line = Vec::with_capacity(512);
+    let mut object = ObjectWriter::open(&mut line);
+    object.number("audit_record", request.audit_record);
+    object.optional_text("basis", request.basis.as_deref());
+    object.optional_text("decided_by", request.decided_by.as_deref());
+    object.text("due_at", &request.due_at);
+    object.optional_text("ground", request.ground.as_deref());
+    object.text("id", &request.id);
+    object.optional_text("identity_checked_by", request.identity_checked_by.as_deref());
+    object.key("is_extended").extend_from_slice(if request.is_extended {
+        b"true"
+    } else {
+        b"false"
+    });
+    object.text("opened_by", &request.opened_by);
+    object.text("received_at", &request.received_at);
+    object.text("right", &request.right);
+    object.text("state", &request.state);
+    object.text("subject_id", &request.subject_id);
+    object.number("system_record", request.system_record);
+    object.close();
+    line
+}

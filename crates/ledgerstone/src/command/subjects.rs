@@ -1,0 +1,186 @@
+//! `subjects`: people, looked up and named by an opaque id, and what they ask as it comes in.
+
+use clap::{Args, Subcommand};
+use ledgerstone_client::Subject;
+use ledgerstone_model::ErrorCode;
+use ledgerstone_model::json_write::ObjectWriter;
+use ledgerstone_model::sealing::SubjectId;
+use ledgerstone_model::subject_request::{ErasureBasis, SubjectRight};
+
+use super::requests::{reason_of, tell};
+use super::{Command, parsed};
+use crate::arguments::{LedgerOptions, line_of_input};
+use crate::failure::{Ending, Failure};
+use crate::output::Console;
+use crate::table::Table;
+
+pub const COMMAND: Command = Command {
+    name: "subjects",
+    about: "Look up a person whose values are sealed, and take in what the person asks",
+    details: "Works through a server, which says in its records who did it. What people are called is \
+              read from standard input and travels in no path; ever after an opaque id stands for \
+              them. What they ask becomes a request, due in one month, whose steps are those of \
+              `requests`; docs/personal-data.md tells the whole way.",
+    arguments: Arguments::augment_args,
+    run: |matches, console| run(&parsed(matches)?, console),
+    is_hidden: false,
+};
+
+#[derive(Args, Debug)]
+struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// Look a person up; whoever was never met has an id too, and no keys
+    Lookup {
+        /// The type of the actor or target, as events say it, like `customer`
+        #[arg(value_name = "TYPE")]
+        kind: String,
+        /// The id of the actor or target, as events say it; `-` is one line of standard input, which
+        /// others who see the list of processes do not see
+        #[arg(
+            value_name = "ID",
+            default_value = "-",
+            hide_default_value = true,
+            allow_hyphen_values = true
+        )]
+        id: String,
+        #[command(flatten)]
+        options: LedgerOptions,
+    },
+    /// Say what is known of a person
+    Show {
+        #[command(flatten)]
+        subject: SubjectOption,
+        #[command(flatten)]
+        options: LedgerOptions,
+    },
+    /// Take in that a person asks to be erased
+    Erase {
+        #[command(flatten)]
+        subject: SubjectOption,
+        /// Why it is due, in the order of Article 17(1) of Regulation (EU) 2016/679
+        #[arg(long, value_name = "BASIS", value_parser = basis)]
+        basis: ErasureBasis,
+        #[command(flatten)]
+        reason: ReasonOption,
+        #[command(flatten)]
+        options: LedgerOptions,
+    },
+    /// Take in that a person asks for something else: access, rectification or restriction
+    Request {
+        /// What the person asks for
+        #[arg(value_name = "RIGHT", value_parser = ["access", "rectification", "restriction"])]
+        right: String,
+        #[command(flatten)]
+        subject: SubjectOption,
+        #[command(flatten)]
+        reason: ReasonOption,
+        #[command(flatten)]
+        options: LedgerOptions,
+    },
+}
+
+/// The opaque id of a person.
+#[derive(Args, Debug)]
+struct SubjectOption {
+    /// The opaque id, as `lookup` gives it
+    #[arg(value_name = "SUBJECT_ID", value_parser = subject_id)]
+    subject: SubjectId,
+}
+
+/// `--reason TEXT`.
+#[derive(Args, Debug)]
+pub struct ReasonOption {
+    /// Why, for the record, in at most 500 characters; `-` is one line of standard input
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+fn subject_id(text: &str) -> Result<SubjectId, String> {
+    SubjectId::parse(text).ok_or_else(|| "is no id as `subjects lookup` gives it".to_owned())
+}
+
+fn basis(name: &str) -> Result<ErasureBasis, String> {
+    ErasureBasis::parse(name).ok_or_else(|| {
+        let known: Vec<_> = ErasureBasis::ALL.iter().map(|basis| basis.as_str()).collect();
+        format!("must be one of {}", known.join(", "))
+    })
+}
+
+fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
+    match &arguments.action {
+        Action::Lookup { kind, id, options } => {
+            let remote = options.on_server("subjects", console)?;
+            let read = (id == "-").then(|| line_of_input("the id")).transpose()?;
+            let id = read.as_ref().map_or(id.as_str(), |line| line.as_str());
+            if id.is_empty() {
+                return Err(Failure::new(ErrorCode::InvalidArgument, "the id is empty"));
+            }
+            let subject = remote.wait(remote.client().look_up_subject(kind, id))?;
+            show(&subject, options, console)
+        }
+        Action::Show { subject, options } => {
+            let remote = options.on_server("subjects", console)?;
+            let subject = remote.wait(remote.client().subject(&subject.subject))?;
+            show(&subject, options, console)
+        }
+        Action::Erase { subject, basis, reason, options } => {
+            let right = (SubjectRight::Erasure, Some(*basis));
+            open(subject, right, reason, options, console)
+        }
+        Action::Request { right, subject, reason, options } => {
+            let right = SubjectRight::parse(right).unwrap_or(SubjectRight::Access);
+            open(subject, (right, None), reason, options, console)
+        }
+    }
+}
+
+fn open(
+    subject: &SubjectOption,
+    (right, basis): (SubjectRight, Option<ErasureBasis>),
+    reason: &ReasonOption,
+    options: &LedgerOptions,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    let remote = options.on_server("subjects", console)?;
+    let reason = reason_of(reason)?;
+    let (client, reason) = (remote.client(), reason.as_ref().map(|line| line.as_str()));
+    let request =
+        remote.wait(client.open_subject_request(&subject.subject, right, basis, reason))?;
+    tell(&request, options, console)
+}
+
+fn show(
+    subject: &Subject,
+    options: &LedgerOptions,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    let numbers = subject.certificates.iter().map(u64::to_string);
+    let certificates = numbers.collect::<Vec<_>>();
+    if console.is_terminal() && !options.output.json {
+        let mut table = Table::new(&["subject id", "live keys", "destroyed keys", "certificates"]);
+        table.row([
+            subject.subject_id.clone(),
+            subject.live_keys.len().to_string(),
+            subject.destroyed_keys.len().to_string(),
+            certificates.join(" "),
+        ]);
+        table.keep_whole(&[0, 1, 2]);
+        console.text(&table.to_string())?;
+        return Ok(Ending::Done);
+    }
+    let mut line = Vec::new();
+    let mut object = ObjectWriter::open(&mut line);
+    let list = format!("[{}]", certificates.join(","));
+    object.key("certificates").extend_from_slice(list.as_bytes());
+    object.texts("destroyed_keys", &subject.destroyed_keys);
+    object.texts("live_keys", &subject.live_keys);
+    object.text("subject_id", &subject.subject_id);
+    object.close();
+    console.line(line)?;
+    Ok(Ending::Done)
+}

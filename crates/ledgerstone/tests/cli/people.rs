@@ -1,0 +1,121 @@
+//! `subjects` and `requests`: from the lookup of a person to the certificate of erasure, through a
+//! server.
+
+use ledgerstone_testkit::{Served, TestEvent};
+use serde_json::{Value, json};
+
+use crate::program::{Program, Run, text};
+use crate::served::plainly;
+
+/// A server that has met Ana, and keys of those who answer for her data.
+struct Office {
+    program: Program,
+    server: Served,
+    admin: String,
+    officer: String,
+}
+
+impl Office {
+    fn new(name: &str) -> Self {
+        let program = Program::new(name);
+        let server = plainly(&program);
+        let admin = server.first_key();
+        let wanted = json!({"label": "officer", "roles": ["privacy_officer"]}).to_string();
+        let (_, granted) = server.request("POST", "/v1/api-keys", Some(&admin), &wanted);
+        let login = TestEvent::new("user.login")
+            .id("e-1")
+            .set("/actor/type", "customer".into())
+            .set("/actor/id", "cus-1".into())
+            .set("/actor/name", "Ana Lima".into());
+        let (status, _) = server.request("POST", "/v1/events", Some(&admin), &login.json());
+        assert_eq!(status, 201);
+        Self { officer: text(&granted, "/api_key"), program, server, admin }
+    }
+
+    fn ask(&self, key: &str, arguments: &[&str], input: &str) -> Run {
+        self.program.feed_with(arguments, input, |command| {
+            command.env("LEDGERSTONE_SERVER", self.server.url()).env("LEDGERSTONE_API_KEY", key);
+        })
+    }
+
+    fn officer(&self, arguments: &[&str]) -> Run {
+        self.ask(&self.officer, arguments, "")
+    }
+
+    fn ana(&self) -> Value {
+        self.ask(&self.officer, &["subjects", "lookup", "customer"], "cus-1\n").ok().line()
+    }
+}
+
+#[test]
+fn a_person_is_erased_by_two_others() {
+    let office = Office::new("people-erase");
+    let ana = office.ana();
+    assert_eq!(ana["live_keys"].as_array().unwrap().len(), 1);
+    // What is read from standard input may also be an argument.
+    let again = office.officer(&["subjects", "lookup", "customer", "cus-1"]).ok().line();
+    assert_eq!(again, ana);
+    let id = text(&ana, "/subject_id");
+    assert_eq!(office.officer(&["subjects", "show", &id]).ok().line(), ana);
+    let erase = ["subjects", "erase", &id, "--basis", "consent_withdrawn", "--reason", "-"];
+    let request = office.ask(&office.officer, &erase, "letter of 3 March\n").ok().line();
+    assert_eq!(
+        (text(&request, "/state"), text(&request, "/subject_id")),
+        ("received".into(), id.clone())
+    );
+    let request = text(&request, "/id");
+    assert_eq!(office.officer(&["requests", "list", "--open"]).ok().lines().len(), 1);
+    let checked = office.officer(&["requests", "check-identity", &request]).ok().line();
+    assert_eq!(text(&checked, "/state"), "identity_checked");
+    let extended = office.officer(&["requests", "extend", &request, "--reason", "many records"]);
+    assert_eq!(extended.ok().line()["is_extended"], true);
+    let approve = ["requests", "approve", &request];
+    office.officer(&approve).failed(2, "SECOND_PERSON_NEEDED");
+    let approved = office.ask(&office.admin, &approve, "").ok().line();
+    assert_eq!(text(&approved, "/request/state"), "done");
+    let certificate = approved["result"]["certificate"].as_u64().unwrap();
+    assert_eq!(office.ana()["certificates"], json!([certificate]));
+    assert_eq!(office.officer(&["requests", "list", "--open"]).ok().lines().len(), 0);
+    let shown = office.officer(&["requests", "show", &request]).ok().line();
+    assert_eq!(shown, approved["request"]);
+    office.officer(&erase[..5]).failed(2, "ALREADY_ERASED");
+    let event = office.ask(&office.admin, &["get", "e-1"], "").ok().text();
+    assert!(!event.contains("Ana Lima"), "{event}");
+    office.server.stop();
+    office.program.run(&["verify"]).ok();
+}
+
+#[test]
+fn a_request_is_refused_or_withdrawn_and_says_why() {
+    let office = Office::new("people-refuse");
+    let id = text(&office.ana(), "/subject_id");
+    let open = |right: &str| {
+        text(&office.officer(&["subjects", "request", right, &id]).ok().line(), "/id")
+    };
+    let (access, restriction) = (open("access"), open("restriction"));
+    let refused = office
+        .officer(&["requests", "refuse", &access, "--ground", "excessive", "--reason", "daily"])
+        .ok()
+        .line();
+    assert_eq!(
+        (text(&refused, "/state"), text(&refused, "/ground")),
+        ("refused".into(), "excessive".into())
+    );
+    office.officer(&["requests", "extend", &access]).failed(2, "REQUEST_STATE");
+    let withdrawn = office.officer(&["requests", "withdraw", &restriction]).ok().line();
+    assert_eq!(text(&withdrawn, "/state"), "withdrawn");
+    office.officer(&["requests", "refuse", &access, "--ground", "no"]).ended(2);
+    office.officer(&["requests", "show", "00"]).ended(2);
+    office.officer(&["requests", "show", &"0".repeat(32)]).failed(2, "UNKNOWN_REQUEST");
+    office.officer(&["subjects", "show", "cus-1"]).ended(2);
+    office
+        .ask(&office.officer, &["subjects", "lookup", "customer"], "\n")
+        .failed(2, "INVALID_ARGUMENT");
+    // Whoever writes events may not look people up.
+    let wanted = json!({"label": "app", "roles": ["writer"]}).to_string();
+    let (_, granted) = office.server.request("POST", "/v1/api-keys", Some(&office.admin), &wanted);
+    let writer = text(&granted, "/api_key");
+    office.ask(&writer, &["subjects", "lookup", "customer"], "cus-1").failed(2, "FORBIDDEN");
+    office.program.run(&["requests", "list"]).failed(2, "INVALID_ARGUMENT");
+    office.server.stop();
+}
