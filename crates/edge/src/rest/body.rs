@@ -1,5 +1,6 @@
 //! Reading a request's body as a whole: within its limits, its time, and the memory there is.
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,16 +9,20 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use ledgerstone_model::ErrorCode;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use super::encoding::Encoding;
 use super::limits::{DRAIN_BYTES_MAX, DRAIN_TIME_MAX, Limits};
+use super::memory::Claim;
 use super::problem::Problem;
 use super::service::Service;
 
-/// Bytes that one permit of the memory for bodies stands for.
-pub(super) const PERMIT_BYTES: usize = 1024;
+/// How often a body is in memory, at most, while something is made of it: as it was sent or unpacked, and
+/// twice as what becomes of it (canonical, and sealed into contents).
+const COPIES: usize = 3;
+
+/// Bytes claimed for a body of which nothing is known.
+const FIRST_CLAIM: usize = 1024;
 
 /// The rest of the body is not read, so nothing else can come over this connection.
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
@@ -144,69 +149,95 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// A body in memory, counted until it is dropped.
+/// A body in memory with what is made of it, counted until the last copy of this is dropped.
+#[derive(Clone, Debug)]
 pub(super) struct HeldBody {
-    pub(super) bytes: Bytes,
-    memory: OwnedSemaphorePermit,
+    bytes: Bytes,
+    _memory: Arc<Claim>,
+}
+
+impl Deref for HeldBody {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl Service {
-    /// Reads a body of at most `max` bytes. A larger one is refused as soon as that is known.
+    /// Reads a body of at most `max` bytes, packed and unpacked, and unpacks it in a thread of its own.
+    /// A larger one is refused as soon as that is known, and so is one that memory has no room for.
     pub(super) async fn read_body(
         &self,
         headers: &HeaderMap,
         body: Body,
+        encoding: Encoding,
         max: usize,
     ) -> Result<HeldBody, Problem> {
+        let (packed, mut memory) = self.receive(headers, body, max).await?;
+        if encoding == Encoding::Identity {
+            claim(&mut memory, COPIES * packed.len())?;
+            return Ok(HeldBody { bytes: packed, _memory: Arc::new(memory) });
+        }
+        let unpacked = self.blocking(move |_| {
+            let sent = packed.len();
+            // A decoder may hold as much again as it has unpacked.
+            let unpacked =
+                encoding.unpack(&packed, max, |bytes| claim(&mut memory, sent + COPIES * bytes))?;
+            drop(packed);
+            claim(&mut memory, COPIES * unpacked.len())?;
+            Ok::<_, Problem>(HeldBody { bytes: unpacked.into(), _memory: Arc::new(memory) })
+        });
+        unpacked.await
+    }
+
+    /// The bytes of a body as they were sent.
+    async fn receive(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        max: usize,
+    ) -> Result<(Bytes, Claim), Problem> {
         let frames = Frames::new(body, self.limits());
         let mut frames = frames.announcing_at_most(headers, max as u64)?;
-        let first_claim = announced(headers).and_then(|bytes| usize::try_from(bytes).ok());
-        let memory = self.claim_memory(first_claim.unwrap_or(PERMIT_BYTES))?;
-        let mut held = HeldBody { bytes: Bytes::new(), memory };
-        let mut whole = BytesMut::new();
+        let announced = announced(headers).and_then(|bytes| usize::try_from(bytes).ok());
+        let first_claim = announced.unwrap_or(FIRST_CLAIM);
+        let mut memory = self.body_memory().claim(first_claim).ok_or_else(no_room)?;
+        let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
         while let Some(next) = frames.next().await? {
-            if whole.is_empty() && held.bytes.is_empty() {
-                held.bytes = next;
+            let received = first.len() + whole.len() + next.len();
+            if received > max {
+                return Err(frames.refused_as_too_large(max as u64));
+            }
+            if received > memory.bytes() {
+                // As much as the buffer has, which doubles when it grows.
+                claim(&mut memory, received.max(2 * whole.capacity()))?;
+            }
+            // Most bodies come in one piece, which is kept as it is.
+            if first.is_empty() && whole.is_empty() {
+                first = next;
                 continue;
             }
             if whole.is_empty() {
-                whole.reserve(first_claim.unwrap_or_default());
-                whole.extend_from_slice(&std::mem::take(&mut held.bytes));
-            }
-            if whole.len() + next.len() > max {
-                return Err(frames.refused_as_too_large(max as u64));
+                whole.reserve(announced.unwrap_or_default());
+                whole.extend_from_slice(&std::mem::take(&mut first));
             }
             whole.extend_from_slice(&next);
-            if whole.len() > held.memory.num_permits() * PERMIT_BYTES {
-                held.memory.merge(self.claim_memory(whole.len())?);
-            }
         }
-        if !whole.is_empty() {
-            held.bytes = whole.freeze();
-        }
-        if held.bytes.len() > max { Err(too_large(max as u64)) } else { Ok(held) }
+        Ok((if whole.is_empty() { first } else { whole.freeze() }, memory))
     }
+}
 
-    /// Unpacks a body in a thread of its own.
-    pub(super) async fn unpack(
-        &self,
-        encoding: Encoding,
-        packed: Bytes,
-        max: usize,
-    ) -> Result<Bytes, Problem> {
-        self.blocking(move |_| encoding.unpack(&packed, max).map(Bytes::from)).await
-    }
+fn claim(memory: &mut Claim, bytes: usize) -> Result<(), Problem> {
+    if memory.hold(bytes) { Ok(()) } else { Err(no_room()) }
+}
 
-    fn claim_memory(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
-        self.body_memory().try_acquire_many_owned(permits).map_err(|_| {
-            Problem::new(
-                ErrorCode::ServerBusy,
-                "too many bytes of requests are held in memory; send again a little later",
-            )
-            .with_header(header::CONNECTION, CLOSE)
-        })
-    }
+fn no_room() -> Problem {
+    Problem::new(
+        ErrorCode::ServerBusy,
+        "too many bytes of requests are held in memory; send again a little later",
+    )
+    .with_header(header::CONNECTION, CLOSE)
 }
 
 fn too_large(max: u64) -> Problem {

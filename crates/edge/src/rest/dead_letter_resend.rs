@@ -7,12 +7,12 @@
 
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::StatusCode;
 use ledgerstone_ledger::{Ledger, Outcome, Receipt, ReceiptStatus, SubmitError};
 use ledgerstone_model::{Actor, DeadLetter, DeadLetterId, ErrorCode, LetterState, Rejection};
 
 use super::append::{Prepared, RANDOM_BYTES, Reading, Source, write_receipt};
+use super::body::HeldBody;
 use super::dead_letters::{letter_id, no_such_letter};
 use super::encoding::Encoding;
 use super::limits::LINE_BYTES_MAX;
@@ -64,21 +64,17 @@ pub async fn resend(
     Ok(answer(&receipt, findings.as_ref()))
 }
 
-async fn read_body(service: &Service, request: Request) -> Result<Option<Bytes>, Problem> {
+async fn read_body(service: &Service, request: Request) -> Result<Option<HeldBody>, Problem> {
     let (parts, body) = request.into_parts();
     let encoding = Encoding::of(&parts.headers)?;
-    let held = service.read_body(&parts.headers, body, LINE_BYTES_MAX).await?;
-    if held.bytes.is_empty() {
+    let text = service.read_body(&parts.headers, body, encoding, LINE_BYTES_MAX).await?;
+    if text.is_empty() {
         return Ok(None);
     }
     if MediaType::of(&parts.headers)? != MediaType::Json {
         let detail = "this route reads application/json: the corrected event, or nothing";
         return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail));
     }
-    let text = match encoding {
-        Encoding::Identity => held.bytes.clone(),
-        packed => service.unpack(packed, held.bytes.clone(), LINE_BYTES_MAX).await?,
-    };
     Ok(Some(text))
 }
 

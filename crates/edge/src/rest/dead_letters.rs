@@ -5,7 +5,10 @@ use axum::extract::{Path, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Uri;
+use ledgerstone_ledger::DeadLetters;
 use ledgerstone_model::{DeadLetter, DeadLetterId, ErrorCode, LetterState};
+use ledgerstone_proof::TenantId;
+use ledgerstone_store::DeadLetterError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -20,6 +23,9 @@ use crate::auth::Authorised;
 const LIMIT_DEFAULT: usize = 100;
 /// Letters of a page at most.
 const LIMIT_MAX: usize = 1_000;
+
+/// Letters whose texts are in memory at once while a page is made.
+const READ_AT_ONCE: usize = 16;
 
 /// Some of the letters, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -149,14 +155,31 @@ pub async fn list(
     let before = cursor.map(|cursor| letter_before(&cursor, tenant, key)).transpose()?;
     let (of, letters) = (tenant.clone(), service.dead_letters().clone());
     // One more tells whether there is a next page.
-    let read = move |_: &_| letters.list(&of, before, limit + 1);
+    let read = move |_: &_| brief(&letters, &of, before, limit + 1);
     let mut found = service.blocking(read).await?;
     let has_more = found.len() > limit;
     found.truncate(limit);
     let last = found.last().filter(|_| has_more);
     let next_cursor = last.map(|(id, _)| cursor_behind(*id, tenant, key));
-    let dead_letters = found.iter().map(|(id, letter)| Letter::brief(*id, letter)).collect();
+    let dead_letters = found.into_iter().map(|(_, letter)| letter).collect();
     Ok(Json(Letters { dead_letters, next_cursor }))
+}
+
+/// Letters without their texts, of which only some are in memory at once.
+fn brief(
+    letters: &DeadLetters,
+    tenant: &TenantId,
+    mut before: Option<DeadLetterId>,
+    limit: usize,
+) -> Result<Vec<(DeadLetterId, Letter)>, DeadLetterError> {
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let some = letters.list(tenant, before, READ_AT_ONCE.min(limit - found.len()))?;
+        let Some((last, _)) = some.last() else { break };
+        before = Some(*last);
+        found.extend(some.iter().map(|(id, letter)| (*id, Letter::brief(*id, letter))));
+    }
+    Ok(found)
 }
 
 /// One refused event: its text as it came, and everything that was wrong with it.

@@ -48,20 +48,39 @@ impl Encoding {
         })
     }
 
-    /// Unpacks a body that may have at most `max` bytes unpacked.
-    pub fn unpack(self, packed: &[u8], max: usize) -> Result<Vec<u8>, Problem> {
+    /// Unpacks a body that may have at most `max` bytes unpacked. `claim` is asked before memory is
+    /// taken for so many bytes of it, and refuses where there is none.
+    pub fn unpack(
+        self,
+        packed: &[u8],
+        max: usize,
+        mut claim: impl FnMut(usize) -> Result<(), Problem>,
+    ) -> Result<Vec<u8>, Problem> {
         let damaged = |error: std::io::Error| {
             Problem::new(ErrorCode::InvalidBody, format!("the body could not be unpacked: {error}"))
         };
-        let mut unpacked = Vec::with_capacity((4 * packed.len()).min(max));
-        let reader = self.reader(packed).map_err(damaged)?;
-        // One byte more than allowed tells a body that is too large from one that just fits.
-        let read = reader.take(max as u64 + 1).read_to_end(&mut unpacked).map_err(damaged)?;
-        if read > max {
-            let detail = format!("the body unpacks to more than {max} bytes, which is the limit");
-            return Err(Problem::new(ErrorCode::InputTooLarge, detail));
+        let mut reader = self.reader(packed).map_err(damaged)?;
+        let mut unpacked = Vec::new();
+        loop {
+            let piece = reader.fill_buf().map_err(damaged)?;
+            if piece.is_empty() {
+                return Ok(unpacked);
+            }
+            let length = unpacked.len() + piece.len();
+            if length > max {
+                let detail =
+                    format!("the body unpacks to more than {max} bytes, which is the limit");
+                return Err(Problem::new(ErrorCode::InputTooLarge, detail));
+            }
+            if length > unpacked.capacity() {
+                let capacity = length.max(2 * unpacked.capacity()).min(max);
+                claim(capacity)?;
+                unpacked.reserve_exact(capacity - unpacked.len());
+            }
+            unpacked.extend_from_slice(piece);
+            let read = piece.len();
+            reader.consume(read);
         }
-        Ok(unpacked)
     }
 }
 
@@ -84,7 +103,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue, header};
     use ledgerstone_model::ErrorCode;
 
-    use super::Encoding;
+    use super::{Encoding, Problem};
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -118,10 +137,29 @@ mod tests {
             (Encoding::Zstd, zstd::encode_all(&*text, 1).unwrap()),
             (Encoding::Identity, text.clone()),
         ] {
-            assert_eq!(encoding.unpack(&packed, 2_000).unwrap(), text);
-            let refused = encoding.unpack(&packed, 1_999).unwrap_err();
+            assert_eq!(encoding.unpack(&packed, 2_000, |_| Ok(())).unwrap(), text);
+            let refused = encoding.unpack(&packed, 1_999, |_| Ok(())).unwrap_err();
             assert_eq!(refused.code(), ErrorCode::InputTooLarge);
         }
+    }
+
+    #[test]
+    fn memory_is_claimed_before_it_is_taken() {
+        let text = vec![b' '; 1 << 20];
+        let packed = gzip(&text);
+        let (mut claimed, max) = (0, 5 << 20);
+        let unpacked = Encoding::Gzip.unpack(&packed, max, |bytes| {
+            assert!(bytes > claimed);
+            claimed = bytes;
+            Ok(())
+        });
+        assert!(claimed >= unpacked.unwrap().capacity() && claimed <= 2 * text.len());
+        let busy = |bytes| {
+            let problem = || Problem::new(ErrorCode::ServerBusy, "no room");
+            if bytes > 64 * 1024 { Err(problem()) } else { Ok(()) }
+        };
+        let refused = Encoding::Gzip.unpack(&packed, max, busy).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::ServerBusy);
     }
 
     #[test]
@@ -131,7 +169,7 @@ mod tests {
             [(Encoding::Gzip, gzip(&text)), (Encoding::Zstd, zstd::encode_all(&*text, 1).unwrap())]
         {
             for packed in [&packed[..packed.len() - 1], &packed[1..], b"not packed"] {
-                let refused = encoding.unpack(packed, 1 << 20).unwrap_err();
+                let refused = encoding.unpack(packed, 1 << 20, |_| Ok(())).unwrap_err();
                 assert_eq!(refused.code(), ErrorCode::InvalidBody);
             }
         }
@@ -145,7 +183,7 @@ mod tests {
         encoder.include_contentsize(false).unwrap();
         encoder.write_all(&vec![7; 1 << 20]).unwrap();
         let packed = encoder.finish().unwrap();
-        let refused = Encoding::Zstd.unpack(&packed, 5 << 20).unwrap_err();
+        let refused = Encoding::Zstd.unpack(&packed, 5 << 20, |_| Ok(())).unwrap_err();
         assert_eq!(refused.code(), ErrorCode::InvalidBody);
     }
 }

@@ -7,6 +7,7 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::{PathItem, Paths, RefOr};
 use utoipa_axum::router::UtoipaMethodRouter;
 
+use super::answer_memory::count;
 use super::authorise::{Gate, authorise};
 use super::rate_limit::limit_rate;
 use super::service::Service;
@@ -96,6 +97,7 @@ impl Endpoint {
     pub(super) fn routes(&self, service: &Service) -> UtoipaMethodRouter<Service> {
         let (schemas, paths, mut handlers) = (self.handlers)();
         // The layer added last is passed first: what is wrong with a request is told to who may ask.
+        handlers = handlers.layer(middleware::from_fn_with_state(service.clone(), count));
         let parameters = self.parameters(&paths);
         handlers = handlers.layer(middleware::from_fn_with_state(parameters, well_formed));
         if let Access::Needs(permission) = self.access {

@@ -1,14 +1,13 @@
 //! `GET /v1/events`: the records of the caller's ledger, page by page over one snapshot.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::{HeaderValue, Uri, header};
 use ledgerstone_ledger::record_line::write_record;
 use ledgerstone_model::json_write::ObjectWriter;
-use ledgerstone_proof::TenantId;
 
 use super::list_query::ListQuery;
-use super::listing::{Page, walk_of};
+use super::listing::{PAGE_BYTES_MAX, Page, walk_of, write_next};
 use super::problem::Problem;
 use super::reply::RawJson;
 use super::service::Service;
@@ -37,35 +36,28 @@ pub async fn list(
     let tenant = authorised.tenant().clone();
     let limit = query.limit();
     let sight = authorised.caller().sight();
-    let (walk, of) = (walk_of(query, &tenant, &service)?, tenant.clone());
+    let walk = walk_of(query, &tenant, &service)?;
+    let claim = service.claim_answer(&tenant, PAGE_BYTES_MAX).await?;
+    let asked = service.clone();
     let page = service.blocking(move |ledger| {
-        let mut viewer = ledger.viewer(&of, sight)?;
-        Page::read(walk(ledger)?, limit, write_record, (ledger.reader(), &of), &mut viewer)
+        let mut viewer = ledger.viewer(&tenant, sight)?;
+        let mut json = Vec::with_capacity(4096);
+        let mut object = ObjectWriter::open(&mut json);
+        let to = (write_record, object.key("events"));
+        let page = Page::write(walk(ledger)?, limit, to, (ledger.reader(), &tenant), &mut viewer)?;
+        let next = page.next_cursor(&tenant, &asked);
+        write_next(next.as_deref(), &mut object);
+        object.close();
+        // It may wait long to be read.
+        json.shrink_to_fit();
+        Ok::<_, Problem>((json, next, page.seen))
     });
-    let page = page.await?;
-    let response = into_response(&page, &tenant, limit, &service);
-    Ok(page.seen.in_answer(response))
-}
-
-fn into_response(page: &Page, tenant: &TenantId, limit: usize, service: &Service) -> Response {
-    let is_last = page.rest.rest.is_empty();
-    let next = (!is_last).then(|| page.rest.to_cursor(tenant, service.cursor_key()));
-    let mut json = Vec::with_capacity(page.lines.len() + 256);
-    let mut object = ObjectWriter::open(&mut json);
-    let events = object.key("events");
-    events.push(b'[');
-    events.extend_from_slice(&page.lines);
-    events.push(b']');
-    match &next {
-        Some(cursor) => object.text("next_cursor", cursor),
-        None => object.key("next_cursor").extend_from_slice(b"null"),
-    }
-    object.close();
-    let mut response = RawJson(json).into_response();
+    let (json, next, seen) = page.await?;
+    let mut response = claim.in_answer(seen.in_answer(RawJson(json)));
     let link =
         next.map(|cursor| format!("</v1/events?limit={limit}&cursor={cursor}>; rel=\"next\""));
     if let Some(link) = link.and_then(|link| HeaderValue::try_from(link).ok()) {
         response.headers_mut().insert(header::LINK, link);
     }
-    response
+    Ok(response)
 }

@@ -37,6 +37,15 @@ pub const DRAIN_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// Memory that a compressed body may ask for in order to be unpacked, as a power of two.
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
+/// Bytes of an answer that are not counted: as few as any request costs.
+pub const ANSWER_BYTES_UNCOUNTED: usize = 4 * 1024;
+
+/// How long an answer waits for memory before it is refused.
+pub const ANSWER_MEMORY_WAIT: Duration = Duration::from_secs(2);
+
+/// One tenant's answers have this part of the memory for answers: one fourth.
+pub const ANSWER_SHARES: usize = 4;
+
 /// Characters of an `Idempotency-Key`.
 pub const IDEMPOTENCY_KEY_MAX: usize = 255;
 
@@ -46,8 +55,13 @@ pub struct Limits {
     /// Bytes of one event in canonical form, at most [`ledgerstone_model::EVENT_BYTES_MAX`]; larger
     /// ones are refused with `EVENT_TOO_LARGE`.
     pub event_bytes: usize,
-    /// Bytes of all request bodies that are held at one moment; more are answered `SERVER_BUSY`.
+    /// Bytes of memory for all request bodies at one moment, each of which counts as it is unpacked and
+    /// three times, for what is made of it; more are answered `SERVER_BUSY`.
     pub body_bytes_in_memory: usize,
+    /// Bytes of all answers that are held at one moment, until they have gone out; a fourth of it for
+    /// one tenant's. Where there is no memory for one within [`ANSWER_MEMORY_WAIT`], it is
+    /// `SERVER_BUSY`.
+    pub response_bytes_in_memory: usize,
     /// How long a body may pause, and how long it may take before its rate counts.
     pub body_pause: Duration,
     /// Bytes a second that a body must bring once `body_pause` is over. A body that is taken line by
@@ -77,6 +91,7 @@ impl Default for Limits {
         Self {
             event_bytes: EVENT_BYTES_DEFAULT,
             body_bytes_in_memory: 256 * 1024 * 1024,
+            response_bytes_in_memory: 256 * 1024 * 1024,
             body_pause: Duration::from_secs(30),
             body_bytes_per_second: 1024,
             streams: 64,

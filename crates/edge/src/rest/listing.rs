@@ -7,6 +7,7 @@ use ledgerstone_ledger::{
     Ledger, LedgerError, Order, Reader, VIEWED_AT_ONCE, Viewer, VisibleEvent,
 };
 use ledgerstone_model::ErrorCode;
+use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::{IngestedAt, TenantId};
 
 use super::cursor::Walk;
@@ -16,7 +17,7 @@ use super::seen::Seen;
 use super::service::Service;
 
 /// Bytes after which a page ends, whatever its limit; its last record may go beyond them.
-const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub(super) const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What finds the walk that a request asks for, where the disk may be read.
 pub(super) fn walk_of(
@@ -102,39 +103,40 @@ fn numbers_of(
     Ok(start..end.max(start))
 }
 
-/// Some records of a walk as JSON, and what is left of it.
+/// Some records of a walk that were written, and what is left of it.
 pub(super) struct Page {
-    /// The members of the array.
-    pub(super) lines: Vec<u8>,
     pub(super) rest: Walk,
     pub(super) seen: Seen,
 }
 
 impl Page {
-    pub(super) fn read(
+    /// Writes records as an array.
+    pub(super) fn write(
         mut walk: Walk,
         limit: usize,
-        write: impl Fn(&VisibleEvent, &mut Vec<u8>),
+        (write, out): (impl Fn(&VisibleEvent, &mut Vec<u8>), &mut Vec<u8>),
         (reader, tenant): (&Reader, &TenantId),
         viewer: &mut Viewer<'_>,
     ) -> Result<Self, Problem> {
-        let mut lines = Vec::with_capacity(4096);
+        out.push(b'[');
+        let begin = out.len();
+        let is_full = |out: &Vec<u8>| out.len() - begin >= PAGE_BYTES_MAX;
         let mut seen = Seen::by(viewer.sight());
         let mut records = reader.walk(tenant, walk.order, walk.rest.clone()).take(limit);
-        while lines.len() < PAGE_BYTES_MAX {
+        while !is_full(out) {
             let some =
                 records.by_ref().take(VIEWED_AT_ONCE).collect::<Result<Vec<_>, LedgerError>>()?;
             if some.is_empty() {
                 break;
             }
             for event in viewer.view_all(some) {
-                if lines.len() >= PAGE_BYTES_MAX {
+                if is_full(out) {
                     break;
                 }
-                if !lines.is_empty() {
-                    lines.push(b',');
+                if out.len() > begin {
+                    out.push(b',');
                 }
-                write(&event, &mut lines);
+                write(&event, out);
                 seen.note(&event);
                 match walk.order {
                     Order::NewestFirst => walk.rest.end -= 1,
@@ -142,6 +144,21 @@ impl Page {
                 }
             }
         }
-        Ok(Self { lines, rest: walk, seen })
+        out.push(b']');
+        Ok(Self { rest: walk, seen })
+    }
+
+    /// The cursor of the next page, where there is one.
+    pub(super) fn next_cursor(&self, tenant: &TenantId, service: &Service) -> Option<String> {
+        let is_last = self.rest.rest.is_empty();
+        (!is_last).then(|| self.rest.to_cursor(tenant, service.cursor_key()))
+    }
+}
+
+/// Writes the member `next_cursor`, null on the last page.
+pub(super) fn write_next(next: Option<&str>, object: &mut ObjectWriter<'_>) {
+    match next {
+        Some(cursor) => object.text("next_cursor", cursor),
+        None => object.key("next_cursor").extend_from_slice(b"null"),
     }
 }

@@ -3,6 +3,7 @@
 mod accept;
 pub mod access_log;
 mod acting;
+mod answer_memory;
 mod api_keys;
 mod append;
 mod append_aliases;
@@ -35,6 +36,7 @@ pub mod limits;
 mod list_query;
 mod listing;
 mod media_type;
+mod memory;
 mod metrics;
 mod not_yet;
 mod number_rules;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::event_path::EventPath;
 use super::list_query::invalid;
-use super::listing::{Page, walk_of};
+use super::listing::{PAGE_BYTES_MAX, Page, walk_of, write_next};
 use super::problem::Problem;
 use super::read_alias_query::{Paging, ReadAliasQuery, shape_alone};
 use super::reply::RawJson;
@@ -52,28 +52,27 @@ pub async fn list_events(
     let tenant = authorised.tenant().clone();
     let write = writer(EVENTS, query.shape);
     let (limit, sight) = (query.list.limit(), authorised.caller().sight());
-    let (walk, of) = (walk_of(query.list, &tenant, &service)?, tenant.clone());
+    let walk = walk_of(query.list, &tenant, &service)?;
+    let claim = service.claim_answer(&tenant, PAGE_BYTES_MAX).await?;
+    let asked = service.clone();
     let page = service.blocking(move |ledger| {
         let walk = walk(ledger)?;
-        let total = walk.total(ledger.reader(), &of)?;
-        let mut viewer = ledger.viewer(&of, sight)?;
-        let page = Page::read(walk, limit, write, (ledger.reader(), &of), &mut viewer)?;
-        Ok::<_, Problem>((total, page))
+        let total = walk.total(ledger.reader(), &tenant)?;
+        let mut viewer = ledger.viewer(&tenant, sight)?;
+        let mut json = Vec::with_capacity(4096);
+        let mut object = ObjectWriter::open(&mut json);
+        let to = (write, object.key("events"));
+        let page = Page::write(walk, limit, to, (ledger.reader(), &tenant), &mut viewer)?;
+        object.text("execution_time", &format!("{:?}", begun.elapsed()));
+        write_next(page.next_cursor(&tenant, &asked).as_deref(), &mut object);
+        object.number("total_count", total);
+        object.close();
+        // It may wait long to be read.
+        json.shrink_to_fit();
+        Ok::<_, Problem>((json, page.seen))
     });
-    let (total, page) = page.await?;
-    let is_last = page.rest.rest.is_empty();
-    let next = (!is_last).then(|| page.rest.to_cursor(&tenant, service.cursor_key()));
-    let mut json = Vec::with_capacity(page.lines.len() + 256);
-    let mut object = ObjectWriter::open(&mut json);
-    write_array(&page.lines, object.key("events"));
-    object.text("execution_time", &format!("{:?}", begun.elapsed()));
-    match &next {
-        Some(cursor) => object.text("next_cursor", cursor),
-        None => object.key("next_cursor").extend_from_slice(b"null"),
-    }
-    object.number("total_count", total);
-    object.close();
-    Ok(page.seen.in_answer(RawJson(json)))
+    let (json, seen) = page.await?;
+    Ok(claim.in_answer(seen.in_answer(RawJson(json))))
 }
 
 /// Lists records, the newest first, in the flat shape `user` or in the one that `shape` names. Times are
@@ -99,6 +98,7 @@ pub async fn list_audit(
     let page_size = query.list.limit.unwrap_or(PAGE_SIZE_DEFAULT);
     let (number, sight) = (query.page.unwrap_or(1), authorised.caller().sight());
     let walk = walk_of(query.list, &tenant, &service)?;
+    let claim = service.claim_answer(&tenant, PAGE_BYTES_MAX).await?;
     let page = service.blocking(move |ledger| {
         let mut walk = walk(ledger)?;
         let total = walk.rest.end - walk.rest.start;
@@ -106,24 +106,26 @@ pub async fn list_audit(
         let expected = (walk.rest.end - walk.rest.start).min(page_size as u64);
         let left = walk.rest.end - walk.rest.start - expected;
         let mut viewer = ledger.viewer(&tenant, sight)?;
-        let page = Page::read(walk, page_size, write, (ledger.reader(), &tenant), &mut viewer)?;
+        let mut json = Vec::with_capacity(4096);
+        let mut object = ObjectWriter::open(&mut json);
+        let to = (write, object.key("events"));
+        let page = Page::write(walk, page_size, to, (ledger.reader(), &tenant), &mut viewer)?;
         if page.rest.rest.end - page.rest.rest.start > left {
             return Err(invalid(
                 "the page would have more than 8 MiB; ask for a smaller page_size",
             ));
         }
-        Ok((total, page))
+        object.number("page", number);
+        object.number("page_size", page_size as u64);
+        object.number("total", total);
+        object.number("total_pages", total.div_ceil(page_size as u64));
+        object.close();
+        // It may wait long to be read.
+        json.shrink_to_fit();
+        Ok((json, page.seen))
     });
-    let (total, page) = page.await?;
-    let mut json = Vec::with_capacity(page.lines.len() + 256);
-    let mut object = ObjectWriter::open(&mut json);
-    write_array(&page.lines, object.key("events"));
-    object.number("page", number);
-    object.number("page_size", page_size as u64);
-    object.number("total", total);
-    object.number("total_pages", total.div_ceil(page_size as u64));
-    object.close();
-    Ok(page.seen.in_answer(RawJson(json)))
+    let (json, seen) = page.await?;
+    Ok(claim.in_answer(seen.in_answer(RawJson(json))))
 }
 
 /// One record in the flat shape in which it was sent (`agent` or `entity`), or in the one that `shape` names.
@@ -189,10 +191,4 @@ fn writer(
             shape.write(event, out);
         }
     }
-}
-
-fn write_array(lines: &[u8], out: &mut Vec<u8>) {
-    out.push(b'[');
-    out.extend_from_slice(lines);
-    out.push(b']');
 }

@@ -6,9 +6,10 @@ use ledgerstone_ledger::{DeadLetters, JobPool, Ledger};
 use ledgerstone_model::{Clock, Entropy, Numbers};
 use tokio::sync::Semaphore;
 
-use super::body::PERMIT_BYTES;
+use super::answer_memory::AnswerMemory;
 use super::cursor::CursorKey;
 use super::limits::Limits;
+use super::memory::Memory;
 use super::number_rules::NumberRules;
 use super::operation::Operation;
 use super::rate_limit::RateLimiter;
@@ -40,8 +41,8 @@ struct Shared {
     turns: Arc<Semaphore>,
     /// Turns of NDJSON requests, which may last.
     stream_turns: Arc<StreamTurns>,
-    /// Memory for bodies, in units of [`PERMIT_BYTES`].
-    body_memory: Arc<Semaphore>,
+    body_memory: Memory,
+    answer_memory: AnswerMemory,
     rate_limiter: Option<RateLimiter>,
     operation: Operation,
     metrics: Metrics,
@@ -57,9 +58,10 @@ impl Service {
             operation: Operation::default(),
             metrics: Metrics::default(),
             stream_turns: StreamTurns::new(&parts.limits),
+            answer_memory: AnswerMemory::new(&parts.limits),
             parts,
             turns: semaphore(blocking_requests),
-            body_memory: semaphore(body_bytes_in_memory / PERMIT_BYTES),
+            body_memory: Memory::new(body_bytes_in_memory),
         }))
     }
 
@@ -118,8 +120,14 @@ impl Service {
         &self.0.stream_turns
     }
 
-    pub(super) fn body_memory(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.0.body_memory)
+    /// Memory for bodies and what is made of them.
+    pub(super) fn body_memory(&self) -> &Memory {
+        &self.0.body_memory
+    }
+
+    /// Memory for answers until they have gone out.
+    pub(super) fn answer_memory(&self) -> &AnswerMemory {
+        &self.0.answer_memory
     }
 
     /// An id for a request that brought none.

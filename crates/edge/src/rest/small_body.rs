@@ -1,11 +1,11 @@
 //! Bodies that hold a few members: what is to be done, not events.
 
 use axum::body::Body;
-use bytes::Bytes;
 use http::HeaderMap;
 use ledgerstone_model::ErrorCode;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use super::body::HeldBody;
 use super::encoding::Encoding;
 use super::media_type::MediaType;
 use super::problem::Problem;
@@ -21,17 +21,13 @@ impl Service {
         headers: &HeaderMap,
         body: Body,
         max: usize,
-    ) -> Result<Bytes, Problem> {
+    ) -> Result<HeldBody, Problem> {
         if MediaType::of(headers)? != MediaType::Json {
             let detail = "this route reads application/json";
             return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail));
         }
         let encoding = Encoding::of(headers)?;
-        let held = self.read_body(headers, body, max).await?;
-        match encoding {
-            Encoding::Identity => Ok(held.bytes.clone()),
-            packed => self.unpack(packed, held.bytes.clone(), max).await,
-        }
+        self.read_body(headers, body, encoding, max).await
     }
 
     /// Reads a small JSON body; an empty one, and null, is an object without members.
@@ -41,15 +37,11 @@ impl Service {
         body: Body,
     ) -> Result<T, Problem> {
         let encoding = Encoding::of(headers)?;
-        let held = self.read_body(headers, body, SMALL_BODY_MAX).await?;
-        if !held.bytes.is_empty() && MediaType::of(headers)? != MediaType::Json {
+        let text = self.read_body(headers, body, encoding, SMALL_BODY_MAX).await?;
+        if !text.is_empty() && MediaType::of(headers)? != MediaType::Json {
             let detail = "this route reads application/json";
             return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail));
         }
-        let text = match encoding {
-            Encoding::Identity => held.bytes.clone(),
-            packed => self.unpack(packed, held.bytes.clone(), SMALL_BODY_MAX).await?,
-        };
         match text.trim_ascii() {
             b"" | b"null" => members(b"{}"),
             object if object.starts_with(b"{") => members(object),

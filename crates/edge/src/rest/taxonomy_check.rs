@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
+use axum::response::Response;
 use ledgerstone_ledger::{Ledger, TaxonomyInForce};
 use ledgerstone_model::{ErrorCode, Rejection, TaxonomyMode};
 use ledgerstone_proof::IngestedAt;
@@ -9,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::append::{Reading, Source, Unprepared, not_empty, split};
+use super::append::{ITEM_BYTES, Reading, Source, Unprepared, items_at_most, not_empty, split};
 use super::encoding::Encoding;
 use super::limits::BODY_BYTES_MAX;
 use super::media_type::MediaType;
@@ -45,19 +46,17 @@ pub async fn check(
     State(service): State<Service>,
     authorised: Authorised,
     request: Request,
-) -> Result<Json<Checked>, Problem> {
+) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     if MediaType::of(&parts.headers)? != MediaType::Json {
         let detail = "this route reads application/json: one event, or an array of events";
         return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail));
     }
     let encoding = Encoding::of(&parts.headers)?;
-    let held = service.read_body(&parts.headers, body, BODY_BYTES_MAX).await?;
-    let text = match encoding {
-        Encoding::Identity => held.bytes.clone(),
-        packed => service.unpack(packed, held.bytes.clone(), BODY_BYTES_MAX).await?,
-    };
+    let text = service.read_body(&parts.headers, body, encoding, BODY_BYTES_MAX).await?;
     not_empty(&text)?;
+    let claim =
+        service.claim_answer(authorised.tenant(), ITEM_BYTES * items_at_most(&text)).await?;
     let reading = (Reading::Native, service.numbers(authorised.caller()));
     let source = Source::by_hand(&service, &authorised, reading, None);
     let tenant = authorised.tenant().clone();
@@ -74,7 +73,7 @@ pub async fn check(
             events: events.collect::<Result<_, _>>()?,
         })
     });
-    Ok(Json(checked.await?))
+    Ok(claim.in_answer(Json(checked.await?)))
 }
 
 fn is_no_json(rejection: &Rejection) -> bool {

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use ledgerstone_edge::rest::Limits;
 use ledgerstone_model::access::Role;
 use ledgerstone_proof::{EventId, TenantId};
@@ -288,4 +290,26 @@ async fn bodies_beyond_memory_are_put_off() {
     let response = assert_problem(rig.append("", array(1_000)), 503, "SERVER_BUSY").await;
     assert!(response["remedy"].is_string());
     assert_eq!(rig.append("", event("small")).send().await.unwrap().status(), 201);
+}
+
+/// What counts is what a body becomes: a few kilobytes on the wire stand for much more.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_unpack_beyond_memory_are_put_off() {
+    let limits = Limits { body_bytes_in_memory: 64 << 10, ..Limits::default() };
+    let rig = Rig::start_with(RigOptions { limits, ..RigOptions::default() }).await;
+    let before = rig.size("acme");
+    let text = array(1_000);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let zstd = zstd::encode_all(text.as_bytes(), 19).unwrap();
+    for (encoding, packed) in [("gzip", gzip.finish().unwrap()), ("zstd", zstd)] {
+        assert!(packed.len() < 16 << 10, "{}", packed.len());
+        let append = rig.append("", packed.clone()).header("content-encoding", encoding);
+        assert_problem(append, 503, "SERVER_BUSY").await;
+        let check = rig.request(Method::POST, "/v1/taxonomy/check", "acme", Role::Admin);
+        let check = check.header("content-encoding", encoding).body(packed);
+        assert_problem(check, 503, "SERVER_BUSY").await;
+    }
+    assert_eq!(rig.size("acme"), before);
+    assert_eq!(rig.append("", array(10)).send().await.unwrap().status(), 200);
 }

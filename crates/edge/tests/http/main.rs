@@ -29,3 +29,4 @@ mod shapes;
 mod sights;
 mod taxonomy;
 mod tiles;
+mod unread_answers;

@@ -123,6 +123,8 @@ impl Configuration {
             event_bytes: self.count("limits.event_bytes", usual.event_bytes),
             body_bytes_in_memory: self
                 .count("limits.body_bytes_in_memory", usual.body_bytes_in_memory),
+            response_bytes_in_memory: self
+                .count("limits.response_bytes_in_memory", usual.response_bytes_in_memory),
             body_pause: self.seconds("limits.body_pause_seconds", usual.body_pause),
             body_bytes_per_second: self
                 .number("limits.body_bytes_per_second")

@@ -1,7 +1,6 @@
 //! An array of events: one item of the answer for each, in their order.
 
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::StatusCode;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
@@ -12,20 +11,23 @@ use super::prepare::Source;
 use super::proven::Proven;
 use super::result::{ItemResult, Tally};
 use super::submit::{Manner, Taken, take};
+use crate::rest::body::HeldBody;
 use crate::rest::limits::ARRAY_ITEMS_MAX;
 use crate::rest::problem::Problem;
 use crate::rest::reply::RawJson;
 use crate::rest::service::Service;
 
 /// Bytes of an answer for each event, so that it is not moved while it grows.
-const ITEM_BYTES: usize = 640;
+pub(in crate::rest) const ITEM_BYTES: usize = 640;
 
 pub(super) async fn append(
     service: &Service,
     source: Source,
     options: &Options,
-    text: Bytes,
+    text: HeldBody,
 ) -> Result<Response, Problem> {
+    // Claimed while it can still be said that nothing was taken.
+    let claim = service.claim_answer(source.tenant(), ITEM_BYTES * items_at_most(&text)).await?;
     let (sender, bytes) = (source.clone(), text.len());
     let manner = if options.atomic { Manner::Atomic } else { Manner::Each };
     let body = text.clone();
@@ -47,7 +49,12 @@ pub(super) async fn append(
         Wait::Checkpoint => Some(service.prove(source.tenant(), &numbers(&results)).await?),
         Wait::Durable | Wait::None => None,
     };
-    Ok(answer(&results, proven.as_ref(), options.wait))
+    Ok(claim.in_answer(answer(&results, proven.as_ref(), options.wait)))
+}
+
+/// More items than these are not in the array, or not taken.
+pub(in crate::rest) fn items_at_most(text: &[u8]) -> usize {
+    memchr::memchr_iter(b',', text).take(ARRAY_ITEMS_MAX).count() + 1
 }
 
 /// The texts of the events. The array itself must be JSON; what is wrong within one event is told of

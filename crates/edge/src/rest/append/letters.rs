@@ -6,6 +6,7 @@ use ledgerstone_model::{DeadLetterId, ErrorCode, Rejection};
 
 use super::prepare::Source;
 use super::submit::Taken;
+use crate::rest::body::HeldBody;
 use crate::rest::problem::Problem;
 use crate::rest::service::Service;
 
@@ -52,7 +53,7 @@ impl Service {
     /// Keeps a body that is no JSON as a whole, and says so in the problem.
     pub(super) async fn keep_body(
         &self,
-        text: bytes::Bytes,
+        text: HeldBody,
         source: &Source,
         problem: Problem,
     ) -> Problem {

@@ -23,7 +23,7 @@ use super::media_type::MediaType;
 use super::problem::Problem;
 use super::service::Service;
 use crate::auth::Authorised;
-pub(super) use array::split;
+pub(super) use array::{ITEM_BYTES, items_at_most, split};
 pub(super) use letters::DeadLetterNote;
 pub(super) use options::Options;
 pub(super) use prepare::{Prepared, RANDOM_BYTES, Reading, Source, Unprepared, not_empty};
@@ -87,11 +87,7 @@ async fn json(
     headers: &http::HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let held = service.read_body(headers, body, BODY_BYTES_MAX).await?;
-    let text = match encoding {
-        Encoding::Identity => held.bytes.clone(),
-        packed => service.unpack(packed, held.bytes.clone(), BODY_BYTES_MAX).await?,
-    };
+    let text = service.read_body(headers, body, encoding, BODY_BYTES_MAX).await?;
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
     let is_array = first == Some(&b'[');
     if is_array {

@@ -60,11 +60,11 @@ pub(super) fn append(
     let last_line = LastLine::new();
     let frames = Frames::of_lines(body, service.limits(), last_line.clone());
     let frames = frames.announcing_at_most(headers, STREAM_BYTES_MAX)?;
-    let turn = service.stream_turns().take(caller)?;
+    let turn = Arc::new(service.stream_turns().take(caller)?);
     let (pieces, received) = mpsc::channel(PIECES);
     tokio::spawn(read(frames, pieces));
     let lines = Lines::new(received, encoding, last_line)?;
-    let (results, answer) = Results::new();
+    let (results, answer) = Results::new(Arc::clone(&turn));
     let (ledger, wait) = (Arc::clone(service.ledger()), options.wait);
     let span = Span::current();
     tokio::task::spawn_blocking(move || {

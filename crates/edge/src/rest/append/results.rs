@@ -11,6 +11,7 @@ use http_body::Frame;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::rest::limits::RESULT_BYTES_MAX;
+use crate::rest::stream_turns::StreamTurn;
 
 /// The end that writes.
 pub(super) struct Results {
@@ -28,11 +29,12 @@ pub(super) enum Full {
 }
 
 impl Results {
-    /// Both ends; the other is the body of the answer.
-    pub(super) fn new() -> (Self, Body) {
+    /// Both ends; the other is the body of the answer, and keeps the request's turn until it has gone
+    /// out: what is not read would otherwise be held for any number of requests.
+    pub(super) fn new(turn: Arc<StreamTurn>) -> (Self, Body) {
         let (pieces, received) = mpsc::unbounded_channel();
         let unread = Arc::<AtomicUsize>::default();
-        let body = Unread { pieces: received, unread: Arc::clone(&unread) };
+        let body = ResultsBody { pieces: received, unread: Arc::clone(&unread), _turn: turn };
         (Self { pieces, unread }, Body::new(body))
     }
 
@@ -56,12 +58,13 @@ impl Results {
 }
 
 /// The end that is read.
-struct Unread {
+struct ResultsBody {
     pieces: UnboundedReceiver<Bytes>,
     unread: Arc<AtomicUsize>,
+    _turn: Arc<StreamTurn>,
 }
 
-impl http_body::Body for Unread {
+impl http_body::Body for ResultsBody {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 

@@ -1,7 +1,6 @@
 //! One event: its receipt, or what was wrong with it.
 
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use ledgerstone_ledger::{Receipt, ReceiptStatus};
 use ledgerstone_model::ErrorCode;
@@ -11,6 +10,7 @@ use super::options::{Options, Wait};
 use super::prepare::{Source, not_empty};
 use super::result::{ItemResult, write_receipt};
 use super::submit::{Manner, take};
+use crate::rest::body::HeldBody;
 use crate::rest::problem::Problem;
 use crate::rest::reply::RawJson;
 use crate::rest::service::Service;
@@ -19,7 +19,7 @@ pub(super) async fn append(
     service: &Service,
     source: Source,
     options: &Options,
-    text: Bytes,
+    text: HeldBody,
 ) -> Result<Response, Problem> {
     not_empty(&text)?;
     let (sender, bytes) = (source.clone(), text.len());
