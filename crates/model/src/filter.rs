@@ -4,6 +4,7 @@
 //! comparison that makes no sense. The logic has two values: what is not there equals nothing, and
 //! `not` is always the complement.
 
+mod certainty;
 mod comparison;
 mod evaluate;
 mod field;
@@ -14,6 +15,7 @@ mod words;
 
 use ledgerstone_proof::Canonicalizer;
 
+pub use certainty::Certainty;
 pub use comparison::{Comparison, Limit, Operand, Range, Test};
 pub use evaluate::RecordView;
 pub use field::{FieldKind, FieldPath, RecordField};
@@ -38,7 +40,7 @@ pub const FILTER_TEXT_BYTES_MAX: usize = 1024;
 pub const FILTER_BYTES_MAX: usize = 256 * 1024;
 
 /// A condition on one record.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
     /// Every record.
     All,
@@ -68,6 +70,19 @@ impl Filter {
         let mut out = Vec::new();
         json_writer::write(self, &mut out);
         out
+    }
+
+    /// The fields that it asks for; `None` where it looks through whole events.
+    pub fn fields(&self) -> Option<Vec<&FieldPath>> {
+        match self {
+            Self::All => Some(Vec::new()),
+            Self::And(some) | Self::Or(some) => {
+                some.iter().map(Self::fields).collect::<Option<Vec<_>>>().map(|all| all.concat())
+            }
+            Self::Not(inner) => inner.fields(),
+            Self::Compare(comparison) => Some(vec![comparison.field()]),
+            Self::Text(_) => None,
+        }
     }
 
     /// The opposite.

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod as_sent;
 pub mod audit;
+pub mod calendar;
 pub mod dead_letter;
 pub mod error_code;
 pub mod event;
@@ -25,6 +26,7 @@ pub mod peek;
 pub mod personal;
 pub mod policy;
 pub mod rejection;
+pub mod retention;
 pub mod schema;
 pub mod schema_path;
 pub mod schema_table;

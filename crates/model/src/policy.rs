@@ -6,6 +6,7 @@ use ledgerstone_proof::Canonicalizer;
 
 use crate::personal::redact::RedactionPolicy;
 use crate::rejection::Rejection;
+use crate::retention::RetentionPolicy;
 use crate::sealing::FieldPolicy;
 
 /// What a policy is about.
@@ -15,16 +16,22 @@ pub enum PolicyKind {
     Sealing,
     /// How values are shown to those who see them redacted.
     Redaction,
+    /// How long contents are kept.
+    Retention,
 }
 
-const NAMES: &[(&str, PolicyKind)] =
-    &[("sealing", PolicyKind::Sealing), ("redaction", PolicyKind::Redaction)];
+const NAMES: &[(&str, PolicyKind)] = &[
+    ("sealing", PolicyKind::Sealing),
+    ("redaction", PolicyKind::Redaction),
+    ("retention", PolicyKind::Retention),
+];
 
 /// One policy, whatever it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyDocument {
     Sealing(FieldPolicy),
     Redaction(RedactionPolicy),
+    Retention(RetentionPolicy),
 }
 
 impl PolicyKind {
@@ -54,6 +61,7 @@ impl PolicyDocument {
         match kind {
             PolicyKind::Sealing => FieldPolicy::parse(text, scratch).map(Self::Sealing),
             PolicyKind::Redaction => RedactionPolicy::parse(text, scratch).map(Self::Redaction),
+            PolicyKind::Retention => RetentionPolicy::parse(text, scratch).map(Self::Retention),
         }
     }
 
@@ -61,6 +69,7 @@ impl PolicyDocument {
         match self {
             Self::Sealing(_) => PolicyKind::Sealing,
             Self::Redaction(_) => PolicyKind::Redaction,
+            Self::Retention(_) => PolicyKind::Retention,
         }
     }
 
@@ -76,11 +85,18 @@ impl PolicyDocument {
         Some(policy)
     }
 
+    /// How long contents are kept, if that is what it is about.
+    pub const fn retention(&self) -> Option<&RetentionPolicy> {
+        let Self::Retention(policy) = self else { return None };
+        Some(policy)
+    }
+
     /// Appends the canonical JSON that [`Self::parse`] reads the same document from.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Sealing(policy) => policy.write(out),
             Self::Redaction(policy) => policy.write(out),
+            Self::Retention(policy) => policy.write(out),
         }
     }
 
@@ -96,6 +112,7 @@ impl PolicyDocument {
 mod tests {
     use super::{PolicyDocument, PolicyKind};
     use crate::personal::redact::RedactionPolicy;
+    use crate::retention::RetentionPolicy;
     use crate::sealing::{FieldPolicy, Preset};
     use ledgerstone_proof::Canonicalizer;
 
@@ -105,6 +122,7 @@ mod tests {
         for document in [
             PolicyDocument::Sealing(FieldPolicy::of_preset(Preset::Strict)),
             PolicyDocument::Redaction(RedactionPolicy::default()),
+            PolicyDocument::Retention(RetentionPolicy::default()),
         ] {
             let text = document.to_json();
             let again = PolicyDocument::parse(document.kind(), &text, scratch);

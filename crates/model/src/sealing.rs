@@ -16,10 +16,12 @@ pub mod subject_id;
 pub mod xaes;
 
 pub use class::FieldClass;
+pub(crate) use clear_paths::is_clear;
 pub use envelope::{Envelope, EnvelopeError, EnvelopePlace};
 pub use key::{SealingKeyId, SubjectKey};
 pub use opening::{NotOpenedEvent, open_event};
 pub use pattern::PathPattern;
+pub(crate) use plan::MARK as SEALED_MARK;
 pub use plan::SealingPlan;
 pub use policy::{FieldOwner, FieldPolicy, FieldRule};
 pub use preset::Preset;

@@ -8,14 +8,14 @@ use crate::timestamp::EventTime;
 
 /// A field and the test that one of its values must pass. A field that holds an array passes if an
 /// element does.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
     field: FieldPath,
     test: Test,
 }
 
 /// What a value must be.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test {
     /// Equal to this.
     Eq(Operand),
@@ -32,14 +32,14 @@ pub enum Test {
 }
 
 /// The limits of a range; at least one is there, and both are of one kind.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Range {
     lower: Option<Limit>,
     upper: Option<Limit>,
 }
 
 /// One end of a range.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     value: Operand,
     is_included: bool,
@@ -54,6 +54,9 @@ pub enum Operand {
     /// A point in time: microseconds since 1970-01-01T00:00:00Z.
     Time(i64),
 }
+
+/// Numbers come from JSON, which has none that differs from itself.
+impl Eq for Operand {}
 
 impl Comparison {
     /// Puts a test to a field; the error says why the field cannot be asked that.

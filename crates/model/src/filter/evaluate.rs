@@ -23,6 +23,16 @@ impl<'a> RecordView<'a> {
     pub const fn new(header: &'a Header, event: Value<'a>) -> Self {
         Self { header, event }
     }
+
+    /// What the header says.
+    pub const fn header(&self) -> &'a Header {
+        self.header
+    }
+
+    /// The canonical text of the event.
+    pub const fn event(&self) -> Value<'a> {
+        self.event
+    }
 }
 
 impl Filter {

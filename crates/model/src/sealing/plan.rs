@@ -22,7 +22,7 @@ use crate::rejection::pointer_push;
 pub(crate) const ENVELOPES: &str = "sealed";
 
 /// Marks a place whose value is in an envelope.
-pub(super) const MARK: &str = "$sealed";
+pub(crate) const MARK: &str = "$sealed";
 
 /// How a place begins whose value is in an envelope; no sender may use that name.
 const MARK_START: &[u8] = b"{\"$sealed\":";
