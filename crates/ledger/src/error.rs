@@ -45,6 +45,12 @@ pub enum LedgerError {
         "the {kind} policy of tenant {tenant} has version {found} and not {expected}, on which the change is based"
     )]
     PolicyChanged { tenant: TenantId, kind: &'static str, expected: u64, found: u64 },
+    #[error("{0}: that needs a second person")]
+    ShortensRetention(String),
+    #[error("no {0} policy waits for a second person")]
+    NothingProposed(&'static str),
+    #[error("whoever {0}; a second person must")]
+    SecondPerson(&'static str),
     #[error(
         "the key files have generation {found}, but the ledger relies on {expected}: keys that were \
          made since then are missing; put the newest copy of `keys/` back"
@@ -139,6 +145,8 @@ impl LedgerError {
             Self::ApiKeyConflict { .. } => ErrorCode::ApiKeyConflict,
             Self::InvalidTaxonomy(rejection) => rejection.code(),
             Self::TaxonomyChanged { .. } | Self::PolicyChanged { .. } => ErrorCode::VersionConflict,
+            Self::ShortensRetention(_) | Self::SecondPerson(_) => ErrorCode::SecondPersonNeeded,
+            Self::NothingProposed(_) => ErrorCode::NotFound,
             Self::KeysBehind { .. } => ErrorCode::KeysBehind,
             Self::NoSealingKeys(_) => ErrorCode::KeyServiceUnavailable,
             Self::UnknownRequest { .. } => ErrorCode::UnknownRequest,

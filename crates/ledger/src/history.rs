@@ -176,6 +176,10 @@ impl SystemHistory {
             | SystemRecord::RetentionStarted(_)
             | SystemRecord::RetentionDone(_)
             | SystemRecord::Policy(_)
+            | SystemRecord::PolicyProposal(_)
+            | SystemRecord::HoldSet(_)
+            | SystemRecord::HoldReleaseAsked(_)
+            | SystemRecord::HoldReleased(_)
             | SystemRecord::SubjectRequest(_)
             | SystemRecord::ErasureStarted(_)
             | SystemRecord::Erasure(_) => {}

@@ -12,6 +12,7 @@ pub mod erasure;
 pub mod error;
 pub mod follower;
 pub mod history;
+pub mod holds;
 mod in_flight;
 pub mod jobs;
 pub mod keyfile;
@@ -52,15 +53,18 @@ pub use driver::Driver;
 pub use error::{LedgerError, RolledBack};
 pub use follower::{FOLLOWERS, Follower, FollowerContext, FollowerEntry, FollowerError};
 pub use history::{KeyPeriod, KeyState, SystemHistory, TenantEntry};
+pub use holds::HoldEntry;
 pub use jobs::{JobPool, JobSettings};
 pub use keyfile::KeyFiles;
 pub use keys::{KeyHome, KeyHomeError, KeyRing, KeySlots, MemoryKeys, OutgoingKey, Retirement};
 pub use ledger::{Ledger, LedgerStatus, Waiting};
 pub use open::check_keys;
-pub use policies::{ContentsInClear, PolicyDraft, PolicyInForce, PolicyVersion, PolicyVersions};
+pub use policies::{
+    ContentsInClear, PolicyDraft, PolicyInForce, PolicyOutcome, PolicyVersion, PolicyVersions,
+};
 pub use reader::{Listing, Order, Reader};
 pub use receipt::{Compared, Outcome, Receipt, ReceiptStatus, Refusal};
-pub use retention::{ContentDrop, Dropped, LedgerOutcome, Retention, RetentionReport};
+pub use retention::{ContentDrop, Dropped, LedgerOutcome, Proposal, Retention, RetentionReport};
 pub use rotation::RotationReport;
 pub use sealing::SealError;
 pub use sequencer::SubmitError;

@@ -6,6 +6,7 @@
 //! ordered, before its next event.
 
 mod in_clear;
+mod proposals;
 mod versions;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use ledgerstone_model::personal::redact::RedactionPolicy;
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
+use ledgerstone_model::retention::RetentionPolicy;
 use ledgerstone_model::sealing::{FieldPolicy, Preset};
 use ledgerstone_model::system::{PolicyRecord, SystemRecord};
 use ledgerstone_model::{Actor, Administration};
@@ -28,6 +30,7 @@ use crate::sealing::SealError;
 use crate::sequencer::{Round, SignedAs};
 
 pub use in_clear::ContentsInClear;
+pub use proposals::PolicyOutcome;
 pub use versions::{PolicyVersion, PolicyVersions};
 
 /// A policy of a tenant, and the record that set it.
@@ -129,6 +132,7 @@ pub fn default_document(kind: PolicyKind, sealing: &FieldPolicy) -> PolicyDocume
     match kind {
         PolicyKind::Sealing => PolicyDocument::Sealing(sealing.clone()),
         PolicyKind::Redaction => PolicyDocument::Redaction(RedactionPolicy::default()),
+        PolicyKind::Retention => PolicyDocument::Retention(RetentionPolicy::default()),
     }
 }
 
@@ -151,7 +155,7 @@ impl Ledger {
     }
 
     /// Sets a policy of a tenant, durably and for everything that comes afterwards. Refused is a draft
-    /// that is based on another version than the one in force.
+    /// that is based on another version than the one in force, and one that needs a second person.
     pub fn set_policy(
         &self,
         tenant: &TenantId,
@@ -161,24 +165,48 @@ impl Ledger {
         if tenant.is_system() || self.store.head(tenant)?.is_none() {
             return Err(LedgerError::UnknownTenant(tenant.clone()));
         }
-        let kind = draft.document.kind();
+        let PolicyDraft { document, based_on } = draft;
+        let kind = document.kind();
         self.policy(tenant, kind)?;
         let _changing = self.policies.register.change();
-        let found = self.policy_version(tenant, kind);
-        if let Some(expected) = draft.based_on.filter(|expected| *expected != found) {
-            return Err(LedgerError::PolicyChanged {
-                tenant: tenant.clone(),
-                kind: kind.as_str(),
-                expected,
-                found,
-            });
+        let version = self.next_policy_version(tenant, kind, based_on)?;
+        if let Some(why) = self.shortening(tenant, &document)? {
+            return Err(LedgerError::ShortensRetention(why));
         }
-        let label = format!("version {}", found + 1);
-        let act = Administration::new("set", by.clone(), "policy", kind.as_str());
-        let act = act.with_label(&label);
+        self.write_policy(tenant, ("set", version), document, by)
+    }
+
+    /// The version that a draft will have, unless it is based on another than the one in force.
+    fn next_policy_version(
+        &self,
+        tenant: &TenantId,
+        kind: PolicyKind,
+        based_on: Option<u64>,
+    ) -> Result<u64, LedgerError> {
+        let found = self.policy_version(tenant, kind);
+        match based_on.filter(|expected| *expected != found) {
+            None => Ok(found + 1),
+            Some(expected) => {
+                let (tenant, kind) = (tenant.clone(), kind.as_str());
+                Err(LedgerError::PolicyChanged { tenant, kind, expected, found })
+            }
+        }
+    }
+
+    /// Puts a document in force, with a record of who did what.
+    fn write_policy(
+        &self,
+        tenant: &TenantId,
+        (verb, version): (&str, u64),
+        document: PolicyDocument,
+        by: &Actor,
+    ) -> Result<Arc<PolicyInForce>, LedgerError> {
+        let kind = document.kind();
+        let act = Administration::new(verb, by.clone(), "policy", kind.as_str());
+        let act = act.with_label(&format!("version {version}"));
         let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
             let audit_record = round.push_act(0, act)?;
-            push_policy(round, 0, draft.document, (found + 1, Some(audit_record)))
+            push_policy(round, 0, document, (version, Some(audit_record)))
         })?;
         let written = written.ok_or(LedgerError::NotCreated)?;
         Ok(self.policies.register.put(tenant.clone(), kind, written))

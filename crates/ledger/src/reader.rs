@@ -11,7 +11,7 @@ use crate::error::LedgerError;
 use crate::follower::tiles::StoredTiles;
 use crate::history::{SystemHistory, read_genesis};
 use crate::receipt::{Compared, Receipt};
-use crate::retention::{Dropped, RunIndex};
+use crate::retention::{Dropped, RetentionIndex};
 
 /// Records that a walk reads at first, for those who stop early.
 const FIRST_PAGE: usize = 16;
@@ -33,7 +33,7 @@ pub struct Reader {
     store: Arc<dyn LedgerStore>,
     geneses: Arc<RwLock<HashMap<TenantId, Arc<Genesis>>>>,
     tiles: Option<StoredTiles>,
-    runs: Arc<RunIndex>,
+    runs: Arc<RetentionIndex>,
 }
 
 impl Reader {
@@ -132,7 +132,7 @@ impl Reader {
         covering.map(Some).ok_or_else(lost)
     }
 
-    pub(crate) fn runs(&self) -> &RunIndex {
+    pub(crate) fn retention_index(&self) -> &RetentionIndex {
         &self.runs
     }
 

@@ -7,6 +7,6 @@
 mod index;
 mod run;
 
-pub use index::Dropped;
-pub(crate) use index::RunIndex;
+pub(crate) use index::RetentionIndex;
+pub use index::{Dropped, Proposal};
 pub use run::{ContentDrop, LedgerOutcome, Retention, RetentionReport};

@@ -13,6 +13,7 @@ pub mod dead_letter;
 pub mod error_code;
 pub mod event;
 pub mod filter;
+pub mod hold;
 pub mod id;
 pub mod intake;
 pub mod job;

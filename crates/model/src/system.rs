@@ -11,7 +11,9 @@ mod api_key;
 mod erasure;
 mod fields;
 mod genesis;
+mod hold;
 mod policy;
+mod policy_proposal;
 mod retention;
 mod signing;
 mod subject_request;
@@ -32,7 +34,9 @@ pub use erasure::{ErasureCertificate, ErasureStarted};
 pub use genesis::{
     Announcement, FORMAT_VERSION, Genesis, LedgerId, LedgerOwner, LogName, LogNameError,
 };
+pub use hold::{HoldReleaseAsked, HoldReleased, HoldSet};
 pub use policy::PolicyRecord;
+pub use policy_proposal::PolicyProposalRecord;
 pub use retention::{
     RETENTION_PIECES_MAX, RetentionDone, RetentionReason, RetentionRunId, RetentionStarted,
 };
@@ -71,6 +75,14 @@ pub enum SystemRecord {
     RetentionDone(RetentionDone),
     /// A policy of the tenant comes into force.
     Policy(PolicyRecord),
+    /// A policy of the tenant was put forward, and needs a second person.
+    PolicyProposal(Box<PolicyProposalRecord>),
+    /// A legal hold comes into force.
+    HoldSet(Box<HoldSet>),
+    /// Somebody asks for the end of a hold.
+    HoldReleaseAsked(HoldReleaseAsked),
+    /// A second person agrees: the hold is no more.
+    HoldReleased(HoldReleased),
     /// A request of a person about their own data went a step further.
     SubjectRequest(Box<SubjectRequestRecord>),
     /// A person's keys are about to be destroyed.
@@ -119,6 +131,10 @@ impl SystemRecord {
             Self::RetentionStarted(_) => "system.retention_started",
             Self::RetentionDone(_) => "system.retention",
             Self::Policy(_) => "system.policy",
+            Self::PolicyProposal(_) => "system.policy_proposal",
+            Self::HoldSet(_) => "system.hold_set",
+            Self::HoldReleaseAsked(_) => "system.hold_release_asked",
+            Self::HoldReleased(_) => "system.hold_released",
             Self::SubjectRequest(_) => "system.subject_request",
             Self::ErasureStarted(_) => "system.erasure_started",
             Self::Erasure(_) => "system.erasure",
@@ -164,6 +180,10 @@ impl SystemRecord {
             Self::RetentionStarted(record) => record.write(&mut object),
             Self::RetentionDone(record) => record.write(&mut object),
             Self::Policy(record) => record.write(&mut object),
+            Self::PolicyProposal(record) => record.write(&mut object),
+            Self::HoldSet(record) => record.write(&mut object),
+            Self::HoldReleaseAsked(record) => record.write(&mut object),
+            Self::HoldReleased(record) => record.write(&mut object),
             Self::SubjectRequest(record) => record.write(&mut object),
             Self::ErasureStarted(record) => record.write(&mut object),
             Self::Erasure(record) => record.write(&mut object),
@@ -212,6 +232,18 @@ impl SystemRecord {
                 Self::RetentionDone(RetentionDone::parse(&fields.object("retention")?)?)
             }
             "system.policy" => Self::Policy(PolicyRecord::parse(&fields.object("policy")?)?),
+            "system.policy_proposal" => Self::PolicyProposal(Box::new(
+                PolicyProposalRecord::parse(&fields.object("policy_proposal")?)?,
+            )),
+            "system.hold_set" => {
+                Self::HoldSet(Box::new(HoldSet::parse(&fields.object("hold_set")?)?))
+            }
+            "system.hold_release_asked" => Self::HoldReleaseAsked(HoldReleaseAsked::parse(
+                &fields.object("hold_release_asked")?,
+            )?),
+            "system.hold_released" => {
+                Self::HoldReleased(HoldReleased::parse(&fields.object("hold_released")?)?)
+            }
             "system.subject_request" => Self::SubjectRequest(Box::new(
                 SubjectRequestRecord::parse(&fields.object("subject_request")?)?,
             )),

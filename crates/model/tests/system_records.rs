@@ -5,6 +5,7 @@ mod parsing;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledgerstone_model::access::{ApiKeyId, PrincipalId, Role, RoleSet};
+use ledgerstone_model::hold::{HoldId, HoldScope};
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::{SealingKeyId, SubjectId};
 use ledgerstone_model::subject_request::{
@@ -12,10 +13,11 @@ use ledgerstone_model::subject_request::{
 };
 use ledgerstone_model::system::{
     Anchor, Announcement, ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, ErasureCertificate,
-    ErasureStarted, Genesis, KeyAlgorithm, KeyChange, KeyUse, LedgerId, LedgerOwner, LogName,
-    PolicyRecord, PublicKey, RecordSigning, RetentionDone, RetentionReason, RetentionRunId,
-    RetentionStarted, SigningKeyRecord, SigningMode, SubjectRequestRecord, SystemRecord,
-    SystemRecordError, TailCut, TaxonomyRecord, TenantRecord, TenantState,
+    ErasureStarted, Genesis, HoldReleaseAsked, HoldReleased, HoldSet, KeyAlgorithm, KeyChange,
+    KeyUse, LedgerId, LedgerOwner, LogName, PolicyProposalRecord, PolicyRecord, PublicKey,
+    RecordSigning, RetentionDone, RetentionReason, RetentionRunId, RetentionStarted,
+    SigningKeyRecord, SigningMode, SubjectRequestRecord, SystemRecord, SystemRecordError, TailCut,
+    TaxonomyRecord, TenantRecord, TenantState,
 };
 use ledgerstone_model::{
     Actor, Administration, AuditRecord, ErrorCode, NumberSet, SealedEvent, TaxonomyDocument,
@@ -67,6 +69,47 @@ fn sealing_policy() -> PolicyDocument {
     let text = br#"{"preset":"strict","rules":[{"path":"metadata.*.name","class":"sensitive","owner":"actor","searchable":true}],"person_types":["user","member"]}"#;
     PolicyDocument::parse(PolicyKind::Sealing, text, &mut Canonicalizer::new())
         .expect("a good value")
+}
+
+fn retention_policy() -> PolicyDocument {
+    let text = br#"{"presets":["hipaa"],"rules":[{"name":"calls","filter":{"field":"event_type","like":"call.%"},"maximum":"P24M"}]}"#;
+    PolicyDocument::parse(PolicyKind::Retention, text, &mut Canonicalizer::new())
+        .expect("a good value")
+}
+
+fn hold(scope: HoldScope) -> SystemRecord {
+    SystemRecord::HoldSet(Box::new(HoldSet {
+        hold: HoldId::from_bytes([0xa5; 16]),
+        scope,
+        review_at: at(),
+        set_by: person("a"),
+        audit_record: SequenceNumber::new(42).expect("a good value"),
+    }))
+}
+
+fn holds() -> Vec<SystemRecord> {
+    let (hold_id, audit_record) = (HoldId::from_bytes([0xa5; 16]), SequenceNumber::new(42));
+    let audit_record = audit_record.expect("a good value");
+    let everything = HoldScope { subject: None, from: None, until: None, is_filtered: false };
+    let narrow = HoldScope {
+        subject: Some(SubjectId::from_bytes([7; 32])),
+        from: Some(at()),
+        until: Some(at()),
+        is_filtered: true,
+    };
+    let (asked_by, released_by) = (person("a"), person("b"));
+    let asked = HoldReleaseAsked { hold: hold_id, asked_by: asked_by.clone(), audit_record };
+    vec![
+        hold(everything),
+        hold(narrow),
+        SystemRecord::HoldReleaseAsked(asked),
+        SystemRecord::HoldReleased(HoldReleased {
+            hold: hold_id,
+            asked_by,
+            released_by,
+            audit_record,
+        }),
+    ]
 }
 
 fn person(name: &str) -> PrincipalId {
@@ -134,7 +177,7 @@ fn records() -> Vec<SystemRecord> {
     let started = RetentionStarted::new(run, RetentionReason::Erasure, numbers);
     let started = started.expect("a good value");
     let anchored = vec![sha256(b"one"), sha256(b"two"), sha256(b"three")];
-    vec![
+    let mut records = vec![
         genesis(LedgerOwner::Tenant(tenant(), announced_by)),
         genesis(LedgerOwner::System),
         SystemRecord::SigningKey(rotated.clone()),
@@ -165,7 +208,16 @@ fn records() -> Vec<SystemRecord> {
             key_ids: vec![SealingKeyId::new([1; 16]), SealingKeyId::new([2; 16])],
         }),
         SystemRecord::Erasure(Box::new(certificate())),
-    ]
+        SystemRecord::Policy(PolicyRecord::new(retention_policy(), 1, Some(from))),
+        SystemRecord::PolicyProposal(Box::new(PolicyProposalRecord::new(
+            retention_policy(),
+            2,
+            person("a"),
+            from,
+        ))),
+    ];
+    records.extend(holds());
+    records
 }
 
 #[test]

@@ -9,9 +9,9 @@ use super::endpoint::{Access, Endpoint};
 use super::{
     api_keys, append, append_aliases, checkpoint, dead_letter_resend, dead_letters, event_content,
     event_get, event_list, event_proof, health, jobs, metrics, not_yet, openapi, policies,
-    policy_versions, proof_consistency, proof_inclusion, read_aliases, requests, signing_keys,
-    status, subjects, taxonomy, taxonomy_check, tenants, tlog, verification_keys, verify,
-    verify_alias,
+    policy_approve, policy_versions, proof_consistency, proof_inclusion, read_aliases, requests,
+    signing_keys, status, subjects, taxonomy, taxonomy_check, tenants, tlog, verification_keys,
+    verify, verify_alias,
 };
 
 /// Every endpoint there is.
@@ -32,6 +32,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Needs(Permission::PoliciesWrite), || routes!(policies::put)),
     Endpoint::new(Needs(Permission::PoliciesRead), || routes!(policy_versions::list)),
     Endpoint::new(Needs(Permission::PoliciesRead), || routes!(policy_versions::get)),
+    Endpoint::new(Needs(Permission::PoliciesApprove), || routes!(policy_approve::approve)),
     Endpoint::new(Needs(Permission::SubjectsRead), || routes!(subjects::lookup)),
     Endpoint::new(Needs(Permission::SubjectsRead), || routes!(subjects::get)),
     Endpoint::new(Needs(Permission::RequestsWrite), || routes!(subjects::request)),

@@ -44,6 +44,7 @@ mod openapi;
 mod opening;
 pub mod operation;
 mod policies;
+mod policy_approve;
 mod policy_versions;
 pub mod problem;
 mod proof_answer;

@@ -5,10 +5,11 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, header};
-use ledgerstone_ledger::{Ledger, PolicyDraft, PolicyInForce};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use ledgerstone_ledger::{Ledger, PolicyDraft, PolicyInForce, PolicyOutcome, Proposal};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
+use ledgerstone_model::retention::Period;
 use ledgerstone_proof::{Canonicalizer, IngestedAt, SequenceNumber, TenantId};
 use serde::Serialize;
 use serde_json::Value;
@@ -56,6 +57,28 @@ pub struct Policy {
     document: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     set_by: Option<SetBy>,
+    /// What waits for a second person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposed: Option<ProposedPolicy>,
+    /// Rules of a retention policy of which one lets go what another keeps: what both are about is
+    /// kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    contradictions: Vec<String>,
+}
+
+/// A policy that somebody put forward, and that another person is to approve.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProposedPolicy {
+    /// The version that it will have.
+    version: u64,
+    document: Value,
+    /// The opaque id of whoever put it forward.
+    proposed_by: String,
+    proposed_at: String,
+    system_record: u64,
+    audit_record: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    contradictions: Vec<String>,
 }
 
 /// The records that set a policy.
@@ -82,15 +105,62 @@ impl SetBy {
     }
 }
 
-impl From<&PolicyInForce> for Policy {
-    fn from(policy: &PolicyInForce) -> Self {
+impl Policy {
+    pub(super) fn of(policy: &PolicyInForce) -> Self {
+        let set_by = SetBy::new(policy.set_by(), policy.set_at(), policy.audit_record());
+        Self::new(policy.document(), policy.version(), Some(set_by))
+    }
+
+    fn new(document: &PolicyDocument, version: u64, set_by: Option<SetBy>) -> Self {
         Self {
-            policy: policy.document().kind().as_str(),
-            version: policy.version(),
-            document: serde_json::from_slice(&policy.document().to_json()).unwrap_or_default(),
-            set_by: Some(SetBy::new(policy.set_by(), policy.set_at(), policy.audit_record())),
+            policy: document.kind().as_str(),
+            version,
+            document: json(document),
+            set_by,
+            proposed: None,
+            contradictions: contradictions(document),
         }
     }
+
+    fn with_proposal(self, proposal: Option<&Proposal>) -> Self {
+        Self { proposed: proposal.map(ProposedPolicy::of), ..self }
+    }
+}
+
+impl ProposedPolicy {
+    fn of(proposal: &Proposal) -> Self {
+        let record = &proposal.record;
+        Self {
+            version: record.version(),
+            document: json(record.document()),
+            proposed_by: record.proposed_by().to_string(),
+            proposed_at: proposal.proposed_at.to_string(),
+            system_record: proposal.recorded_as.value(),
+            audit_record: record.audit_record().value(),
+            contradictions: contradictions(record.document()),
+        }
+    }
+}
+
+fn json(document: &PolicyDocument) -> Value {
+    serde_json::from_slice(&document.to_json()).unwrap_or_default()
+}
+
+fn contradictions(document: &PolicyDocument) -> Vec<String> {
+    let Some(policy) = document.retention() else { return Vec::new() };
+    let all = policy.contradictions().into_iter();
+    all.map(|found| {
+        let (most, least) = (found.maximum.maximum(), found.minimum.minimum());
+        let text = |period: Option<Period>| period.map(|one| one.to_string()).unwrap_or_default();
+        format!(
+            "{} lets go after {} what {} keeps for {}; it is kept",
+            found.maximum.name(),
+            text(most),
+            found.minimum.name(),
+            text(least)
+        )
+    })
+    .collect()
 }
 
 /// The policy of every kind, and how many contents lie in clear.
@@ -130,12 +200,15 @@ pub async fn get(
 }
 
 /// Sets a policy, whole, for everything that comes afterwards. With `If-Match` only if that version
-/// is still in force.
+/// is still in force. A retention policy under which anything could go earlier than under the one in
+/// force is put forward only, and comes into force when another person approves it.
 #[utoipa::path(put, path = "/v1/policies/{policy}", tag = "policies",
     params(("policy" = String, Path, description = "What it is about, e.g. `sealing`"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the policy that was changed")),
     request_body(content((serde_json::Value = "application/json"))),
     responses((status = 200, body = Policy, description = "The policy as it is in force now"),
+        (status = 202, body = Policy,
+            description = "The policy that is still in force, and the proposed one beside it"),
         (status = 412, description = "Another version is in force"),
         (status = 400, description = "The document has faults")))]
 pub async fn put(
@@ -153,10 +226,18 @@ pub async fn put(
     let set = service.blocking(move |ledger| {
         let document = PolicyDocument::parse(kind, &text, &mut Canonicalizer::new())
             .map_err(|rejection| Problem::of_rejection("policy", &rejection))?;
-        let by = by(ledger);
-        ledger.set_policy(&tenant, PolicyDraft { document, based_on }, &by).map_err(Problem::from)
+        let draft = PolicyDraft { document, based_on };
+        match ledger.set_or_propose_policy(&tenant, draft, &by(ledger))? {
+            PolicyOutcome::InForce(policy) => {
+                Ok::<_, Problem>((StatusCode::OK, Policy::of(&policy)))
+            }
+            PolicyOutcome::Proposed(_) => {
+                Ok((StatusCode::ACCEPTED, in_force(ledger, &tenant, kind)?))
+            }
+        }
     });
-    Ok(answer(Policy::from(&*set.await?)))
+    let (status, policy) = set.await?;
+    Ok((status, answer(policy)).into_response())
 }
 
 pub(super) fn kind(name: &str) -> Result<PolicyKind, Problem> {
@@ -168,15 +249,15 @@ pub(super) fn kind(name: &str) -> Result<PolicyKind, Problem> {
 }
 
 fn in_force(ledger: &Ledger, tenant: &TenantId, kind: PolicyKind) -> Result<Policy, Problem> {
-    if let Some(policy) = ledger.policy(tenant, kind)? {
-        return Ok(Policy::from(&*policy));
-    }
-    let default = ledger.default_policy(kind).to_json();
-    let document = serde_json::from_slice(&default).unwrap_or_default();
-    Ok(Policy { policy: kind.as_str(), version: 0, document, set_by: None })
+    let proposal = ledger.proposed_policy(tenant, kind)?;
+    let policy = match ledger.policy(tenant, kind)? {
+        Some(policy) => Policy::of(&policy),
+        None => Policy::new(&ledger.default_policy(kind), 0, None),
+    };
+    Ok(policy.with_proposal(proposal.as_deref()))
 }
 
-fn answer(policy: Policy) -> Response {
+pub(super) fn answer(policy: Policy) -> Response {
     let tag = HeaderValue::from_str(&format!("\"{}\"", policy.version));
     let mut response = Json(policy).into_response();
     if let Ok(tag) = tag {

@@ -67,5 +67,5 @@ pub async fn get(
     let found = service.blocking(move |ledger| {
         ledger.policy_versions().get(ledger.reader(), &tenant, kind, number)
     });
-    found.await?.as_ref().map(|policy| Json(Policy::from(policy))).ok_or_else(missing)
+    found.await?.as_ref().map(|policy| Json(Policy::of(policy))).ok_or_else(missing)
 }

@@ -21,6 +21,7 @@ mod queries;
 mod read_aliases;
 mod reference;
 mod requests;
+mod retention_policies;
 mod rig;
 mod role_objects;
 mod roles;

@@ -70,6 +70,7 @@ const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("POST", "/v1/api-keys/{key_id}/revoke", Some(P::ApiKeysWrite)),
     ("POST", "/v1/dead-letters/{id}/resend", Some(P::DeadLettersResend)),
     ("POST", "/v1/events", Some(P::EventsWrite)),
+    ("POST", "/v1/policies/{policy}/approve", Some(P::PoliciesApprove)),
     ("POST", "/v1/requests/{id}/approve", Some(P::RequestsApprove)),
     ("POST", "/v1/requests/{id}/{step}", Some(P::RequestsWrite)),
     ("POST", "/v1/signing-keys/rotate", Some(P::SigningKeysRotate)),

@@ -63,7 +63,7 @@ impl Count {
 
     /// Takes contents out that were dropped since they were counted.
     fn forget_dropped(&mut self, reader: &Reader, tenant: &TenantId) -> Result<(), LedgerError> {
-        let dropped = reader.runs().covered(reader.store(), tenant)?;
+        let dropped = reader.retention_index().covered(reader.store(), tenant)?;
         self.clear.remove(&dropped);
         Ok(())
     }

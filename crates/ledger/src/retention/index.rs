@@ -1,15 +1,22 @@
-//! Which record covers a content that is gone, and which runs have not ended: read from the ledgers
-//! when it is first asked for, and followed from there.
+//! Which record covers a content that is gone, which runs have not ended, which holds stand and which
+//! policies wait for a second person: read from the ledgers when it is first asked for, and followed
+//! from there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use ledgerstone_model::NumberSet;
-use ledgerstone_model::system::{RetentionReason, RetentionRunId, RetentionStarted, SystemRecord};
+use ledgerstone_model::hold::HoldId;
+use ledgerstone_model::policy::PolicyKind;
+use ledgerstone_model::system::{
+    PolicyProposalRecord, RetentionReason, RetentionRunId, RetentionStarted, SystemRecord,
+};
 use ledgerstone_model::visible::HiddenPart;
-use ledgerstone_proof::{SequenceNumber, TenantId};
+use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId};
+use ledgerstone_store::admin::ProjectedRecord;
 use ledgerstone_store::{Cursor, LedgerStore, ReadError};
 
+use crate::holds::HoldEntry;
 use crate::ledger::hold;
 use crate::projection;
 
@@ -28,29 +35,39 @@ impl Dropped {
     }
 }
 
-/// The runs of all ledgers.
+/// What was recorded of all ledgers.
 #[derive(Debug, Default)]
-pub(crate) struct RunIndex {
+pub(crate) struct RetentionIndex {
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     cursor: Cursor,
-    ledgers: HashMap<TenantId, Runs>,
+    ledgers: HashMap<TenantId, OfLedger>,
 }
 
-/// The runs of one ledger.
+/// What was recorded of one ledger.
 #[derive(Debug, Default)]
-struct Runs {
+struct OfLedger {
     started: Vec<(SequenceNumber, RetentionStarted)>,
     done: HashSet<RetentionRunId>,
+    holds: BTreeMap<HoldId, Arc<HoldEntry>>,
+    proposals: BTreeMap<PolicyKind, Arc<Proposal>>,
+}
+
+/// The newest policy of its kind that was put forward, and the record that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    pub record: PolicyProposalRecord,
+    pub recorded_as: SequenceNumber,
+    pub proposed_at: IngestedAt,
 }
 
 /// What runs that have not ended cover, by run and ledger.
 pub(crate) type OpenRuns = BTreeMap<RetentionRunId, BTreeMap<TenantId, NumberSet>>;
 
-impl RunIndex {
+impl RetentionIndex {
     /// The record that covers a content; `None` where none does.
     pub(crate) fn covering(
         &self,
@@ -86,9 +103,9 @@ impl RunIndex {
         let mut state = hold(&self.state);
         state.follow(store)?;
         let mut open = OpenRuns::new();
-        for (tenant, runs) in &state.ledgers {
-            for (record, started) in &runs.started {
-                if !runs.done.contains(&started.run()) {
+        for (tenant, known) in &state.ledgers {
+            for (record, started) in &known.started {
+                if !known.done.contains(&started.run()) {
                     let ledgers = open.entry(started.run()).or_default();
                     // Whatever a record says, it is about those before it.
                     let numbers = started.numbers().within(0..record.value());
@@ -97,6 +114,30 @@ impl RunIndex {
             }
         }
         Ok(open)
+    }
+
+    /// Every hold that a tenant ever had, by id.
+    pub(crate) fn holds(
+        &self,
+        store: &dyn LedgerStore,
+        tenant: &TenantId,
+    ) -> Result<Vec<Arc<HoldEntry>>, ReadError> {
+        let mut state = hold(&self.state);
+        state.follow(store)?;
+        let known = state.ledgers.get(tenant);
+        Ok(known.map(|known| known.holds.values().cloned().collect()).unwrap_or_default())
+    }
+
+    /// The newest proposal of a kind, whether or not it still counts.
+    pub(crate) fn proposal(
+        &self,
+        store: &dyn LedgerStore,
+        tenant: &TenantId,
+        kind: PolicyKind,
+    ) -> Result<Option<Arc<Proposal>>, ReadError> {
+        let mut state = hold(&self.state);
+        state.follow(store)?;
+        Ok(state.ledgers.get(tenant).and_then(|known| known.proposals.get(&kind)).cloned())
     }
 }
 
@@ -115,17 +156,41 @@ impl State {
     /// Takes in what the ledgers gained.
     fn follow(&mut self, store: &dyn LedgerStore) -> Result<(), ReadError> {
         let Self { cursor, ledgers } = self;
-        *cursor =
-            projection::system_records_after(store, cursor.clone(), |found| match found.record {
-                SystemRecord::RetentionStarted(started) => {
-                    let runs = ledgers.entry(found.ledger).or_default();
-                    runs.started.push((found.sequence_number, started));
-                }
-                SystemRecord::RetentionDone(done) => {
-                    ledgers.entry(found.ledger).or_default().done.insert(done.run());
-                }
-                _ => {}
-            })?;
+        *cursor = projection::system_records_after(store, cursor.clone(), |found| {
+            ledgers.entry(found.ledger.clone()).or_default().take(found);
+        })?;
         Ok(())
+    }
+}
+
+impl OfLedger {
+    fn take(&mut self, found: ProjectedRecord) {
+        let (number, at) = (found.sequence_number, found.ingested_at);
+        match found.record {
+            SystemRecord::RetentionStarted(started) => self.started.push((number, started)),
+            SystemRecord::RetentionDone(done) => drop(self.done.insert(done.run())),
+            SystemRecord::PolicyProposal(record) => {
+                let kind = record.document().kind();
+                let proposal = Proposal { record: *record, recorded_as: number, proposed_at: at };
+                self.proposals.insert(kind, Arc::new(proposal));
+            }
+            SystemRecord::HoldSet(set) => {
+                let entry = HoldEntry::new(*set, (number, at));
+                self.holds.entry(entry.set.hold).or_insert_with(|| Arc::new(entry));
+            }
+            SystemRecord::HoldReleaseAsked(asked) => {
+                self.change(asked.hold, |entry| entry.release_asked = Some((asked, number)));
+            }
+            SystemRecord::HoldReleased(released) => {
+                self.change(released.hold, |entry| entry.released = Some((released, number)));
+            }
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, id: HoldId, change: impl FnOnce(&mut HoldEntry)) {
+        if let Some(entry) = self.holds.get_mut(&id) {
+            change(Arc::make_mut(entry));
+        }
     }
 }

@@ -97,7 +97,7 @@ impl Retention<'_> {
     /// of which something waited.
     pub fn resume(&self) -> Result<RetentionReport, LedgerError> {
         let _one_at_a_time = hold(&self.ledger.retaining);
-        let open = self.ledger.reader().runs().open_runs(self.ledger.store())?;
+        let open = self.ledger.reader().retention_index().open_runs(self.ledger.store())?;
         self.carry_out(&open.into_iter().collect::<Vec<_>>())
     }
 

@@ -68,6 +68,8 @@ permissions! {
         "See the policies of the tenant.";
     PoliciesWrite = "policies:write", Tenant,
         "Change the policies of the tenant.";
+    PoliciesApprove = "policies:approve", Tenant,
+        "Approve policies that somebody else has put forward.";
     SubjectsRead = "subjects:read", Tenant,
         "Look people up, and see which keys and certificates there are of them.";
     RequestsRead = "requests:read", Tenant,

@@ -52,6 +52,7 @@ const PRIVACY_OFFICER: RoleEntry = RoleEntry {
         Permission::DeadLettersRead,
         Permission::TaxonomyRead,
         Permission::PoliciesRead,
+        Permission::PoliciesApprove,
         Permission::SubjectsRead,
         Permission::RequestsRead,
         Permission::RequestsWrite,

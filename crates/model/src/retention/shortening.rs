@@ -86,7 +86,7 @@ mod tests {
             match words {
                 None => assert_eq!(found, None, "{old} {new}"),
                 Some(words) => {
-                    assert!(found.as_ref().is_some_and(|why| why.starts_with(words)), "{found:?}")
+                    assert!(found.as_ref().is_some_and(|why| why.starts_with(words)), "{found:?}");
                 }
             }
         }

@@ -140,7 +140,13 @@ impl<'c> Projection<'c> {
                 remove(self.connection, OPEN_RETENTION_RUNS, &key, &mut self.digest)
             }
             // They prove or explain something, but nothing is looked up by them.
-            SystemRecord::Tenant(_) | SystemRecord::Anchor(_) | SystemRecord::TailCut(_) => Ok(()),
+            SystemRecord::Tenant(_)
+            | SystemRecord::Anchor(_)
+            | SystemRecord::TailCut(_)
+            | SystemRecord::PolicyProposal(_)
+            | SystemRecord::HoldSet(_)
+            | SystemRecord::HoldReleaseAsked(_)
+            | SystemRecord::HoldReleased(_) => Ok(()),
         }
     }
 

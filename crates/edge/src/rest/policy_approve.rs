@@ -1,0 +1,48 @@
+//! `/v1/policies/{policy}/approve`: the second person's word for a policy that needs one.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::HeaderMap;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::policies::{Policy, answer, kind};
+use super::problem::Problem;
+use super::service::Service;
+use crate::auth::Authorised;
+
+/// What is approved.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// The version that the proposed policy will have, as its answer says: what was not seen is not
+    /// approved.
+    version: u64,
+}
+
+/// Puts a proposed policy in force: another person than the one who put it forward.
+#[utoipa::path(post, path = "/v1/policies/{policy}/approve", tag = "policies",
+    params(("policy" = String, Path, description = "What it is about, e.g. `retention`")),
+    request_body = Approval,
+    responses((status = 200, body = Policy, description = "The policy as it is in force now"),
+        (status = 403, description = "A second person is needed"),
+        (status = 404, description = "Nothing was put forward"),
+        (status = 412, description = "Another version was put forward")))]
+pub async fn approve(
+    State(service): State<Service>,
+    authorised: Authorised,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let kind = kind(&name)?;
+    let Approval { version } = service.read_small(&headers, body).await?;
+    let tenant = authorised.tenant().clone();
+    let by = service.actor(&authorised);
+    let set = service.blocking(move |ledger| {
+        let by = by(ledger);
+        ledger.approve_policy(&tenant, kind, version, &by)
+    });
+    Ok(answer(Policy::of(&*set.await?)))
+}
