@@ -54,6 +54,7 @@ mod tests {
         ("taxonomy:write", ["ts", "-", "-", "-", "-", "-"]),
         ("policies:read", ["ts", "ts", "ts", "-", "-", "-"]),
         ("policies:write", ["ts", "-", "-", "-", "-", "-"]),
+        ("policies:approve", ["ts", "ts", "-", "-", "-", "-"]),
         ("subjects:read", ["ts", "ts", "-", "-", "-", "-"]),
         ("requests:read", ["ts", "ts", "ts", "-", "-", "-"]),
         ("requests:write", ["ts", "ts", "-", "-", "-", "-"]),
