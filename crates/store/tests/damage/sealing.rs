@@ -14,7 +14,7 @@ use ledgerstone_store::embedded::testing::Contents;
 
 use crate::place::{Place, options, wait_for};
 
-/// Changes a byte of the next segment once it is synced, at this offset; zero when that is done.
+/// Changes a byte of every segment once it is synced, at this offset; none when that is zero.
 struct LyingDisk(AtomicU64);
 
 impl FileFault for LyingDisk {
@@ -26,7 +26,7 @@ impl FileFault for LyingDisk {
         if op != FileOp::Sync || !path.to_string_lossy().ends_with(".seg.tmp") {
             return Ok(());
         }
-        let offset = self.0.swap(0, Ordering::SeqCst);
+        let offset = self.0.load(Ordering::SeqCst);
         if offset > 0 {
             let file = OpenOptions::new().read(true).write(true).open(path)?;
             let mut byte = [0];
@@ -47,13 +47,14 @@ fn a_segment_that_the_disk_holds_otherwise_does_not_replace_its_log() {
     for offset in [20, 700, 2_000] {
         let mut place = Place::new("lying-disk", 3);
         let disk = Arc::new(LyingDisk(AtomicU64::new(offset)));
-        let store = place.create_with(options(), Files::with_fault(disk));
+        let store = place.create_with(options(), Files::with_fault(disk.clone()));
         while store.status().unsealed_logs < 2 {
             place.write(&store, 1);
         }
         wait_for("sealing to be refused", || is_degraded(&store, "other bytes than were written"));
         assert_eq!(store.status().sealed_segments, 0);
         assert_holds(&store, &place.chain);
+        disk.0.store(0, Ordering::SeqCst);
         store.wait_until_sealed();
         assert_eq!(store.status().sealed_segments, 1, "the next attempt is a good one");
         assert_holds(&store, &place.chain);
