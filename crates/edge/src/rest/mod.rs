@@ -4,6 +4,7 @@ mod accept;
 pub mod access_log;
 mod acting;
 mod answer_memory;
+mod answer_schemas;
 mod api_keys;
 mod append;
 mod append_aliases;

@@ -9,6 +9,7 @@ use ledgerstone_model::access::Permission;
 use serde_json::{Map, Value, json};
 use utoipa_axum::router::OpenApiRouter;
 
+use super::answer_schemas;
 use super::body_schemas;
 use super::endpoint::Access;
 use super::endpoints::ENDPOINTS;
@@ -57,6 +58,9 @@ pub fn document() -> Value {
     for (name, schema) in body_schemas::components() {
         document["components"]["schemas"][name] = schema;
     }
+    for (name, schema) in answer_schemas::components() {
+        document["components"]["schemas"][name] = schema;
+    }
     document["components"]["responses"]["Problem"] = json!({
         "description": "What was wrong, and what to do about it",
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -86,6 +90,7 @@ fn finished(mut paths: Map<String, Value>) -> Map<String, Value> {
         }
     }
     describe_bodies(&mut paths);
+    answer_schemas::describe(&mut paths);
     let append = paths["/v1/events"]["post"].clone();
     for (_, item) in &mut paths {
         let takes_events = item["post"]["x-permission"] == Permission::EventsWrite.as_str();

@@ -7,6 +7,7 @@ pub(super) const SHAPE: Shape = Shape {
     doc: "what an agent did: agent_id, action, outcome, payload",
     mapping: "agent/1",
     known_by: &["agent_id", "outcome", "payload"],
+    known_by_text: &[],
     moves: &[
         ("action", "/action/verb"),
         ("outcome", "/action/status"),

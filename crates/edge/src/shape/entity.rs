@@ -6,7 +6,16 @@ pub(super) const SHAPE: Shape = Shape {
     name: "entity",
     doc: "what happened to an entity: Actor, EntityType, EntityID, Metadata, or entity_type and so on",
     mapping: "entity/1",
-    known_by: &["EventType", "EntityType", "EntityID", "entity_type", "entity_id"],
+    known_by: &[
+        "EventType",
+        "EntityType",
+        "EntityID",
+        "Actor",
+        "Metadata",
+        "entity_type",
+        "entity_id",
+    ],
+    known_by_text: &["actor"],
     moves: &[
         ("ID", "/id"),
         ("EventType", "/event_type"),

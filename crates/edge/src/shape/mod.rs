@@ -40,6 +40,8 @@ pub struct Shape {
     pub mapping: &'static str,
     /// Members by any of which the shape is known.
     pub known_by: &'static [&'static str],
+    /// Members by any of which it is known where they are texts: the model has groups of these names.
+    pub known_by_text: &'static [&'static str],
     /// What moves where. A value that the field does not take, or for which its place is taken, stays.
     pub moves: &'static [(&'static str, Pointer)],
     /// Fields that the shape itself says, where another field came to be: (that one, this one, text).
@@ -97,7 +99,9 @@ impl Shape {
     }
 
     fn fits(&self, members: &Tree<'_>) -> bool {
+        let is_text = |name| members.find(&[name]).and_then(Tree::value).is_some_and(is_text);
         self.known_by.iter().any(|name| members.find(&[name]).is_some())
+            || self.known_by_text.iter().any(|name| is_text(name))
     }
 
     fn apply(&self, mut event: Tree<'_>, quoted: &[String]) -> Result<Shaped, Rejection> {
@@ -122,6 +126,10 @@ impl Shape {
         }
         Ok(Shaped { text: event.to_canonical(), intake })
     }
+}
+
+fn is_text(value: Value<'_>) -> bool {
+    value.kind() == ValueKind::Text
 }
 
 /// Takes out what is no field of the model, nested as it was. Names that belong to the server stay,
@@ -288,6 +296,19 @@ mod tests {
         assert_eq!(camel, snake);
         assert_eq!(camel["actor"], json!({"id": "user123"}));
         assert_eq!(camel["target"], json!({"id": "user123", "type": "user"}));
+    }
+
+    #[test]
+    fn an_entitys_event_is_known_without_an_entity() {
+        for sent in [
+            json!({"event_type": "a.b", "Actor": "user123", "Metadata": {"n": 1}}),
+            json!({"event_type": "a.b", "actor": "user123", "metadata": {"n": 1}}),
+        ] {
+            let event = taken(&sent);
+            assert_eq!(event["actor"], json!({"id": "user123"}));
+            assert_eq!(event["metadata"], json!({"n": 1}));
+            assert_eq!(event["intake"].get("unmapped"), None);
+        }
     }
 
     #[test]

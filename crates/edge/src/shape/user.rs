@@ -7,6 +7,7 @@ pub(super) const SHAPE: Shape = Shape {
     doc: "what a user did to a resource: user_id, action, resource_type, resource_id, details",
     mapping: "user/1",
     known_by: &["user_id", "resource_type", "resource_id", "details", "risk_level"],
+    known_by_text: &[],
     moves: &[
         ("action", "/action/verb"),
         ("user_id", "/actor/id"),

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use ledgerstone_edge::rest::{Access, ENDPOINTS, document};
+use ledgerstone_model::access::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -139,4 +140,56 @@ async fn anybody_may_read_it() {
     let page = rig.anonymous(Method::GET, "/docs").send().await.unwrap();
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
     assert!(page.text().await.unwrap().contains("POST /v1/events"));
+}
+
+/// What the document says of the JSON of an answer, against one that was given.
+#[track_caller]
+fn assert_as_described(operation: (&str, &str), status: u16, answer: &Value) {
+    let (method, path) = operation;
+    let path = path.replace('/', "~1");
+    let schema =
+        format!("/paths/{path}/{method}/responses/{status}/content/application~1json/schema");
+    let found = disagreements(&schema, answer);
+    assert!(found.is_empty(), "{method} {path} {status}: {found:?}\n{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_about_events_are_as_the_document_says() {
+    let rig = Rig::start().await;
+    let one = |id: &str| json!({"event_type": "user.login", "id": id, "actor": {"id": "u"}});
+    let append = ("post", "/v1/events");
+    for (query, sent, status) in [
+        ("", one("e-1"), 201),
+        ("", one("e-1"), 200),
+        ("?wait=checkpoint", one("e-2"), 201),
+        ("?wait=none", one("e-3"), 202),
+        ("", json!([one("e-4"), one("e-1")]), 200),
+        ("?wait=checkpoint", json!([one("e-5")]), 200),
+        ("?wait=none", json!([one("e-6")]), 202),
+        ("", json!([one("e-7"), {}]), 207),
+        ("", json!([{}, one("a b")]), 422),
+    ] {
+        let answer = rig.append(query, sent.to_string()).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{query} {sent}");
+        assert_as_described(append, status, &body(answer).await);
+    }
+    let flat = json!({"event_type": "a.b", "agent_id": "a-1", "payload": {"n": 1}});
+    let sent = rig.request(Method::POST, "/api/v1/audit/events", "acme", Role::Writer).json(&flat);
+    let id = body(sent.send().await.unwrap()).await["id"].as_str().unwrap().to_owned();
+    for (path, asked, role) in [
+        ("/v1/events", "/v1/events?limit=3".to_owned(), Role::Admin),
+        ("/v1/events", "/v1/events".to_owned(), Role::Viewer),
+        ("/v1/events/{id}", format!("/v1/events/{id}"), Role::Admin),
+        ("/v1/events/{id}/proof", "/v1/events/e-1/proof".to_owned(), Role::Admin),
+        ("/v1/events/{id}/proof", "/v1/events/e-1/proof".to_owned(), Role::Viewer),
+        ("/api/v1/audit/events", "/api/v1/audit/events".to_owned(), Role::Admin),
+        ("/api/v1/audit", "/api/v1/audit".to_owned(), Role::Viewer),
+        ("/api/v1/audit/events/{id}", format!("/api/v1/audit/events/{id}"), Role::Admin),
+        ("/api/v1/audit/{id}", format!("/api/v1/audit/{id}?shape=entity"), Role::Admin),
+    ] {
+        let request = rig.request(Method::GET, &asked, "acme", role);
+        let answer = request.header("accept", "application/json").send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{asked}");
+        assert_as_described(("get", path), 200, &body(answer).await);
+    }
 }

@@ -16,6 +16,8 @@ from generated.api.proofs import get_v1_checkpoint, get_v1_proofs_inclusion  # n
 from generated.api.tenants import get_v1_tenants  # noqa: E402
 from generated.models.event import Event  # noqa: E402
 from generated.models.problem import Problem  # noqa: E402
+from generated.models.receipt import Receipt  # noqa: E402
+from generated.models.receipt_status import ReceiptStatus  # noqa: E402
 
 client = AuthenticatedClient(base_url=server, token=key)
 
@@ -23,11 +25,12 @@ event = Event.from_dict(
     {"id": "generated-1", "event_type": "user.login", "actor": {"id": "u", "type": "user"}}
 )
 receipt = post_v1_events.sync(client=client, body=event)
-assert receipt["status"] == "created", receipt
-assert post_v1_events.sync(client=client, body=event)["status"] == "duplicate"
+assert isinstance(receipt, Receipt) and receipt.status == ReceiptStatus.CREATED, receipt
+assert post_v1_events.sync(client=client, body=event).status == ReceiptStatus.DUPLICATE
 
 listed = get_v1_events.sync(client=client, limit=1)
-assert listed["events"][0]["event"]["id"] == "generated-1", listed
+assert listed.events[0].event["id"] == "generated-1", listed
+assert listed.events[0].record.record_hash == receipt.record_hash
 
 refused = get_v1_tenants.sync(client=client)
 assert isinstance(refused, Problem) and refused.code == "FORBIDDEN", refused
@@ -53,7 +56,7 @@ def root_of(leaf, index, size, hashes):
     return found
 
 
-number = receipt["sequence_number"]
+number = receipt.sequence_number
 size = number + 1
 proof = get_v1_proofs_inclusion.sync(client=client, sequence_number=number, tree_size=size)
 hashes = [base64.b64decode(text) for text in proof.hashes]

@@ -26,6 +26,11 @@ impl FieldClass {
         NAMES.iter().find(|(_, one)| *one == self).map_or("", |(name, _)| name)
     }
 
+    /// Every class.
+    pub fn all() -> impl Iterator<Item = Self> {
+        NAMES.iter().map(|(_, class)| *class)
+    }
+
     /// The class of this name.
     pub fn parse(name: &str) -> Option<Self> {
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, one)| *one)

@@ -38,6 +38,11 @@ impl Why {
         NAMES.iter().find(|(_, one)| *one == self).map_or("", |(name, _)| name)
     }
 
+    /// Every reason.
+    pub fn all() -> impl Iterator<Item = Self> {
+        NAMES.iter().map(|(_, why)| *why)
+    }
+
     /// The reason of this name.
     pub fn parse(name: &str) -> Option<Self> {
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, one)| *one)
