@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Uri;
 use ledgerstone_ledger::DeadLetters;
+use ledgerstone_model::access::{Sight, View};
+use ledgerstone_model::sealing::FieldClass;
 use ledgerstone_model::{DeadLetter, DeadLetterId, ErrorCode, LetterState};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::DeadLetterError;
@@ -60,6 +62,9 @@ pub struct Letter {
     /// Everything that was wrong with it; lists leave it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<Value>>,
+    /// That the text is not shown, as the caller does not see personal and sensitive values whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_withheld: Option<bool>,
     /// The text as it came; lists leave it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
@@ -121,14 +126,20 @@ impl Letter {
             numbers: letter.numbers.as_str(),
             recorded,
             errors: None,
+            text_withheld: None,
             text: None,
             text_base64: None,
         }
     }
 
-    fn whole(id: DeadLetterId, letter: DeadLetter) -> Self {
+    /// With the text, for those who see whatever may stand in it: nothing of it is sealed or has a class.
+    fn whole(id: DeadLetterId, letter: DeadLetter, sight: Sight) -> Self {
         let brief = Self::brief(id, &letter);
         let errors = letter.faults.iter().map(|fault| Fault::from(fault).to_json()).collect();
+        let classes = [FieldClass::Personal, FieldClass::Sensitive];
+        if classes.iter().any(|class| sight.view(*class) != View::Shown) {
+            return Self { errors: Some(errors), text_withheld: Some(true), ..brief };
+        }
         let (text, text_base64) = match String::from_utf8(letter.text) {
             Ok(text) => (Some(text), None),
             Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
@@ -182,7 +193,8 @@ fn brief(
     Ok(found)
 }
 
-/// One refused event: its text as it came, and everything that was wrong with it.
+/// One refused event: everything that was wrong with it, and its text as it came for those who see personal
+/// and sensitive values whole.
 #[utoipa::path(get, path = "/v1/dead-letters/{id}", tag = "dead letters",
     params(("id" = String, Path, description = "The letter's id")),
     responses((status = 200, body = Letter)))]
@@ -194,7 +206,8 @@ pub async fn get(
     let id = letter_id(&id)?;
     let (tenant, letters) = (authorised.tenant().clone(), service.dead_letters().clone());
     let found = service.blocking(move |_| letters.get(&tenant, id)).await?;
-    Ok(Json(Letter::whole(id, found.ok_or_else(no_such_letter)?)))
+    let sight = authorised.caller().sight();
+    Ok(Json(Letter::whole(id, found.ok_or_else(no_such_letter)?, sight)))
 }
 
 /// Deletes a refused event for ever. An `audit` record says who did.

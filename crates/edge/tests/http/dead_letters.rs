@@ -59,9 +59,16 @@ async fn a_refused_event_is_kept_with_its_reasons() {
         (1, &json!(id), &json!("open"))
     );
     assert!(listed[0].get("text").is_none() && listed[0].get("errors").is_none());
-    let shown = rig.request(Method::GET, &format!("/v1/dead-letters/{id}"), "acme", Role::Auditor);
-    let shown = body(shown.send().await.unwrap()).await;
+    let shown_to = async |role| {
+        let request = rig.request(Method::GET, &format!("/v1/dead-letters/{id}"), "acme", role);
+        body(request.send().await.unwrap()).await
+    };
+    let withheld = shown_to(Role::Auditor).await;
+    assert_eq!((withheld.get("text"), &withheld["text_withheld"]), (None, &json!(true)));
+    assert_eq!(withheld["errors"], problem["errors"]);
+    let shown = shown_to(Role::PrivacyOfficer).await;
     assert_eq!((&shown["text"], &shown["errors"]), (&json!(BAD), &problem["errors"]));
+    assert_eq!(shown.get("text_withheld"), None);
     assert_eq!((&shown["code"], &shown["bytes"]), (&json!("INVALID_FIELD"), &json!(BAD.len())));
     let size = rig.size("beta");
     for (method, end) in [(Method::GET, ""), (Method::DELETE, ""), (Method::POST, "/resend")] {
