@@ -106,7 +106,11 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
         Permanent,
         &[C::Unauthenticated, C::InvalidToken, C::TokenExpired, C::KeyRevoked],
     ),
-    (StatusCode::FORBIDDEN, Permanent, &[C::Forbidden, C::TenantSuspended, C::SecondPersonNeeded]),
+    (
+        StatusCode::FORBIDDEN,
+        Permanent,
+        &[C::Forbidden, C::TenantSuspended, C::SecondPersonNeeded, C::SubjectRestricted],
+    ),
     (StatusCode::GONE, Permanent, &[C::ContentDropped]),
     (StatusCode::METHOD_NOT_ALLOWED, Permanent, &[C::MethodNotAllowed]),
     (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Permanent, &[C::HeadersTooLarge]),

@@ -50,7 +50,7 @@ impl Ledger {
 #[derive(Debug)]
 pub(crate) struct SubjectIds<'a> {
     keys: &'a KeyRing,
-    tenant: &'a TenantId,
+    tenant: TenantId,
     known: HashMap<Subject, SubjectId>,
 }
 
@@ -58,15 +58,15 @@ pub(crate) struct SubjectIds<'a> {
 const KNOWN_MAX: usize = 65_536;
 
 impl<'a> SubjectIds<'a> {
-    pub(crate) fn new(keys: &'a KeyRing, tenant: &'a TenantId) -> Self {
-        Self { keys, tenant, known: HashMap::new() }
+    pub(crate) fn new(keys: &'a KeyRing, tenant: &TenantId) -> Self {
+        Self { keys, tenant: tenant.clone(), known: HashMap::new() }
     }
 
     pub(crate) fn of(&mut self, subject: &Subject) -> Result<SubjectId, KeyRingError> {
         if let Some(known) = self.known.get(subject) {
             return Ok(*known);
         }
-        let id = self.keys.subject_id(self.tenant, subject)?;
+        let id = self.keys.subject_id(&self.tenant, subject)?;
         if self.known.len() >= KNOWN_MAX {
             self.known.clear();
         }

@@ -9,13 +9,14 @@ use ledgerstone_model::policy::PolicyKind;
 use ledgerstone_model::sealing::{EnvelopePlace, FieldPolicy, SealingKeyId};
 use ledgerstone_model::visible::{HiddenPart, KeyState, ReadEvent, SeenEvent, Visibility, Why};
 use ledgerstone_proof::{Kind, SequenceNumber, TenantId, split_content};
-use ledgerstone_store::{ReadError, StoredRecord};
+use ledgerstone_store::StoredRecord;
 use zeroize::Zeroizing;
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::policies::{PolicyInForce, SealingInForce};
 use crate::reader::Reader;
+use crate::restriction::Restricted;
 use crate::retention::Dropped;
 use crate::sealing_keys::{KeySource, Refused};
 
@@ -119,6 +120,8 @@ pub struct Viewer<'l> {
     ledger: Option<&'l Ledger>,
     /// Read when the first destroyed key is met.
     certificates: Option<HashMap<SealingKeyId, SequenceNumber>>,
+    /// Whose events are closed to this caller.
+    restricted: Option<Restricted<'l>>,
 }
 
 /// By which policy values that stand in clear are judged.
@@ -139,7 +142,8 @@ impl Fields {
 
 impl Ledger {
     /// The stage through which a caller of this sight sees a tenant's records.
-    pub fn viewer(&self, tenant: &TenantId, sight: Sight) -> Result<Viewer<'_>, ReadError> {
+    pub fn viewer(&self, tenant: &TenantId, sight: Sight) -> Result<Viewer<'_>, LedgerError> {
+        let restricted = if sight.sees_restricted() { None } else { self.restricted(tenant)? };
         Ok(Viewer {
             tenant: tenant.clone(),
             sight,
@@ -151,6 +155,7 @@ impl Ledger {
             reader: self.reader(),
             ledger: Some(self),
             certificates: None,
+            restricted,
         })
     }
 }
@@ -174,6 +179,7 @@ impl<'l> Viewer<'l> {
             reader,
             ledger: None,
             certificates: None,
+            restricted: None,
         }
     }
 
@@ -238,7 +244,21 @@ impl<'l> Viewer<'l> {
         certificates.get(key).copied()
     }
 
-    fn seen(&self, record: StoredRecord, keys: &HashMap<SealingKeyId, KeyState>) -> VisibleEvent {
+    /// Whether the event is closed because of whom it is about.
+    pub fn is_closed(&mut self, record: &StoredRecord) -> bool {
+        let Some(restricted) = self.restricted.as_mut().filter(|_| record.kind != Kind::System)
+        else {
+            return false;
+        };
+        let event = record.content.as_deref().and_then(event_in);
+        event.is_some_and(|event| restricted.concerns(event))
+    }
+
+    fn seen(
+        &mut self,
+        record: StoredRecord,
+        keys: &HashMap<SealingKeyId, KeyState>,
+    ) -> VisibleEvent {
         let nothing =
             |record, why| VisibleEvent::new(record, None, vec![HiddenPart::event(why)], Vec::new());
         let Some(content) = &record.content else {
@@ -246,6 +266,9 @@ impl<'l> Viewer<'l> {
         };
         if self.sight.is_nothing() {
             return nothing(record, Why::Hidden);
+        }
+        if self.is_closed(&record) {
+            return nothing(record, Why::Restricted);
         }
         match event_in(content).and_then(|event| self.read(&record, event, keys)) {
             Some(seen) => {

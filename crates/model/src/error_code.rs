@@ -212,6 +212,9 @@ error_codes! {
     RequestState = "REQUEST_STATE",
         "The request is in a state from which this step does not go.",
         "Look at the request; the message says where it stands.";
+    SubjectRestricted = "SUBJECT_RESTRICTED",
+        "The use of somebody's data was restricted, and the record is about them.",
+        "Ask those who answer for personal data in this tenant.";
     SecondPersonNeeded = "SECOND_PERSON_NEEDED",
         "A step that cannot be taken back needs another person than the one who asked for it.",
         "Have somebody else with the right to it approve.";

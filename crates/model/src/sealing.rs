@@ -21,8 +21,12 @@ pub use envelope::{Envelope, EnvelopeError, EnvelopePlace};
 pub use key::{SealingKeyId, SubjectKey};
 pub use opening::{NotOpenedEvent, open_event};
 pub use pattern::PathPattern;
+<<<<<<< HEAD
 pub(crate) use plan::MARK as SEALED_MARK;
 pub use plan::SealingPlan;
+=======
+pub use plan::{SealingPlan, parties};
+>>>>>>> 105e717 (restriction: a person's events are closed to all but those who answer for personal data, until it is lifted)
 pub use policy::{FieldOwner, FieldPolicy, FieldRule};
 pub use preset::Preset;
 pub use subject::Subject;

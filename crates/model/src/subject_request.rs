@@ -144,6 +144,8 @@ pub enum RequestStep {
     Approve,
     Refuse(RefusalGround),
     Withdraw,
+    /// A restriction ends.
+    Lift,
     /// It was carried out; the server's own step.
     Finish,
 }
@@ -157,6 +159,7 @@ impl RequestStep {
             Self::Approve => "approve",
             Self::Refuse(_) => "refuse",
             Self::Withdraw => "withdraw",
+            Self::Lift => "lift",
             Self::Finish => "finish",
         }
     }
@@ -256,6 +259,7 @@ impl SubjectRequest {
                 Refused
             }
             (Received | IdentityChecked, RequestStep::Withdraw) => Withdrawn,
+            (Approved, RequestStep::Lift) if self.right == SubjectRight::Restriction => Done,
             (Approved, RequestStep::Finish) => Done,
             (state, step) => return Err(StepError::State { state, step }),
         };
@@ -381,6 +385,20 @@ mod tests {
         for step in [RequestStep::Extend, RequestStep::Approve, RequestStep::Finish] {
             assert!(refused.after(step, &who("c")).is_err());
         }
+    }
+
+    #[test]
+    fn a_restriction_is_in_force_until_it_is_lifted() {
+        let restriction = SubjectRequest {
+            right: SubjectRight::Restriction,
+            basis: None,
+            state: RequestState::Approved,
+            ..request()
+        };
+        let lifted = restriction.after(RequestStep::Lift, &who("a")).unwrap();
+        assert_eq!(lifted.state(), RequestState::Done);
+        let erasure = SubjectRequest { state: RequestState::Approved, ..request() };
+        assert!(erasure.after(RequestStep::Lift, &who("a")).is_err());
     }
 
     #[test]

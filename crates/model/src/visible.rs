@@ -95,6 +95,11 @@ impl<'a> ReadEvent<'a> {
         Ok(Self { text, envelopes })
     }
 
+    /// The keys of all its envelopes; perhaps repeatedly.
+    pub fn key_ids(&self) -> impl Iterator<Item = &SealingKeyId> {
+        self.envelopes.iter().flatten().map(Envelope::key_id)
+    }
+
     /// The keys without which something is not seen that this sight reaches; perhaps repeatedly.
     pub fn keys_for(&self, sight: Sight) -> impl Iterator<Item = &SealingKeyId> {
         let envelopes = self.envelopes.iter().flatten();

@@ -30,8 +30,12 @@ pub async fn get(
     Path(path): Path<EventPath>,
 ) -> Result<Response, Problem> {
     let (tenant, id) = (authorised.tenant().clone(), path.id()?);
+    let sight = authorised.caller().sight();
     let get = move |ledger: &Ledger| {
         let record = ledger.reader().get(&tenant, &id)?;
+        if ledger.viewer(&tenant, sight)?.is_closed(&record) {
+            return Err(restricted());
+        }
         let dropped = ledger.reader().dropped(&record)?;
         Ok::<_, Problem>((record, dropped))
     };
@@ -44,6 +48,12 @@ pub async fn get(
         response.headers_mut().insert(REPR_DIGEST, digest);
     }
     Ok(response)
+}
+
+/// Somebody whom it is about had the use of their data restricted.
+fn restricted() -> Problem {
+    let detail = "the record is about somebody whose data is restricted";
+    Problem::new(ErrorCode::SubjectRestricted, detail)
 }
 
 /// The record is there and its content is not.

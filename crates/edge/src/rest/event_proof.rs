@@ -31,9 +31,15 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (tenant, id) = (authorised.tenant().clone(), path.id()?);
-    let shows_content = authorised.caller().may(Permission::EventsRead);
+    let (may_read, sight) =
+        (authorised.caller().may(Permission::EventsRead), authorised.caller().sight());
     let form = Form::preferred(&headers, Form::Text);
-    let proved = service.blocking(move |ledger| Proved::make(ledger, &tenant, &id)).await?;
+    let proved = service.blocking(move |ledger| {
+        let proved = Proved::make(ledger, &tenant, &id)?;
+        let is_closed = ledger.viewer(&tenant, sight)?.is_closed(&proved.record);
+        Ok::<_, Problem>((proved, may_read && !is_closed))
+    });
+    let (proved, shows_content) = proved.await?;
     let mut response = match form {
         Form::Text => proved.proof.to_string().into_response(),
         Form::Json => RawJson(proved.to_json(shows_content)).into_response(),

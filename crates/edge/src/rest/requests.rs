@@ -133,10 +133,11 @@ pub async fn get(
     Ok(Json(SubjectRequest::from(&*entry)))
 }
 
-/// Takes a request a step further: `check-identity`, `extend`, `refuse` or `withdraw`.
+/// Takes a request a step further: `check-identity`, `extend`, `refuse`, `withdraw`, or `lift` for a
+/// restriction that is in force.
 #[utoipa::path(post, path = "/v1/requests/{id}/{step}", tag = "subjects",
     params(("id" = String, Path),
-        ("step" = String, Path, description = "`check-identity`, `extend`, `refuse` or `withdraw`")),
+        ("step" = String, Path, description = "`check-identity`, `extend`, `refuse`, `withdraw` or `lift`")),
     request_body = StepBody,
     responses((status = 200, body = SubjectRequest),
         (status = 409, description = "The request is in a state from which this step does not go")))]
@@ -207,6 +208,7 @@ fn named_step(name: &str, ground: Option<&str>) -> Result<RequestStep, Problem> 
         "check-identity" => RequestStep::CheckIdentity,
         "extend" => RequestStep::Extend,
         "withdraw" => RequestStep::Withdraw,
+        "lift" => RequestStep::Lift,
         "refuse" => {
             let ground = ground.and_then(RefusalGround::parse).ok_or_else(|| {
                 let known: Vec<_> = RefusalGround::ALL.iter().map(|one| one.as_str()).collect();
@@ -216,7 +218,7 @@ fn named_step(name: &str, ground: Option<&str>) -> Result<RequestStep, Problem> 
         }
         _ => {
             let detail =
-                "a request has the steps check-identity, extend, approve, refuse, withdraw";
+                "a request has the steps check-identity, extend, approve, refuse, withdraw, lift";
             return Err(Problem::new(ErrorCode::NotFound, detail));
         }
     };

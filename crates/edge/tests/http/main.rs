@@ -22,6 +22,7 @@ mod read_aliases;
 mod reference;
 mod requests;
 mod retention_policies;
+mod restriction;
 mod rig;
 mod role_objects;
 mod roles;

@@ -236,7 +236,7 @@ pub fn roles_page() -> String {
         "\n## What a role sees of events\n\nWhat of an event somebody sees follows from the class of each field. Where a role has two words, the \
          second\ncounts with `events:read_sensitive`; of several roles the widest view counts. What is written in \
          clear and\nlooks personal counts as personal.\n\n\
-         | role | clear | personal | sensitive | secret |\n|---|---|---|---|---|\n",
+         | role | clear | personal | sensitive | secret | events of restricted people |\n|---|---|---|---|---|---|\n",
     );
     text.push_str(&sight_rows());
     text.push_str(
@@ -319,7 +319,7 @@ mod tests {
         for line in [
             "| `events:write` | Send events. | yes | | | | yes | |",
             "| `metrics:read` | Read the metrics of the whole deployment. | `_system` | | `_system` | | | |",
-            "| `auditor` | shown | redacted, shown | redacted, shown | hidden |",
+            "| `auditor` | shown | redacted, shown | redacted, shown | hidden | closed |",
             "`events:read`, `events:read_sensitive`, `records:read`, `proofs:read`, `verify:run`, `jobs:read`, `dead-letters:read`, `taxonomy:read`, `policies:read`, `subjects:read`, `requests:read`, `api-keys:read`, `status:read`.",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");

@@ -36,6 +36,8 @@ pub struct Sight {
     personal: View,
     sensitive: View,
     secret: View,
+    /// Whether events of people whose data is restricted are seen at all.
+    restricted: bool,
 }
 
 /// What a role sees.
@@ -59,6 +61,7 @@ const REDACTED: Sight = Sight {
     personal: View::Redacted,
     sensitive: View::Redacted,
     secret: View::Hidden,
+    restricted: false,
 };
 
 const ALL_BUT_SECRETS: Sight = Sight {
@@ -66,6 +69,7 @@ const ALL_BUT_SECRETS: Sight = Sight {
     personal: View::Shown,
     sensitive: View::Shown,
     secret: View::Hidden,
+    restricted: false,
 };
 
 impl Sight {
@@ -75,6 +79,7 @@ impl Sight {
         personal: View::Hidden,
         sensitive: View::Hidden,
         secret: View::Hidden,
+        restricted: false,
     };
 
     /// Every value, whatever its class.
@@ -83,6 +88,7 @@ impl Sight {
         personal: View::Shown,
         sensitive: View::Shown,
         secret: View::Shown,
+        restricted: true,
     };
 
     /// What a credential of this tenant with these roles sees of the tenant's events.
@@ -99,6 +105,7 @@ impl Sight {
             personal: self.personal.max(other.personal),
             sensitive: self.sensitive.max(other.sensitive),
             secret: self.secret.max(other.secret),
+            restricted: self.restricted || other.restricted,
         }
     }
 
@@ -110,6 +117,11 @@ impl Sight {
             FieldClass::Sensitive => self.sensitive,
             FieldClass::Secret => self.secret,
         }
+    }
+
+    /// Whether events of people whose data is restricted (Regulation (EU) 2016/679, article 18) are seen.
+    pub const fn sees_restricted(self) -> bool {
+        self.restricted
     }
 
     pub fn is_nothing(self) -> bool {
@@ -149,7 +161,7 @@ pub(super) fn sight_rows() -> String {
             }
             text.push_str(" |");
         }
-        text.push('\n');
+        text.push_str(if granted.sees_restricted() { " seen |\n" } else { " closed |\n" });
     }
     text
 }

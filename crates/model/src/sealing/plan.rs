@@ -236,6 +236,12 @@ impl People {
     }
 }
 
+/// Actor and target of an event as it is stored, people or not; those without an id in clear are left out.
+pub fn parties(text: &[u8]) -> Result<Vec<Subject>, NotCanonical> {
+    let event = Value::new(text);
+    Ok([named(event, "actor")?, named(event, "target")?].into_iter().flatten().collect())
+}
+
 /// The type and id of `actor` or `target`; `None` without an id.
 fn named(event: Value<'_>, group: &str) -> Result<Option<Subject>, NotCanonical> {
     let Some(group) = event.member(group)? else {

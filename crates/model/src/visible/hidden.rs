@@ -19,6 +19,8 @@ pub enum Why {
     Unavailable,
     /// The whole content was dropped.
     Dropped,
+    /// Somebody whom it is about had the use of their data restricted.
+    Restricted,
     /// What is stored does not open under the key that it names.
     Damaged,
 }
@@ -29,6 +31,7 @@ const NAMES: &[(&str, Why)] = &[
     ("erased", Why::Erased),
     ("unavailable", Why::Unavailable),
     ("dropped", Why::Dropped),
+    ("restricted", Why::Restricted),
     ("damaged", Why::Damaged),
 ];
 
