@@ -1,13 +1,16 @@
-//! The threads that work beside a ledger: one for each follower, and one that anchors and lets old
-//! keys expire.
+//! The threads that work beside a ledger: one for each follower, one that anchors and lets old keys
+//! expire, and one that writes who read what.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use ledgerstone_model::sealing::AccessMonth;
 use ledgerstone_store::{Cursor, LedgerStore};
 
+use crate::access_log::Ripe;
 use crate::error::LedgerError;
 use crate::follower::{FOLLOWERS, Follower, FollowerContext, FollowerEntry, FollowerError};
 use crate::ledger::{Ledger, hold};
@@ -20,6 +23,12 @@ const ROUNDS_PER_SAVE: usize = 32;
 
 /// The name under which the anchoring thread reports trouble.
 const ANCHORS: &str = "anchors";
+
+/// The name under which the thread that writes the access log reports trouble.
+const ACCESS_LOG: &str = "access_log";
+
+/// How often it is looked whether something of the access log is ripe.
+const ACCESS_LOG_PAUSE: Duration = Duration::from_secs(1);
 
 /// The running threads. Dropping it stops them.
 pub struct Driver {
@@ -67,8 +76,10 @@ impl Driver {
             let name = follower.name();
             driver.spawn(name, move || follow(follower, &*store, &shared))?;
         }
+        let (anchoring, stopping) = (Arc::clone(ledger), Arc::clone(&shared));
+        driver.spawn(ANCHORS, move || keep_anchoring(&anchoring, &stopping))?;
         let ledger = Arc::clone(ledger);
-        driver.spawn(ANCHORS, move || keep_anchoring(&ledger, &shared))?;
+        driver.spawn(ACCESS_LOG, move || keep_access_log(&ledger, &shared))?;
         Ok(driver)
     }
 
@@ -109,6 +120,27 @@ fn keep_anchoring(ledger: &Ledger, shared: &Shared) {
     while !shared.rest(ledger.settings().anchor_interval) {
         let result = ledger.anchor().map(drop).and_then(|()| ledger.expire_old_keys());
         shared.report(ANCHORS, result.map_err(|error| error.to_string()));
+    }
+}
+
+/// Writes the access log, minute by minute, and destroys the keys of its months when they are over for
+/// long. What is left at the end is written when the ledger is closed.
+fn keep_access_log(ledger: &Ledger, shared: &Shared) {
+    let go_on = || {
+        let is_stopping = *hold(&shared.is_stopping);
+        if is_stopping { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let mut cleared = None;
+    while !shared.rest(ACCESS_LOG_PAUSE) {
+        let month = AccessMonth::of(ledger.clock.now());
+        let result = ledger.write_access_log(Ripe::PastMinutes).and_then(|_| {
+            if cleared != Some(month) {
+                ledger.destroy_outlived_access_keys(&go_on)?;
+                cleared = Some(month);
+            }
+            Ok(())
+        });
+        shared.report(ACCESS_LOG, result.map_err(|error| error.to_string()));
     }
 }
 

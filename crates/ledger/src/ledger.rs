@@ -10,6 +10,7 @@ use ledgerstone_model::{Clock, Entropy, SealedEvent};
 use ledgerstone_proof::{SequenceNumber, TenantId};
 use ledgerstone_store::{LedgerStore, StoreStatus};
 
+use crate::access_log::{AccessLog, Ripe};
 use crate::checkpoint::{SeenCheckpoint, SignedCheckpoint};
 use crate::error::LedgerError;
 use crate::history::SystemHistory;
@@ -48,6 +49,7 @@ pub struct Ledger {
     pub(crate) taxonomies: Taxonomies,
     pub(crate) policies: Policies,
     pub(crate) subject_requests: SubjectRequests,
+    pub(crate) access_log: AccessLog,
     /// Held while keys are replaced.
     pub(crate) rotating: Mutex<()>,
     /// Held while contents are dropped.
@@ -106,6 +108,7 @@ impl Ledger {
             taxonomies: Taxonomies::default(),
             policies,
             subject_requests: SubjectRequests::default(),
+            access_log: AccessLog::default(),
             rotating: Mutex::default(),
             retaining: Mutex::default(),
             committer: Mutex::new(Some(committer)),
@@ -209,9 +212,10 @@ impl Ledger {
         pushed.ok_or(LedgerError::NotCreated)
     }
 
-    /// A clean stop: everything taken is written, grown ledgers are anchored, and `_system` gets a
+    /// A clean stop: everything taken is written, who read what included, grown ledgers are anchored, and `_system` gets a
     /// checkpoint. Later submissions are refused.
     pub fn close(&self) -> Result<SignedCheckpoint, LedgerError> {
+        self.write_access_log(Ripe::Everything)?;
         self.sequencer.drain();
         self.anchor()?;
         let checkpoint = self.checkpoint(&TenantId::system())?;

@@ -1,6 +1,7 @@
 //! The ledger: the road in (sequence, sign, append, receipt), the road out (read, prove), and the one
 //! verifier.
 
+pub mod access_log;
 pub mod anchor;
 pub mod api_keys;
 pub mod check;
@@ -46,6 +47,9 @@ mod trees;
 mod visible;
 mod whole;
 
+pub use access_log::{
+    Access, AccessLogCounts, Awaited, Denial, ReturnedRecords, Ripe, SubjectAccess,
+};
 pub use anchor::AnchorReport;
 pub use api_keys::{ApiKeyRefusal, ApiKeys, Ensured, FirstAdminKey, IssuedKey, NewApiKey};
 pub use checkpoint::SignedCheckpoint;

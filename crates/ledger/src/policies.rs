@@ -12,6 +12,7 @@ mod versions;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ledgerstone_model::audit::AccessLogPolicy;
 use ledgerstone_model::personal::redact::RedactionPolicy;
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::retention::RetentionPolicy;
@@ -133,6 +134,7 @@ pub fn default_document(kind: PolicyKind, sealing: &FieldPolicy) -> PolicyDocume
         PolicyKind::Sealing => PolicyDocument::Sealing(sealing.clone()),
         PolicyKind::Redaction => PolicyDocument::Redaction(RedactionPolicy::default()),
         PolicyKind::Retention => PolicyDocument::Retention(RetentionPolicy::default()),
+        PolicyKind::AccessLog => PolicyDocument::AccessLog(AccessLogPolicy::default()),
     }
 }
 

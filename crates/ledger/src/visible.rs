@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use ledgerstone_model::access::{Sight, View};
+use ledgerstone_model::audit::access::ACCESS_EVENT_TYPE;
+use ledgerstone_model::json::Value;
 use ledgerstone_model::personal::redact::{Forms, HASH_KEY_BYTES, RedactionPolicy};
 use ledgerstone_model::policy::PolicyKind;
 use ledgerstone_model::sealing::{EnvelopePlace, FieldPolicy, SealingKeyId};
@@ -62,6 +64,11 @@ impl VisibleEvent {
     /// The canonical event as it is seen; `None` where nothing of it is.
     pub fn event(&self) -> Option<&[u8]> {
         self.event.as_deref()
+    }
+
+    /// Whether keys of people were opened for it.
+    pub(crate) const fn has_opened_keys(&self) -> bool {
+        !self.opened.is_empty()
     }
 
     /// What is not seen as it was sent.
@@ -273,6 +280,8 @@ impl<'l> Viewer<'l> {
         match event_in(content).and_then(|event| self.read(&record, event, keys)) {
             Some(seen) => {
                 let (text, hidden, opened) = seen.into_parts();
+                // What is sealed of the access log is under a key of nobody in particular.
+                let opened = if is_access(&record, &text) { Vec::new() } else { opened };
                 VisibleEvent::new(record, Some(text), hidden, opened)
             }
             None => nothing(record, Why::Damaged),
@@ -312,6 +321,11 @@ impl<'l> Viewer<'l> {
         let key_of = |id: &SealingKeyId| keys.get(id).cloned().unwrap_or(KeyState::Unavailable);
         ReadEvent::read(event).ok()?.seen(place, Visibility { sight, fields, forms }, key_of).ok()
     }
+}
+
+fn is_access(record: &StoredRecord, event: &[u8]) -> bool {
+    record.kind == Kind::Audit
+        && matches!(Value::new(event).member("event_type"), Ok(Some(found)) if found.text().is_some_and(|text| text == ACCESS_EVENT_TYPE))
 }
 
 /// The event inside a content.

@@ -4,6 +4,10 @@
 //! one; only its type (`audit.*`) and its id say that the server wrote it. Names and reasons stand
 //! here, never in a `system` record.
 
+pub mod access;
+pub mod denial;
+pub mod policy;
+
 use std::net::IpAddr;
 
 use ledgerstone_proof::{IngestedAt, SequenceNumber};
@@ -11,6 +15,10 @@ use ledgerstone_proof::{IngestedAt, SequenceNumber};
 use crate::access::{CredentialKind, PrincipalId};
 use crate::json::Value;
 use crate::json_write::ObjectWriter;
+
+pub use access::{AccessRecord, AccessVerb, Literal};
+pub use denial::DenialRecord;
+pub use policy::AccessLogPolicy;
 
 /// Who did what the server observed, with the name that stands nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +44,16 @@ impl Actor {
     /// Whoever holds a credential; `name` is what the credential says of its holder.
     pub fn principal(id: &PrincipalId, kind: CredentialKind, name: Option<&str>) -> Self {
         Self { name: name.map(ToOwned::to_owned), ..Self::new(id.as_str(), kind.as_str()) }
+    }
+
+    /// Whoever asked without a credential that counts.
+    pub fn stranger(address: Option<IpAddr>) -> Self {
+        Self::new("unauthenticated", "unauthenticated").at(address)
+    }
+
+    /// Those for whom there was no room to be told apart.
+    pub fn others() -> Self {
+        Self::new("others", "others")
     }
 
     fn new(id: &str, kind: &'static str) -> Self {
@@ -90,6 +108,27 @@ impl Actor {
 pub enum AuditRecord {
     /// Somebody administered the deployment.
     Administration(Administration),
+    /// Somebody read.
+    Access(AccessRecord),
+    /// Somebody was turned away.
+    Denial(DenialRecord),
+}
+
+/// How many requests a record is about, and when they came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TallyTimes {
+    pub calls: u64,
+    pub first_at: IngestedAt,
+    pub last_at: IngestedAt,
+}
+
+impl TallyTimes {
+    /// Writes the members, which stand beside each other.
+    fn write(self, metadata: &mut ObjectWriter<'_>) {
+        metadata.number("calls", self.calls);
+        metadata.text("first_at", &self.first_at.to_string());
+        metadata.text("last_at", &self.last_at.to_string());
+    }
 }
 
 /// An administrative act: who did what to what, and why.
@@ -141,6 +180,28 @@ impl Administration {
 }
 
 impl Administration {
+    fn write(&self, at: IngestedAt, out: &mut Vec<u8>) {
+        let mut event = ObjectWriter::open(out);
+
+        let mut action = ObjectWriter::open(event.key("action"));
+        action.optional_text("description", self.reason.as_deref());
+        action.text("status", "success");
+        action.text("verb", &self.verb);
+        action.close();
+
+        self.actor.write(&mut event);
+        self.write_data(&mut event);
+        event.text("event_type", "audit.administration");
+
+        let mut target = ObjectWriter::open(event.key("target"));
+        target.text("id", &self.target_id);
+        target.text("type", &self.target_type);
+        target.close();
+
+        event.text("timestamp", &at.to_string());
+        event.close();
+    }
+
     fn write_data(&self, event: &mut ObjectWriter<'_>) {
         if self.label.is_none() && self.explains.is_none() {
             return;
@@ -170,31 +231,18 @@ impl AuditRecord {
     pub const fn event_type(&self) -> &'static str {
         match self {
             Self::Administration(_) => "audit.administration",
+            Self::Access(_) => access::ACCESS_EVENT_TYPE,
+            Self::Denial(_) => denial::DENIAL_EVENT_TYPE,
         }
     }
 
     /// Writes the event in canonical JSON.
     pub fn write_event(&self, at: IngestedAt, out: &mut Vec<u8>) {
-        let Self::Administration(act) = self;
-        let mut event = ObjectWriter::open(out);
-
-        let mut action = ObjectWriter::open(event.key("action"));
-        action.optional_text("description", act.reason.as_deref());
-        action.text("status", "success");
-        action.text("verb", &act.verb);
-        action.close();
-
-        act.actor.write(&mut event);
-        act.write_data(&mut event);
-        event.text("event_type", self.event_type());
-
-        let mut target = ObjectWriter::open(event.key("target"));
-        target.text("id", &act.target_id);
-        target.text("type", &act.target_type);
-        target.close();
-
-        event.text("timestamp", &at.to_string());
-        event.close();
+        match self {
+            Self::Administration(act) => act.write(at, out),
+            Self::Access(access) => access.write(at, out),
+            Self::Denial(denial) => denial.write(at, out),
+        }
     }
 }
 

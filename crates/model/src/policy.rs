@@ -4,6 +4,7 @@
 
 use ledgerstone_proof::Canonicalizer;
 
+use crate::audit::AccessLogPolicy;
 use crate::personal::redact::RedactionPolicy;
 use crate::rejection::Rejection;
 use crate::retention::RetentionPolicy;
@@ -18,12 +19,15 @@ pub enum PolicyKind {
     Redaction,
     /// How long contents are kept.
     Retention,
+    /// What is left out of the log of who read what.
+    AccessLog,
 }
 
 const NAMES: &[(&str, PolicyKind)] = &[
     ("sealing", PolicyKind::Sealing),
     ("redaction", PolicyKind::Redaction),
     ("retention", PolicyKind::Retention),
+    ("access_log", PolicyKind::AccessLog),
 ];
 
 /// One policy, whatever it is about.
@@ -32,6 +36,7 @@ pub enum PolicyDocument {
     Sealing(FieldPolicy),
     Redaction(RedactionPolicy),
     Retention(RetentionPolicy),
+    AccessLog(AccessLogPolicy),
 }
 
 impl PolicyKind {
@@ -62,6 +67,7 @@ impl PolicyDocument {
             PolicyKind::Sealing => FieldPolicy::parse(text, scratch).map(Self::Sealing),
             PolicyKind::Redaction => RedactionPolicy::parse(text, scratch).map(Self::Redaction),
             PolicyKind::Retention => RetentionPolicy::parse(text, scratch).map(Self::Retention),
+            PolicyKind::AccessLog => AccessLogPolicy::parse(text, scratch).map(Self::AccessLog),
         }
     }
 
@@ -70,6 +76,7 @@ impl PolicyDocument {
             Self::Sealing(_) => PolicyKind::Sealing,
             Self::Redaction(_) => PolicyKind::Redaction,
             Self::Retention(_) => PolicyKind::Retention,
+            Self::AccessLog(_) => PolicyKind::AccessLog,
         }
     }
 
@@ -91,12 +98,19 @@ impl PolicyDocument {
         Some(policy)
     }
 
+    /// What is left out of the access log, if that is what it is about.
+    pub const fn access_log(&self) -> Option<&AccessLogPolicy> {
+        let Self::AccessLog(policy) = self else { return None };
+        Some(policy)
+    }
+
     /// Appends the canonical JSON that [`Self::parse`] reads the same document from.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Sealing(policy) => policy.write(out),
             Self::Redaction(policy) => policy.write(out),
             Self::Retention(policy) => policy.write(out),
+            Self::AccessLog(policy) => policy.write(out),
         }
     }
 
@@ -111,6 +125,7 @@ impl PolicyDocument {
 #[cfg(test)]
 mod tests {
     use super::{PolicyDocument, PolicyKind};
+    use crate::audit::AccessLogPolicy;
     use crate::personal::redact::RedactionPolicy;
     use crate::retention::RetentionPolicy;
     use crate::sealing::{FieldPolicy, Preset};
@@ -123,6 +138,7 @@ mod tests {
             PolicyDocument::Sealing(FieldPolicy::of_preset(Preset::Strict)),
             PolicyDocument::Redaction(RedactionPolicy::default()),
             PolicyDocument::Retention(RetentionPolicy::default()),
+            PolicyDocument::AccessLog(AccessLogPolicy::default()),
         ] {
             let text = document.to_json();
             let again = PolicyDocument::parse(document.kind(), &text, scratch);

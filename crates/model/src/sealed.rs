@@ -5,6 +5,7 @@
 //! be a record of the server's own.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use ledgerstone_proof::{
     ContentError, EventId, Hash, IngestedAt, Kind, Salt, SequenceNumber, TenantId, sha256,
@@ -12,7 +13,8 @@ use ledgerstone_proof::{
 };
 use zeroize::Zeroizing;
 
-use crate::audit::AuditRecord;
+use crate::audit::access::ACCESS_EVENT_TYPE;
+use crate::audit::{AccessRecord, AuditRecord};
 use crate::error_code::ErrorCode;
 use crate::id::uuid_v7;
 use crate::json::NotCanonical;
@@ -21,6 +23,9 @@ use crate::sealing::{
 };
 use crate::system::SystemRecord;
 use crate::taxonomy::AdmittedEvent;
+
+/// What of the access log is sealed.
+static OF_ACCESS_RECORDS: LazyLock<FieldPolicy> = LazyLock::new(FieldPolicy::of_access_records);
 
 /// Bytes that the content wrapper and its salt add to an event.
 const WRAPPER_BYTES: usize = 48;
@@ -155,6 +160,38 @@ impl SealedEvent {
             tenant: tenant.clone(),
             event_id: EventId::for_audit(&uuid_v7(at, new_id))?,
             event_type: record.event_type().to_owned(),
+            timestamp_micros: at.micros(),
+            content,
+            content_hash,
+            clear_text: None,
+            repeats_only: None,
+        })
+    }
+
+    /// An `audit` record of a tenant's ledger about accesses, with what was looked for sealed under
+    /// the key of the month. `None` only where the library refuses.
+    pub fn access(
+        record: &AccessRecord,
+        tenant: &TenantId,
+        new_id: [u8; 16],
+        at: IngestedAt,
+        salt: &Salt,
+        (key, nonce): (&SubjectKey, [u8; NONCE_BYTES]),
+    ) -> Option<Self> {
+        let event_id = EventId::for_audit(&uuid_v7(at, new_id)).ok()?;
+        let mut text = Vec::with_capacity(1024);
+        record.write(at, &mut text);
+        let plan = SealingPlan::make(&text, &OF_ACCESS_RECORDS).ok()?;
+        let place = EnvelopePlace { tenant, event_id: &event_id };
+        let key_of = |_: &Subject| Ok::<_, EnvelopeError>(key.clone());
+        let mut nonce = Some(nonce);
+        let (content, content_hash) =
+            wrap(&plan.seal(&text, place, key_of, || nonce.take()).ok()?, salt);
+        Some(Self {
+            kind: Kind::Audit,
+            tenant: tenant.clone(),
+            event_id,
+            event_type: ACCESS_EVENT_TYPE.to_owned(),
             timestamp_micros: at.micros(),
             content,
             content_hash,

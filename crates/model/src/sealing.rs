@@ -1,6 +1,7 @@
 //! What a sealed field is made of: classes, keys, and the envelope that holds the encrypted values
 //! of one person in one event.
 
+pub mod access_month;
 pub mod class;
 pub(crate) mod clear_paths;
 pub mod envelope;
@@ -15,18 +16,15 @@ pub mod subject;
 pub mod subject_id;
 pub mod xaes;
 
+pub use access_month::AccessMonth;
 pub use class::FieldClass;
 pub(crate) use clear_paths::is_clear;
 pub use envelope::{Envelope, EnvelopeError, EnvelopePlace};
 pub use key::{SealingKeyId, SubjectKey};
 pub use opening::{NotOpenedEvent, open_event};
 pub use pattern::PathPattern;
-<<<<<<< HEAD
 pub(crate) use plan::MARK as SEALED_MARK;
-pub use plan::SealingPlan;
-=======
 pub use plan::{SealingPlan, parties};
->>>>>>> 105e717 (restriction: a person's events are closed to all but those who answer for personal data, until it is lifted)
 pub use policy::{FieldOwner, FieldPolicy, FieldRule};
 pub use preset::Preset;
 pub use subject::Subject;

@@ -3,6 +3,7 @@
 //! Names without a prefix are those that dashboards of earlier services know; our own begin with
 //! `ledgerstone_`. No label ever holds a value that a sender can make up without limit.
 
+mod access_log;
 mod classic;
 mod events;
 mod spans;
@@ -17,9 +18,11 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::time::Duration;
 
+use ledgerstone_ledger::AccessLogCounts;
 use ledgerstone_model::{DeadLetterId, ErrorCode};
 use ledgerstone_store::DeadLetterCounts;
 
+use access_log::AccessLogGauges;
 use events::EventCounters;
 pub use events::{EventCounter, EventStatus};
 pub use spans::SpanCounters;
@@ -69,6 +72,7 @@ pub struct Moment {
     pub sealed_segments: u64,
     pub dead_letters: DeadLetterCounts,
     pub verification: VerificationMoment,
+    pub access_log: AccessLogCounts,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +85,7 @@ struct Gauges {
     open_dead_letters: Gauge,
     dead_letter_bytes: Gauge,
     verification: VerificationGauges,
+    access_log: AccessLogGauges,
 }
 
 impl Default for Metrics {
@@ -124,6 +129,7 @@ impl Default for Metrics {
         let sealed = gauges.sealed_segments.clone();
         registry.register("ledgerstone_sealed_segments", "Sealed segments", sealed);
         gauges.verification.register(&mut registry);
+        gauges.access_log.register(&mut registry);
         registry.register(
             "ledgerstone_http_requests",
             "Requests by method, route and status",
@@ -207,6 +213,7 @@ impl Metrics {
             open_dead_letters,
             dead_letter_bytes,
             verification,
+            access_log,
         } = &self.gauges;
         let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         integrity.set(i64::from(moment.is_sound));
@@ -217,6 +224,7 @@ impl Metrics {
         open_dead_letters.set(number(moment.dead_letters.open));
         dead_letter_bytes.set(number(moment.dead_letters.bytes));
         verification.set(moment.verification);
+        access_log.set(moment.access_log);
         let mut text = String::with_capacity(8 * 1024);
         // Writing into a string cannot fail.
         let _ = encode(&mut text, &self.registry);

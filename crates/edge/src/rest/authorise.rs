@@ -14,6 +14,7 @@ use ledgerstone_model::system::TenantState;
 
 use super::access_log::Asker;
 use super::envelope::RequestId;
+use super::noting::{self, Asking};
 use super::problem::Problem;
 use super::service::Service;
 use crate::auth::{Asked, Authorised, Caller, PeerCertificate};
@@ -52,15 +53,21 @@ impl Gate {
 /// Lets a request through whose credential grants the permission.
 pub(super) async fn authorise(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    let asking = Asking::of(&parts);
     let peer = parts.extensions.get::<PeerCertificate>();
     let caller = match gate.service.authenticator().authenticate(&parts.headers, peer).await {
         Ok(caller) => caller,
-        Err(error) => return Problem::from(error).into_response(),
+        Err(error) => {
+            let problem = Problem::from(error);
+            asking.turned_away(&gate.service, &problem);
+            return problem.into_response();
+        }
     };
+    let who = noting::who(&caller);
     let asker = Asker::of(&caller);
     let told = HeaderValue::from_str(caller.tenant().as_str());
     trace::caller(caller.tenant().as_str());
-    let mut response = match gate.let_through(caller) {
+    let response = match gate.let_through(caller) {
         Ok(authorised) => {
             let authorised = authorised.asking(asked(&parts));
             parts.extensions.insert(authorised);
@@ -68,6 +75,7 @@ pub(super) async fn authorise(State(gate): State<Gate>, request: Request, next: 
         }
         Err(problem) => problem.into_response(),
     };
+    let mut response = asking.answered(&gate.service, who, gate.permission, response).await;
     response.extensions_mut().insert(asker);
     // A tenant's name has no character that a header could not have.
     response.headers_mut().extend(told.ok().map(|told| (TENANT, told)));

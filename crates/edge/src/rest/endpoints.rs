@@ -10,7 +10,8 @@ use super::{
     api_keys, append, append_aliases, checkpoint, dead_letter_resend, dead_letters, event_content,
     event_get, event_list, event_proof, health, jobs, metrics, not_yet, openapi, policies,
     policy_approve, policy_versions, proof_consistency, proof_inclusion, read_aliases, requests,
-    signing_keys, status, subjects, taxonomy, taxonomy_check, tenants, tlog, verification_keys,
+    signing_keys, status, subject_access, subjects, taxonomy, taxonomy_check, tenants, tlog,
+    verification_keys,
     verify, verify_alias,
 };
 
@@ -35,6 +36,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Needs(Permission::PoliciesApprove), || routes!(policy_approve::approve)),
     Endpoint::new(Needs(Permission::SubjectsRead), || routes!(subjects::lookup)),
     Endpoint::new(Needs(Permission::SubjectsRead), || routes!(subjects::get)),
+    Endpoint::new(Needs(Permission::SubjectsRead), || routes!(subject_access::get)),
     Endpoint::new(Needs(Permission::RequestsWrite), || routes!(subjects::request)),
     Endpoint::new(Needs(Permission::RequestsRead), || routes!(requests::list)),
     Endpoint::new(Needs(Permission::RequestsRead), || routes!(requests::get)),

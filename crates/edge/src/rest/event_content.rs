@@ -1,16 +1,18 @@
 //! `GET /v1/events/{id}/content`: the exact bytes that a content hash is over.
 
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue};
 use ledgerstone_ledger::{Dropped, Ledger};
 use ledgerstone_model::ErrorCode;
+use ledgerstone_model::access::Sight;
 
 use super::event_path::EventPath;
 use super::problem::Problem;
 use super::reply::RawJson;
+use super::seen::Seen;
 use super::service::Service;
 use crate::auth::Authorised;
 
@@ -43,7 +45,9 @@ pub async fn get(
     let content = record.content.ok_or_else(|| gone(dropped))?;
     // The store has just compared the content with its hash.
     let digest = format!("sha-256=:{}:", STANDARD.encode(record.content_hash.as_bytes()));
-    let mut response = RawJson(content).into_response();
+    let mut seen = Seen::by(Sight::NOTHING);
+    seen.note_number(record.sequence_number);
+    let mut response = seen.in_answer(RawJson(content));
     if let Ok(digest) = HeaderValue::try_from(digest) {
         response.headers_mut().insert(REPR_DIGEST, digest);
     }

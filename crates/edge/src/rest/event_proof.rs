@@ -1,10 +1,10 @@
 //! `GET /v1/events/{id}/proof`: one record, proved to whoever holds nothing but the log's key.
 
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 use ledgerstone_ledger::{Dropped, Ledger, LedgerError};
-use ledgerstone_model::access::Permission;
+use ledgerstone_model::access::{Permission, Sight};
 use ledgerstone_model::json_write::{ObjectWriter, text_array_into};
 use ledgerstone_model::visible::HiddenPart;
 use ledgerstone_proof::{Checkpoint, EventId, Hash, TenantId, TlogProof, VerifierKey};
@@ -14,6 +14,7 @@ use super::accept::Form;
 use super::event_path::EventPath;
 use super::problem::Problem;
 use super::reply::RawJson;
+use super::seen::Seen;
 use super::service::Service;
 use crate::auth::Authorised;
 
@@ -40,9 +41,11 @@ pub async fn get(
         Ok::<_, Problem>((proved, may_read && !is_closed))
     });
     let (proved, shows_content) = proved.await?;
+    let mut seen = Seen::by(Sight::NOTHING).at_size(proved.tree_size);
+    seen.note_number(proved.record.sequence_number);
     let mut response = match form {
-        Form::Text => proved.proof.to_string().into_response(),
-        Form::Json => RawJson(proved.to_json(shows_content)).into_response(),
+        Form::Text => seen.in_answer(proved.proof.to_string()),
+        Form::Json => seen.in_answer(RawJson(proved.to_json(shows_content))),
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     Ok(response)

@@ -121,7 +121,7 @@ impl Page {
         out.push(b'[');
         let begin = out.len();
         let is_full = |out: &Vec<u8>| out.len() - begin >= PAGE_BYTES_MAX;
-        let mut seen = Seen::by(viewer.sight());
+        let mut seen = Seen::by(viewer.sight()).at_size(walk.size);
         let mut records = reader.walk(tenant, walk.order, walk.rest.clone()).take(limit);
         while !is_full(out) {
             let some =

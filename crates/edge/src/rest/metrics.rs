@@ -61,5 +61,6 @@ fn moment(service: &Service) -> Moment {
         sealed_segments: store.sealed_segments,
         dead_letters: service.dead_letters().counts(None),
         verification: service.operation().verification().as_ref().into(),
+        access_log: service.ledger().access_log_counts(),
     }
 }

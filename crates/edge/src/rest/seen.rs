@@ -1,32 +1,49 @@
-//! What an answer showed of people, left in it for whoever keeps the log of reads.
+//! What an answer showed of the ledger, left in it for the log of accesses.
 
 use axum::response::{IntoResponse, Response};
-use ledgerstone_ledger::{OpenedKeys, VisibleEvent};
+use ledgerstone_ledger::{OpenedKeys, ReturnedRecords, VisibleEvent};
 use ledgerstone_model::access::Sight;
+use ledgerstone_proof::SequenceNumber;
 
-/// By which sight records were shown, and which subjects' keys were opened for it.
+/// By which sight records were shown, which these were, and which subjects' keys were opened for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     sight: Sight,
-    opened: OpenedKeys,
+    returned: ReturnedRecords,
 }
 
 impl Seen {
     pub(super) fn by(sight: Sight) -> Self {
-        Self { sight, opened: OpenedKeys::default() }
+        Self { sight, returned: ReturnedRecords::default() }
+    }
+
+    /// The same over a ledger of this size.
+    #[must_use]
+    pub(super) const fn at_size(mut self, size: u64) -> Self {
+        self.returned.at_size(size);
+        self
     }
 
     /// Adds a record that the answer has.
     pub(super) fn note(&mut self, event: &VisibleEvent) {
-        self.opened.note(event);
+        self.returned.note(event);
+    }
+
+    /// Adds a record that the answer has as it is stored.
+    pub(super) fn note_number(&mut self, number: SequenceNumber) {
+        self.returned.note_number(number);
     }
 
     pub const fn sight(&self) -> Sight {
         self.sight
     }
 
+    pub const fn returned(&self) -> &ReturnedRecords {
+        &self.returned
+    }
+
     pub const fn opened(&self) -> &OpenedKeys {
-        &self.opened
+        self.returned.opened()
     }
 
     /// The answer with this left in it.

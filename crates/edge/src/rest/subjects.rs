@@ -4,6 +4,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use ledgerstone_ledger::subject_requests::NewRequest;
 use ledgerstone_ledger::subjects::SubjectView;
@@ -13,6 +14,7 @@ use ledgerstone_model::subject_request::{ErasureBasis, SubjectRight};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::noting::LookedUp;
 use super::problem::Problem;
 use super::requests::SubjectRequest;
 use super::service::Service;
@@ -74,15 +76,18 @@ pub async fn lookup(
     authorised: Authorised,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Subject>, Problem> {
+) -> Result<Response, Problem> {
     let SubjectName { kind, id } = service.read_small(&headers, body).await?;
     if id.is_empty() {
         return Err(Problem::new(ErrorCode::InvalidArgument, "id: must not be empty"));
     }
     let tenant = authorised.tenant().clone();
+    let looked_up = LookedUp { kind: kind.clone(), id: id.clone() };
     let view =
         service.blocking(move |ledger| ledger.subject(&tenant, &Person::Person { kind, id }));
-    Ok(Json(view.await?.into()))
+    let mut response = Json(Subject::from(view.await?)).into_response();
+    response.extensions_mut().insert(looked_up);
+    Ok(response)
 }
 
 /// What is known of a person.
@@ -167,7 +172,7 @@ pub(super) fn short(reason: Option<String>) -> Result<Option<String>, Problem> {
     }
 }
 
-fn subject_id(text: &str) -> Result<SubjectId, Problem> {
+pub(super) fn subject_id(text: &str) -> Result<SubjectId, Problem> {
     SubjectId::parse(text).ok_or_else(|| {
         let detail = "subject_id: is no id as POST /v1/subjects/lookup gives it";
         Problem::new(ErrorCode::UnknownSubject, detail)

@@ -54,6 +54,7 @@ const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("GET", "/v1/signing-keys", Some(P::SigningKeysRead)),
     ("GET", "/v1/status", Some(P::StatusRead)),
     ("GET", "/v1/subjects/{subject_id}", Some(P::SubjectsRead)),
+    ("GET", "/v1/subjects/{subject_id}/{right}", Some(P::SubjectsRead)),
     ("GET", "/v1/taxonomy", Some(P::TaxonomyRead)),
     ("GET", "/v1/tenants", Some(P::TenantsRead)),
     ("GET", "/v1/tenants/{tenant_id}", Some(P::TenantsRead)),

@@ -195,6 +195,22 @@ impl KeyRing {
         })
     }
 
+    /// The live key of each of these subjects, in their order; none is made.
+    pub(crate) fn live_keys_of(
+        &self,
+        tenant: &TenantId,
+        subjects: &[Subject],
+    ) -> Result<Vec<Option<SealingKeyId>>, KeyRingError> {
+        if self.state().tenants.newest(tenant).is_none() {
+            return Ok(vec![None; subjects.len()]);
+        }
+        self.run(tenant, |state, held| {
+            let secrets = state.current_secrets(tenant, held, self.clock.now())?;
+            let live = |subject| state.subjects.of_subject(&secrets.tag(subject));
+            Ok(subjects.iter().map(|subject| live(subject).map(|slot| slot.key_id)).collect())
+        })
+    }
+
     /// The opaque id of a subject.
     pub fn subject_id(
         &self,

@@ -6,6 +6,8 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
+use ledgerstone_model::audit::AccessRecord;
+use ledgerstone_model::sealing::{NONCE_BYTES, SubjectKey};
 use ledgerstone_model::system::SystemRecord;
 use ledgerstone_model::{Administration, AuditRecord, Entropy, ErrorCode, SealedEvent};
 use ledgerstone_proof::{Hash, IngestedAt, Salt, SequenceNumber, TenantId};
@@ -86,6 +88,29 @@ impl Round<'_> {
             let mut new_id = [0; 16];
             entropy.fill(&mut new_id);
             SealedEvent::audit(&record(number), tenant, new_id, at, salt).ok()
+        })
+    }
+
+    /// Appends what the access log says, what was looked for sealed under the key of the month, or left
+    /// out where there is none, and answers its number.
+    pub(crate) fn push_access(
+        &mut self,
+        ledger: usize,
+        record: AccessRecord,
+        key: Option<&SubjectKey>,
+    ) -> Option<SequenceNumber> {
+        let Some(key) = key else {
+            let record = AuditRecord::Access(record.without_literals());
+            return self.push_audit(ledger, |_| record);
+        };
+        self.place(ledger, SignedAs::Usual, |tenant, _, at, salt, entropy| {
+            let (mut new_id, mut nonce) = ([0; 16], [0; NONCE_BYTES]);
+            entropy.fill(&mut new_id);
+            entropy.fill(&mut nonce);
+            SealedEvent::access(&record, tenant, new_id, at, salt, (key, nonce)).or_else(|| {
+                let record = AuditRecord::Access(record.without_literals());
+                SealedEvent::audit(&record, tenant, new_id, at, salt).ok()
+            })
         })
     }
 

@@ -150,7 +150,8 @@ impl<'a> Parts<'a> {
         let context = data.follower_context();
         let followers = FOLLOWERS.iter().map(|entry| (entry.make)(&context)).collect();
         let driver = Arc::new(Driver::start(data.ledger(), followers)?);
-        let names = FOLLOWERS.iter().map(|entry| entry.name).chain(["anchors", VERIFICATION]);
+        let names =
+            FOLLOWERS.iter().map(|entry| entry.name).chain(["anchors", "access_log", VERIFICATION]);
         service.operation().watch(names.collect(), problems_of(&driver, &verifier));
         let watched = Arc::downgrade(&verifier);
         let status = move || watched.upgrade().map(|verifier| verifier.status());

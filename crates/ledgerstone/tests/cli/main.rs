@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, also in what tests share")]
 
+mod access_log;
 mod bad_input;
 mod behind_damage;
 mod bench;

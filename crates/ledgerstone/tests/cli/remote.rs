@@ -45,6 +45,14 @@ impl Remote {
         command.env("LEDGERSTONE_SERVER", self.server.url()).env("LEDGERSTONE_API_KEY", key);
     }
 
+    /// Ends the server, which writes who read what, and starts another on what it left.
+    fn again(self) -> Self {
+        let Self { program, server, key, operator } = self;
+        server.stop();
+        let server = start(&program, |_| {});
+        Self { program, server, key, operator }
+    }
+
     /// Ends the server; what it left can be looked at.
     fn stop(self) -> Program {
         self.server.stop();
@@ -81,6 +89,11 @@ fn opening<'a>(command: &[&'a str]) -> Vec<&'a str> {
     command.iter().copied().chain(shows_events.then_some("--open")).collect()
 }
 
+/// Lines about events, without those that came because they were read.
+fn without_accesses(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| !line.contains("\"audit.access\"")).collect()
+}
+
 #[test]
 fn reading_says_what_the_directory_says() {
     let remote = Remote::start("remote-reading");
@@ -88,36 +101,56 @@ fn reading_says_what_the_directory_says() {
     let commands: &[&[&str]] = &[
         &["list"],
         &["list", "--order", "sequence"],
-        &["list", "--limit", "7"],
+        &["list", "--order", "sequence", "--limit", "7"],
         &["list", "--order", "sequence", "--limit", "1100", "--tenant", "default"],
         &["list", "--limit", "0"],
         &["get", "e-7"],
         &["get", "e-7", "--content"],
         &["get", "_0"],
-        &["checkpoint"],
-        &["checkpoint", "--json"],
-        &["proof", "e-1299"],
         &["api-keys", "list"],
     ];
-    let of_operator: &[&[&str]] = &[
-        &["tenants", "list"],
-        &["signing-keys", "list", "--tenant", "_system"],
-        &["list", "--tenant", "_system", "--order", "sequence"],
-        &["checkpoint", "--tenant", "_system", "--json"],
-    ];
-    // Signed before anything is compared.
-    remote.run_as(&remote.operator, &["checkpoint"]).ok();
+    let of_operator: &[&[&str]] = &[&["signing-keys", "list", "--tenant", "_system"]];
     let told: Vec<Run> = commands.iter().map(|command| remote.run(command).ok()).collect();
+    let newest = remote.run(&["list", "--limit", "1"]).ok().text();
     let operator = remote.operator.clone();
     let told_operator: Vec<Run> =
         of_operator.iter().map(|command| remote.run_as(&operator, command).ok()).collect();
+    let list_system = ["list", "--tenant", "_system", "--order", "sequence"];
+    let system = remote.run_as(&operator, &list_system).ok().text();
+    let program = remote.stop();
+    for (command, told) in commands.iter().zip(&told).chain(of_operator.iter().zip(&told_operator))
+    {
+        let (here, told) = (program.run(&opening(command)).ok().text(), told.text());
+        assert_eq!(without_accesses(&here), without_accesses(&told), "{command:?}");
+    }
+    assert!(newest.contains("\"audit.access\""), "what opens values is recorded at once: {newest}");
+    // Records came behind it at the end.
+    assert!(program.run(&opening(&list_system)).ok().text().starts_with(&system));
+}
+
+#[test]
+fn proving_says_what_the_directory_says() {
+    let remote = Remote::start("remote-proving");
+    remote.feed(&["append"], &numbered_lines(0, 1_300)).ok();
+    let policy = r#"{"without":["prove"]}"#;
+    let set = ("PUT", "/v1/policies/access_log");
+    let (status, set) = remote.server.request(set.0, set.1, Some(&remote.key), policy);
+    assert_eq!(status, 200, "{set}");
+    let remote = remote.again();
+    let commands: &[&[&str]] = &[&["checkpoint"], &["checkpoint", "--json"], &["proof", "e-1299"]];
+    let of_operator: &[&[&str]] =
+        &[&["tenants", "list"], &["checkpoint", "--tenant", "_system", "--json"]];
+    // Signed before anything is compared.
+    remote.run_as(&remote.operator, &["checkpoint"]).ok();
+    let told: Vec<Run> = commands.iter().map(|command| remote.run(command).ok()).collect();
+    let asked = of_operator.iter().map(|command| remote.run_as(&remote.operator, command).ok());
+    let told_operator: Vec<Run> = asked.collect();
     let tree = remote.program.place().join("of-server");
     let exported = remote.run(&["tlog", "export", "of-server"]).ok().line();
     let program = remote.stop();
     for (command, told) in commands.iter().zip(&told).chain(of_operator.iter().zip(&told_operator))
     {
-        let here = program.run(&opening(command)).ok();
-        assert_eq!(here.text(), told.text(), "{command:?}");
+        assert_eq!(program.run(command).ok().text(), told.text(), "{command:?}");
     }
     assert_eq!(program.run(&["tlog", "export", "of-data"]).ok().line(), exported);
     assert_eq!(files(&tree), files(&program.place().join("of-data")));

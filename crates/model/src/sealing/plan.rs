@@ -219,7 +219,7 @@ impl People {
         let target = named(event, "target")?;
         let is_person = |subject: &Subject| match subject {
             Subject::Person { kind, .. } => policy.is_person(kind),
-            Subject::Tenant => false,
+            Subject::Tenant | Subject::AccessMonth(_) => false,
         };
         Ok(Self { actor, target_person: target.clone().filter(is_person), target })
     }

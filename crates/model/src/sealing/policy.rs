@@ -4,7 +4,7 @@ use ledgerstone_proof::Canonicalizer;
 
 use super::class::FieldClass;
 use super::pattern::PathPattern;
-use super::preset::{Preset, rules_of_server_records};
+use super::preset::{Preset, rules_of_access_records, rules_of_server_records};
 use super::subject::PERSON_TYPES;
 use crate::error_code::ErrorCode;
 use crate::json::{NotCanonical, Value, ValueKind};
@@ -104,6 +104,11 @@ impl FieldPolicy {
         let rules = rules_of_server_records();
         let none = Self::of_preset(Preset::None);
         Self::assemble(Preset::None, rules, none.person_types, true)
+    }
+
+    /// What is sealed of the records of the access log: what callers looked for, and nothing else.
+    pub fn of_access_records() -> Self {
+        Self::assemble(Preset::None, rules_of_access_records(), Vec::new(), false)
     }
 
     fn assemble(

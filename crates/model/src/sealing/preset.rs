@@ -79,10 +79,24 @@ const SERVER_RECORDS: &[Line] = &[
     // Labels and reasons are written by people, and may be about people.
     ("data.metadata.label", FieldClass::Personal, false),
     ("action.description", FieldClass::Personal, false),
+    ("data.metadata.addresses", FieldClass::Personal, false),
+];
+
+/// What of the access log is sealed.
+const ACCESS_RECORDS: &[Line] = &[
+    ("action", FieldClass::Public, false),
+    ("actor", FieldClass::Public, false),
+    ("data", FieldClass::Public, false),
+    ("data.metadata.literals", FieldClass::Personal, false),
+    ("target", FieldClass::Public, false),
 ];
 
 pub(super) fn rules_of_server_records() -> Vec<FieldRule> {
     SERVER_RECORDS.iter().filter_map(|line| rule(*line)).collect()
+}
+
+pub(super) fn rules_of_access_records() -> Vec<FieldRule> {
+    ACCESS_RECORDS.iter().filter_map(|line| rule(*line)).collect()
 }
 
 impl Preset {
@@ -126,11 +140,13 @@ fn rule((path, class, is_searchable): Line) -> Option<FieldRule> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLOUDTRAIL, NAMES, Preset, SERVER_RECORDS, STANDARD, STRICT, rule};
+    use super::{
+        ACCESS_RECORDS, CLOUDTRAIL, NAMES, Preset, SERVER_RECORDS, STANDARD, STRICT, rule,
+    };
 
     #[test]
     fn every_rule_of_a_preset_names_a_field() {
-        for lines in [STANDARD, STRICT, CLOUDTRAIL, SERVER_RECORDS] {
+        for lines in [STANDARD, STRICT, CLOUDTRAIL, SERVER_RECORDS, ACCESS_RECORDS] {
             for line in lines {
                 assert!(rule(*line).is_some(), "{}", line.0);
             }
