@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
-use ledgerstone_ledger::sealing_keys::{RootKey, RootKeyError};
+use ledgerstone_ledger::sealing_keys::{RootKey, RootKeyError, WrappedBy};
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::TenantId;
 use reqsign_aws_v4::{Credential, RequestSigner};
@@ -147,6 +147,12 @@ impl RootKey for AwsKmsRootKey {
         let answer = self.call("TrentService.Decrypt", body)?;
         let Decrypted { plaintext } = done(&answer)?;
         Ok(Zeroizing::new(STANDARD.decode(plaintext).map_err(|_| no_answer())?))
+    }
+
+    /// As the settings name the key: what KMS gives says nothing to others.
+    fn wrapped_by(&self, _: &[u8]) -> Option<WrappedBy> {
+        let key = Some(self.source.key.0.clone());
+        Some(WrappedBy { service: SERVICE.name.to_owned(), key })
     }
 }
 

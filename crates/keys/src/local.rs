@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use ledgerstone_ledger::sealing_keys::{RootKey, RootKeyError};
+use ledgerstone_ledger::sealing_keys::{RootKey, RootKeyError, WrappedBy};
 use ledgerstone_model::Entropy;
 use ledgerstone_model::sealing::xaes::{self, NONCE_BYTES};
 use ledgerstone_proof::TenantId;
@@ -97,6 +97,12 @@ impl RootKey for LocalRootKey {
                 "it was changed, or wrapped for another tenant than {tenant}"
             ))
         })
+    }
+
+    fn wrapped_by(&self, wrapped: &[u8]) -> Option<WrappedBy> {
+        let is_own = wrapped.starts_with(&self.id);
+        let key = Some(hex::encode(self.id));
+        is_own.then(|| WrappedBy { service: self.kind.to_owned(), key })
     }
 }
 

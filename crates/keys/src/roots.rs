@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ledgerstone_ledger::sealing_keys::{RootKey, RootKeyError};
+use ledgerstone_ledger::sealing_keys::{RootKey, RootKeyError, WrappedBy};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::subject_keys::{TenantKeySlot, TenantKeySlots, WRAPPED_SECRETS_BYTES_MAX};
 use zeroize::Zeroizing;
@@ -160,6 +160,14 @@ impl RootKey for Roots {
             RootKeyError::Wrong(format!("it was wrapped by {by}, and {in_use} is in use"))
         }))
     }
+
+    fn wrapped_by(&self, wrapped: &[u8]) -> Option<WrappedBy> {
+        let (mark, wrapped) = wrapped.split_first()?;
+        let roots = [Some(&self.current), self.previous.as_ref()].into_iter().flatten();
+        let mut known = roots.filter(|root| root.mark == *mark);
+        let known = known.find_map(|root| root.root.wrapped_by(wrapped));
+        known.or_else(|| Some(WrappedBy { service: named(*mark), key: None }))
+    }
 }
 
 #[cfg(test)]
@@ -287,6 +295,15 @@ mod tests {
         assert_eq!(file.unwrap(&acme(), &moved).unwrap().as_slice(), [9; 64]);
         let error = file.unwrap(&acme(), &wrapped).unwrap_err();
         assert_eq!(error.code(), ErrorCode::WrongRootKey);
+        // What wrapped something is told without unwrapping it.
+        let told = |wrapped: &[u8]| both.wrapped_by(wrapped).unwrap();
+        assert_eq!(
+            (told(&wrapped).service, told(&moved).service),
+            ("secret".into(), "file".into())
+        );
+        assert_eq!(told(&wrapped).key.unwrap(), hex::encode(&wrapped[1..9]));
+        assert_eq!(file.wrapped_by(&wrapped).unwrap().service, "file or secret");
+        assert_eq!(file.wrapped_by(&[]), None);
     }
 
     /// A service of another mark, which makes too much of what it wraps.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use ledgerstone_ledger::sealing_keys::{RootKey, RootKeyError};
+use ledgerstone_ledger::sealing_keys::{RootKey, RootKeyError, WrappedBy};
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::TenantId;
 use reqwest::StatusCode;
@@ -151,6 +151,14 @@ impl RootKey for VaultRootKey {
         let data: Decrypted<'_> = data_of(&answer)?;
         let plain = Zeroizing::new(STANDARD.decode(data.plaintext).map_err(|_| no_answer())?);
         unbound(tenant, &plain)
+    }
+
+    /// A ciphertext begins with `vault:v<version>:`, by which the key can be told apart from others.
+    fn wrapped_by(&self, wrapped: &[u8]) -> Option<WrappedBy> {
+        let text = std::str::from_utf8(wrapped).ok()?;
+        let version = text.split(':').nth(1)?;
+        let key = Some(format!("{}:{version}", self.source.key.0));
+        Some(WrappedBy { service: SERVICE.name.to_owned(), key })
     }
 }
 

@@ -58,6 +58,8 @@ pub enum LedgerError {
     KeysBehind { expected: u64, found: u64 },
     #[error("the ledger was opened without sealing keys, so tenant {0} has no people to look up")]
     NoSealingKeys(TenantId),
+    #[error("nothing was ever sealed for tenant {0}, so it has no key to replace")]
+    NothingSealed(TenantId),
     #[error("tenant {tenant} has no request {id}")]
     UnknownRequest { tenant: TenantId, id: SubjectRequestId },
     #[error(transparent)]
@@ -149,6 +151,7 @@ impl LedgerError {
             Self::NothingProposed(_) => ErrorCode::NotFound,
             Self::KeysBehind { .. } => ErrorCode::KeysBehind,
             Self::NoSealingKeys(_) => ErrorCode::KeyServiceUnavailable,
+            Self::NothingSealed(_) => ErrorCode::NotFound,
             Self::UnknownRequest { .. } => ErrorCode::UnknownRequest,
             Self::RequestStep(error) => error.code(),
             Self::NotApproved { .. } => ErrorCode::RequestState,

@@ -18,6 +18,7 @@ use crate::keys::{KeyHome, KeyRing};
 use crate::policies::Policies;
 use crate::reader::Reader;
 use crate::receipt::Outcome;
+use crate::sealing_keys::KeyWiper;
 use crate::sequencer::{
     Commit, Patience, Sequencer, SignedAs, SubmitError, SubmitOptions, Submitted, UnknownTenants,
 };
@@ -55,6 +56,8 @@ pub struct Ledger {
     /// Held while contents are dropped.
     pub(crate) retaining: Mutex<()>,
     committer: Mutex<Option<JoinHandle<()>>>,
+    /// Dropped with the ledger.
+    _wiper: Option<KeyWiper>,
 }
 
 /// The state of an open ledger, for operators and health checks.
@@ -92,6 +95,8 @@ impl Ledger {
             .name("committer".to_owned())
             .spawn(move || background.run())
             .map_err(LedgerError::Thread)?;
+        let has_keys = sequencer.sealing_keys().is_some();
+        let wiper = has_keys.then(|| KeyWiper::start(Arc::downgrade(&sequencer))).transpose();
         Ok(Self {
             reader: Reader::new(Arc::clone(&store)),
             store,
@@ -112,6 +117,7 @@ impl Ledger {
             rotating: Mutex::default(),
             retaining: Mutex::default(),
             committer: Mutex::new(Some(committer)),
+            _wiper: wiper.map_err(LedgerError::Thread)?,
         })
     }
 

@@ -6,15 +6,22 @@
 
 mod look;
 mod opened;
+mod operation;
+mod overview;
 mod reading;
 mod ring;
+mod root_calls;
 mod root_key;
 mod shared_calls;
 mod source;
 mod state;
 mod tenant_secrets;
+mod wiper;
 
 pub use look::KeyLook;
-pub use ring::{KeyRing, KeyRingError, KeyRingSettings};
-pub use root_key::{RootKey, RootKeyError};
+pub use overview::{SealingKeysOverview, TenantKeys};
+pub use ring::{KeyRing, KeyRingError, KeyRingSettings, KeyRingStatus, Rotated};
+pub use root_key::{RootKey, RootKeyError, WrappedBy};
 pub use source::{KeySource, Refused};
+
+pub(crate) use wiper::KeyWiper;

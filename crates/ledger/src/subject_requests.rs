@@ -2,9 +2,10 @@
 //! took it and why, and the `system.subject_request` record that points to it and holds the whole
 //! request as it stands then.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ledgerstone_model::sealing::SubjectId;
+use ledgerstone_model::sealing::{SealingKeyId, SubjectId};
 use ledgerstone_model::subject_request::{
     ErasureBasis, RequestStep, SubjectRequest, SubjectRequestId, SubjectRight,
 };
@@ -94,7 +95,25 @@ fn read(store: &dyn LedgerStore) -> Result<SubjectRequests, ReadError> {
     Ok(all)
 }
 
+/// How many keys of people erasures have named, by tenant, out of the ledgers themselves, all of
+/// which are gone through.
+pub fn erased_keys(store: &dyn LedgerStore) -> Result<HashMap<TenantId, u64>, ReadError> {
+    let mut erased: HashMap<TenantId, HashSet<SealingKeyId>> = HashMap::new();
+    for (tenant, _, erasure) in read(store)?.erasures.entries() {
+        erased.entry(tenant).or_default().extend(&erasure.started.key_ids);
+    }
+    Ok(erased.into_iter().map(|(tenant, keys)| (tenant, keys.len() as u64)).collect())
+}
+
 impl Ledger {
+    /// How many keys of a tenant's people erasures have named.
+    pub fn erased_keys(&self, tenant: &TenantId) -> Result<u64, LedgerError> {
+        self.ensure_requests()?;
+        let erasures = self.subject_requests.erasures.of_tenant(tenant);
+        let keys = erasures.iter().flat_map(|erasure| &erasure.started.key_ids);
+        Ok(keys.collect::<HashSet<_>>().len() as u64)
+    }
+
     /// The requests of a tenant, oldest first.
     pub fn requests(&self, tenant: &TenantId) -> Result<Vec<Arc<RequestEntry>>, LedgerError> {
         self.ensure_requests()?;

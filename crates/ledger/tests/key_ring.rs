@@ -10,7 +10,7 @@ use ledgerstone_ledger::sealing_keys::{
 use ledgerstone_model::sealing::Subject;
 use ledgerstone_model::{Clock, Entropy, ErrorCode};
 use ledgerstone_proof::{IngestedAt, TenantId};
-use ledgerstone_store::embedded::files::Files;
+use ledgerstone_store::embedded::files::{FileFault, FileOp, Files};
 use ledgerstone_testkit::SeededEntropy;
 use zeroize::Zeroizing;
 
@@ -81,10 +81,25 @@ impl Rig {
     }
 
     fn open_at(&self, path: &Path) -> KeyRing {
+        self.open_with(path, &Files::new()).expect("opens")
+    }
+
+    /// The same files in another place.
+    fn copy(&self) -> Self {
+        let place = tempfile::tempdir().expect("a directory");
+        for entry in std::fs::read_dir(self.place.path()).expect("a directory") {
+            let entry = entry.expect("an entry");
+            std::fs::copy(entry.path(), place.path().join(entry.file_name())).expect("copied");
+        }
+        let (root, clock) = (Arc::clone(&self.root), Arc::clone(&self.clock));
+        Self { place, root, clock, entropy: Arc::clone(&self.entropy) }
+    }
+
+    fn open_with(&self, path: &Path, files: &Files) -> Result<KeyRing, KeyRingError> {
         let parts: (Arc<dyn Clock>, _) = (Arc::clone(&self.clock) as _, Arc::clone(&self.entropy));
         let root: Arc<dyn RootKey> = Arc::clone(&self.root) as _;
-        let opened = KeyRing::open(path, &Files::new(), root, parts, KeyRingSettings::default());
-        opened.expect("opens").0
+        let opened = KeyRing::open(path, files, root, parts, KeyRingSettings::default());
+        opened.map(|(ring, _)| ring)
     }
 
     fn pass(&self, seconds: i64) {
@@ -349,4 +364,115 @@ fn a_root_key_is_checked_before_it_is_needed() {
     ring.keys_for(&tenant("acme"), &[&person("ana")]).expect("cached");
     let error = ring.check_root().expect_err("asked all the same");
     assert_eq!(error.code(), ErrorCode::KeyServiceUnavailable);
+}
+
+/// Ends at the operation of this ordinal, as a process that is killed does: it and all after it fail,
+/// with or without the effect of the first.
+#[derive(Debug)]
+struct KillAt {
+    left: AtomicUsize,
+    has_effect: bool,
+}
+
+impl KillAt {
+    fn step(&self) -> std::io::Result<()> {
+        let counted = |left: usize| left.checked_sub(1);
+        let went_on = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, counted);
+        went_on.map(drop).map_err(|_| std::io::Error::other("killed"))
+    }
+}
+
+impl FileFault for KillAt {
+    fn before(&self, _: FileOp, _: &Path) -> std::io::Result<()> {
+        if self.has_effect { Ok(()) } else { self.step() }
+    }
+
+    fn after(&self, _: FileOp, _: &Path) -> std::io::Result<()> {
+        if self.has_effect { self.step() } else { Ok(()) }
+    }
+}
+
+#[test]
+fn a_rotation_that_is_killed_loses_no_key_and_is_finished_by_the_next() {
+    let (acme, beta) = (tenant("acme"), tenant("beta"));
+    let people: Vec<Subject> = (0..12).map(|number| person(&format!("p-{number}"))).collect();
+    let people: Vec<&Subject> = people.iter().collect();
+    let origin = Rig::new();
+    let ring = origin.open();
+    let keys = ring.keys_for(&acme, &people).expect("keys");
+    let others = ring.keys_for(&beta, &people[..1]).expect("keys");
+    ring.destroy(&[*keys[7].id()]).expect("destroyed");
+    let old = ring.overview();
+    drop(ring);
+    for has_effect in [false, true] {
+        for step in 0.. {
+            let place = origin.copy();
+            let kill = Arc::new(KillAt { left: step.into(), has_effect });
+            let opened = place.open_with(place.place.path(), &Files::with_fault(kill));
+            let is_done = opened.is_ok_and(|ring| ring.rotate(&acme).is_ok());
+
+            let ring = place.open();
+            for (at, key) in keys.iter().enumerate() {
+                let found = ring.key(&acme, key.id()).expect("answers");
+                let found = found.map(|found| *found.expose());
+                assert_eq!(found, (at != 7).then(|| *key.expose()), "{step} {at}");
+            }
+            ring.rotate(&acme).expect("finished");
+            let now = ring.overview();
+            let of = |tenant: &TenantId| {
+                let mut all = now.tenants.iter();
+                all.find(|keys| keys.tenant == *tenant).expect("keys").clone()
+            };
+            assert_eq!((of(&acme).live, of(&acme).outdated, now.destroyed), (11, 0, 1), "{step}");
+            assert_ne!(of(&acme).key_id, old.tenants[0].key_id);
+            assert_eq!(of(&beta), old.tenants[1], "another tenant's keys stay as they are");
+            assert!(ring.key(&beta, others[0].id()).expect("answers").is_some());
+            let again = ring.keys_for(&acme, &people[..7]).expect("keys");
+            assert!(again.iter().zip(&keys).all(|(again, key)| again.expose() == key.expose()));
+            if is_done {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn no_key_is_rotated_while_a_slot_is_lost() {
+    let place = Rig::new();
+    let (acme, ana) = (tenant("acme"), person("ana"));
+    place.open().keys_for(&acme, &[&ana, &person("bo")]).expect("keys");
+    for name in ["subjects.a", "subjects.b"] {
+        let path = place.place.path().join(name);
+        let mut bytes = std::fs::read(&path).expect("a file");
+        bytes[128 + 50] ^= 1;
+        std::fs::write(path, bytes).expect("written");
+    }
+    let ring = place.open();
+    assert_eq!(ring.overview().lost, 1);
+    let error = ring.rotate(&acme).expect_err("refused");
+    assert!(matches!(error, KeyRingError::Lost(1)), "{error}");
+    assert_eq!(error.code(), ErrorCode::StoreDamaged);
+}
+
+#[test]
+fn it_is_known_how_the_service_serves_and_how_many_keys_are_in_memory() {
+    let place = Rig::new();
+    let (acme, ana) = (tenant("acme"), person("ana"));
+    let ring = place.open();
+    ring.keys_for(&acme, &[&ana, &person("bo")]).expect("keys");
+    let status = ring.status();
+    assert_eq!((status.calls, status.failures, status.problem), (1, 0, None));
+    assert_eq!((status.tenant_keys, status.subject_keys, status.generation.0), (1, 2, 1));
+    // Nobody asks for anything any more, and all of it is wiped within five minutes.
+    place.pass(290);
+    ring.forget_old();
+    assert_eq!((ring.status().tenant_keys, ring.status().subject_keys), (0, 0));
+    place.root.is_off.store(true, Ordering::SeqCst);
+    ring.keys_for(&acme, &[&ana]).expect_err("no key");
+    let status = ring.status();
+    assert_eq!((status.calls, status.failures), (2, 1));
+    assert!(matches!(status.problem, Some(RootKeyError::Unavailable(_))));
+    place.root.is_off.store(false, Ordering::SeqCst);
+    ring.keys_for(&acme, &[&ana]).expect("it is back");
+    assert_eq!((ring.status().calls, ring.status().problem), (3, None));
 }

@@ -15,6 +15,7 @@ mod openapi;
 mod policies;
 mod proof;
 mod requests;
+mod sealing_keys;
 mod serve;
 mod signing_keys;
 mod subjects;
@@ -67,6 +68,7 @@ pub const COMMANDS: &[Command] = &[
     requests::COMMAND,
     api_keys::COMMAND,
     signing_keys::COMMAND,
+    sealing_keys::COMMAND,
     config::COMMAND,
     openapi::COMMAND,
     commands_page::COMMAND,

@@ -6,6 +6,7 @@
 mod access_log;
 mod classic;
 mod events;
+mod key_service;
 mod spans;
 mod verification;
 
@@ -25,6 +26,8 @@ use ledgerstone_store::DeadLetterCounts;
 use access_log::AccessLogGauges;
 use events::EventCounters;
 pub use events::{EventCounter, EventStatus};
+use key_service::KeyServiceGauges;
+pub use key_service::KeyServiceMoment;
 pub use spans::SpanCounters;
 use verification::VerificationGauges;
 pub use verification::VerificationMoment;
@@ -73,6 +76,7 @@ pub struct Moment {
     pub dead_letters: DeadLetterCounts,
     pub verification: VerificationMoment,
     pub access_log: AccessLogCounts,
+    pub key_service: KeyServiceMoment,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +90,7 @@ struct Gauges {
     dead_letter_bytes: Gauge,
     verification: VerificationGauges,
     access_log: AccessLogGauges,
+    key_service: KeyServiceGauges,
 }
 
 impl Default for Metrics {
@@ -130,6 +135,7 @@ impl Default for Metrics {
         registry.register("ledgerstone_sealed_segments", "Sealed segments", sealed);
         gauges.verification.register(&mut registry);
         gauges.access_log.register(&mut registry);
+        gauges.key_service.register(&mut registry);
         registry.register(
             "ledgerstone_http_requests",
             "Requests by method, route and status",
@@ -214,6 +220,7 @@ impl Metrics {
             dead_letter_bytes,
             verification,
             access_log,
+            key_service,
         } = &self.gauges;
         let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         integrity.set(i64::from(moment.is_sound));
@@ -225,6 +232,7 @@ impl Metrics {
         dead_letter_bytes.set(number(moment.dead_letters.bytes));
         verification.set(moment.verification);
         access_log.set(moment.access_log);
+        key_service.set(moment.key_service);
         let mut text = String::with_capacity(8 * 1024);
         // Writing into a string cannot fail.
         let _ = encode(&mut text, &self.registry);

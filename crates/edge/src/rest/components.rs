@@ -54,6 +54,10 @@ pub(super) fn components(service: &Service) -> Vec<Component> {
         .clock_behind
         .map(|time| format!("the clock is {} seconds behind the newest record", time.as_secs()));
     found.push(Component::new("clock", State::Degraded, behind.into_iter().collect()));
+    if let Some(keys) = service.ledger().key_service() {
+        let problem = keys.problem.map(|problem| problem.to_string());
+        found.push(Component::new("key_service", State::Degraded, problem.into_iter().collect()));
+    }
     let problems = service.dead_letters().problems();
     found.push(Component::new("dead_letters", State::Degraded, problems));
     for (name, problem) in service.operation().helpers() {

@@ -10,9 +10,8 @@ use super::{
     api_keys, append, append_aliases, checkpoint, dead_letter_resend, dead_letters, event_content,
     event_get, event_list, event_proof, health, jobs, metrics, not_yet, openapi, policies,
     policy_approve, policy_versions, proof_consistency, proof_inclusion, read_aliases, requests,
-    signing_keys, status, subject_access, subjects, taxonomy, taxonomy_check, tenants, tlog,
-    verification_keys,
-    verify, verify_alias,
+    sealing_keys, signing_keys, status, subject_access, subjects, taxonomy, taxonomy_check,
+    tenants, tlog, verification_keys, verify, verify_alias,
 };
 
 /// Every endpoint there is.
@@ -55,6 +54,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Needs(Permission::TenantsWrite), || routes!(tenants::resume)),
     Endpoint::new(Needs(Permission::SigningKeysRead), || routes!(signing_keys::list)),
     Endpoint::new(Needs(Permission::SigningKeysRotate), || routes!(signing_keys::rotate)),
+    Endpoint::new(Needs(Permission::SealingKeysRead), || routes!(sealing_keys::list)),
+    Endpoint::new(Needs(Permission::SealingKeysRotate), || routes!(sealing_keys::rotate)),
     Endpoint::new(Public, || routes!(health::health)),
     Endpoint::new(Needs(Permission::RecordsRead), || routes!(event_list::list)),
     Endpoint::new(Needs(Permission::RecordsRead), || routes!(event_get::get)),

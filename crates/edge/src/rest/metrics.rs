@@ -62,5 +62,6 @@ fn moment(service: &Service) -> Moment {
         dead_letters: service.dead_letters().counts(None),
         verification: service.operation().verification().as_ref().into(),
         access_log: service.ledger().access_log_counts(),
+        key_service: service.ledger().key_service().as_ref().into(),
     }
 }

@@ -58,6 +58,7 @@ mod read_alias_query;
 mod read_aliases;
 mod reply;
 mod requests;
+mod sealing_keys;
 mod seen;
 pub mod service;
 mod signing_keys;

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use ledgerstone_ledger::sealing_keys::KeyRingStatus;
 use ledgerstone_ledger::{Ledger, LedgerError};
 use ledgerstone_model::access::Permission;
 use ledgerstone_model::system::TenantState;
@@ -72,7 +73,37 @@ pub struct Deployment {
     /// Absent where nothing verifies in the background.
     #[serde(skip_serializing_if = "Option::is_none")]
     verification: Option<Verification>,
+    /// Absent where nothing is ever sealed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_service: Option<KeyServiceState>,
     components: Vec<ComponentState>,
+}
+
+/// The root key service, and the keys that are unwrapped in memory.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeyServiceState {
+    /// `file`, `secret`, `vault` or `aws-kms`.
+    service: &'static str,
+    /// Since the process began.
+    calls: u64,
+    failures: u64,
+    cached_tenant_keys: usize,
+    cached_subject_keys: usize,
+    /// How often the key files were changed.
+    generation: u64,
+}
+
+impl From<KeyRingStatus> for KeyServiceState {
+    fn from(status: KeyRingStatus) -> Self {
+        Self {
+            service: status.service,
+            calls: status.calls,
+            failures: status.failures,
+            cached_tenant_keys: status.tenant_keys,
+            cached_subject_keys: status.subject_keys,
+            generation: status.generation.0,
+        }
+    }
 }
 
 /// What waits for the next commit.
@@ -178,6 +209,7 @@ fn deployment(service: &Service) -> Deployment {
         },
         dead_letters: dead_letter_state(service, None),
         verification: service.operation().verification().map(Verification::from),
+        key_service: ledger.key_service().map(KeyServiceState::from),
         components: components(service).into_iter().map(state).collect(),
     }
 }

@@ -52,6 +52,19 @@ impl KeyLook {
         self.faults
     }
 
+    pub(super) fn root(&self) -> &dyn RootKey {
+        &*self.root
+    }
+
+    /// In the order of their slots, the newest last.
+    pub(super) fn tenants(&self) -> &[TenantKeySlot] {
+        &self.tenants
+    }
+
+    pub(super) fn subjects(&self) -> impl Iterator<Item = &SubjectKeySlot> {
+        self.subjects.values()
+    }
+
     fn state(&self, tenant: &TenantId, id: &SealingKeyId, refused: &mut Refused) -> KeyState {
         let Some(slot) = self.subjects.get(id) else {
             // It may have been in a slot that is lost.

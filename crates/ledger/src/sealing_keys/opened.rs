@@ -36,6 +36,10 @@ impl<K: Eq + Hash + Clone, V: Clone> OpenedKeys<K, V> {
         self.entries.insert(name, (value, now.micros().saturating_add(self.lifetime)));
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn forget(&mut self, name: &K) {
         self.entries.remove(name);
     }

@@ -19,6 +19,7 @@ use ledgerstone_store::subject_keys::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::root_calls::RootCalls;
 use super::root_key::{RootKey, RootKeyError};
 use super::shared_calls::SharedCalls;
 use super::state::{Held, State, Stop, Wanted};
@@ -39,7 +40,8 @@ pub struct KeyRingSettings {
 impl Default for KeyRingSettings {
     fn default() -> Self {
         Self {
-            lifetime_micros: 5 * 60 * 1_000_000,
+            // Less than five minutes by more than it takes until they are wiped.
+            lifetime_micros: (5 * 60 - 15) * 1_000_000,
             subject_keys_max: 65_536,
             tenant_keys_max: 4_096,
         }
@@ -48,7 +50,9 @@ impl Default for KeyRingSettings {
 
 /// The keys of all subjects of a deployment.
 pub struct KeyRing {
-    root: Arc<dyn RootKey>,
+    root: RootCalls,
+    /// Slots that are damaged in both files.
+    lost: u64,
     pub(super) clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     state: Mutex<State>,
@@ -74,7 +78,7 @@ struct Asked {
 
 impl std::fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyRing").field("root", &self.root.kind()).finish_non_exhaustive()
+        f.debug_struct("KeyRing").field("root", &self.root().kind()).finish_non_exhaustive()
     }
 }
 
@@ -88,8 +92,38 @@ pub enum KeyRingError {
     /// The wrapped key does not open under the key that is said to have wrapped it.
     #[error("key {0} does not unwrap; the key files hold something else than was written")]
     Damaged(SealingKeyId),
+    #[error(
+        "{0} slots of the key files are damaged in both files, and nothing could read what they hold \
+         once the key that wrapped them is destroyed: put the newest copy of the key files back first"
+    )]
+    Lost(u64),
     #[error("the cryptographic library refused")]
     Refused,
+}
+
+/// A rotation that was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotated {
+    /// The tenant's new key.
+    pub key_id: SealingKeyId,
+    /// Keys of people that it wraps now.
+    pub rewrapped: u64,
+}
+
+/// How the root key service and the keys in memory are doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRingStatus {
+    /// The root key service's name.
+    pub service: &'static str,
+    /// Questions to it since the files were opened, and how many of them failed.
+    pub calls: u64,
+    pub failures: u64,
+    /// Why the newest question failed; `None` where it did not.
+    pub problem: Option<RootKeyError>,
+    /// Keys that are unwrapped in memory.
+    pub tenant_keys: usize,
+    pub subject_keys: usize,
+    pub generation: KeyGeneration,
 }
 
 impl KeyRingError {
@@ -97,7 +131,7 @@ impl KeyRingError {
         match self {
             Self::Root(error) => error.code(),
             Self::Files(_) => ErrorCode::StorageFailed,
-            Self::Damaged(_) => ErrorCode::StoreDamaged,
+            Self::Damaged(_) | Self::Lost(_) => ErrorCode::StoreDamaged,
             Self::Refused => ErrorCode::Internal,
         }
     }
@@ -119,7 +153,32 @@ impl KeyRing {
         report.faults.extend(tenants_report.faults);
         let state = Mutex::new(State::new(tenants, subjects, settings));
         let (calls, rotating) = (SharedCalls::new(), Mutex::new(()));
-        Ok((Self { root, clock, entropy, state, calls, rotating }, report))
+        let (root, lost) = (RootCalls::new(root), report.faults.len() as u64);
+        Ok((Self { root, lost, clock, entropy, state, calls, rotating }, report))
+    }
+
+    pub(super) fn root(&self) -> &dyn RootKey {
+        self.root.root()
+    }
+
+    pub(super) const fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// How the root key service and the keys in memory are doing.
+    pub fn status(&self) -> KeyRingStatus {
+        let (calls, failures) = self.root.counts();
+        let state = self.state();
+        let (tenant_keys, subject_keys) = state.opened_counts();
+        KeyRingStatus {
+            service: self.root().kind(),
+            calls,
+            failures,
+            problem: self.root.problem(),
+            tenant_keys,
+            subject_keys,
+            generation: state.subjects.generation(),
+        }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -242,28 +301,38 @@ impl KeyRing {
         Ok(self.state().destroy(ids)?)
     }
 
+    /// Whether anything was ever sealed for a tenant.
+    pub fn has_keys_of(&self, tenant: &TenantId) -> bool {
+        self.state().tenants.newest(tenant).is_some()
+    }
+
     /// Gives a tenant a new wrapping key and wraps all keys of its subjects by it. The keys
-    /// themselves, and so the ledger, stay as they are. The old wrapping key is destroyed.
-    pub fn rotate(&self, tenant: &TenantId) -> Result<SealingKeyId, KeyRingError> {
+    /// themselves, and so the ledger, stay as they are. The old wrapping key is destroyed. What is
+    /// left of an interrupted rotation is finished by the next one.
+    pub fn rotate(&self, tenant: &TenantId) -> Result<Rotated, KeyRingError> {
         let _turn = hold(&self.rotating);
+        if self.lost > 0 {
+            return Err(KeyRingError::Lost(self.lost));
+        }
         let old =
             self.run(tenant, |state, held| state.current_secrets(tenant, held, self.clock.now()))?;
         let mut bytes = self.random_secrets();
         let naming = old.naming_key();
         bytes.truncate(TenantSecrets::BYTES - naming.len());
         bytes.extend_from_slice(naming);
-        let wrapped = self.root.wrap(tenant, &bytes)?;
+        let wrapped = self.root.ask(|root| root.wrap(tenant, &bytes))?;
         let new = TenantSecrets::new(self.new_id(), bytes).ok_or(KeyRingError::Refused)?;
         let new = Arc::new(new);
-        self.run(tenant, |state, held| {
+        let rewrapped = self.run(tenant, |state, held| {
             let now = self.clock.now();
             // All that may be wanting is asked for before anything changes.
             let rewrapped = state.rewrapped(tenant, &new, held, now)?;
             state.add_secrets(tenant, &new, wrapped.clone(), now)?;
             state.subjects.rewrap(&rewrapped)?;
-            state.destroy_outdated(tenant, &new.id())
+            state.destroy_outdated(tenant, &new.id())?;
+            Ok(rewrapped.len() as u64)
         })?;
-        Ok(new.id())
+        Ok(Rotated { key_id: new.id(), rewrapped })
     }
 
     /// Wipes unwrapped keys whose time is over. To be called now and then.
@@ -317,7 +386,7 @@ impl KeyRing {
             return Ok(None);
         };
         let asked = self.calls.ask(&Question::Open(*id), || {
-            let bytes = self.root.unwrap(tenant, &wrapped)?;
+            let bytes = self.root.ask(|root| root.unwrap(tenant, &wrapped))?;
             let secrets = TenantSecrets::new(*id, bytes).map(Arc::new);
             Ok(Arc::new(Asked { secrets, wrapped: None }))
         });
@@ -329,7 +398,7 @@ impl KeyRing {
     fn ask_for_first(&self, tenant: &TenantId) -> Result<Option<Arc<TenantSecrets>>, KeyRingError> {
         let asked = self.calls.ask(&Question::Make(tenant.clone()), || {
             let bytes = self.random_secrets();
-            let wrapped = Some(self.root.wrap(tenant, &bytes)?);
+            let wrapped = Some(self.root.ask(|root| root.wrap(tenant, &bytes))?);
             let secrets = TenantSecrets::new(self.new_id(), bytes).map(Arc::new);
             Ok(Arc::new(Asked { secrets, wrapped }))
         })?;

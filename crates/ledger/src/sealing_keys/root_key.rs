@@ -21,6 +21,21 @@ pub trait RootKey: Send + Sync + std::fmt::Debug {
     /// Unwraps what [`Self::wrap`] gave for this tenant.
     fn unwrap(&self, tenant: &TenantId, wrapped: &[u8])
     -> Result<Zeroizing<Vec<u8>>, RootKeyError>;
+
+    /// What wrapped these bytes, as far as they tell without being unwrapped; `None` where they tell
+    /// that it was another root key.
+    fn wrapped_by(&self, _wrapped: &[u8]) -> Option<WrappedBy> {
+        Some(WrappedBy { service: self.kind().to_owned(), key: None })
+    }
+}
+
+/// What wrapped the secrets of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrappedBy {
+    /// The service's name.
+    pub service: String,
+    /// Which of its keys, where that can be told.
+    pub key: Option<String>,
 }
 
 /// Why the root key did not serve.

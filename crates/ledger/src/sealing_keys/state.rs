@@ -311,6 +311,11 @@ impl State {
         Ok(rewrapped)
     }
 
+    /// How many secrets of tenants and keys of subjects are unwrapped.
+    pub(super) fn opened_counts(&self) -> (usize, usize) {
+        (self.opened_tenants.len(), self.opened_subjects.len())
+    }
+
     pub(super) fn forget_old(&mut self, now: IngestedAt) {
         self.opened_subjects.forget_old(now);
         self.opened_tenants.forget_old(now);

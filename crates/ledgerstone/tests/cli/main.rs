@@ -26,6 +26,7 @@ mod remote;
 mod root_key;
 mod rsa;
 mod sealed;
+mod sealing_keys;
 mod serve;
 mod served;
 mod signals;

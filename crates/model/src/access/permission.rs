@@ -82,6 +82,10 @@ permissions! {
         "See the API keys there are, never their secrets.";
     ApiKeysWrite = "api-keys:write", Tenant,
         "Grant and revoke API keys.";
+    SealingKeysRead = "sealing-keys:read", Tenant,
+        "See whose sealing keys there are, never the keys.";
+    SealingKeysRotate = "sealing-keys:rotate", Tenant,
+        "Replace the key that wraps the keys of the tenant's people.";
     StatusRead = "status:read", Tenant,
         "See the state of the tenant's ledger.";
     TenantsRead = "tenants:read", Deployment,

@@ -57,6 +57,7 @@ const PRIVACY_OFFICER: RoleEntry = RoleEntry {
         Permission::RequestsRead,
         Permission::RequestsWrite,
         Permission::RequestsApprove,
+        Permission::SealingKeysRead,
         Permission::StatusRead,
     ],
 };
@@ -76,6 +77,7 @@ const AUDITOR: RoleEntry = RoleEntry {
         Permission::PoliciesRead,
         Permission::RequestsRead,
         Permission::ApiKeysRead,
+        Permission::SealingKeysRead,
         Permission::StatusRead,
         Permission::TenantsRead,
         Permission::SigningKeysRead,
