@@ -105,6 +105,7 @@ impl Asking {
             P::ProofsRead => Some(AccessVerb::Prove),
             P::VerifyRun if self.method == Method::DELETE => Some(AccessVerb::Administer),
             P::VerifyRun => Some(AccessVerb::Verify),
+            P::SealingKeysRotate => Some(AccessVerb::Administer),
             // What is changed has records of its own, and what else is seen is not what was recorded.
             P::EventsWrite
             | P::JobsRead
@@ -114,6 +115,7 @@ impl Asking {
             | P::TaxonomyWrite
             | P::PoliciesRead
             | P::PoliciesWrite
+            | P::PoliciesApprove
             | P::RequestsRead
             | P::RequestsWrite
             | P::RequestsApprove
@@ -124,6 +126,7 @@ impl Asking {
             | P::TenantsWrite
             | P::SigningKeysRead
             | P::SigningKeysRotate
+            | P::SealingKeysRead
             | P::MetricsRead
             | P::PlatformRead => None,
         }
