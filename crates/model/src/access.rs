@@ -61,6 +61,8 @@ mod tests {
         ("requests:approve", ["ts", "ts", "-", "-", "-", "-"]),
         ("api-keys:read", ["ts", "-", "ts", "-", "-", "-"]),
         ("api-keys:write", ["ts", "-", "-", "-", "-", "-"]),
+        ("sealing-keys:read", ["ts", "ts", "ts", "-", "-", "-"]),
+        ("sealing-keys:rotate", ["ts", "-", "-", "-", "-", "-"]),
         ("status:read", ["ts", "ts", "ts", "-", "-", "ts"]),
         ("tenants:read", ["s", "-", "s", "-", "-", "-"]),
         ("tenants:write", ["s", "-", "-", "-", "-", "-"]),
