@@ -96,10 +96,12 @@ pub struct OpenedKeys(BTreeMap<SealingKeyId, View>);
 impl OpenedKeys {
     /// Adds what one event took.
     pub fn note(&mut self, event: &VisibleEvent) {
-        for (key, view) in &event.opened {
-            let most = self.0.entry(*key).or_insert(*view);
-            *most = (*most).max(*view);
-        }
+        event.opened.iter().for_each(|(key, view)| self.note_key(*key, *view));
+    }
+
+    pub(crate) fn note_key(&mut self, key: SealingKeyId, view: View) {
+        let most = self.0.entry(key).or_insert(view);
+        *most = (*most).max(view);
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&SealingKeyId, View)> {

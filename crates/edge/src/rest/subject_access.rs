@@ -13,7 +13,7 @@ use ledgerstone_proof::TenantId;
 
 use super::cursor::Walk;
 use super::list_query::ListQuery;
-use super::listing::walk_of;
+use super::listing::{PAGE_BYTES_MAX, Page, walk_of, write_next};
 use super::problem::Problem;
 use super::reply::RawJson;
 use super::seen::Seen;
@@ -53,69 +53,59 @@ pub async fn get(
     let id = subject_id(&id)?;
     let (tenant, limit) = (authorised.tenant().clone(), query.limit());
     let sight = authorised.caller().sight();
-    let (walk, of) = (walk_of(query, &tenant, &service)?, tenant.clone());
+    let walk = walk_of(query, &tenant, &service)?;
+    let claim = service.claim_answer(&tenant, PAGE_BYTES_MAX).await?;
+    let asked = service.clone();
     let page = service.blocking(move |ledger| {
-        let subject = SubjectAccess::of(ledger, &of, &id)?.ok_or_else(|| {
+        let subject = SubjectAccess::of(ledger, &tenant, &id)?.ok_or_else(|| {
             let detail = "nothing was ever sealed for this person, or the id is not this tenant's";
             Problem::new(ErrorCode::UnknownSubject, detail)
         })?;
-        Accesses::read(walk(ledger)?, limit, &subject, (ledger, &of), ledger.viewer(&of, sight)?)
+        let viewer = ledger.viewer(&tenant, sight)?;
+        let mut json = Vec::with_capacity(4096);
+        let mut object = ObjectWriter::open(&mut json);
+        let to = (limit, object.key("accesses"));
+        let page = write(walk(ledger)?, to, &subject, (ledger, &tenant), viewer)?;
+        write_next(page.next_cursor(&tenant, &asked).as_deref(), &mut object);
+        object.close();
+        Ok::<_, Problem>((json, page.seen))
     });
-    let page = page.await?;
-    let is_last = page.rest.rest.is_empty();
-    let next = (!is_last).then(|| page.rest.to_cursor(&tenant, service.cursor_key()));
-    let mut json = Vec::with_capacity(page.lines.len() + 256);
-    let mut object = ObjectWriter::open(&mut json);
-    let accesses = object.key("accesses");
-    accesses.push(b'[');
-    accesses.extend_from_slice(&page.lines);
-    accesses.push(b']');
-    match &next {
-        Some(cursor) => object.text("next_cursor", cursor),
-        None => object.key("next_cursor").extend_from_slice(b"null"),
-    }
-    object.close();
-    Ok(page.seen.in_answer(RawJson(json)))
+    let (json, seen) = page.await?;
+    Ok(claim.in_answer(seen.in_answer(RawJson(json))))
 }
 
-/// What one page found, and what is left of the walk.
-struct Accesses {
-    lines: Vec<u8>,
-    rest: Walk,
-    seen: Seen,
-}
-
-impl Accesses {
-    fn read(
-        mut walk: Walk,
-        limit: usize,
-        subject: &SubjectAccess,
-        (ledger, tenant): (&Ledger, &TenantId),
-        mut viewer: Viewer<'_>,
-    ) -> Result<Self, Problem> {
-        let mut lines = Vec::with_capacity(4096);
-        let mut seen = Seen::by(viewer.sight()).at_size(walk.size);
-        let (mut looked_at, mut found) = (0, 0);
-        for record in ledger.reader().walk(tenant, walk.order, walk.rest.clone()) {
-            let record = record?;
-            walk.skip(1);
-            looked_at += 1;
-            if let Some(view) = subject.view_in(&record) {
-                found += 1;
-                let event = viewer.view(record);
-                if !lines.is_empty() {
-                    lines.push(b',');
-                }
-                write_record(&event, &mut lines);
-                add_view(view, &mut lines);
-                seen.note(&event);
+/// Writes the records of a walk that tell of the person, as an array.
+fn write(
+    mut walk: Walk,
+    (limit, out): (usize, &mut Vec<u8>),
+    subject: &SubjectAccess,
+    (ledger, tenant): (&Ledger, &TenantId),
+    mut viewer: Viewer<'_>,
+) -> Result<Page, Problem> {
+    out.push(b'[');
+    let begin = out.len();
+    let mut seen = Seen::by(viewer.sight()).at_size(walk.size);
+    let (mut looked_at, mut found) = (0, 0);
+    for record in ledger.reader().walk(tenant, walk.order, walk.rest.clone()) {
+        let record = record?;
+        walk.skip(1);
+        looked_at += 1;
+        if let Some(view) = subject.view_in(&record) {
+            found += 1;
+            let event = viewer.view(record);
+            if out.len() > begin {
+                out.push(b',');
             }
-            if found >= limit || looked_at >= LOOKED_AT_MAX {
-                break;
-            }
+            write_record(&event, out);
+            add_view(view, out);
+            seen.note(&event);
         }
-        Ok(Self { lines, rest: walk, seen })
+        if found >= limit || looked_at >= LOOKED_AT_MAX || out.len() - begin >= PAGE_BYTES_MAX {
+            break;
+        }
     }
+    out.push(b']');
+    Ok(Page { rest: walk, seen })
 }
 
 /// Adds a last member to the object that was written last.

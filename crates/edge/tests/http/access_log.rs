@@ -182,6 +182,38 @@ async fn what_cannot_be_recorded_is_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_who_wait_share_a_commit() {
+    let rig = Rig::start_sealing(Preset::Standard).await;
+    for number in 0..20 {
+        send(&rig, &format!("e-{number}"), &format!("pat-{number}")).await;
+    }
+    let before = rig.store.appends();
+    rig.store.gate().shut();
+    let reads: Vec<_> = (0..20)
+        .map(|number| {
+            let path = format!("/v1/events/e-{number}");
+            tokio::spawn(rig.request(Method::GET, &path, "acme", Role::Admin).send())
+        })
+        .collect();
+    rig.store.gate().wait_for_append();
+    // All but those of the first commit have come by then, and wait for the next.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    rig.store.gate().open();
+    for read in reads {
+        let answer = body(read.await.unwrap().unwrap()).await;
+        assert_eq!(answer["event"]["target"]["name"], "Bo Karlsson");
+    }
+    let commits = rig.store.appends() - before;
+    assert!(commits < 10, "{commits} commits for 20 reads");
+    let opened: usize = accesses(&rig)
+        .iter()
+        .map(|one| one["data"]["metadata"]["opened"]["shown"].as_array().unwrap().len())
+        .sum();
+    assert!(opened >= 21, "20 patients and the employee: {opened}");
+    rig.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_looked_for_is_sealed_for_a_year() {
     let rig = Rig::start_sealing(Preset::Standard).await;
     send(&rig, "e-1", "pat-1").await;

@@ -1,6 +1,6 @@
 //! What waits in memory to become records, within bounds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 
 use ledgerstone_model::access::{PrincipalId, View};
@@ -72,6 +72,8 @@ struct Remembered {
 pub(super) struct Gathered {
     groups: BTreeMap<GroupKey, Group>,
     denials: BTreeMap<DenialKey, Refused>,
+    /// Groups that somebody's answer waits for.
+    awaited: BTreeSet<GroupKey>,
     /// Groups and denials of each ledger and minute.
     told_apart: HashMap<(TenantId, i64), (usize, usize)>,
     remembered: HashMap<(TenantId, PrincipalId), Remembered>,
@@ -103,18 +105,19 @@ impl Gathered {
         let is_awaited = !self.is_remembered(&access);
         let key = self.key_for(&access, minute, is_awaited)?;
         let others = key.principal != access.actor.principal_id();
-        let group = match self.groups.entry(key.clone()) {
-            std::collections::btree_map::Entry::Occupied(group) => group.into_mut(),
-            std::collections::btree_map::Entry::Vacant(place) => {
-                self.told_apart.entry((key.tenant.clone(), minute)).or_default().0 += 1;
-                place.insert(if others {
-                    Group::of_others(&key.shape, at, &access)
-                } else {
-                    Group::new(&access, &key.shape, at)
-                })
+        if !self.groups.contains_key(&key) {
+            self.place_of(&key.tenant, minute).0 += 1;
+        }
+        if is_awaited {
+            self.awaited.insert(key.clone());
+        }
+        let group = self.groups.entry(key.clone()).or_insert_with(|| {
+            if others {
+                Group::of_others(&key.shape, at, &access)
+            } else {
+                Group::new(&access, &key.shape, at)
             }
-        };
-        group.is_awaited |= is_awaited;
+        });
         if others {
             // Whose keys they opened stands in a record that tells who they are.
             group.add(Access { returned: access.returned.without_keys(), ..access }, at);
@@ -171,7 +174,7 @@ impl Gathered {
             if self.denials.len() > PENDING_MAX {
                 return;
             }
-            self.told_apart.entry((key.tenant.clone(), minute)).or_default().1 += 1;
+            self.place_of(&key.tenant, minute).1 += 1;
         }
         let actor = match (&key.who, &denial.caller) {
             (None, _) => Actor::others(),
@@ -226,43 +229,63 @@ impl Gathered {
         }
     }
 
-    /// Takes out the entries that are wanted.
-    pub(super) fn take(
-        &mut self,
-        group: impl Fn(&GroupKey, &Group) -> bool,
-        denial: impl Fn(&DenialKey) -> bool,
-    ) -> Vec<Entry> {
-        let groups = self.groups.extract_if(.., |key, one| group(key, one));
-        let groups: Vec<_> = groups.map(|(key, one)| Entry::Access(key, Box::new(one))).collect();
-        let denials = self.denials.extract_if(.., |key, _| denial(key));
-        let denials = denials.map(|(key, one)| Entry::Denial(key, one));
-        let taken: Vec<Entry> = groups.into_iter().chain(denials).collect();
-        let left: Vec<_> = self.groups.keys().map(|key| (key.tenant.clone(), key.minute)).collect();
-        let denied: Vec<_> =
-            self.denials.keys().map(|key| (key.tenant.clone(), key.minute)).collect();
-        self.told_apart.clear();
-        left.into_iter().for_each(|place| self.told_apart.entry(place).or_default().0 += 1);
-        denied.into_iter().for_each(|place| self.told_apart.entry(place).or_default().1 += 1);
+    /// Takes out the entries of the minutes that are ripe. Who waits for one of them still does: it may
+    /// come back.
+    pub(super) fn take(&mut self, is_ripe: impl Fn(i64) -> bool) -> Vec<Entry> {
+        self.told_apart.retain(|(_, minute), _| !is_ripe(*minute));
+        let groups = self.groups.extract_if(.., |key, _| is_ripe(key.minute));
+        let mut taken: Vec<_> =
+            groups.map(|(key, one)| Entry::Access(key, Box::new(one))).collect();
+        let denials = self.denials.extract_if(.., |key, _| is_ripe(key.minute));
+        taken.extend(denials.map(|(key, one)| Entry::Denial(key, one)));
         taken
     }
 
-    /// Takes back what could not be written.
-    pub(super) fn put_back(&mut self, entry: Entry) {
+    /// Takes out the groups that somebody waits for.
+    pub(super) fn take_awaited(&mut self) -> Vec<Entry> {
+        let keys = std::mem::take(&mut self.awaited);
+        let group = |key| {
+            let group = self.groups.remove(&key)?;
+            if let Some((groups, _)) = self.told_apart.get_mut(&(key.tenant.clone(), key.minute)) {
+                *groups = groups.saturating_sub(1);
+            }
+            Some(Entry::Access(key, Box::new(group)))
+        };
+        keys.into_iter().filter_map(group).collect()
+    }
+
+    /// Takes back what could not be written; `is_awaited` says whether somebody waited for it.
+    pub(super) fn put_back(&mut self, entry: Entry, is_awaited: bool) {
         match entry {
-            Entry::Access(key, group) => match self.groups.get_mut(&key) {
-                Some(newer) => newer.merge(*group),
-                None => drop(self.groups.insert(key, *group)),
-            },
+            Entry::Access(key, group) => {
+                if is_awaited {
+                    self.awaited.insert(key.clone());
+                }
+                match self.groups.get_mut(&key) {
+                    Some(newer) => newer.merge(*group),
+                    None => {
+                        self.place_of(&key.tenant, key.minute).0 += 1;
+                        self.groups.insert(key, *group);
+                    }
+                }
+            }
             Entry::Denial(key, refused) => match self.denials.get_mut(&key) {
                 Some(newer) => newer.merge(refused),
-                None => drop(self.denials.insert(key, refused)),
+                None => {
+                    self.place_of(&key.tenant, key.minute).1 += 1;
+                    self.denials.insert(key, refused);
+                }
             },
         }
     }
 
+    fn place_of(&mut self, tenant: &TenantId, minute: i64) -> &mut (usize, usize) {
+        self.told_apart.entry((tenant.clone(), minute)).or_default()
+    }
+
     /// Whether a group waits to be written at once.
     pub(super) fn is_awaited(&self, key: &GroupKey) -> bool {
-        self.groups.get(key).is_some_and(|group| group.is_awaited)
+        self.awaited.contains(key)
     }
 
     /// Entries that wait, and requests that found no room.
@@ -340,7 +363,7 @@ mod tests {
                 gathered.deny(TenantId::system(), &stranger(address), at(minute));
             }
         }
-        let taken = gathered.take(|_, _| true, |_| true);
+        let taken = gathered.take(|_| true);
         assert_eq!(taken.len(), 3 * (STRANGERS_MAX + 1), "and one for all others");
         assert_eq!(calls(&taken), 3_000, "each of them is counted");
         let others = 1_000 - STRANGERS_MAX as u64;
@@ -354,7 +377,7 @@ mod tests {
             let address = Ipv6Addr::from_bits((0x2001_0db8_u128 << 96) + host);
             gathered.deny(TenantId::system(), &stranger(address.into()), at(0));
         }
-        assert_eq!(gathered.take(|_, _| true, |_| true).len(), 1);
+        assert_eq!(gathered.take(|_| true).len(), 1);
     }
 
     #[test]
@@ -365,7 +388,7 @@ mod tests {
             let (reason, route) = (ErrorCode::Forbidden, String::new());
             gathered.deny(tenant(), &Denial { caller, address: None, reason, route }, at(0));
         }
-        let taken = gathered.take(|_, _| true, |_| true);
+        let taken = gathered.take(|_| true);
         assert_eq!((taken.len(), calls(&taken)), (DENIALS_MAX + 1, 2 * DENIALS_MAX as u64));
     }
 
@@ -379,7 +402,7 @@ mod tests {
         for number in 0..5 * GROUPS_MAX {
             gathered.add(access(&format!("robot {number}"), "GET /"), at(0));
         }
-        let taken = gathered.take(|_, _| true, |_| true);
+        let taken = gathered.take(|_| true);
         assert!(taken.len() <= 2 * GROUPS_MAX + 1, "{}", taken.len());
         assert_eq!(calls(&taken), 10 * GROUPS_MAX as u64);
         let others = taken.iter().filter(|entry| match entry {
@@ -390,13 +413,36 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_goes_on_waiting_when_another_could_not_write() {
+        let mut gathered = Gathered::default();
+        let opened =
+            Access { returned: ReturnedRecords::opening([1; 16]), ..access("ana", "GET /") };
+        let key = gathered.add(opened.clone(), at(0)).unwrap();
+        let taken = gathered.take(|_| true);
+        assert_eq!(taken.len(), 1);
+        taken.into_iter().for_each(|entry| gathered.put_back(entry, false));
+        assert!(gathered.is_awaited(&key));
+        let taken = gathered.take_awaited();
+        let Some(Entry::Access(taken_key, group)) = taken.first() else { panic!("nothing") };
+        assert_eq!(*taken_key, key);
+        gathered.remember(&key, group);
+        assert!(!gathered.is_awaited(&key));
+        assert!(gathered.add(opened.clone(), at(0)).is_none(), "it is written, of this minute");
+        let other = Access { returned: ReturnedRecords::opening([2; 16]), ..opened.clone() };
+        assert!(gathered.add(other, at(0)).is_some());
+        let stranger = Access { actor: actor("bo"), ..opened.clone() };
+        assert!(gathered.add(stranger, at(0)).is_some());
+        assert!(gathered.add(opened, at(1)).is_some(), "another minute");
+    }
+
+    #[test]
     fn what_could_not_be_written_is_not_lost() {
         let mut gathered = Gathered::default();
         gathered.add(access("ana", "GET /"), at(0));
-        let taken = gathered.take(|_, _| true, |_| true);
+        let taken = gathered.take(|_| true);
         gathered.add(access("ana", "GET /"), at(0));
-        taken.into_iter().for_each(|entry| gathered.put_back(entry));
-        let taken = gathered.take(|key, _| key.minute == 0, |_| true);
+        taken.into_iter().for_each(|entry| gathered.put_back(entry, false));
+        let taken = gathered.take(|minute| minute == 0);
         assert_eq!((taken.len(), calls(&taken)), (1, 2));
     }
 }

@@ -39,8 +39,6 @@ pub(super) struct Group {
     opened_numbers: Ranges,
     literals: BTreeSet<Literal>,
     literals_left_out: u64,
-    /// Somebody's answer waits until it is written.
-    pub(super) is_awaited: bool,
 }
 
 impl Group {
@@ -58,7 +56,6 @@ impl Group {
             opened_numbers: Ranges::default(),
             literals: BTreeSet::new(),
             literals_left_out: 0,
-            is_awaited: false,
         }
     }
 
@@ -95,7 +92,6 @@ impl Group {
         self.add_opened(other.opened.into_iter());
         other.literals.into_iter().for_each(|literal| self.add_literal(literal));
         self.literals_left_out = self.literals_left_out.saturating_add(other.literals_left_out);
-        self.is_awaited |= other.is_awaited;
     }
 
     fn add_addresses(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
@@ -223,5 +219,76 @@ impl Refused {
             times: self.times,
             routes: self.routes.iter().cloned().collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ledgerstone_model::Actor;
+    use ledgerstone_model::access::View;
+    use ledgerstone_model::audit::access::{ACCESS_KEYS_MAX, ACCESS_RANGES_MAX};
+    use ledgerstone_model::audit::{AccessVerb, Literal};
+    use ledgerstone_model::sealing::SealingKeyId;
+    use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId};
+
+    use super::{Group, LITERAL_BYTES_MAX, LITERALS_MAX};
+    use crate::access_log::{Access, ReturnedRecords};
+
+    fn access(returned: ReturnedRecords, literal: Option<Literal>) -> Access {
+        let tenant = TenantId::parse("acme").unwrap();
+        let (actor, shape) = (Actor::operator("uid:1"), "GET /".to_owned());
+        Access { tenant, actor, address: None, verb: AccessVerb::Read, shape, literal, returned }
+    }
+
+    fn group() -> (Group, IngestedAt) {
+        let at = IngestedAt::from_micros(0).unwrap();
+        (Group::new(&access(ReturnedRecords::default(), None), "GET /", at), at)
+    }
+
+    #[test]
+    fn more_runs_than_a_record_lists_leave_their_number() {
+        let (mut group, at) = group();
+        let mut returned = ReturnedRecords::default();
+        (0..ACCESS_RANGES_MAX as u64).for_each(|run| {
+            returned.note_number(SequenceNumber::new(2 * run).unwrap());
+        });
+        group.add(access(returned, None), at);
+        assert_eq!(group.to_records()[0].numbers.as_ref().unwrap().len(), ACCESS_RANGES_MAX);
+        let mut one_more = ReturnedRecords::default();
+        one_more.note_number(SequenceNumber::MAX);
+        one_more.at_size(7);
+        group.add(access(one_more, None), at);
+        let record = group.to_records().remove(0);
+        assert_eq!((record.numbers, record.records), (None, ACCESS_RANGES_MAX as u64 + 1));
+        assert_eq!(record.snapshot, Some(7));
+    }
+
+    #[test]
+    fn every_key_is_named_in_as_many_records_as_it_takes() {
+        let (mut group, at) = group();
+        let keys = 2 * ACCESS_KEYS_MAX as u64 + 1;
+        let mut returned = ReturnedRecords::default();
+        for key in 0..keys {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&key.to_le_bytes());
+            returned.opened.note_key(SealingKeyId::new(id), View::Redacted);
+        }
+        group.add(access(returned, None), at);
+        let records = group.to_records();
+        let parts: Vec<_> = records.iter().map(|one| (one.part, one.opened.len())).collect();
+        assert_eq!(parts, [(1, ACCESS_KEYS_MAX), (2, ACCESS_KEYS_MAX), (3, 1)]);
+    }
+
+    #[test]
+    fn literals_are_few_and_short() {
+        let (mut group, at) = group();
+        for number in 0..LITERALS_MAX + 5 {
+            let literal =
+                Literal { target: format!("{number}/{}", "\u{e9}".repeat(999)), subject: None };
+            group.add(access(ReturnedRecords::default(), Some(literal)), at);
+        }
+        let record = group.to_records().remove(0);
+        assert_eq!((record.literals.len(), record.literals_left_out), (LITERALS_MAX, 5));
+        assert!(record.literals.iter().all(|one| one.target.len() <= LITERAL_BYTES_MAX));
     }
 }

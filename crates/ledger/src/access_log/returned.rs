@@ -1,5 +1,9 @@
 //! What an answer returned of a ledger: which records, and whose keys were opened for them.
 
+#[cfg(test)]
+use ledgerstone_model::access::View;
+#[cfg(test)]
+use ledgerstone_model::sealing::SealingKeyId;
 use ledgerstone_proof::SequenceNumber;
 
 use super::ranges::Ranges;
@@ -44,5 +48,18 @@ impl ReturnedRecords {
 
     pub const fn opened(&self) -> &OpenedKeys {
         &self.opened
+    }
+}
+
+#[cfg(test)]
+impl ReturnedRecords {
+    /// Record 7, for which this key was opened.
+    pub(super) fn opening(key: [u8; 16]) -> Self {
+        let mut returned = Self::default();
+        let number = SequenceNumber::new(7).unwrap_or(SequenceNumber::GENESIS);
+        returned.note_number(number);
+        returned.opened_numbers.insert(number.value());
+        returned.opened.note_key(SealingKeyId::new(key), View::Shown);
+        returned
     }
 }

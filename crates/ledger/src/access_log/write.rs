@@ -31,9 +31,8 @@ impl Ledger {
         let _writing = hold(&self.access_log.writing);
         let now = minute(self.clock.now());
         let is_ripe = |of: i64| ripe == Ripe::Everything || of != now;
-        let entries = hold(&self.access_log.gathered)
-            .take(|key, _| is_ripe(key.minute), |key| is_ripe(key.minute));
-        self.write_entries(entries)
+        let entries = hold(&self.access_log.gathered).take(is_ripe);
+        self.write_entries(entries, false)
     }
 
     /// Returns once an access is durably in the ledger, with what else waits for that by then: many who
@@ -45,12 +44,16 @@ impl Ledger {
             if !gathered.is_awaited(&awaited.0) {
                 return Ok(());
             }
-            gathered.take(|_, group| group.is_awaited, |_| false)
+            gathered.take_awaited()
         };
-        self.write_entries(entries).map(drop)
+        self.write_entries(entries, true).map(drop)
     }
 
-    fn write_entries(&self, mut entries: Vec<Entry>) -> Result<usize, LedgerError> {
+    fn write_entries(
+        &self,
+        mut entries: Vec<Entry>,
+        is_awaited: bool,
+    ) -> Result<usize, LedgerError> {
         let mut written = 0;
         while !entries.is_empty() {
             let rest = entries.split_off(entries.len().min(AT_ONCE));
@@ -68,7 +71,8 @@ impl Ledger {
                     }
                 }
                 Err(error) => {
-                    some.into_iter().chain(entries).for_each(|entry| gathered.put_back(entry));
+                    let back = some.into_iter().chain(entries);
+                    back.for_each(|entry| gathered.put_back(entry, is_awaited));
                     return Err(error);
                 }
             }
