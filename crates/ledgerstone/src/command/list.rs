@@ -47,15 +47,15 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     let order = if arguments.order == "sequence" { Order::Sequence } else { Order::NewestFirst };
     let as_table = console.is_terminal() && !arguments.ledger.output.json;
     let limit = arguments.limit.unwrap_or(if as_table { TERMINAL_LIMIT } else { usize::MAX });
-    let records = ledger.records(order, limit)?;
     if as_table {
-        let shown = print_table(records, console)?;
+        // Reading is recorded, and so the ledger may grow by it.
         let size = ledger.size()?;
+        let shown = print_table(ledger.records(order, limit)?, console)?;
         if size > shown {
             console.note(format!("{shown} of {size} records; --limit N shows more"));
         }
     } else {
-        print_lines(records, console)?;
+        print_lines(ledger.records(order, limit)?, console)?;
     }
     Ok(Ending::findings_if(!ledger.is_whole()))
 }
