@@ -93,13 +93,13 @@ impl ApiKeys {
         let wanted = found.as_ref().map_or(Hash::ZERO, |row| row.secret_hash);
         let is_secret = key.has_secret(&wanted);
         let row = found.filter(|_| is_secret).ok_or(ApiKeyRefusal::Unknown)?;
-        if row.revoked.is_some() {
-            return Err(ApiKeyRefusal::Revoked);
-        }
-        if row.expires_at.is_some_and(|end| end <= now) {
-            return Err(ApiKeyRefusal::Expired);
-        }
+        refuse_ended(&row, now)?;
         Ok(row)
+    }
+
+    /// Whether a key that was good before still is at this time.
+    pub fn check_again(&self, id: &ApiKeyId, now: IngestedAt) -> Result<(), ApiKeyRefusal> {
+        refuse_ended(&*self.find(id).ok_or(ApiKeyRefusal::Unknown)?, now)
     }
 
     /// Takes in the next record of a ledger: the first grant of an id and the first revocation
@@ -125,6 +125,16 @@ impl ApiKeys {
             }
         }
     }
+}
+
+fn refuse_ended(row: &ApiKeyRow, now: IngestedAt) -> Result<(), ApiKeyRefusal> {
+    if row.revoked.is_some() {
+        return Err(ApiKeyRefusal::Revoked);
+    }
+    if row.expires_at.is_some_and(|end| end <= now) {
+        return Err(ApiKeyRefusal::Expired);
+    }
+    Ok(())
 }
 
 fn row(record: &ProjectedRecord, grant: &ApiKeyGrant) -> ApiKeyRow {

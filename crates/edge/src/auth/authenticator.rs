@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use ledgerstone_ledger::ApiKeys;
+use ledgerstone_ledger::api_keys::ApiKeyRefusal;
 use ledgerstone_model::access::{ApiKey, CredentialKind, PrincipalId};
 use ledgerstone_model::{Clock, ErrorCode};
 
-use super::caller::Caller;
+use super::caller::{Caller, Lasts};
 use super::certificate::{CertificateGrant, CertificateName, CertificateTable, PeerCertificate};
 use super::credential::{Presented, presented};
 use super::error::{AuthError, SettingsError};
 use super::issuer::{Issuer, IssuerConfig, IssuerStatus};
 use super::jose::CompactJws;
 use super::jwks::JwksTimes;
-use super::jwt::{Claims, TOKEN_BYTES_MAX, invalid};
+use super::jwt::{self, Claims, TOKEN_BYTES_MAX, invalid};
 
 /// Whom to believe beside the API keys that the ledgers grant.
 #[derive(Clone, Debug)]
@@ -115,17 +116,27 @@ impl Authenticator {
     }
 
     fn api_key(&self, key: &ApiKey) -> Result<Caller, AuthError> {
-        let entry = self
-            .api_keys
-            .check(key, self.clock.now())
-            .map_err(|refusal| AuthError::new(refusal.code(), refusal.to_string()))?;
-        Ok(Caller::new(
+        let entry = self.api_keys.check(key, self.clock.now()).map_err(refused)?;
+        let caller = Caller::new(
             entry.tenant.clone(),
             entry.roles,
             PrincipalId::of_api_key(&entry.key_id),
             CredentialKind::ApiKey,
             None,
-        ))
+        );
+        Ok(caller.lasting(Lasts::ApiKey(entry.key_id)))
+    }
+
+    /// Whether the credential of a caller whose request lasts is still good: a key may have been
+    /// revoked, and keys and tokens come to their end.
+    pub fn check_again(&self, caller: &Caller) -> Result<(), AuthError> {
+        let now = self.clock.now();
+        match caller.lasts() {
+            Lasts::WithConnection => Ok(()),
+            Lasts::ApiKey(id) => self.api_keys.check_again(&id, now).map_err(refused),
+            Lasts::Until(end) if now.micros() < end => Ok(()),
+            Lasts::Until(_) => Err(jwt::expired()),
+        }
     }
 
     async fn token(
@@ -160,6 +171,10 @@ impl Authenticator {
         };
         known.ok_or_else(|| AuthError::new(ErrorCode::Unauthenticated, message))
     }
+}
+
+fn refused(refusal: ApiKeyRefusal) -> AuthError {
+    AuthError::new(refusal.code(), refusal.to_string())
 }
 
 impl std::fmt::Debug for Authenticator {

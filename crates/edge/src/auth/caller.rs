@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ledgerstone_model::access::{Permission, PrincipalId, RoleSet, Sight, permits};
+use ledgerstone_model::access::{ApiKeyId, Permission, PrincipalId, RoleSet, Sight, permits};
 use ledgerstone_model::{Actor, ErrorCode};
 use ledgerstone_proof::TenantId;
 
@@ -19,6 +19,18 @@ pub struct Caller {
     via: CredentialKind,
     /// What the credential says of its holder: names of people, for `audit` records alone.
     name: Option<String>,
+    lasts: Lasts,
+}
+
+/// How long a credential that was verified stays good, for requests that last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lasts {
+    /// As long as the connection that it was shown for.
+    WithConnection,
+    /// Until the key is revoked or expires.
+    ApiKey(ApiKeyId),
+    /// Up to this moment, in microseconds since 1970.
+    Until(i64),
 }
 
 impl Caller {
@@ -29,7 +41,17 @@ impl Caller {
         via: CredentialKind,
         name: Option<String>,
     ) -> Self {
-        Self { tenant, roles, principal, via, name }
+        Self { tenant, roles, principal, via, name, lasts: Lasts::WithConnection }
+    }
+
+    /// The same with a credential that may end before the connection does.
+    pub(crate) const fn lasting(mut self, lasts: Lasts) -> Self {
+        self.lasts = lasts;
+        self
+    }
+
+    pub(crate) const fn lasts(&self) -> Lasts {
+        self.lasts
     }
 
     /// The tenant that the credential belongs to, from nothing but the credential.

@@ -9,7 +9,7 @@ use ledgerstone_model::access::{CredentialKind, PrincipalId, Role, RoleSet};
 use ledgerstone_model::json::{Value, ValueKind};
 use ledgerstone_proof::{IngestedAt, TenantId, canonicalize_quoting};
 
-use super::caller::Caller;
+use super::caller::{Caller, Lasts};
 use super::certificate::PeerCertificate;
 use super::error::AuthError;
 use super::issuer::{ClaimName, IssuerConfig, RolesFrom, TenantFrom};
@@ -27,6 +27,10 @@ const USUAL_TYPES: [&str; 2] = ["jwt", "at+jwt"];
 
 pub(super) fn invalid(message: &'static str) -> AuthError {
     AuthError::new(ErrorCode::InvalidToken, message)
+}
+
+pub(super) fn expired() -> AuthError {
+    AuthError::new(ErrorCode::TokenExpired, "the token has expired")
 }
 
 /// Checks a token's `typ` (RFC 7515 section 4.1.9: `application/` may be left out).
@@ -103,9 +107,9 @@ impl Claims {
 
     fn check_times(&self, config: &IssuerConfig, now: i64) -> Result<(), AuthError> {
         let leeway = micros(config.leeway);
-        let end = self.time("exp")?.ok_or_else(|| invalid("the token has no `exp`"))?;
+        let end = self.end()?;
         if now >= end.saturating_add(leeway) {
-            return Err(AuthError::new(ErrorCode::TokenExpired, "the token has expired"));
+            return Err(expired());
         }
         let latest_begin = now.saturating_add(leeway);
         if self.time("nbf")?.is_some_and(|begin| begin > latest_begin) {
@@ -119,6 +123,11 @@ impl Claims {
             return Err(invalid("the token lives longer than is accepted here"));
         }
         Ok(())
+    }
+
+    /// `exp`, which every token must have.
+    fn end(&self) -> Result<i64, AuthError> {
+        self.time("exp")?.ok_or_else(|| invalid("the token has no `exp`"))
     }
 
     /// A `NumericDate` in microseconds since 1970 (RFC 7519 section 2).
@@ -161,14 +170,15 @@ impl Claims {
             (1..=SUBJECT_MAX).contains(&subject.len()) && !subject.contains(char::is_control)
         });
         let subject = subject.ok_or_else(|| invalid("the token has no `sub` that can be used"))?;
-        let tenant = self.tenant(&config.tenant)?;
-        Ok(Caller::new(
-            tenant,
+        let caller = Caller::new(
+            self.tenant(&config.tenant)?,
             self.roles(&config.roles),
             PrincipalId::of_jwt(&config.issuer, &subject),
             CredentialKind::Jwt,
             Some(format!("{subject} at {}", config.issuer)),
-        ))
+        );
+        let end = self.end()?.saturating_add(micros(config.leeway));
+        Ok(caller.lasting(Lasts::Until(end)))
     }
 
     fn tenant(&self, from: &TenantFrom) -> Result<TenantId, AuthError> {

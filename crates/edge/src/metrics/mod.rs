@@ -19,7 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::time::Duration;
 
-use ledgerstone_ledger::AccessLogCounts;
+use ledgerstone_ledger::{AccessLogCounts, ReceiptStatus};
 use ledgerstone_model::{DeadLetterId, ErrorCode};
 use ledgerstone_store::DeadLetterCounts;
 
@@ -173,9 +173,10 @@ impl Metrics {
         self.events.of(event_type)
     }
 
-    /// Where submissions are counted whose type could not be read.
-    pub fn unreadable_events(&self) -> EventCounter {
-        self.events.unreadable()
+    /// Where events of a type are counted that were refused for what they are; without one where it
+    /// could not be read.
+    pub fn refused_events_of(&self, event_type: Option<&str>) -> EventCounter {
+        self.events.of_refused(event_type)
     }
 
     pub fn count_dead_letters(&self, notes: &[Result<DeadLetterId, ErrorCode>]) {
@@ -187,6 +188,17 @@ impl Metrics {
 
     pub fn count_recorded(&self, events: u64) {
         self.processed.inc_by(events);
+    }
+
+    /// Counts an event that was sent by itself, by its receipt.
+    pub fn count_receipt(&self, counter: &EventCounter, status: ReceiptStatus) {
+        match status {
+            ReceiptStatus::Created => {
+                counter.count(EventStatus::Created);
+                self.count_recorded(1);
+            }
+            ReceiptStatus::Duplicate => counter.count(EventStatus::Duplicate),
+        }
     }
 
     pub fn observe_acknowledgement(&self, time: Duration) {

@@ -17,6 +17,7 @@ use super::envelope::RequestId;
 use super::noting::{self, Asking};
 use super::problem::Problem;
 use super::service::Service;
+use super::turns::Holder;
 use crate::auth::{Asked, Authorised, Caller, PeerCertificate};
 use crate::trace;
 
@@ -65,13 +66,14 @@ pub(super) async fn authorise(State(gate): State<Gate>, request: Request, next: 
     };
     let who = noting::who(&caller);
     let asker = Asker::of(&caller);
+    let holder = Holder::of(&caller);
     let told = HeaderValue::from_str(caller.tenant().as_str());
     trace::caller(caller.tenant().as_str());
     let response = match gate.let_through(caller) {
         Ok(authorised) => {
             let authorised = authorised.asking(asked(&parts));
             parts.extensions.insert(authorised);
-            next.run(Request::from_parts(parts, body)).await
+            holder.during(next.run(Request::from_parts(parts, body))).await
         }
         Err(problem) => problem.into_response(),
     };

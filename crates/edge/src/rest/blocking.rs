@@ -18,24 +18,27 @@ impl Service {
         T: Send + 'static,
         E: Into<Problem> + Send + 'static,
     {
-        let internal = |what: &str| Problem::new(ErrorCode::Internal, what);
         // Held until the work is done, also when the caller has gone away.
         let service = self.clone();
-        let turn =
-            self.turns().acquire_owned().await.map_err(|_| internal("the server is stopping"))?;
-        let span = Span::current();
-        let work = tokio::task::spawn_blocking(move || {
+        let stopping = || Problem::new(ErrorCode::Internal, "the server is stopping");
+        let turn = self.turns().take().await.ok_or_else(stopping)?;
+        let work = Self::out_of_turn(move || {
             let _turn = turn;
-            span.in_scope(|| work(service.ledger()))
+            work(service.ledger())
         });
-        match work.await {
-            Ok(result) => result.map_err(Into::into),
-            Err(error) => {
-                tracing::error!(%error, "a request's work did not end");
-                Err(internal(
-                    "the server could not do this; its log says why, under the request's id",
-                ))
-            }
-        }
+        work.await?.map_err(Into::into)
+    }
+
+    /// Runs work in a thread of its own whatever else runs: for what must not wait behind clients.
+    pub(super) async fn out_of_turn<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let span = Span::current();
+        let work = tokio::task::spawn_blocking(move || span.in_scope(work));
+        work.await.map_err(|error| {
+            tracing::error!(%error, "a request's work did not end");
+            let detail = "the server could not do this; its log says why, under the request's id";
+            Problem::new(ErrorCode::Internal, detail)
+        })
     }
 }

@@ -21,6 +21,7 @@ use super::problem::Problem;
 use super::reply::RawJson;
 use super::service::Service;
 use crate::auth::Authorised;
+use crate::metrics::EventStatus;
 
 /// Sends a refused event again: as it was where the body is empty, and otherwise the body in its
 /// place. Once it is recorded the letter is closed, and stays until it expires or is deleted; to be
@@ -53,10 +54,15 @@ pub async fn resend(
         let source = source_of(&asked, &authorised, id, &letter)?;
         let text = corrected.as_deref().unwrap_or(&letter.text);
         let prepared = source.prepare(text, 0, random, asked.clock().now());
-        let prepared =
-            prepared.map_err(|refused| Problem::from(refused).with_dead_letter(Ok(id)))?;
+        let prepared = prepared.map_err(|refused| {
+            source.count_refused(text);
+            Problem::from(refused).with_dead_letter(Ok(id))
+        })?;
         let findings = prepared.findings.clone();
-        let receipt = append(ledger, prepared)?;
+        let counter = asked.metrics().events_of(prepared.event.event().event_type());
+        let receipt =
+            append(ledger, prepared).inspect_err(|_| counter.count(EventStatus::Rejected))?;
+        asked.metrics().count_receipt(&counter, receipt.status);
         close(&asked, id, &receipt, &authorised.caller().actor())?;
         Ok::<_, Problem>((receipt, findings))
     });

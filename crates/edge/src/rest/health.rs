@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::components::{Component, State as Of, components};
+use super::components::{Component, State as Of};
 use super::problem::Problem;
 use super::service::Service;
 
@@ -74,7 +74,7 @@ pub async fn live() -> Json<Liveness> {
 #[utoipa::path(get, path = "/health", tag = "operation",
     responses((status = 200, body = Health), (status = 503, body = Health)))]
 pub async fn health(State(service): State<Service>) -> Result<(StatusCode, Json<Health>), Problem> {
-    let worst = worst(&examined(&service).await?);
+    let worst = worst(&service.examined().await?);
     Ok((status_of(worst), Json(Health { status: worst.as_str() })))
 }
 
@@ -86,7 +86,7 @@ pub async fn ready(
 ) -> Result<(StatusCode, Json<Readiness>), Problem> {
     let (code, status) = if service.operation().is_stopping() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping")
-    } else if worst(&examined(&service).await?) == Of::Unhealthy {
+    } else if worst(&service.examined().await?) == Of::Unhealthy {
         (StatusCode::SERVICE_UNAVAILABLE, "unhealthy")
     } else {
         (StatusCode::OK, "ready")
@@ -100,7 +100,7 @@ pub async fn ready(
 pub async fn audit(
     State(service): State<Service>,
 ) -> Result<(StatusCode, Json<AuditHealth>), Problem> {
-    let found = examined(&service).await?;
+    let found = service.examined().await?;
     let worst = worst(&found);
     let waiting = service.ledger().waiting();
     let percent = |used: usize, max: usize| used.saturating_mul(100) / max.max(1);
@@ -116,11 +116,6 @@ pub async fn audit(
         buffer_max_size: waiting.records_max,
     };
     Ok((status_of(worst), Json(health)))
-}
-
-async fn examined(service: &Service) -> Result<Vec<Component>, Problem> {
-    let asked = service.clone();
-    service.blocking(move |_| Ok::<_, Problem>(components(&asked))).await
 }
 
 fn worst(components: &[Component]) -> Of {

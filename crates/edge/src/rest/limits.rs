@@ -73,6 +73,8 @@ pub struct Limits {
     pub streams_per_credential: usize,
     /// Requests that read or compute in a blocking thread at one moment; others wait their turn.
     pub blocking_requests: usize,
+    /// How many of them one credential may have; its others wait behind them.
+    pub blocking_requests_per_credential: usize,
     /// Requests that each credential may send; more are answered 429 `RATE_LIMITED`.
     pub rate: Option<RateLimit>,
 }
@@ -97,6 +99,7 @@ impl Default for Limits {
             streams: 64,
             streams_per_credential: 16,
             blocking_requests: 64,
+            blocking_requests_per_credential: 16,
             rate: None,
         }
     }

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use ledgerstone_ledger::{DeadLetters, JobPool, Ledger};
 use ledgerstone_model::{Clock, Entropy, Numbers};
-use tokio::sync::Semaphore;
 
 use super::answer_memory::AnswerMemory;
+use super::append::Followed;
 use super::cursor::CursorKey;
+use super::examiner::Examiner;
 use super::limits::Limits;
 use super::memory::Memory;
 use super::number_rules::NumberRules;
 use super::operation::Operation;
 use super::rate_limit::RateLimiter;
 use super::stream_turns::StreamTurns;
+use super::turns::Turns;
 use crate::auth::{Authenticator, Caller};
 use crate::metrics::Metrics;
 
@@ -38,30 +40,33 @@ pub struct Service(Arc<Shared>);
 struct Shared {
     parts: ServiceParts,
     /// Turns of requests that read or compute in a thread of their own.
-    turns: Arc<Semaphore>,
+    turns: Turns,
     /// Turns of NDJSON requests, which may last.
     stream_turns: Arc<StreamTurns>,
     body_memory: Memory,
     answer_memory: AnswerMemory,
+    /// Submissions whose senders did not wait.
+    followed: Followed,
     rate_limiter: Option<RateLimiter>,
+    examiner: Examiner,
     operation: Operation,
     metrics: Metrics,
 }
 
 impl Service {
     pub fn new(parts: ServiceParts) -> Self {
-        let semaphore =
-            |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
-        let Limits { body_bytes_in_memory, blocking_requests, .. } = parts.limits;
+        let body_bytes = parts.limits.body_bytes_in_memory;
         Self(Arc::new(Shared {
             rate_limiter: parts.limits.rate.map(RateLimiter::new),
             operation: Operation::default(),
             metrics: Metrics::default(),
             stream_turns: StreamTurns::new(&parts.limits),
+            followed: Followed::default(),
             answer_memory: AnswerMemory::new(&parts.limits),
+            turns: Turns::new(&parts.limits),
+            examiner: Examiner::default(),
             parts,
-            turns: semaphore(blocking_requests),
-            body_memory: Memory::new(body_bytes_in_memory),
+            body_memory: Memory::new(body_bytes),
         }))
     }
 
@@ -130,6 +135,16 @@ impl Service {
         &self.0.answer_memory
     }
 
+    pub(super) fn followed(&self) -> &Followed {
+        &self.0.followed
+    }
+
+    /// Waits until it is known, counted and told what became of all events whose senders did not wait:
+    /// for who stops the server, before the ledgers are closed.
+    pub async fn all_followed(&self) {
+        self.0.followed.none_left().await;
+    }
+
     /// An id for a request that brought none.
     pub(super) fn new_request_id(&self) -> String {
         let mut id = [0; 16];
@@ -137,7 +152,11 @@ impl Service {
         format!("{:032x}", u128::from_be_bytes(id))
     }
 
-    pub(super) fn turns(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.0.turns)
+    pub(super) fn turns(&self) -> &Turns {
+        &self.0.turns
+    }
+
+    pub(super) fn examiner(&self) -> &Examiner {
+        &self.0.examiner
     }
 }

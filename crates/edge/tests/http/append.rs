@@ -10,6 +10,8 @@ use ledgerstone_proof::{EventId, TenantId};
 use ledgerstone_testkit::TestEvent;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::rig::{Rig, RigOptions, assert_problem, json as body};
 
@@ -312,4 +314,57 @@ async fn bodies_that_unpack_beyond_memory_are_put_off() {
     }
     assert_eq!(rig.size("acme"), before);
     assert_eq!(rig.append("", array(10)).send().await.unwrap().status(), 200);
+}
+
+/// Whatever is wrong with how a body is packed or sent, nothing of it is recorded.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_cannot_be_read_leave_the_ledger_as_it_was() {
+    let rig = Rig::start().await;
+    let before = rig.size("acme");
+    let gzip = |text: &str| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zstd = |text: &str| zstd::encode_all(text.as_bytes(), 19).unwrap();
+    let bomb = format!("[{}{}]", event("bomb"), " ".repeat(64 << 20));
+    let good = gzip(&event("good"));
+    for (encoding, packed, status, code) in [
+        ("zstd", zstd(&bomb), 413, "INPUT_TOO_LARGE"),
+        ("gzip", gzip(&bomb), 413, "INPUT_TOO_LARGE"),
+        ("gzip", good[..good.len() - 4].to_vec(), 400, "INVALID_BODY"),
+        ("gzip", good[..good.len() / 2].to_vec(), 400, "INVALID_BODY"),
+        ("zstd", zstd(&event("good"))[..20].to_vec(), 400, "INVALID_BODY"),
+        ("gzip, gzip", gzip(&event("good")), 415, "UNSUPPORTED_MEDIA_TYPE"),
+    ] {
+        assert!(packed.len() < 128 << 10, "{}", packed.len());
+        let request = rig.append("", packed).header("content-encoding", encoding);
+        assert_problem(request, status, code).await;
+    }
+    let twice = rig.append("", gzip(&event("good")));
+    let twice = twice.header("content-encoding", "gzip").header("content-encoding", "gzip");
+    assert_problem(twice, 415, "UNSUPPORTED_MEDIA_TYPE").await;
+    assert_eq!(rig.size("acme"), before);
+    rig.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_shorter_than_announced_is_not_taken() {
+    let rig = Rig::start().await;
+    let before = rig.size("acme");
+    for text in [event("short"), format!("[{},{}]", event("a"), event("b"))] {
+        let mut stream = TcpStream::connect(rig.address).await.unwrap();
+        let head = format!(
+            "POST /v1/events HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{text}",
+            rig.key("acme", Role::Writer),
+            text.len() + 1,
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("INVALID_BODY"), "{answer}");
+    }
+    assert_eq!(rig.size("acme"), before);
 }

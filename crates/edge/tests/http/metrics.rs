@@ -10,10 +10,17 @@ use reqwest::Method;
 use crate::rig::Rig;
 
 /// The value of a sample, by its name and labels as they are written.
-fn sample(text: &str, name: &str) -> Option<f64> {
+pub fn sample(text: &str, name: &str) -> Option<f64> {
     let line =
         text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(key, _)| key == name))?;
     line.rsplit_once(' ')?.1.parse().ok()
+}
+
+/// Everything, as `OpenMetrics`.
+pub async fn metrics(rig: &Rig) -> String {
+    let request = rig.request(Method::GET, "/metrics", "_system", Role::Admin);
+    let request = request.header("accept", "application/openmetrics-text;version=1.0.0,*/*;q=0.1");
+    request.send().await.unwrap().text().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,6 +31,9 @@ async fn events_are_counted_by_type_and_outcome() {
     rig.append("", event("a")).send().await.unwrap();
     rig.append("", format!("[{},{},{{}}]", event("b"), event("c"))).send().await.unwrap();
     rig.append("", TestEvent::new("user.logout").id("a").json()).send().await.unwrap();
+    rig.append("", r#"{"event_type":"user.renamed","severity":"none"}"#).send().await.unwrap();
+    let flat = r#"{"event_type":"user.moved","user_id":"u","timestamp":"never"}"#;
+    rig.append("?shape=user", flat).send().await.unwrap();
     let request = rig.request(Method::GET, "/metrics", "_system", Role::Admin);
     let request = request.header("accept", "application/openmetrics-text;version=1.0.0,*/*;q=0.1");
     let response = request.send().await.unwrap();
@@ -40,7 +50,9 @@ async fn events_are_counted_by_type_and_outcome() {
         (r#"audit_events_total{event_type="user.login",status="duplicate"}"#, 1.0),
         (r#"audit_events_total{event_type="user.logout",status="rejected"}"#, 1.0),
         (r#"audit_events_total{event_type="unreadable",status="rejected"}"#, 1.0),
-        ("audit_event_duration_seconds_count", 4.0),
+        (r#"audit_events_total{event_type="user.renamed",status="rejected"}"#, 1.0),
+        (r#"audit_events_total{event_type="user.moved",status="rejected"}"#, 1.0),
+        ("audit_event_duration_seconds_count", 6.0),
         ("chain_integrity_status", 1.0),
         ("audit_buffer_size", 0.0),
         (r#"ledgerstone_http_requests_total{method="POST",route="/v1/events",status="201"}"#, 1.0),

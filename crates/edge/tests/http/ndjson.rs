@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use ledgerstone_edge::rest::Limits;
 use ledgerstone_model::access::Role;
 use ledgerstone_testkit::TestEvent;
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder, Version};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -99,24 +99,35 @@ async fn packed_lines_are_unpacked_on_the_way() {
 #[tokio::test(flavor = "multi_thread")]
 async fn results_come_while_lines_are_sent() {
     let rig = Rig::start().await;
-    let (sender, receiver) = mpsc::unbounded_channel::<Bytes>();
-    let body = futures_util::stream::unfold(receiver, |mut receiver| async {
-        receiver.recv().await.map(|piece| (Ok::<_, std::io::Error>(piece), receiver))
-    });
-    sender.send(line("first").into()).unwrap();
-    let response = post(&rig, "", reqwest::Body::wrap_stream(body)).send().await.unwrap();
-    let mut results = response.bytes_stream();
-    for id in ["first", "second", "third"] {
-        if id != "first" {
-            sender.send(line(id).into()).unwrap();
+    let client = |is_h2: bool| {
+        let builder = Client::builder().no_proxy();
+        let builder = if is_h2 { builder.http2_prior_knowledge() } else { builder.http1_only() };
+        builder.build().unwrap()
+    };
+    for (is_h2, version) in [(false, Version::HTTP_11), (true, Version::HTTP_2)] {
+        let (sender, body) = open_body();
+        let sending = client(is_h2)
+            .post(format!("http://{}/v1/events", rig.address))
+            .bearer_auth(rig.key("acme", Role::Writer))
+            .header("content-type", "application/x-ndjson")
+            .body(body);
+        let id = |number: u8| format!("{version:?}-{number}").replace('/', "-");
+        sender.send(line(&id(0)).into()).unwrap();
+        let response = sending.send().await.unwrap();
+        assert_eq!((response.status().as_u16(), response.version()), (200, version));
+        let mut results = response.bytes_stream();
+        for number in 0..3 {
+            if number > 0 {
+                sender.send(line(&id(number)).into()).unwrap();
+            }
+            let result = tokio::time::timeout(Duration::from_secs(20), results.next()).await;
+            let text = String::from_utf8(result.unwrap().unwrap().unwrap().to_vec()).unwrap();
+            assert_eq!(parsed(&text)[0]["receipt"]["id"], id(number));
         }
-        let result = tokio::time::timeout(Duration::from_secs(20), results.next()).await;
-        let text = String::from_utf8(result.unwrap().unwrap().unwrap().to_vec()).unwrap();
-        assert_eq!(parsed(&text)[0]["receipt"]["id"], id);
+        drop(sender);
+        let end = results.next().await.unwrap().unwrap();
+        assert_eq!(parsed(std::str::from_utf8(&end).unwrap())[0]["status"], "complete");
     }
-    drop(sender);
-    let end = results.next().await.unwrap().unwrap();
-    assert_eq!(parsed(std::str::from_utf8(&end).unwrap())[0]["status"], "complete");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,20 +218,28 @@ async fn blank_lines_without_end_are_refused() {
     assert_eq!(end["error"]["code"], "INPUT_TOO_LARGE");
 }
 
-/// A body that stays open, and the request that sends it, answered so far.
-async fn open_stream(rig: &Rig, role: Role) -> (mpsc::UnboundedSender<Bytes>, reqwest::Response) {
+/// A body that stays open, and what goes into it.
+fn open_body() -> (mpsc::UnboundedSender<Bytes>, reqwest::Body) {
     let (sender, receiver) = mpsc::unbounded_channel::<Bytes>();
     let body = futures_util::stream::unfold(receiver, |mut receiver| async {
         receiver.recv().await.map(|piece| (Ok::<_, std::io::Error>(piece), receiver))
     });
-    let response = rig
-        .request(Method::POST, "/v1/events", "acme", role)
-        .header("content-type", "application/x-ndjson")
-        .body(reqwest::Body::wrap_stream(body))
-        .send()
-        .await
-        .unwrap();
-    (sender, response)
+    (sender, reqwest::Body::wrap_stream(body))
+}
+
+/// The request that sends such a body, answered so far.
+async fn open_stream(rig: &Rig, role: Role) -> (mpsc::UnboundedSender<Bytes>, reqwest::Response) {
+    open_stream_with(rig, rig.key("acme", role)).await
+}
+
+async fn open_stream_with(
+    rig: &Rig,
+    key: &str,
+) -> (mpsc::UnboundedSender<Bytes>, reqwest::Response) {
+    let (sender, body) = open_body();
+    let sending = rig.anonymous(Method::POST, "/v1/events").bearer_auth(key);
+    let sending = sending.header("content-type", "application/x-ndjson").body(body);
+    (sender, sending.send().await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -287,4 +306,53 @@ async fn a_stream_that_ends_no_line_in_time_is_told_what_was_taken() {
     let detail = end["error"]["detail"].as_str().unwrap();
     assert!(detail.contains("too slowly") && detail.contains("recorded"), "{detail}");
     assert!(!detail.contains("nothing of it was taken"), "{detail}");
+}
+
+/// Sends a line, and reads its result.
+async fn told(
+    sender: &mpsc::UnboundedSender<Bytes>,
+    results: &mut (impl futures_util::Stream<Item = reqwest::Result<Bytes>> + Unpin),
+    id: &str,
+) -> Value {
+    sender.send(line(id).into()).unwrap();
+    let result = tokio::time::timeout(Duration::from_secs(20), results.next()).await;
+    parsed(std::str::from_utf8(&result.unwrap().unwrap().unwrap()).unwrap()).remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_does_not_outlast_the_right_to_send_it() {
+    for (act, code) in
+        [("revoke", "KEY_REVOKED"), ("expire", "TOKEN_EXPIRED"), ("suspend", "TENANT_SUSPENDED")]
+    {
+        let rig = Rig::start().await;
+        let end = "2024-05-01T13:00:00.000000Z";
+        let wanted = json!({"label": "short", "roles": ["writer"], "expires_at": end});
+        let granting = rig.request(Method::POST, "/v1/api-keys", "acme", Role::Admin);
+        let key = body_of(granting.json(&wanted)).await;
+        let (sender, response) = open_stream_with(&rig, key["api_key"].as_str().unwrap()).await;
+        let mut results = response.bytes_stream();
+        assert_eq!(told(&sender, &mut results, "first").await["status"], "created");
+        match act {
+            "revoke" => {
+                let path = format!("/v1/api-keys/{}/revoke", key["key_id"].as_str().unwrap());
+                body_of(rig.request(Method::POST, &path, "acme", Role::Admin)).await;
+            }
+            "suspend" => {
+                let path = "/v1/tenants/acme/suspend";
+                body_of(rig.request(Method::POST, path, "_system", Role::Admin)).await;
+            }
+            _ => rig.clock.advance(Duration::from_hours(2)),
+        }
+        let size = rig.size("acme");
+        let last = told(&sender, &mut results, "second").await;
+        assert_eq!((&last["status"], &last["error"]["code"]), (&json!("stopped"), &json!(code)));
+        assert_eq!((&last["lines"], &last["accepted"]), (&json!(1), &json!(1)), "{last}");
+        assert_eq!(rig.size("acme"), size);
+    }
+}
+
+async fn body_of(request: RequestBuilder) -> Value {
+    let response = request.send().await.unwrap();
+    assert!(response.status().is_success(), "{response:?}");
+    crate::rig::json(response).await
 }

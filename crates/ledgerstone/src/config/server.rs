@@ -133,6 +133,10 @@ impl Configuration {
             streams_per_credential: self
                 .count("limits.streams_per_credential", usual.streams_per_credential),
             blocking_requests: self.count("limits.blocking_requests", usual.blocking_requests),
+            blocking_requests_per_credential: self.count(
+                "limits.blocking_requests_per_credential",
+                usual.blocking_requests_per_credential,
+            ),
             rate: rate.map(|requests_per_second| RateLimit {
                 requests_per_second,
                 burst: self.number("rate_limit.burst").unwrap_or(requests_per_second),

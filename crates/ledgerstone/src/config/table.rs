@@ -132,6 +132,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("limits.streams", COUNT, "NDJSON requests that run at one moment; more are answered 503 `SERVER_BUSY`").default("64"),
     setting("limits.streams_per_credential", COUNT, "The same for one credential, so that one cannot keep all others out").default("16"),
     setting("limits.blocking_requests", Kind::Number { min: 1, max: 500 }, "Requests that read the disk or compute at one moment; others wait").default("64"),
+    setting("limits.blocking_requests_per_credential", Kind::Number { min: 1, max: 500 }, "The same for one credential, whose others wait behind them").default("16"),
     setting("jobs.workers", COUNT, "Jobs that run at one moment").default("2"),
     setting("jobs.open", COUNT, "Jobs of all tenants that wait or run; more are answered 429 `TOO_MANY_JOBS`").default("64"),
     setting("jobs.open_per_tenant", COUNT, "The same for one tenant").default("8"),

@@ -22,6 +22,7 @@ use ledgerstone_ledger::{
 use ledgerstone_model::ErrorCode;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::config::Configuration;
 use crate::data_dir::{ForWriting, Means};
@@ -29,11 +30,17 @@ use crate::failure::Failure;
 use crate::output::Console;
 use crate::system::System;
 
+/// Threads that may wait besides those of requests.
+const SPARE_THREADS: usize = 64;
+
 /// How often it is looked whether the ledger can still be written.
 const HALT_CHECK: Duration = Duration::from_millis(250);
 
 /// The name under which the background verification reports trouble.
 const VERIFICATION: &str = "verification";
+
+/// How long a stop waits until it is known what became of queued events.
+const QUEUED_TIME: Duration = Duration::from_secs(5);
 
 /// How long work that nobody waits for any more may hold up the end.
 const LEFTOVER_TIME: Duration = Duration::from_secs(2);
@@ -46,8 +53,11 @@ pub fn run(
 ) -> Result<(), Failure> {
     configuration.check()?;
     handles::raise_limit();
+    let limits = configuration.limits();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // What requests take leaves some for whoever asks how the server is.
+        .max_blocking_threads(limits.blocking_requests + limits.streams + SPARE_THREADS)
         .build()
         .map_err(|error| Failure::new(ErrorCode::Internal, format!("no threads: {error}")))?;
     let (stopper, stop) = stop_channel();
@@ -219,6 +229,10 @@ impl Running<'_> {
                 Err(error) => {
                     tracing::error!(%error, "the listener ended in a way held to be impossible");
                 }
+            }
+            // What was queued is written now; what is refused of it is told to the log, and kept.
+            if timeout(QUEUED_TIME, service.all_followed()).await.is_err() {
+                tracing::warn!("stopping before it is known what became of all queued events");
             }
             halted
         });

@@ -6,6 +6,7 @@ use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
 use serde_json::value::RawValue;
 
+use super::following::Texts;
 use super::options::{Options, Wait};
 use super::prepare::Source;
 use super::proven::Proven;
@@ -42,7 +43,7 @@ pub(super) async fn append(
         Err(problem) => return Err(service.keep_body(body, &source, problem).await),
     };
     let results = match options.wait {
-        Wait::None => taken.queued(),
+        Wait::None => taken.queued(&source, Texts::Array(body)),
         Wait::Durable | Wait::Checkpoint => service.settle(taken, &source).await?,
     };
     let proven = match options.wait {

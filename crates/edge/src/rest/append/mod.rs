@@ -1,6 +1,7 @@
 //! `POST /v1/events`: one event, an array of them, or one a line.
 
 mod array;
+mod following;
 mod idempotency;
 mod letters;
 mod lines;
@@ -8,6 +9,7 @@ mod ndjson;
 mod options;
 mod prepare;
 mod proven;
+mod refused_type;
 mod result;
 mod results;
 mod single;
@@ -24,6 +26,7 @@ use super::problem::Problem;
 use super::service::Service;
 use crate::auth::Authorised;
 pub(super) use array::{ITEM_BYTES, items_at_most, split};
+pub(super) use following::Followed;
 pub(super) use letters::DeadLetterNote;
 pub(super) use options::Options;
 pub(super) use prepare::{Prepared, RANDOM_BYTES, Reading, Source, Unprepared, not_empty};

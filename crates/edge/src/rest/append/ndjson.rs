@@ -18,6 +18,7 @@ use ledgerstone_model::json_write::ObjectWriter;
 use tokio::sync::mpsc::{self, Sender};
 use tracing::Span;
 
+use super::following::Texts;
 use super::lines::{Lines, Next};
 use super::options::{Options, Wait};
 use super::prepare::Source;
@@ -66,12 +67,14 @@ pub(super) fn append(
     let lines = Lines::new(received, encoding, last_line)?;
     let (results, answer) = Results::new(Arc::clone(&turn));
     let (ledger, wait) = (Arc::clone(service.ledger()), options.wait);
+    let caller = caller.clone();
     let span = Span::current();
     tokio::task::spawn_blocking(move || {
         let (_turn, _span) = (turn, span.entered());
         Intake {
             ledger: &ledger,
             source: &source,
+            caller: &caller,
             wait,
             results,
             flight: VecDeque::new(),
@@ -109,6 +112,7 @@ async fn read(mut frames: Frames, pieces: Sender<Result<Bytes, Problem>>) {
 struct Intake<'a> {
     ledger: &'a Ledger,
     source: &'a Source,
+    caller: &'a Caller,
     wait: Wait,
     results: Results,
     flight: VecDeque<Taken>,
@@ -189,6 +193,7 @@ impl Intake<'_> {
         if lines.is_empty() {
             return Ok(());
         }
+        self.source.service().check_again(self.caller).map_err(Stop::Because)?;
         let first = self.lines_before();
         let texts: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
         let mut taken = take(self.ledger, self.source, (first, &texts), Manner::Patient)
@@ -197,8 +202,12 @@ impl Intake<'_> {
             taken.refuse(line, line_too_long());
         }
         taken.keep_refused(self.source);
-        self.flight.push_back(taken);
-        self.settle(BATCHES_IN_FLIGHT)?;
+        if self.wait == Wait::None {
+            self.tell(&taken.queued(self.source, Texts::Lines(lines)))?;
+        } else {
+            self.flight.push_back(taken);
+            self.settle(BATCHES_IN_FLIGHT)?;
+        }
         if self.is_unread {
             let detail = "the results were not read while the events were sent";
             return Err(Stop::Because(Problem::new(ErrorCode::ResultsNotRead, detail)));
@@ -233,10 +242,7 @@ impl Intake<'_> {
     fn settle(&mut self, left: usize) -> Result<(), Stop> {
         while self.flight.len() > left {
             let Some(taken) = self.flight.pop_front() else { break };
-            let results = match self.wait {
-                Wait::None => taken.queued(),
-                Wait::Durable | Wait::Checkpoint => taken.wait(self.source),
-            };
+            let results = taken.wait(self.source);
             self.tell(&results)?;
         }
         Ok(())

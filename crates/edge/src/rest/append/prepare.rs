@@ -255,6 +255,14 @@ impl Source {
         Ok(Prepared { event, findings })
     }
 
+    /// The text of an event that comes in another form, in the model's own.
+    pub(super) fn shaped(&self, text: &[u8]) -> Option<Vec<u8>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let shaped = self.reading.shaped(text, self.numbers, scratch).ok()?;
+            shaped.map(|shaped| shaped.text)
+        })
+    }
+
     /// What is kept of an event that is wrong.
     pub(super) fn letter(&self, text: &[u8], index: usize, rejection: &Rejection) -> NewDeadLetter {
         NewDeadLetter {

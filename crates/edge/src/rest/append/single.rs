@@ -6,6 +6,7 @@ use ledgerstone_ledger::{Receipt, ReceiptStatus};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
 
+use super::following::Texts;
 use super::options::{Options, Wait};
 use super::prepare::{Source, not_empty};
 use super::result::{ItemResult, write_receipt};
@@ -22,12 +23,12 @@ pub(super) async fn append(
     text: HeldBody,
 ) -> Result<Response, Problem> {
     not_empty(&text)?;
-    let (sender, bytes) = (source.clone(), text.len());
+    let (sender, bytes, body) = (source.clone(), text.len(), text.clone());
     let work = move |ledger: &_| Ok(take(ledger, &sender, (0, &[&text]), Manner::Each)?);
     let taken = service.take(bytes, work).await?;
     let taken = service.keep_refused(taken, &source).await?;
     let results = match options.wait {
-        Wait::None => taken.queued(),
+        Wait::None => taken.queued(&source, Texts::One(body)),
         Wait::Durable | Wait::Checkpoint => service.settle(taken, &source).await?,
     };
     match results.into_iter().next() {

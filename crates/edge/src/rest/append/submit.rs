@@ -51,6 +51,23 @@ pub(super) struct Taken {
     refused: Vec<(usize, NewDeadLetter)>,
 }
 
+/// A request's events whose sender does not wait.
+pub(super) struct PutOff {
+    pub(super) ticket: Option<Ticket>,
+    pub(super) results: Vec<ItemResult>,
+    /// Those that were handed over, in the order of the ticket's outcomes.
+    pub(super) waiting: Vec<Waiting>,
+}
+
+/// An event whose outcome is not known yet.
+pub(super) struct Waiting {
+    /// Its place among the events handed over with it.
+    pub(super) offset: usize,
+    /// Its place in the request.
+    pub(super) index: usize,
+    pub(super) counter: EventCounter,
+}
+
 /// Prepares events and hands over what can be taken. `first` is the place of the first in the
 /// request.
 pub(super) fn take(
@@ -74,7 +91,7 @@ pub(super) fn take(
                 events.push(event);
             }
             Err(unprepared) => {
-                source.metrics().unreadable_events().count(EventStatus::Rejected);
+                source.count_refused(text);
                 if let Unprepared::Event(rejection) = &unprepared {
                     refused.push((offset, source.letter(text, first + offset, rejection)));
                 }
@@ -145,16 +162,19 @@ impl Taken {
         }
     }
 
-    /// What can be said at once: what was refused, and what waits in memory.
-    pub(super) fn queued(self) -> Vec<ItemResult> {
-        let result = |item| match item {
+    /// What can be said at once, and what is still to be learnt.
+    pub(super) fn put_off(self) -> PutOff {
+        let mut waiting = Vec::with_capacity(self.items.len());
+        let result = |(offset, item)| match item {
             Item::Taken(id, counter, findings) => {
                 counter.count(EventStatus::Queued);
+                waiting.push(Waiting { offset, index: self.first + offset, counter });
                 ItemResult::Queued(id, findings)
             }
             Item::Refused(problem) => ItemResult::Refused(problem),
         };
-        self.items.into_iter().map(result).collect()
+        let results = self.items.into_iter().enumerate().map(result).collect();
+        PutOff { ticket: self.ticket, results, waiting }
     }
 
     /// Waits for the commit.
@@ -183,7 +203,7 @@ impl Taken {
     }
 }
 
-fn result_of(
+pub(super) fn result_of(
     outcome: Option<Outcome>,
     findings: Option<Rejection>,
     source: &Source,
