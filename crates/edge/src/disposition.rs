@@ -99,6 +99,7 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
             C::UnknownApiKey,
             C::UnknownSubject,
             C::UnknownRequest,
+            C::UnknownHold,
         ],
     ),
     (
@@ -119,9 +120,18 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
     (
         StatusCode::CONFLICT,
         Permanent,
-        &[C::IdConflict, C::TenantExists, C::ApiKeyConflict, C::RequestState, C::AlreadyErased],
+        &[
+            C::IdConflict,
+            C::TenantExists,
+            C::ApiKeyConflict,
+            C::RequestState,
+            C::AlreadyErased,
+            C::HoldReleased,
+            C::HeldBack,
+            C::DutyToKeep,
+        ],
     ),
-    (StatusCode::CONFLICT, Transient, &[C::Conflict]),
+    (StatusCode::CONFLICT, Transient, &[C::Conflict, C::ContentsWaiting]),
     (StatusCode::PRECONDITION_FAILED, Permanent, &[C::VersionConflict]),
     (StatusCode::INSUFFICIENT_STORAGE, Permanent, &[C::DeadLettersFull]),
     (

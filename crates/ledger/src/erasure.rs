@@ -5,6 +5,7 @@
 //! from the beginning. Refused submissions are searched before the keys go: what the person's values
 //! are is known for as long as there are keys.
 
+mod obstacles;
 mod survey;
 
 use std::collections::HashMap;
@@ -13,17 +14,33 @@ use ledgerstone_model::sealing::{SealingKeyId, SubjectId};
 use ledgerstone_model::subject_request::{
     RequestState, RequestStep, SubjectRequestId, SubjectRight,
 };
-use ledgerstone_model::system::{ErasureCertificate, ErasureStarted, SystemRecord};
-use ledgerstone_model::{Actor, Administration};
+use ledgerstone_model::system::{
+    ErasureCertificate, ErasureStarted, RetentionReason, SystemRecord,
+};
+use ledgerstone_model::{Actor, Administration, NumberSet};
 use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId};
+use ledgerstone_store::RetentionStore;
 
 use crate::dead_letters::DeadLetters;
 use crate::error::LedgerError;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, hold};
+use crate::retention::{ContentDrop, RetentionReport};
 use crate::sequencer::SignedAs;
 use crate::subject_requests::{RequestEntry, push_request};
 
+pub use obstacles::{KeptParts, Obstacles};
 pub use survey::{Survey, SurveyWatch};
+
+/// What an erasure needs beside the ledger, and what it was told.
+#[derive(Clone, Copy)]
+pub struct ErasureMeans<'a> {
+    /// Refused submissions, which name people as well.
+    pub letters: Option<&'a DeadLetters>,
+    /// The ledger's own store, with the door by which contents go.
+    pub contents: &'a dyn RetentionStore,
+    /// Whether what is sealed becomes unreadable although a duty keeps it.
+    pub despite_duties: bool,
+}
 
 /// An erasure that began.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,34 +66,51 @@ impl Ledger {
 
     /// Carries out an approved request for erasure, or goes on where an earlier run was interrupted.
     /// Answers the certificate's number; `None` where `watch` ended it.
+    ///
+    /// Nothing is done where a hold covers something that is sealed under the person's keys, or a duty
+    /// does and `means` do not say that it goes all the same. Once the keys are named in the ledger,
+    /// nothing stops it any more.
     pub fn erase(
         &self,
         tenant: &TenantId,
         request: SubjectRequestId,
-        letters: Option<&DeadLetters>,
+        means: &ErasureMeans<'_>,
         watch: &dyn SurveyWatch,
     ) -> Result<Option<SequenceNumber>, LedgerError> {
         let entry = self.request(tenant, request)?;
-        if let Some(known) = self.subject_requests.erasures.get(tenant, request)
-            && let Some(certificate) = known.certificate
-        {
+        let begun = self.subject_requests.erasures.get(tenant, request);
+        if let Some(certificate) = begun.as_ref().and_then(|known| known.certificate) {
             return Ok(Some(certificate));
         }
         let (right, state) = (entry.request.right(), entry.request.state());
         if right != SubjectRight::Erasure || state != RequestState::Approved {
             return Err(LedgerError::NotApproved { id: request, state: state.as_str() });
         }
+        if begun.is_some() {
+            // What a run before this one has begun to drop.
+            let resumed = self.retention(means.contents).resume()?;
+            refuse_waiting(tenant, &resumed)?;
+        }
         let subject = entry.request.subject();
         let keys = self.keys_to_destroy(tenant, request, subject)?;
         let Some(survey) = survey::survey(self, tenant, subject, &keys, watch)? else {
             return Ok(None);
         };
-        let dead_letters = match letters {
-            Some(letters) => survey::remove_letters(self, letters, tenant, subject, &survey)?,
-            None => 0,
+        let obstacles = self.obstacles(tenant, &survey)?;
+        let dead_letters = match means.letters {
+            Some(letters) if begun.is_some() || obstacles.let_begin(means).is_ok() => {
+                survey::remove_letters(self, letters, tenant, subject, &survey)?
+            }
+            _ => 0,
         };
-        let erasure = self.begin_erasure(tenant, &entry, keys)?;
+        let erasure = match begun {
+            Some(begun) => (*begun).clone(),
+            None => self.begin_unless_held(tenant, &entry, keys, (&survey, means))?,
+        };
         self.ring_for(tenant)?.destroy(&erasure.started.key_ids)?;
+        let dropped = self.drop_clear(tenant, &entry, (&survey, &obstacles), means)?;
+        let mut readable = survey.clear().clone();
+        readable.remove(&dropped);
         let certificate = ErasureCertificate {
             request,
             subject: *subject,
@@ -87,14 +121,52 @@ impl Ledger {
             approved_by: entry.request.decided_by().unwrap_or(entry.request.opened_by()).clone(),
             received_at: entry.request.received_at(),
             sealed_contents: survey.sealed().len(),
-            dropped_contents: 0,
-            still_readable: survey.clear().len(),
-            kept_by: Vec::new(),
+            dropped_contents: dropped.len(),
+            still_readable: readable.len(),
+            kept_by: obstacles.kept_by.into_iter().collect(),
             dead_letters,
             key_backups_expire_at: self.key_backups_expire_at(),
             storage: self.settings.storage.clone(),
         };
         self.certify(tenant, &entry, erasure, certificate).map(Some)
+    }
+
+    /// Says in the ledger which keys will be destroyed, unless something stands against it. No hold
+    /// comes between the two.
+    fn begin_unless_held(
+        &self,
+        tenant: &TenantId,
+        entry: &RequestEntry,
+        keys: Vec<SealingKeyId>,
+        (survey, means): (&Survey, &ErasureMeans<'_>),
+    ) -> Result<Erasure, LedgerError> {
+        let _deciding = hold(&self.holding);
+        self.obstacles(tenant, survey)?.let_begin(means)?;
+        self.begin_erasure(tenant, entry, keys)
+    }
+
+    /// Drops the contents that hold the person in clear, as far as nothing keeps them; answers which
+    /// have gone for this request.
+    fn drop_clear(
+        &self,
+        tenant: &TenantId,
+        entry: &RequestEntry,
+        (survey, obstacles): (&Survey, &Obstacles),
+        means: &ErasureMeans<'_>,
+    ) -> Result<NumberSet, LedgerError> {
+        let mut numbers = survey.clear().clone();
+        numbers.remove(&obstacles.kept);
+        let drop = ContentDrop {
+            tenant: tenant.clone(),
+            numbers,
+            reason: RetentionReason::Erasure,
+            policy_record: None,
+            audit_record: Some(entry.audit_record),
+        };
+        let report = self.retention(means.contents).drop_contents(&[drop])?;
+        refuse_waiting(tenant, &report)?;
+        let order = (RetentionReason::Erasure, entry.audit_record);
+        Ok(self.reader().retention_index().explained_by(self.store(), tenant, order)?)
     }
 
     /// The keys that were named when it began, or those that there are.
@@ -212,5 +284,14 @@ impl Ledger {
         let micros = i64::try_from(lifetime.as_micros()).ok()?;
         let at = self.clock.now().micros().saturating_add(micros);
         IngestedAt::from_micros(at).ok()
+    }
+}
+
+/// There is no certificate of what is still there.
+fn refuse_waiting(tenant: &TenantId, report: &RetentionReport) -> Result<(), LedgerError> {
+    let own = report.ledgers.iter().filter(|outcome| outcome.tenant == *tenant);
+    match own.map(|outcome| outcome.waiting).sum::<u64>() {
+        0 => Ok(()),
+        waiting => Err(LedgerError::ContentsWaiting(waiting)),
     }
 }

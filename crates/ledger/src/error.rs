@@ -1,6 +1,7 @@
 //! How an operation on a ledger fails, beside submissions, which answer for each event.
 
 use ledgerstone_model::access::ApiKeyId;
+use ledgerstone_model::hold::HoldId;
 use ledgerstone_model::subject_request::{StepError, SubjectRequestId};
 use ledgerstone_model::system::{KeyUse, SystemRecordError};
 use ledgerstone_model::{ErrorCode, Rejection};
@@ -47,6 +48,20 @@ pub enum LedgerError {
     PolicyChanged { tenant: TenantId, kind: &'static str, expected: u64, found: u64 },
     #[error("{0}: that needs a second person")]
     ShortensRetention(String),
+    #[error("tenant {tenant} has no hold {id}")]
+    UnknownHold { tenant: TenantId, id: HoldId },
+    #[error("hold {id} was released before, as record {released_as} says")]
+    HoldReleased { id: HoldId, released_as: SequenceNumber },
+    #[error("hold {0} covers something that is sealed under the person's keys")]
+    HeldBack(HoldId),
+    #[error(
+        "the retention rule {0} names a duty to keep something that is sealed under the person's keys"
+    )]
+    DutyToKeep(String),
+    #[error(
+        "{0} contents lie in the part that is being written, and go when that is full or a day old"
+    )]
+    ContentsWaiting(u64),
     #[error("no {0} policy waits for a second person")]
     NothingProposed(&'static str),
     #[error("whoever {0}; a second person must")]
@@ -149,6 +164,11 @@ impl LedgerError {
             Self::TaxonomyChanged { .. } | Self::PolicyChanged { .. } => ErrorCode::VersionConflict,
             Self::ShortensRetention(_) | Self::SecondPerson(_) => ErrorCode::SecondPersonNeeded,
             Self::NothingProposed(_) | Self::NothingSealed(_) => ErrorCode::NotFound,
+            Self::UnknownHold { .. } => ErrorCode::UnknownHold,
+            Self::HoldReleased { .. } => ErrorCode::HoldReleased,
+            Self::HeldBack(_) => ErrorCode::HeldBack,
+            Self::DutyToKeep(_) => ErrorCode::DutyToKeep,
+            Self::ContentsWaiting(_) => ErrorCode::ContentsWaiting,
             Self::KeysBehind { .. } => ErrorCode::KeysBehind,
             Self::NoSealingKeys(_) => ErrorCode::KeyServiceUnavailable,
             Self::UnknownRequest { .. } => ErrorCode::UnknownRequest,

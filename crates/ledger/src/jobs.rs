@@ -6,21 +6,30 @@
 
 pub mod background;
 mod erasure;
+mod erasure_survey;
 mod error;
+mod hold_survey;
 mod kind;
 mod pass;
 mod pool;
+mod retention;
 mod roster;
+mod schedule;
 mod settings;
 mod verification;
 mod work;
 
 pub use background::{BackgroundSettings, BackgroundStatus, BackgroundVerifier};
 pub use erasure::erasure_job;
+pub use erasure_survey::erasure_survey_job;
 pub use error::JobError;
+pub use hold_survey::hold_survey_job;
 pub use kind::{JOB_KINDS, JobKind};
 pub use pass::Pass;
 pub use pool::{JobPool, NewJob};
+pub use retention::{RetentionRequest, is_retention};
 pub use roster::JobView;
+pub use schedule::RetentionSchedule;
 pub use settings::JobSettings;
 pub use verification::{VerificationRequest, VerificationScope};
+pub use work::JobTools;

@@ -53,6 +53,8 @@ pub struct Ledger {
     pub(crate) access_log: AccessLog,
     /// Held while keys are replaced.
     pub(crate) rotating: Mutex<()>,
+    /// Held while a hold is set or released, and while it is decided what goes.
+    pub(crate) holding: Mutex<()>,
     /// Held while contents are dropped.
     pub(crate) retaining: Mutex<()>,
     committer: Mutex<Option<JoinHandle<()>>>,
@@ -115,6 +117,7 @@ impl Ledger {
             subject_requests: SubjectRequests::default(),
             access_log: AccessLog::default(),
             rotating: Mutex::default(),
+            holding: Mutex::default(),
             retaining: Mutex::default(),
             committer: Mutex::new(Some(committer)),
             _wiper: wiper.map_err(LedgerError::Thread)?,

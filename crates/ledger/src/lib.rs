@@ -58,7 +58,7 @@ pub use driver::Driver;
 pub use error::{LedgerError, RolledBack};
 pub use follower::{FOLLOWERS, Follower, FollowerContext, FollowerEntry, FollowerError};
 pub use history::{KeyPeriod, KeyState, SystemHistory, TenantEntry};
-pub use holds::HoldEntry;
+pub use holds::{HoldEntry, HoldWords, NewHold};
 pub use jobs::{JobPool, JobSettings};
 pub use keyfile::KeyFiles;
 pub use keys::{KeyHome, KeyHomeError, KeyRing, KeySlots, MemoryKeys, OutgoingKey, Retirement};

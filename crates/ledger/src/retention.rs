@@ -4,9 +4,12 @@
 //! record, a checkpoint is signed over it, then the store drops the contents, and `system.retention` says
 //! that they are gone. A run that a crash cut short goes on from its records.
 
+mod expiry;
 mod index;
 mod run;
 
+pub(crate) use expiry::duty_on;
+pub use expiry::{Expired, HeldBack, LedgerExpiry, RuleConflict};
 pub(crate) use index::RetentionIndex;
 pub use index::{Dropped, Proposal};
 pub use run::{ContentDrop, LedgerOutcome, Retention, RetentionReport};

@@ -17,6 +17,7 @@ use ledgerstone_store::{LedgerStore, ReadError};
 
 use crate::erasure::Erasure;
 use crate::error::LedgerError;
+use crate::holds::HoldEntry;
 use crate::ledger::Ledger;
 use crate::projection;
 use crate::register::Register;
@@ -182,8 +183,24 @@ impl Ledger {
         self.request(tenant, id)?;
         let _changing = self.subject_requests.requests.change();
         let entry = self.request(tenant, id)?;
+        if step == RequestStep::Approve && entry.request.right() == SubjectRight::Erasure {
+            self.refuse_held(tenant, entry.request.subject())?;
+        }
         let next = entry.request.after(step, &by.principal_id())?;
         self.write_request(tenant, next, step.as_str(), reason, by)
+    }
+
+    /// Refuses where a hold on the person stands. One that covers something of them by other
+    /// words is met when the erasure is carried out.
+    fn refuse_held(&self, tenant: &TenantId, subject: &SubjectId) -> Result<(), LedgerError> {
+        let holds = self.holds(tenant)?;
+        let is_on = |hold: &&Arc<HoldEntry>| {
+            hold.stands() && hold.set.scope.subject.as_ref() == Some(subject)
+        };
+        match holds.iter().find(is_on) {
+            Some(hold) => Err(LedgerError::HeldBack(hold.set.hold)),
+            None => Ok(()),
+        }
     }
 
     fn write_request(

@@ -23,6 +23,7 @@ use ledgerstone_store::embedded::{EmbeddedStore, Mode, OpenError, OpeningReport,
 use ledgerstone_store::key_file::{self, PrivateKeyUse};
 use ledgerstone_store::{
     DeadLetterLimits, FileDeadLetters, FileNotes, JobStore, LedgerStore as _, PassNotes,
+    RetentionStore,
 };
 
 use zeroize::Zeroizing;
@@ -298,6 +299,11 @@ impl ForWriting {
     /// The API keys of all tenants, out of the projection where there is one.
     pub fn api_keys(&self) -> Result<ApiKeys, Failure> {
         self.projection.api_keys(&self.store)
+    }
+
+    /// The store, with the door by which contents go.
+    pub fn contents(&self) -> Arc<dyn RetentionStore> {
+        self.store.clone()
     }
 
     /// Where jobs are remembered.

@@ -10,9 +10,10 @@ pub mod policy;
 
 use std::net::IpAddr;
 
-use ledgerstone_proof::{IngestedAt, SequenceNumber};
+use ledgerstone_proof::{Canonicalizer, IngestedAt, SequenceNumber};
 
 use crate::access::{CredentialKind, PrincipalId};
+use crate::filter::Filter;
 use crate::json::Value;
 use crate::json_write::ObjectWriter;
 
@@ -140,6 +141,8 @@ pub struct Administration {
     target_id: String,
     reason: Option<String>,
     label: Option<String>,
+    owner: Option<String>,
+    filter: Option<String>,
     explains: Option<SequenceNumber>,
 }
 
@@ -153,6 +156,8 @@ impl Administration {
             target_id: target_id.to_owned(),
             reason: None,
             label: None,
+            owner: None,
+            filter: None,
             explains: None,
         }
     }
@@ -168,6 +173,20 @@ impl Administration {
     #[must_use]
     pub fn with_label(mut self, label: &str) -> Self {
         self.label = Some(label.to_owned());
+        self
+    }
+
+    /// Who answers for the target.
+    #[must_use]
+    pub fn with_owner(mut self, owner: &str) -> Self {
+        self.owner = Some(owner.to_owned());
+        self
+    }
+
+    /// What the target is about, where that may name people.
+    #[must_use]
+    pub fn with_filter(mut self, filter: &Filter) -> Self {
+        self.filter = Some(String::from_utf8_lossy(&filter.to_json()).into_owned());
         self
     }
 
@@ -203,12 +222,15 @@ impl Administration {
     }
 
     fn write_data(&self, event: &mut ObjectWriter<'_>) {
-        if self.label.is_none() && self.explains.is_none() {
+        let texts = [&self.filter, &self.label, &self.owner];
+        if texts.into_iter().all(Option::is_none) && self.explains.is_none() {
             return;
         }
         let mut data = ObjectWriter::open(event.key("data"));
         let mut metadata = ObjectWriter::open(data.key("metadata"));
+        metadata.optional_text("filter", self.filter.as_deref());
         metadata.optional_text("label", self.label.as_deref());
+        metadata.optional_text("owner", self.owner.as_deref());
         if let Some(number) = self.explains {
             metadata.number("system_record", number.value());
         }
@@ -219,8 +241,28 @@ impl Administration {
 
 /// The label that an administrative act gave its target, read from the stored event.
 pub fn label_of(event: &[u8]) -> Option<String> {
+    text_at(event, &["data", "metadata", "label"])
+}
+
+/// Why an administrative act was done, read from the stored event.
+pub fn reason_of(event: &[u8]) -> Option<String> {
+    text_at(event, &["action", "description"])
+}
+
+/// Who answers for the target of an administrative act, read from the stored event.
+pub fn owner_of(event: &[u8]) -> Option<String> {
+    text_at(event, &["data", "metadata", "owner"])
+}
+
+/// What the target of an administrative act is about, read from the stored event.
+pub fn filter_of(event: &[u8]) -> Option<Filter> {
+    let text = text_at(event, &["data", "metadata", "filter"])?;
+    Filter::parse(text.as_bytes(), &mut Canonicalizer::new()).ok()
+}
+
+fn text_at(event: &[u8], path: &[&str]) -> Option<String> {
     let mut value = Value::new(event);
-    for name in ["data", "metadata", "label"] {
+    for name in path {
         value = value.member(name).ok()??;
     }
     value.text().map(std::borrow::Cow::into_owned)
@@ -248,10 +290,11 @@ impl AuditRecord {
 
 #[cfg(test)]
 mod tests {
-    use ledgerstone_proof::{IngestedAt, SequenceNumber, canonicalize};
+    use ledgerstone_proof::{Canonicalizer, IngestedAt, SequenceNumber, canonicalize};
 
-    use super::{Actor, Administration, AuditRecord, label_of};
+    use super::{Actor, Administration, AuditRecord, filter_of, label_of, owner_of, reason_of};
     use crate::access::{CredentialKind, PrincipalId};
+    use crate::filter::Filter;
 
     #[test]
     fn an_act_is_an_ordinary_canonical_event() {
@@ -294,5 +337,24 @@ mod tests {
         );
         assert!(shown.contains(who), "{shown}");
         assert_eq!(label_of(b"{}"), None);
+        assert_eq!((owner_of(b"{}"), filter_of(b"{}")), (None, None));
+    }
+
+    #[test]
+    fn what_a_hold_says_is_read_back() {
+        let filter = br#"{"field":"actor.name","eq":"Ana"}"#;
+        let filter = Filter::parse(filter, &mut Canonicalizer::new()).unwrap();
+        let act = Administration::new("set", Actor::operator("uid:0"), "hold", "00")
+            .with_owner("legal")
+            .with_reason("case 17")
+            .with_filter(&filter)
+            .explaining(SequenceNumber::new(7).unwrap());
+        let mut text = Vec::new();
+        let at = IngestedAt::from_micros(1).unwrap();
+        AuditRecord::Administration(act).write_event(at, &mut text);
+        assert_eq!(canonicalize(&text).unwrap(), text);
+        assert_eq!(owner_of(&text).as_deref(), Some("legal"));
+        assert_eq!(reason_of(&text).as_deref(), Some("case 17"));
+        assert_eq!(filter_of(&text), Some(filter));
     }
 }

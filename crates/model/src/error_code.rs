@@ -206,6 +206,21 @@ error_codes! {
     UnknownRequest = "UNKNOWN_REQUEST",
         "The register holds no request under this id.",
         "Check id and tenant.";
+    UnknownHold = "UNKNOWN_HOLD",
+        "The tenant has no legal hold under this id.",
+        "Check id and tenant.";
+    HoldReleased = "HOLD_RELEASED",
+        "The legal hold was released before.",
+        "Nothing is left to do; set another one where something is to be held again.";
+    HeldBack = "HELD_BACK",
+        "A legal hold stands, and nothing that it covers goes.",
+        "The message names the hold; where it is no longer needed, two people release it.";
+    DutyToKeep = "DUTY_TO_KEEP",
+        "The retention policy names a duty of law or contract to keep what was to become unreadable.",
+        "Refuse the request with the ground legal_obligation; or approve it again with despite_duties, where the duty does not need what is sealed.";
+    ContentsWaiting = "CONTENTS_WAITING",
+        "Contents that are to go lie in the part that is being written, of which nothing can be dropped.",
+        "Nothing: the next run of retention goes on once that part is sealed, at the latest a day later.";
     AlreadyErased = "ALREADY_ERASED",
         "The person was erased before, and nothing of them has come since.",
         "The certificate that the message names says when and what.";

@@ -8,10 +8,10 @@ use utoipa_axum::routes;
 use super::endpoint::{Access, Endpoint};
 use super::{
     api_keys, append, append_aliases, checkpoint, dead_letter_resend, dead_letters, event_content,
-    event_get, event_list, event_proof, health, jobs, metrics, not_yet, openapi, policies,
+    event_get, event_list, event_proof, health, holds, jobs, metrics, not_yet, openapi, policies,
     policy_approve, policy_versions, proof_consistency, proof_inclusion, read_aliases, requests,
-    sealing_keys, signing_keys, status, subject_access, subjects, taxonomy, taxonomy_check,
-    tenants, tlog, verification_keys, verify, verify_alias,
+    retention, sealing_keys, signing_keys, status, subject_access, subjects, taxonomy,
+    taxonomy_check, tenants, tlog, verification_keys, verify, verify_alias,
 };
 
 /// Every endpoint there is.
@@ -33,12 +33,19 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Needs(Permission::PoliciesRead), || routes!(policy_versions::list)),
     Endpoint::new(Needs(Permission::PoliciesRead), || routes!(policy_versions::get)),
     Endpoint::new(Needs(Permission::PoliciesApprove), || routes!(policy_approve::approve)),
+    Endpoint::new(Needs(Permission::HoldsRead), || routes!(holds::list)),
+    Endpoint::new(Needs(Permission::HoldsRead), || routes!(holds::get)),
+    Endpoint::new(Needs(Permission::HoldsWrite), || routes!(holds::set)),
+    Endpoint::new(Needs(Permission::HoldsWrite), || routes!(holds::release)),
+    Endpoint::new(Needs(Permission::RetentionRead), || routes!(retention::get)),
+    Endpoint::new(Needs(Permission::RetentionRun), || routes!(retention::run)),
     Endpoint::new(Needs(Permission::SubjectsRead), || routes!(subjects::lookup)),
     Endpoint::new(Needs(Permission::SubjectsRead), || routes!(subjects::get)),
     Endpoint::new(Needs(Permission::SubjectsRead), || routes!(subject_access::get)),
     Endpoint::new(Needs(Permission::RequestsWrite), || routes!(subjects::request)),
     Endpoint::new(Needs(Permission::RequestsRead), || routes!(requests::list)),
     Endpoint::new(Needs(Permission::RequestsRead), || routes!(requests::get)),
+    Endpoint::new(Needs(Permission::RequestsWrite), || routes!(requests::survey)),
     Endpoint::new(Needs(Permission::RequestsWrite), || routes!(requests::step)),
     Endpoint::new(Needs(Permission::RequestsApprove), || routes!(requests::approve)),
     Endpoint::new(Needs(Permission::StatusRead), || routes!(status::status)),

@@ -116,6 +116,10 @@ impl Asking {
             | P::PoliciesRead
             | P::PoliciesWrite
             | P::PoliciesApprove
+            | P::HoldsRead
+            | P::HoldsWrite
+            | P::RetentionRead
+            | P::RetentionRun
             | P::RequestsRead
             | P::RequestsWrite
             | P::RequestsApprove

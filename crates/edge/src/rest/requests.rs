@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use http::HeaderMap;
 use ledgerstone_ledger::LedgerError;
-use ledgerstone_ledger::jobs::erasure_job;
+use ledgerstone_ledger::jobs::{erasure_job, erasure_survey_job};
 use ledgerstone_ledger::subject_requests::RequestEntry;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::subject_request::{
@@ -22,7 +22,7 @@ use super::service::Service;
 use super::subjects::short;
 use crate::auth::Authorised;
 
-/// How long an approval waits for the erasure to end.
+/// How long an answer waits for a job to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The requests of a tenant, oldest first.
@@ -56,9 +56,17 @@ pub struct SubjectRequest {
     decided_by: Option<String>,
     system_record: u64,
     audit_record: u64,
+    /// Of an erasure that was opened just now: the job that finds what it would reach, and what
+    /// stands against it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    survey: Option<Job>,
 }
 
 impl SubjectRequest {
+    pub(super) fn with_survey(self, survey: Job) -> Self {
+        Self { survey: Some(survey), ..self }
+    }
+
     pub(super) fn id(&self) -> &str {
         &self.id
     }
@@ -82,6 +90,7 @@ impl From<&RequestEntry> for SubjectRequest {
             decided_by: request.decided_by().map(ToString::to_string),
             system_record: entry.set_by.value(),
             audit_record: entry.audit_record.value(),
+            survey: None,
         }
     }
 }
@@ -96,6 +105,17 @@ pub struct StepBody {
     ground: Option<String>,
     /// In words, for the `audit` record; at most 500 characters.
     reason: Option<String>,
+}
+
+/// What goes with an approval.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalBody {
+    /// In words, for the `audit` record; at most 500 characters.
+    reason: Option<String>,
+    /// That what is sealed becomes unreadable although the retention policy names a duty to keep it.
+    #[serde(default)]
+    despite_duties: bool,
 }
 
 /// A request that was approved, and the job that carries it out.
@@ -163,9 +183,10 @@ pub async fn step(
 /// Approves a request: another person than whoever opened it or checked the identity. An erasure
 /// begins at once, as a job; approving it again begins the job again, should it have been lost.
 #[utoipa::path(post, path = "/v1/requests/{id}/approve", tag = "subjects",
-    params(("id" = String, Path)), request_body = StepBody,
+    params(("id" = String, Path)), request_body = ApprovalBody,
     responses((status = 200, body = Approved),
-        (status = 403, description = "A second person is needed")))]
+        (status = 403, description = "A second person is needed"),
+        (status = 409, description = "A legal hold on the person stands, or the request is in another state")))]
 pub async fn approve(
     State(service): State<Service>,
     authorised: Authorised,
@@ -174,11 +195,7 @@ pub async fn approve(
     body: Body,
 ) -> Result<Json<Approved>, Problem> {
     let id = request_id(&id)?;
-    let StepBody { ground, reason } = service.read_small(&headers, body).await?;
-    if ground.is_some() {
-        let detail = "ground: is for refusals alone";
-        return Err(Problem::new(ErrorCode::InvalidArgument, detail));
-    }
+    let ApprovalBody { reason, despite_duties } = service.read_small(&headers, body).await?;
     let reason = short(reason)?;
     let tenant = authorised.tenant().clone();
     let by = service.actor(&authorised);
@@ -194,12 +211,35 @@ pub async fn approve(
     let job = match entry.request.right() {
         SubjectRight::Erasure => {
             let created_by = authorised.caller().principal().as_str().to_owned();
-            let new = erasure_job(authorised.tenant().clone(), id, created_by);
+            let new = erasure_job(authorised.tenant().clone(), id, despite_duties, created_by);
             Some(Job::whole(service.run_job(new, PATIENCE).await?))
         }
         SubjectRight::Access | SubjectRight::Rectification | SubjectRight::Restriction => None,
     };
     Ok(Json(Approved { request: SubjectRequest::from(&*entry), job }))
+}
+
+/// Finds what an erasure would reach, and what stands against it, as things are now.
+#[utoipa::path(post, path = "/v1/requests/{id}/survey", tag = "subjects",
+    params(("id" = String, Path)), responses((status = 200, body = Job)))]
+pub async fn survey(
+    State(service): State<Service>,
+    authorised: Authorised,
+    Path(id): Path<String>,
+) -> Result<Json<Job>, Problem> {
+    let (tenant, id) = (authorised.tenant().clone(), request_id(&id)?);
+    service.blocking(move |ledger| ledger.request(&tenant, id)).await?;
+    Ok(Json(survey_of(&service, &authorised, id).await?))
+}
+
+pub(super) async fn survey_of(
+    service: &Service,
+    authorised: &Authorised,
+    id: SubjectRequestId,
+) -> Result<Job, Problem> {
+    let created_by = authorised.caller().principal().as_str().to_owned();
+    let job = erasure_survey_job(authorised.tenant().clone(), id, created_by);
+    Ok(Job::whole(service.run_job(job, PATIENCE).await?))
 }
 
 fn named_step(name: &str, ground: Option<&str>) -> Result<RequestStep, Problem> {

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::noting::LookedUp;
 use super::problem::Problem;
-use super::requests::SubjectRequest;
+use super::requests::{SubjectRequest, survey_of};
 use super::service::Service;
 use super::tenants::REASON_MAX;
 use crate::auth::Authorised;
@@ -137,7 +137,12 @@ pub async fn request(
         let by = by(ledger);
         ledger.open_request(&tenant, &new, &by)
     });
-    let request = SubjectRequest::from(&*opened.await?);
+    let opened = opened.await?;
+    let mut request = SubjectRequest::from(&*opened);
+    if right == SubjectRight::Erasure {
+        let survey = survey_of(&service, &authorised, opened.request.id()).await?;
+        request = request.with_survey(survey);
+    }
     let mut headers = HeaderMap::new();
     if let Ok(place) = HeaderValue::try_from(format!("/v1/requests/{}", request.id())) {
         headers.insert(header::LOCATION, place);

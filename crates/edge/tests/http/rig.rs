@@ -14,6 +14,7 @@ use ledgerstone_edge::rest::{
 use ledgerstone_ledger::DeadLetters;
 use ledgerstone_ledger::check::{Level, VerifyOptions, verify};
 use ledgerstone_ledger::dead_letters::RETENTION;
+use ledgerstone_ledger::jobs::JobTools;
 use ledgerstone_ledger::{
     ApiKeys, JobPool, JobSettings, KeyFiles, KeyHome, Ledger, MemoryKeys, NewApiKey, Settings,
 };
@@ -133,7 +134,10 @@ impl Rig {
         let jobs = JobPool::start(
             &ledger,
             Arc::<MemoryJobs>::default(),
-            Some(&dead_letters),
+            JobTools {
+                dead_letters: Some(Arc::clone(&dead_letters)),
+                contents: Some(Arc::clone(&store) as _),
+            },
             JobSettings::default(),
         );
         let service = Service::new(ServiceParts {

@@ -1,7 +1,7 @@
 //! The table of what jobs can do: one line each.
 
 use super::work::{Ended, Work};
-use super::{erasure, verification};
+use super::{erasure, erasure_survey, hold_survey, retention, verification};
 
 /// One kind of work.
 pub struct JobKind {
@@ -14,6 +14,9 @@ pub struct JobKind {
 pub const JOB_KINDS: &[JobKind] = &[
     JobKind { name: verification::NAME, run: verification::run },
     JobKind { name: erasure::NAME, run: erasure::run },
+    JobKind { name: erasure_survey::NAME, run: erasure_survey::run },
+    JobKind { name: hold_survey::NAME, run: hold_survey::run },
+    JobKind { name: retention::NAME, run: retention::run },
 ];
 
 impl JobKind {

@@ -12,8 +12,7 @@ use super::error::JobError;
 use super::kind::JobKind;
 use super::roster::{JobView, Roster};
 use super::settings::{ATTEMPTS_MAX, JobSettings};
-use super::work::{Control, Ended, Interruption, Work};
-use crate::dead_letters::DeadLetters;
+use super::work::{Control, Ended, Interruption, JobTools, Work};
 use crate::error::LedgerError;
 use crate::ledger::{Ledger, hold};
 
@@ -39,7 +38,7 @@ pub struct JobPool {
 struct Shared {
     ledger: Arc<Ledger>,
     store: Arc<dyn JobStore>,
-    dead_letters: Option<Arc<DeadLetters>>,
+    tools: JobTools,
     settings: JobSettings,
     roster: Mutex<Roster>,
     /// There is something to do, or it is time to stop.
@@ -51,13 +50,13 @@ impl JobPool {
     pub fn start(
         ledger: &Arc<Ledger>,
         store: Arc<dyn JobStore>,
-        dead_letters: Option<&Arc<DeadLetters>>,
+        tools: JobTools,
         settings: JobSettings,
     ) -> Result<Self, LedgerError> {
         let shared = Arc::new(Shared {
             ledger: Arc::clone(ledger),
             store,
-            dead_letters: dead_letters.map(Arc::clone),
+            tools,
             settings,
             roster: Mutex::default(),
             work: Condvar::new(),
@@ -239,9 +238,8 @@ impl Shared {
         let unknown =
             || Ended::failed(ErrorCode::Internal, "this version knows no such kind of job");
         let kind = JobKind::named(&job.kind).ok_or_else(unknown)?;
-        let dead_letters = self.dead_letters.as_deref();
-        let (ledger, settings) = (&*self.ledger, &self.settings);
-        let work = Work { ledger, dead_letters, settings, job, control };
+        let (ledger, tools, settings) = (&*self.ledger, &self.tools, &self.settings);
+        let work = Work { ledger, tools, settings, job, control };
         catch_unwind(AssertUnwindSafe(|| (kind.run)(&work)))
             .unwrap_or_else(|_| Err(Ended::failed(ErrorCode::Internal, "the work panicked")))
     }

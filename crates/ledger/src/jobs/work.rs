@@ -1,23 +1,48 @@
 //! What a job's work is given: what to do, and how it is told to end.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use ledgerstone_model::ErrorCode;
-use ledgerstone_store::JobRow;
+use ledgerstone_store::{JobRow, RetentionStore};
 
 use super::settings::JobSettings;
 use crate::dead_letters::DeadLetters;
+use crate::erasure::SurveyWatch;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
+use crate::retention::Retention;
+
+/// What some kinds of jobs need beside the ledger; a job that lacks its own fails.
+#[derive(Clone, Default)]
+pub struct JobTools {
+    /// Refused submissions, which name people as well.
+    pub dead_letters: Option<Arc<DeadLetters>>,
+    /// The ledger's own store, with the door by which contents go.
+    pub contents: Option<Arc<dyn RetentionStore>>,
+}
 
 /// What a job's work is given.
 pub(super) struct Work<'a> {
     pub(super) ledger: &'a Ledger,
-    pub(super) dead_letters: Option<&'a DeadLetters>,
+    pub(super) tools: &'a JobTools,
     pub(super) settings: &'a JobSettings,
     pub(super) job: &'a JobRow,
     pub(super) control: &'a Control,
+}
+
+impl Work<'_> {
+    /// The store with the door by which contents go.
+    pub(super) fn contents(&self) -> Result<&dyn RetentionStore, Ended> {
+        let lacks = || Ended::failed(ErrorCode::Internal, "the store of contents was not given");
+        self.tools.contents.as_deref().ok_or_else(lacks)
+    }
+
+    /// The means to drop contents.
+    pub(super) fn retention(&self) -> Result<Retention<'_>, Ended> {
+        Ok(self.ledger.retention(self.contents()?))
+    }
 }
 
 /// How work ends without a result.
@@ -93,5 +118,11 @@ impl Control {
             1 => Some(Interruption::Cancelled),
             _ => Some(Interruption::Stopping),
         }
+    }
+}
+
+impl SurveyWatch for Control {
+    fn records(&self, more: u64, total: u64) -> ControlFlow<()> {
+        self.advance(more, total)
     }
 }

@@ -116,6 +116,25 @@ impl RetentionIndex {
         Ok(open)
     }
 
+    /// What runs of a reason cover that one `audit` record explains.
+    pub(crate) fn explained_by(
+        &self,
+        store: &dyn LedgerStore,
+        tenant: &TenantId,
+        (reason, audit_record): (RetentionReason, SequenceNumber),
+    ) -> Result<NumberSet, ReadError> {
+        let mut state = hold(&self.state);
+        state.follow(store)?;
+        let mut covered = NumberSet::new();
+        let started = state.ledgers.get(tenant).map(|known| known.started.as_slice());
+        for (_, started) in started.unwrap_or_default() {
+            if started.reason() == reason && started.audit_record() == Some(audit_record) {
+                covered.add(started.numbers());
+            }
+        }
+        Ok(covered)
+    }
+
     /// Every hold that a tenant ever had, by id.
     pub(crate) fn holds(
         &self,

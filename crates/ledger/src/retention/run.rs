@@ -10,6 +10,7 @@ use ledgerstone_proof::{Kind, SequenceNumber, TenantId};
 use ledgerstone_store::{DropPlan, DropReport, RetentionStore};
 
 use crate::error::LedgerError;
+use crate::holds::StandingHolds;
 use crate::ledger::{Ledger, hold};
 use crate::reader::Order;
 use crate::sequencer::SignedAs;
@@ -35,6 +36,8 @@ pub struct ContentDrop {
 pub struct RetentionReport {
     /// What became of each ledger that a run concerns; empty where nothing was to be dropped.
     pub ledgers: Vec<LedgerOutcome>,
+    /// What legal holds kept of what was to be dropped.
+    pub held: BTreeMap<TenantId, NumberSet>,
     /// What the store did for all of them.
     pub store: DropReport,
 }
@@ -55,7 +58,7 @@ pub struct LedgerOutcome {
 
 /// Dropping contents of a deployment's ledgers: what needs the store's own door beside the ledger.
 pub struct Retention<'a> {
-    ledger: &'a Ledger,
+    pub(super) ledger: &'a Ledger,
     store: &'a dyn RetentionStore,
 }
 
@@ -71,15 +74,31 @@ impl Ledger {
 
 impl Retention<'_> {
     /// Drops contents in one run over any number of ledgers, so that whatever holds several of them is
-    /// written anew once. Nothing is recorded or dropped where a number is that of a `system` record or
-    /// of none. An error after that leaves a run that [`resume`](Self::resume) goes on with.
+    /// written anew once. What a legal hold covers stays, whatever the reason is. Nothing is recorded or
+    /// dropped where a number is that of a `system` record or of none. An error after that leaves a run
+    /// that [`resume`](Self::resume) goes on with.
     pub fn drop_contents(&self, drops: &[ContentDrop]) -> Result<RetentionReport, LedgerError> {
         let _one_at_a_time = hold(&self.ledger.retaining);
+        let (run, covered, held) = self.begin(drops)?;
+        let report = self.carry_out(&[(run, covered)])?;
+        Ok(RetentionReport { held, ..report })
+    }
+
+    /// Decides what goes and says so in the ledgers. No hold comes between the two.
+    fn begin(
+        &self,
+        drops: &[ContentDrop],
+    ) -> Result<(RetentionRunId, Covered, Covered), LedgerError> {
+        let _deciding = hold(&self.ledger.holding);
         let mut wanted = Vec::with_capacity(drops.len());
+        let mut held = Covered::new();
         for drop in drops {
-            let numbers = self.droppable(drop)?;
+            let (numbers, kept) = self.droppable(drop)?;
             if !numbers.is_empty() {
                 wanted.push((drop, numbers));
+            }
+            if !kept.is_empty() {
+                held.entry(drop.tenant.clone()).or_default().add(&kept);
             }
         }
         let mut id = [0; 16];
@@ -90,7 +109,7 @@ impl Retention<'_> {
             self.record_start(run, drop, &numbers)?;
             covered.entry(drop.tenant.clone()).or_default().add(&numbers);
         }
-        self.carry_out(&[(run, covered)])
+        Ok((run, covered, held))
     }
 
     /// Goes on with every run that has not ended: those that a crash or an error cut short, and those
@@ -101,15 +120,17 @@ impl Retention<'_> {
         self.carry_out(&open.into_iter().collect::<Vec<_>>())
     }
 
-    /// The numbers whose contents are there; refuses those that never go.
-    fn droppable(&self, drop: &ContentDrop) -> Result<NumberSet, LedgerError> {
+    /// The numbers whose contents are there and may go, and those that holds keep; refuses those that
+    /// never go.
+    fn droppable(&self, drop: &ContentDrop) -> Result<(NumberSet, NumberSet), LedgerError> {
         let (reader, tenant) = (self.ledger.reader(), &drop.tenant);
         let size = reader.size(tenant)?;
         if let Some(last) = drop.numbers.last().filter(|last| *last >= size) {
             let number = SequenceNumber::new(last).unwrap_or(SequenceNumber::MAX);
             return Err(LedgerError::RecordNotFound { tenant: tenant.clone(), number, size });
         }
-        let mut there = NumberSet::new();
+        let mut holds = StandingHolds::read(self.ledger, tenant)?;
+        let (mut there, mut held) = (NumberSet::new(), NumberSet::new());
         for numbers in drop.numbers.ranges() {
             for record in reader.walk(tenant, Order::Sequence, numbers) {
                 let record = record?;
@@ -117,12 +138,14 @@ impl Retention<'_> {
                 if record.kind == Kind::System {
                     return Err(LedgerError::NeverDropped { tenant: tenant.clone(), number });
                 }
-                if record.content.is_some() {
-                    there.insert(number.value());
+                if record.content.is_none() {
+                    continue;
                 }
+                let is_held = !holds.keeping(&record)?.is_empty();
+                if is_held { &mut held } else { &mut there }.insert(number.value());
             }
         }
-        Ok(there)
+        Ok((there, held))
     }
 
     /// Says in the ledger what goes.
@@ -170,7 +193,7 @@ impl Retention<'_> {
                 ledgers.push(self.record_end(*run, tenant, numbers, &store)?);
             }
         }
-        Ok(RetentionReport { ledgers, store })
+        Ok(RetentionReport { ledgers, held: Covered::new(), store })
     }
 
     /// Says in the ledger that a run is done there, unless something waits.

@@ -4,16 +4,19 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledgerstone_ledger::erasure::SurveyWatch;
+use ledgerstone_ledger::erasure::{ErasureMeans, SurveyWatch};
 use ledgerstone_ledger::subject_requests::NewRequest;
-use ledgerstone_ledger::{DeadLetters, Ledger, LedgerError, NewDeadLetter, Order, ReceiptStatus};
+use ledgerstone_ledger::{
+    DeadLetters, Ledger, LedgerError, NewDeadLetter, NewHold, Order, PolicyDraft, ReceiptStatus,
+};
 use ledgerstone_model::access::Sight;
+use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::{Preset, SubjectId};
 use ledgerstone_model::subject_request::{
     ErasureBasis, RequestState, RequestStep, SubjectRequestId, SubjectRight,
 };
-use ledgerstone_model::{Actor, ErrorCode, Numbers, SystemRecord, Why};
-use ledgerstone_proof::{SequenceNumber, split_content};
+use ledgerstone_model::{Actor, Clock as _, ErrorCode, Filter, Numbers, SystemRecord, Why};
+use ledgerstone_proof::{Canonicalizer, SequenceNumber, split_content};
 use ledgerstone_store::{DeadLetterLimits, FileDeadLetters, LedgerStore as _};
 
 use crate::rig::tenant;
@@ -48,8 +51,12 @@ fn approve(ledger: &Ledger, id: SubjectRequestId) {
     }
 }
 
-fn erase(ledger: &Ledger, id: SubjectRequestId) -> SequenceNumber {
-    ledger.erase(&tenant("acme"), id, None, &Unwatched).unwrap().unwrap()
+fn means(own: &SealingRig) -> ErasureMeans<'_> {
+    ErasureMeans { letters: None, contents: &*own.rig.store, despite_duties: false }
+}
+
+fn erase(own: &SealingRig, ledger: &Ledger, id: SubjectRequestId) -> SequenceNumber {
+    ledger.erase(&tenant("acme"), id, &means(own), &Unwatched).unwrap().unwrap()
 }
 
 /// Ana's events and another's, in a deployment that seals what is usual.
@@ -80,7 +87,7 @@ fn an_erased_person_is_unreadable_and_certified() {
     let before = ledger.checkpoint(&tenant("acme")).unwrap();
     let id = open(&ledger, subject).unwrap();
     approve(&ledger, id);
-    let number = erase(&ledger, id);
+    let number = erase(&own, &ledger, id);
     let SystemRecord::Erasure(certificate) = said(&ledger, number) else {
         panic!("no certificate")
     };
@@ -110,20 +117,20 @@ fn an_erased_person_is_unreadable_and_certified() {
 
 #[test]
 fn one_person_alone_cannot_erase() {
-    let (_own, ledger, subject) = filled();
+    let (own, ledger, subject) = filled();
     let id = open(&ledger, subject).unwrap();
     let acme = tenant("acme");
     let step = |step, who| ledger.step_request(&acme, id, step, None, &person(who));
-    let early = ledger.erase(&acme, id, None, &Unwatched).unwrap_err();
+    let early = ledger.erase(&acme, id, &means(&own), &Unwatched).unwrap_err();
     assert_eq!(early.code(), ErrorCode::RequestState);
     step(RequestStep::CheckIdentity, "anna").unwrap();
     let same = step(RequestStep::Approve, "anna").unwrap_err();
     assert_eq!(same.code(), ErrorCode::SecondPersonNeeded);
-    let early = ledger.erase(&acme, id, None, &Unwatched).unwrap_err();
+    let early = ledger.erase(&acme, id, &means(&own), &Unwatched).unwrap_err();
     assert_eq!(early.code(), ErrorCode::RequestState);
     assert_eq!(ledger.subject_of_id(&acme, &subject).unwrap().live_keys.len(), 1);
     step(RequestStep::Approve, "berta").unwrap();
-    erase(&ledger, id);
+    erase(&own, &ledger, id);
 }
 
 #[test]
@@ -136,7 +143,7 @@ fn key_files_from_before_bring_nobody_back() {
     }
     let id = open(&ledger, subject).unwrap();
     approve(&ledger, id);
-    erase(&ledger, id);
+    erase(&own, &ledger, id);
     drop(ledger);
     own.place = copy;
     own.reopen_keys();
@@ -159,11 +166,11 @@ fn key_files_from_before_bring_nobody_back() {
 
 #[test]
 fn a_second_erasure_says_when_the_first_was_and_who_acts_again_begins_anew() {
-    let (_own, ledger, subject) = filled();
+    let (own, ledger, subject) = filled();
     let id = open(&ledger, subject).unwrap();
     approve(&ledger, id);
-    let first = erase(&ledger, id);
-    assert_eq!(erase(&ledger, id), first, "carried out once");
+    let first = erase(&own, &ledger, id);
+    assert_eq!(erase(&own, &ledger, id), first, "carried out once");
     let second = open(&ledger, subject).unwrap_err();
     assert!(
         matches!(second, LedgerError::AlreadyErased { certificate, .. } if certificate == first)
@@ -174,7 +181,7 @@ fn a_second_erasure_says_when_the_first_was_and_who_acts_again_begins_anew() {
     assert_eq!((known.live_keys.len(), known.destroyed_keys.len()), (1, 1));
     let again = open(&ledger, subject).unwrap();
     approve(&ledger, again);
-    assert_ne!(erase(&ledger, again), first);
+    assert_ne!(erase(&own, &ledger, again), first);
 }
 
 #[test]
@@ -189,12 +196,12 @@ fn what_was_interrupted_is_finished_after_a_restart() {
     let id = open(&ledger, subject).unwrap();
     approve(&ledger, id);
     let acme = tenant("acme");
-    assert_eq!(ledger.erase(&acme, id, None, &Ending).unwrap(), None);
+    assert_eq!(ledger.erase(&acme, id, &means(&own), &Ending).unwrap(), None);
     drop(ledger);
     own.reopen_keys();
     let ledger = own.rig.open();
     assert_eq!(ledger.request(&acme, id).unwrap().request.state(), RequestState::Approved);
-    let certificate = erase(&ledger, id);
+    let certificate = erase(&own, &ledger, id);
     drop(ledger);
     let ledger = own.rig.open();
     assert_eq!(ledger.subject_of_id(&acme, &subject).unwrap().certificates, [certificate]);
@@ -252,11 +259,19 @@ fn contents_in_clear_and_refused_submissions_are_found() {
     }
     let id = open(&ledger, subject).unwrap();
     approve(&ledger, id);
-    let number = ledger.erase(&acme, id, Some(&letters), &Unwatched).unwrap().unwrap();
+    let means = ErasureMeans { letters: Some(&letters), ..means(&own) };
+    let number = ledger.erase(&acme, id, &means, &Unwatched).unwrap().unwrap();
     let SystemRecord::Erasure(certificate) = said(&ledger, number) else {
         panic!("no certificate")
     };
     assert_eq!(certificate.dead_letters, 2);
+    assert_eq!((certificate.dropped_contents, certificate.still_readable), (2, 0));
+    for (at, is_there) in [("e-1", false), ("e-2", true), ("e-3", true), ("e-4", false)] {
+        let id = ledgerstone_proof::EventId::parse(at).unwrap();
+        let record = ledger.reader().get(&acme, &id).unwrap();
+        assert_eq!(record.content.is_some(), is_there, "{at}");
+    }
+    own.rig.assert_sound();
     let left = letters.list(&acme, None, 10).unwrap();
     assert_eq!(left.len(), 1);
     assert!(String::from_utf8_lossy(&left[0].1.text).contains("Bo Berg"));
@@ -269,4 +284,91 @@ fn the_id_of_another_tenants_person_reaches_nothing() {
     assert!(seen.live_keys.is_empty() && seen.destroyed_keys.is_empty());
     let again = SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
     assert_eq!(status(&again), ReceiptStatus::Duplicate);
+}
+
+/// Ana in clear, then sealed: what of her a hold covers stays, and so does what a duty keeps.
+#[test]
+fn holds_and_duties_keep_what_is_in_clear_and_stand_against_what_is_sealed() {
+    let mut own = SealingRig::new(Preset::None);
+    let ledger = own.rig.create(&["acme"]);
+    SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
+    SealingRig::append(&ledger, "acme", &login("e-2", "ana", "Ana Lima"));
+    drop(ledger);
+    own.rig.settings.default_sealing = Preset::Standard;
+    let ledger = own.rig.open();
+    SealingRig::append(&ledger, "acme", &login("e-3", "ana", "Ana Lima"));
+    let acme = tenant("acme");
+    let subject = ledger.subject(&acme, &ana()).unwrap().id;
+    let hold = |ids: &str| {
+        let filter = format!(r#"{{"field":"id","in":[{ids}]}}"#);
+        let new = NewHold {
+            subject: None,
+            filter: Filter::parse(filter.as_bytes(), &mut Canonicalizer::new()).ok(),
+            from: None,
+            until: None,
+            review_at: own.rig.clock.now(),
+            owner: "legal".to_owned(),
+            reason: "case 17".to_owned(),
+        };
+        ledger.set_hold(&acme, &new, &person("carla")).unwrap()
+    };
+    let release = |id| {
+        for who in ["carla", "dora"] {
+            ledger.release_hold(&acme, id, "settled", &person(who)).unwrap();
+        }
+    };
+    let on_sealed = hold(r#""e-3""#);
+    let id = open(&ledger, subject).unwrap();
+    approve(&ledger, id);
+    let refused = ledger.erase(&acme, id, &means(&own), &Unwatched).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::HeldBack);
+    release(on_sealed.set.hold);
+
+    let policy = br#"{"presets":["hipaa"]}"#;
+    let document =
+        PolicyDocument::parse(PolicyKind::Retention, policy, &mut Canonicalizer::new()).unwrap();
+    let draft = PolicyDraft { document, based_on: None };
+    ledger.set_policy(&acme, draft, &person("anna")).unwrap();
+    let duty = ledger.erase(&acme, id, &means(&own), &Unwatched).unwrap_err();
+    assert_eq!(duty.code(), ErrorCode::DutyToKeep);
+    assert_eq!(ledger.subject_of_id(&acme, &subject).unwrap().live_keys.len(), 1);
+
+    // After seven years the duty is over, and one of the two contents in clear is held.
+    own.rig.clock.advance(Duration::from_hours(24 * 366 * 7));
+    let on_clear = hold(r#""e-2""#);
+    let number = erase(&own, &ledger, id);
+    let SystemRecord::Erasure(certificate) = said(&ledger, number) else {
+        panic!("no certificate")
+    };
+    assert_eq!((certificate.dropped_contents, certificate.still_readable), (1, 1));
+    assert_eq!(certificate.kept_by, [on_clear.set_as.0]);
+    own.rig.assert_sound();
+}
+
+#[test]
+fn a_duty_keeps_what_is_in_clear_where_the_rest_goes_all_the_same() {
+    let mut own = SealingRig::new(Preset::None);
+    let ledger = own.rig.create(&["acme"]);
+    SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
+    drop(ledger);
+    own.rig.settings.default_sealing = Preset::Standard;
+    let ledger = own.rig.open();
+    SealingRig::append(&ledger, "acme", &login("e-2", "ana", "Ana Lima"));
+    let acme = tenant("acme");
+    let document = PolicyDocument::parse(
+        PolicyKind::Retention,
+        br#"{"presets":["sox"]}"#,
+        &mut Canonicalizer::new(),
+    );
+    let draft = PolicyDraft { document: document.unwrap(), based_on: None };
+    let policy = ledger.set_policy(&acme, draft, &person("anna")).unwrap();
+    let id = open(&ledger, ledger.subject(&acme, &ana()).unwrap().id).unwrap();
+    approve(&ledger, id);
+    let means = ErasureMeans { despite_duties: true, ..means(&own) };
+    let number = ledger.erase(&acme, id, &means, &Unwatched).unwrap().unwrap();
+    let SystemRecord::Erasure(certificate) = said(&ledger, number) else {
+        panic!("no certificate")
+    };
+    assert_eq!((certificate.dropped_contents, certificate.still_readable), (0, 1));
+    assert_eq!((certificate.sealed_contents, certificate.kept_by), (1, vec![policy.set_by()]));
 }

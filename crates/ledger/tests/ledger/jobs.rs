@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use ledgerstone_ledger::Ledger;
 use ledgerstone_ledger::check::Level;
 use ledgerstone_ledger::jobs::{
-    BackgroundSettings, BackgroundVerifier, JobError, JobPool, JobSettings, JobView, NewJob,
-    VerificationRequest, VerificationScope,
+    BackgroundSettings, BackgroundVerifier, JobError, JobPool, JobSettings, JobTools, JobView,
+    NewJob, VerificationRequest, VerificationScope,
 };
 use ledgerstone_model::{ErrorCode, JobId, JobState};
 use ledgerstone_store::{JobRow, JobStore, MemoryJobs, MemoryNotes};
@@ -33,7 +33,8 @@ fn verification(name: &str, scope: VerificationScope) -> NewJob {
 }
 
 fn pool(ledger: &Arc<Ledger>, store: &Arc<MemoryJobs>, settings: JobSettings) -> JobPool {
-    JobPool::start(ledger, Arc::clone(store) as Arc<dyn JobStore>, None, settings).unwrap()
+    JobPool::start(ledger, Arc::clone(store) as Arc<dyn JobStore>, JobTools::default(), settings)
+        .unwrap()
 }
 
 fn ended(pool: &JobPool, name: &str, id: &JobId) -> JobView {
@@ -144,8 +145,13 @@ fn a_full_pool_says_so_and_jobs_can_be_cancelled() {
         Arc::new(SlowToBegin { rows: MemoryJobs::default(), gate: std::sync::Mutex::new(gate) });
     let settings =
         JobSettings { workers: 1, open_jobs: 4, open_jobs_per_tenant: 3, ..JobSettings::default() };
-    let pool =
-        JobPool::start(&ledger, Arc::clone(&store) as Arc<dyn JobStore>, None, settings).unwrap();
+    let pool = JobPool::start(
+        &ledger,
+        Arc::clone(&store) as Arc<dyn JobStore>,
+        JobTools::default(),
+        settings,
+    )
+    .unwrap();
     let submit = |name| pool.submit(verification(name, VerificationScope::Ledger));
     let jobs: Vec<JobId> = (0..3).map(|_| submit("acme").unwrap().row.id).collect();
     let full = submit("acme").unwrap_err();

@@ -171,6 +171,13 @@ impl Configuration {
         days.map_or(RETENTION, |days| Duration::from_hours(24) * days)
     }
 
+    /// How often what expired is dropped; `None` where only somebody's word does it.
+    pub fn retention_every(&self) -> Option<Duration> {
+        let hours =
+            self.number("retention.every_hours").and_then(|hours| u32::try_from(hours).ok());
+        hours.filter(|hours| *hours > 0).map(|hours| Duration::from_hours(1) * hours)
+    }
+
     pub fn verification(&self) -> BackgroundSettings {
         let usual = BackgroundSettings::default();
         let rate = self.number("verification.records_per_second");

@@ -143,6 +143,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("dead_letters.letters_per_tenant", Kind::Number { min: 0, max: 10_000_000 }, "The same for one tenant").default("10000"),
     setting("dead_letters.bytes", BYTES, "Bytes of the files of all tenants' refused events").default("268435456"),
     setting("dead_letters.bytes_per_tenant", BYTES, "The same for one tenant").default("67108864"),
+    setting("retention.every_hours", Kind::Number { min: 0, max: 8_760 }, "Hours between two runs that drop the contents whose time is over, of all tenants; 0: only when somebody asks").default("24"),
     setting("verification.records_per_second", COUNT, "Records a second that the verification in the background reads").default("5000"),
     setting("verification.pause_seconds", Kind::Number { min: 1, max: 604_800 }, "Rest between two passes of the verification in the background").default("600"),
 ];

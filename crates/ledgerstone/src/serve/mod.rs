@@ -15,7 +15,7 @@ use ledgerstone_edge::auth::Authenticator;
 use ledgerstone_edge::rest::{CursorKey, Opening, Service, ServiceParts, router_with};
 use ledgerstone_edge::server::{Drained, Server, ServerError, Stop, Stopper, stop_channel};
 use ledgerstone_edge::trace::SpanSender;
-use ledgerstone_ledger::jobs::BackgroundVerifier;
+use ledgerstone_ledger::jobs::{BackgroundVerifier, JobTools, RetentionSchedule};
 use ledgerstone_ledger::{
     ApiKeys, DeadLetterPurge, DeadLetters, Driver, FOLLOWERS, JobPool, Ledger,
 };
@@ -138,6 +138,7 @@ struct Running<'a> {
     driver: Arc<Driver>,
     verifier: Arc<BackgroundVerifier>,
     purge: DeadLetterPurge,
+    schedule: Option<RetentionSchedule>,
     stop: Stop,
     stopper: Arc<Stopper>,
 }
@@ -157,6 +158,10 @@ impl<'a> Parts<'a> {
         let (pace, notes) = (configuration.verification(), data.pass_notes(&System::new()));
         let verifier = Arc::new(BackgroundVerifier::start(data.ledger(), pace, notes)?);
         let purge = DeadLetterPurge::start(Arc::clone(&dead_letters))?;
+        let schedule = configuration
+            .retention_every()
+            .map(|every| RetentionSchedule::start(data.ledger(), service.jobs(), every))
+            .transpose()?;
         let context = data.follower_context();
         let followers = FOLLOWERS.iter().map(|entry| (entry.make)(&context)).collect();
         let driver = Arc::new(Driver::start(data.ledger(), followers)?);
@@ -170,7 +175,7 @@ impl<'a> Parts<'a> {
         tracing::info!(service = data.root_key().kind(), "root key service");
         self.opening.open(router_with(&service, &configuration.router()?));
         let Self { runtime, serving, stop, stopper, .. } = self;
-        Ok(Running { runtime, serving, service, driver, verifier, purge, stop, stopper })
+        Ok(Running { runtime, serving, service, driver, verifier, purge, schedule, stop, stopper })
     }
 
     fn service(
@@ -192,7 +197,10 @@ impl<'a> Parts<'a> {
         let jobs = Arc::new(JobPool::start(
             &ledger,
             data.jobs(),
-            Some(dead_letters),
+            JobTools {
+                dead_letters: Some(Arc::clone(dead_letters)),
+                contents: Some(data.contents()),
+            },
             configuration.jobs(),
         )?);
         Ok(Service::new(ServiceParts {
@@ -212,7 +220,8 @@ impl<'a> Parts<'a> {
 impl Running<'_> {
     /// Waits for the word to stop, lets what runs end, and stops the threads beside the ledger.
     fn until_stopped(self, data: &ForWriting) -> Result<(), Failure> {
-        let Self { runtime, serving, service, driver, verifier, purge, stop, stopper } = self;
+        let Self { runtime, serving, service, driver, verifier, purge, schedule, stop, stopper } =
+            self;
         let ledger = data.ledger();
         let halted = runtime.block_on(async {
             let halted = first(halt_of(ledger), stop.requested()).await;
@@ -238,7 +247,7 @@ impl Running<'_> {
         });
         service.jobs().stop();
         // Their threads are joined by whoever holds them last, which is here.
-        drop((driver, verifier, purge));
+        drop((driver, verifier, purge, schedule));
         match halted.or_else(|| ledger.halted()) {
             None => Ok(()),
             Some(reason) => {

@@ -70,6 +70,14 @@ permissions! {
         "Change the policies of the tenant.";
     PoliciesApprove = "policies:approve", Tenant,
         "Approve policies that somebody else has put forward.";
+    HoldsRead = "holds:read", Tenant,
+        "See legal holds, with owner, reason and filter.";
+    HoldsWrite = "holds:write", Tenant,
+        "Set legal holds, ask for their release, and approve what somebody else has asked.";
+    RetentionRead = "retention:read", Tenant,
+        "See how the dropping of contents stands.";
+    RetentionRun = "retention:run", Tenant,
+        "Have contents dropped whose time is over, or see which would be.";
     SubjectsRead = "subjects:read", Tenant,
         "Look people up, and see which keys and certificates there are of them.";
     RequestsRead = "requests:read", Tenant,
@@ -121,6 +129,8 @@ impl Permission {
                 | Self::DeadLettersRead
                 | Self::TaxonomyRead
                 | Self::PoliciesRead
+                | Self::HoldsRead
+                | Self::RetentionRead
                 | Self::SubjectsRead
                 | Self::RequestsRead
                 | Self::ApiKeysRead

@@ -53,6 +53,10 @@ const PRIVACY_OFFICER: RoleEntry = RoleEntry {
         Permission::TaxonomyRead,
         Permission::PoliciesRead,
         Permission::PoliciesApprove,
+        Permission::HoldsRead,
+        Permission::HoldsWrite,
+        Permission::RetentionRead,
+        Permission::RetentionRun,
         Permission::SubjectsRead,
         Permission::RequestsRead,
         Permission::RequestsWrite,
@@ -75,6 +79,7 @@ const AUDITOR: RoleEntry = RoleEntry {
         Permission::DeadLettersRead,
         Permission::TaxonomyRead,
         Permission::PoliciesRead,
+        Permission::RetentionRead,
         Permission::RequestsRead,
         Permission::ApiKeysRead,
         Permission::SealingKeysRead,
@@ -322,7 +327,7 @@ mod tests {
             "| `events:write` | Send events. | yes | | | | yes | |",
             "| `metrics:read` | Read the metrics of the whole deployment. | `_system` | | `_system` | | | |",
             "| `auditor` | shown | redacted, shown | redacted, shown | hidden | closed |",
-            "`events:read`, `events:read_sensitive`, `records:read`, `proofs:read`, `verify:run`, `jobs:read`, `dead-letters:read`, `taxonomy:read`, `policies:read`, `subjects:read`, `requests:read`, `api-keys:read`, `status:read`.",
+            "`events:read`, `events:read_sensitive`, `records:read`, `proofs:read`, `verify:run`, `jobs:read`, `dead-letters:read`, `taxonomy:read`, `policies:read`, `holds:read`, `retention:read`, `subjects:read`, `requests:read`, `api-keys:read`, `status:read`.",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }

@@ -78,6 +78,8 @@ const SERVER_RECORDS: &[Line] = &[
     ("actor.ip_address", FieldClass::Personal, false),
     // Labels and reasons are written by people, and may be about people.
     ("data.metadata.label", FieldClass::Personal, false),
+    ("data.metadata.owner", FieldClass::Personal, false),
+    ("data.metadata.filter", FieldClass::Sensitive, false),
     ("action.description", FieldClass::Personal, false),
     ("data.metadata.addresses", FieldClass::Personal, false),
 ];

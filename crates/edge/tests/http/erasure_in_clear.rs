@@ -1,0 +1,125 @@
+//! A person whom contents hold in clear is erased: the contents go, and what stands against it is told.
+
+use ledgerstone_model::access::Role;
+use ledgerstone_model::sealing::Preset;
+use ledgerstone_testkit::TestEvent;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::retention::{call, gone, post, small_parts};
+use crate::rig::{Rig, json as body};
+
+fn login(id: &str, who: &str, name: &str) -> String {
+    TestEvent::new("user.login")
+        .id(id)
+        .set("/actor", json!({"type": "customer", "id": who, "name": name}))
+        .json()
+}
+
+async fn append(rig: &Rig, event: String) {
+    assert_eq!(rig.append("", event).send().await.unwrap().status(), 201);
+}
+
+/// Ana in clear and sealed, and Bo in clear, in parts that are sealed.
+async fn filled() -> (Rig, String) {
+    let rig = small_parts(Some(Preset::None)).await;
+    append(&rig, login("in-clear", "ana", "Ana Lima")).await;
+    append(&rig, login("another", "bo", "Bo Berg")).await;
+    let path = "/v1/policies/sealing";
+    let policy = json!({"preset": "standard"});
+    let (status, set) = call(&rig, Role::Admin, Method::PUT, path, &policy).await;
+    assert_eq!(status, 200, "{set}");
+    append(&rig, login("sealed", "ana", "Ana Lima")).await;
+    for n in 0..40 {
+        append(&rig, TestEvent::new("pad").id(&format!("p{n}")).json()).await;
+    }
+    rig.store.inner().wait_until_sealed();
+    let lookup = json!({"type": "customer", "id": "ana"});
+    let (_, ana) = post(&rig, Role::Admin, "/v1/subjects/lookup", lookup).await;
+    let id = ana["subject_id"].as_str().unwrap().to_owned();
+    (rig, id)
+}
+
+async fn get(rig: &Rig, path: &str) -> Value {
+    body(rig.request(Method::GET, path, "acme", Role::Admin).send().await.unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_holds_a_person_in_clear_goes_unless_something_keeps_it() {
+    let (rig, ana) = filled().await;
+    let hold = json!({"subject_id": ana, "owner": "legal", "reason": "case 17",
+        "review_at": "2027-01-01T00:00:00Z"});
+    let (status, hold) = post(&rig, Role::Admin, "/v1/holds", hold).await;
+    assert_eq!((status, hold["job"]["result"]["contents"].as_u64()), (201, Some(2)), "{hold}");
+
+    let path = format!("/v1/subjects/{ana}/erasure");
+    let (status, request) =
+        post(&rig, Role::Admin, &path, json!({"basis": "consent_withdrawn"})).await;
+    assert_eq!(status, 201, "{request}");
+    let survey = &request["survey"]["result"];
+    let counts = ["sealed_contents", "clear_contents", "kept_contents"].map(|name| &survey[name]);
+    assert_eq!(counts, [1, 1, 1], "{survey}");
+    let number = get(&rig, "/v1/events/in-clear").await["record"]["sequence_number"].clone();
+    assert_eq!(survey["clear_numbers"], json!([[number, number]]));
+    assert_eq!(survey["holds"][0]["hold"], hold["hold"]["id"]);
+    assert_eq!(survey["holds"][0]["sealed_contents"], 1);
+
+    let at = format!("/v1/requests/{}", request["id"].as_str().unwrap());
+    let step =
+        async |name: &str, role: Role| post(&rig, role, &format!("{at}/{name}"), json!({})).await;
+    assert_eq!(step("check-identity", Role::Admin).await.0, 200);
+    let (status, problem) = step("approve", Role::PrivacyOfficer).await;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("HELD_BACK")), "{problem}");
+
+    let path = format!("/v1/holds/{}/release", hold["hold"]["id"].as_str().unwrap());
+    for role in [Role::Admin, Role::PrivacyOfficer] {
+        assert_eq!(post(&rig, role, &path, json!({"reason": "settled"})).await.0, 200);
+    }
+    let (_, again) = step("survey", Role::Admin).await;
+    assert_eq!(
+        (&again["result"]["holds"], &again["result"]["kept_contents"]),
+        (&json!([]), &json!(0))
+    );
+
+    let (status, approved) = step("approve", Role::PrivacyOfficer).await;
+    assert_eq!((status, approved["job"]["state"].as_str()), (200, Some("done")), "{approved}");
+    let number = approved["job"]["result"]["certificate"].as_u64().unwrap();
+    let certificate = get(&rig, &format!("/v1/events/_{number}")).await["event"]["erasure"].take();
+    let counts = ["sealed_contents", "dropped_contents", "still_readable"];
+    assert_eq!(counts.map(|name| &certificate[name]), [1, 1, 0], "{certificate}");
+    assert_eq!(gone(&rig).await, ["in-clear"]);
+    let hidden = get(&rig, "/v1/events/in-clear").await["hidden"].take();
+    assert_eq!((&hidden[0]["why"], &hidden[0]["reason"]), (&json!("dropped"), &json!("erasure")));
+    rig.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duty_stands_against_it_until_somebody_says_that_it_does_not() {
+    let (rig, ana) = filled().await;
+    let path = "/v1/policies/retention";
+    let policy = json!({"presets": ["hipaa"]});
+    let (status, set) = call(&rig, Role::Admin, Method::PUT, path, &policy).await;
+    assert_eq!(status, 200, "{set}");
+    let path = format!("/v1/subjects/{ana}/erasure");
+    let (_, request) = post(&rig, Role::Admin, &path, json!({"basis": "objection"})).await;
+    let duties = &request["survey"]["result"]["duties"];
+    let duty = json!([{"clear_contents": 1, "rule": "hipaa", "sealed_contents": 1}]);
+    assert_eq!(*duties, duty, "{request}");
+    let at = format!("/v1/requests/{}", request["id"].as_str().unwrap());
+    post(&rig, Role::Admin, &format!("{at}/check-identity"), json!({})).await;
+    let approve = format!("{at}/approve");
+    let (_, stopped) = post(&rig, Role::PrivacyOfficer, &approve, json!({})).await;
+    assert_eq!(stopped["job"]["error"]["code"], "DUTY_TO_KEEP", "{stopped}");
+    assert_eq!(get(&rig, &at).await["state"], "approved");
+    let word = json!({"despite_duties": true});
+    let (_, done) = post(&rig, Role::PrivacyOfficer, &approve, word).await;
+    let number = done["job"]["result"]["certificate"].as_u64().unwrap();
+    let certificate = get(&rig, &format!("/v1/events/_{number}")).await["event"]["erasure"].take();
+    assert_eq!(
+        (&certificate["dropped_contents"], &certificate["still_readable"]),
+        (&json!(0), &json!(1))
+    );
+    assert_eq!(certificate["kept_by"], json!([set["set_by"]["system_record"]]));
+    assert_eq!(gone(&rig).await, Vec::<String>::new());
+    rig.assert_sound();
+}

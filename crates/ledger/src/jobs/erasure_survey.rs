@@ -1,0 +1,90 @@
+//! What an erasure would reach, and what stands against it, as a job: it goes through a whole ledger
+//! and changes nothing.
+
+use ledgerstone_model::json::Value;
+use ledgerstone_model::json_write::ObjectWriter;
+use ledgerstone_model::subject_request::SubjectRequestId;
+use ledgerstone_model::{ErrorCode, NumberSet};
+use ledgerstone_proof::TenantId;
+
+use super::work::{Ended, Work};
+use crate::erasure::{KeptParts, Obstacles, Survey};
+use crate::jobs::pool::NewJob;
+
+/// The name of this kind.
+pub(super) const NAME: &str = "erasure_survey";
+
+/// Ranges of numbers that the result lists; the contents are all counted.
+const RANGES_MAX: usize = 1_000;
+
+/// The job that finds what an erasure would reach.
+pub fn erasure_survey_job(
+    tenant: TenantId,
+    request: SubjectRequestId,
+    created_by: String,
+) -> NewJob {
+    let mut json = Vec::with_capacity(64);
+    let mut object = ObjectWriter::open(&mut json);
+    object.text("request", &request.to_string());
+    object.close();
+    let request = String::from_utf8_lossy(&json).into_owned();
+    NewJob { tenant, kind: NAME, request, created_by }
+}
+
+pub(super) fn run(work: &Work<'_>) -> Result<String, Ended> {
+    let request = Value::new(work.job.request.as_bytes());
+    let request = request.member("request").ok().flatten().and_then(Value::text);
+    let request = request.and_then(|text| SubjectRequestId::parse(&text));
+    let unreadable = || Ended::failed(ErrorCode::Internal, "the job's request cannot be read");
+    let (tenant, request) = (&work.job.tenant, request.ok_or_else(unreadable)?);
+    let subject = *work.ledger.request(tenant, request)?.request.subject();
+    let survey = work.ledger.survey_subject(tenant, &subject, work.control)?;
+    let survey = survey.ok_or(Ended::Interrupted)?;
+    let obstacles = work.ledger.obstacles(tenant, &survey)?;
+    Ok(result(request, &survey, &obstacles))
+}
+
+fn result(request: SubjectRequestId, survey: &Survey, obstacles: &Obstacles) -> String {
+    let mut out = Vec::with_capacity(512);
+    let mut object = ObjectWriter::open(&mut out);
+    object.number("clear_contents", survey.clear().len());
+    ranges(survey.clear(), object.key("clear_numbers"));
+    list(object.key("duties"), obstacles.duties.iter(), |(rule, parts), out| {
+        let mut object = ObjectWriter::open(out);
+        object.number("clear_contents", parts.clear);
+        object.text("rule", rule);
+        object.number("sealed_contents", parts.sealed);
+        object.close();
+    });
+    list(object.key("holds"), obstacles.holds.iter(), |(id, (record, parts)), out| {
+        let KeptParts { sealed, clear } = parts;
+        let mut object = ObjectWriter::open(out);
+        object.number("clear_contents", *clear);
+        object.text("hold", &id.to_string());
+        object.number("sealed_contents", *sealed);
+        object.number("system_record", record.value());
+        object.close();
+    });
+    object.number("kept_contents", obstacles.kept.len());
+    object.text("request", &request.to_string());
+    object.number("sealed_contents", survey.sealed().len());
+    object.close();
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn ranges(numbers: &NumberSet, out: &mut Vec<u8>) {
+    list(out, numbers.ranges().take(RANGES_MAX), |range, out| {
+        out.extend_from_slice(format!("[{},{}]", range.start, range.end - 1).as_bytes());
+    });
+}
+
+fn list<T>(out: &mut Vec<u8>, all: impl Iterator<Item = T>, write: impl Fn(T, &mut Vec<u8>)) {
+    out.push(b'[');
+    for (at, one) in all.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write(one, out);
+    }
+    out.push(b']');
+}
