@@ -129,10 +129,12 @@ pub enum Check {
     EventId,
     /// A format file that cannot be read.
     Format,
+    /// A slot of the sealing keys that is damaged in both files.
+    KeySlot,
 }
 
 impl Check {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Frame,
         Self::Head,
         Self::ContentHash,
@@ -147,6 +149,7 @@ impl Check {
         Self::Record,
         Self::EventId,
         Self::Format,
+        Self::KeySlot,
     ];
 
     /// The check of this name.
@@ -170,6 +173,7 @@ impl Check {
             Self::Record => "record",
             Self::EventId => "event_id",
             Self::Format => "format",
+            Self::KeySlot => "key_slot",
         }
     }
 }

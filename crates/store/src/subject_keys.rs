@@ -6,12 +6,14 @@
 //! in the second, so that one of them is whole at every moment.
 
 mod look;
+mod lost_slots;
 mod paired_slots;
 mod slot;
 mod slots_on_disk;
 mod tenant_slot;
 mod tenants_on_disk;
 
+pub use lost_slots::lost_slots;
 pub use paired_slots::{PairedSlots, SlotFault, SlotNumber, SlotsError, SlotsReport};
 pub use slot::{SubjectKeySlot, SubjectTag, WRAPPED_KEY_BYTES, WrappedKey};
 pub use slots_on_disk::{SubjectKeySlots, SubjectKeysError};

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use ledgerstone_model::sealing::Preset;
 use ledgerstone_model::system::SigningMode;
 use ledgerstone_proof::SigningKey;
 use serde_json::{Value, json};
@@ -53,6 +54,9 @@ pub struct IngestBench {
     pub signing: SigningMode,
     /// One event a line rather than an array.
     pub as_ndjson: bool,
+    /// Whether fields are sealed as the preset `standard` says; nothing is sealed otherwise. What is
+    /// not sealed is measured too, for the ratio.
+    pub is_sealed: bool,
     /// Where the temporary directory is made.
     pub parent: PathBuf,
 }
@@ -83,11 +87,26 @@ impl Resident {
     }
 }
 
+impl Measured {
+    /// Events in a second.
+    fn rate(&self) -> f64 {
+        self.sent.acknowledged as f64 / self.seconds
+    }
+}
+
 impl IngestBench {
     pub fn run(&self, console: &mut Console) -> anyhow::Result<Value> {
         let floor = self.floor()?;
-        let measured = self.measure(console)?;
-        Ok(self.figures(measured, &floor))
+        if !self.is_sealed {
+            return Ok(self.figures(self.measure(Preset::None, console)?, &floor));
+        }
+        let unsealed = self.measure(Preset::None, console)?.rate();
+        let sealed = self.measure(Preset::Standard, console)?;
+        let ratio = (sealed.rate() / unsealed * 1000.0).round() / 1000.0;
+        let mut figures = self.figures(sealed, &floor);
+        figures["unsealed_events_per_second"] = json!(unsealed.round());
+        figures["ratio_to_unsealed"] = json!(ratio);
+        Ok(figures)
     }
 
     fn floor(&self) -> anyhow::Result<FloorFigures> {
@@ -110,8 +129,8 @@ impl IngestBench {
         .run()
     }
 
-    fn measure(&self, console: &mut Console) -> anyhow::Result<Measured> {
-        let server = Server::start(&self.parent, self.signing, console)?;
+    fn measure(&self, sealing: Preset, console: &mut Console) -> anyhow::Result<Measured> {
+        let server = Server::start(&self.parent, self.signing, sealing, console)?;
         let distinct = match self.until {
             Until::Events(events) => events.min(bodies::EVENTS),
             Until::Time(_) => bodies::EVENTS,
@@ -148,9 +167,9 @@ impl IngestBench {
     }
 
     fn figures(&self, measured: Measured, floor: &FloorFigures) -> Value {
+        let rate = measured.rate();
         let Measured { sent, seconds, unsealed, sender_processor, resident, server } = measured;
         let events = sent.acknowledged;
-        let rate = events as f64 / seconds;
         let (p50_ms, p99_ms) = sent.latencies.figures();
         let hundredths = |value: f64| (value * 100.0).round() / 100.0;
         let tenths = |value: f64| (value * 10.0).round() / 10.0;
@@ -166,6 +185,7 @@ impl IngestBench {
             "connections": self.connections,
             "content_type": bodies::content_type(self.as_ndjson),
             "signing": self.signing.as_str(),
+            "sealing": if self.is_sealed { Preset::Standard } else { Preset::None }.as_str(),
             "seconds": hundredths(seconds),
             "events_per_second": rate.round(),
             "p50_ms": p50_ms,

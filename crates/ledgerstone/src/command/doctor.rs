@@ -2,6 +2,7 @@
 
 mod ask;
 mod examine;
+mod sealing_keys;
 
 use clap::Args;
 use ledgerstone_model::json_write::ObjectWriter;

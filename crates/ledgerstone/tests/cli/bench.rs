@@ -41,6 +41,12 @@ fn append_and_ingest_tell_the_same_figures() {
         assert_figures(&figures, 300);
         assert_eq!(figures["content_type"], content_type);
     }
+    let figures = program.run(&[&ingest[..], &["--sealed", "--batch", "100"]].concat()).ok().line();
+    assert_figures(&figures, 300);
+    assert_eq!(figures["sealing"], "standard");
+    let (rate, unsealed) = (&figures["events_per_second"], &figures["unsealed_events_per_second"]);
+    let ratio = rate.as_f64().unwrap() / unsealed.as_f64().unwrap();
+    assert!((figures["ratio_to_unsealed"].as_f64().unwrap() - ratio).abs() < 0.01, "{figures}");
     assert_eq!(fs::read_dir(program.place().path()).unwrap().count(), 0, "it left something");
 }
 

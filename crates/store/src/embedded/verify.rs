@@ -23,6 +23,7 @@ use super::writer_lock::living_writer;
 use crate::contract::{Inspector, Part, PartContents, RunClaims, RunRecord};
 use crate::error::ReadError;
 use crate::record::{Check, ContainerFinding, Location};
+use crate::subject_keys::lost_slots;
 
 /// Ids of log parts have this bit; the others are places in the list of segments.
 const LOG_PART: u64 = 1 << 63;
@@ -74,6 +75,8 @@ pub fn parts(shared: &Shared) -> (Vec<Part>, Vec<ContainerFinding>) {
     drop(state);
     add_behind(shared, &mut parts, &mut findings);
     findings.extend(head_findings(shared));
+    let keys = shared.layout.keys();
+    findings.extend(lost_slots(&keys, &shared.layout.relative(&keys)));
     findings.extend(forged_headers(shared));
     findings.dedup();
     (parts, findings)

@@ -7,8 +7,10 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use ledgerstone_ledger::{NewApiKey, TenantCreation};
+use ledgerstone_ledger::{NewApiKey, PolicyDraft, TenantCreation};
 use ledgerstone_model::access::Role;
+use ledgerstone_model::policy::PolicyDocument;
+use ledgerstone_model::sealing::{FieldPolicy, Preset};
 use ledgerstone_model::system::SigningMode;
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::LedgerStore as _;
@@ -61,12 +63,13 @@ impl Server {
     pub(super) fn start(
         parent: &Path,
         signing: SigningMode,
+        sealing: Preset,
         console: &mut Console,
     ) -> anyhow::Result<Self> {
         let place = tempfile::Builder::new().prefix("ledgerstone-bench").tempdir_in(parent)?;
         let data = data_of(&place);
         let tenant = TenantId::parse(&Workload::new(SEED, 1).tenant_of(0))?;
-        let keys = prepare(&data, signing, &tenant, console)?;
+        let keys = prepare(&data, (signing, sealing), &tenant, console)?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--data"]);
         // What is configured for another server on this machine is not for this one.
@@ -159,10 +162,11 @@ fn data_of(place: &TempDir) -> PathBuf {
     place.path().join("data")
 }
 
-/// Makes the directory and a tenant with a key, as `init`, `tenants create` and `api-keys create` do.
+/// Makes the directory and a tenant with a policy and a key, as `init`, `tenants create`, `policies set`
+/// and `api-keys create` do.
 fn prepare(
     data: &Path,
-    signing: SigningMode,
+    (signing, sealing): (SigningMode, Preset),
     tenant: &TenantId,
     console: &mut Console,
 ) -> anyhow::Result<Keys> {
@@ -173,6 +177,8 @@ fn prepare(
     let granted = data_dir::write_with(data, if_missing, creation, console, |data, _| {
         let (ledger, keys) = (data.ledger(), data.api_keys()?);
         ledger.create_tenant(tenant, &operator())?;
+        let document = PolicyDocument::Sealing(FieldPolicy::of_preset(sealing));
+        ledger.set_policy(tenant, PolicyDraft { document, based_on: None }, &operator())?;
         let grant = |tenant: &TenantId, role: Role| -> Result<String, Failure> {
             let wanted = NewApiKey { roles: role.into(), label: "bench", expires_at: None };
             let issued = ledger.grant_api_key(&keys, tenant, &wanted, &operator())?;

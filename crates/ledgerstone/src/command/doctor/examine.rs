@@ -9,7 +9,7 @@ use ledgerstone_store::embedded::{EmbeddedStore, Layout, Mode, OpenError, Option
 use ledgerstone_store::key_file::{KeyFileError, PrivateKeyUse};
 use ledgerstone_store::{Check, ContainerFinding, LedgerStore as _, key_file};
 
-use super::Observation;
+use super::{Observation, sealing_keys};
 use crate::data_dir::{
     damaged_file, in_directory, in_directory_to_read, key_files, open_store, rights_to_keys,
 };
@@ -37,6 +37,7 @@ pub fn examine(path: &Path) -> Result<Vec<Observation>, Failure> {
     match open_store(path, Mode::Read, &System::new()) {
         Ok(store) => {
             look_at_store(&store, &mut seen)?;
+            sealing_keys::look(path, store.status().key_generation, &mut seen);
             look_into_keys(path, store, &mut seen);
         }
         Err(error) => seen.push(unopened(path, &error)?),
@@ -128,6 +129,10 @@ fn damage(finding: &ContainerFinding, has_head: bool) -> Observation {
                 "No block of HEAD is left, so nothing can be written; records can be read. Put \
                  HEAD back from a copy of this directory, then run `ledgerstone verify`."
             }
+        }
+        Check::KeySlot => {
+            "What was sealed under the key in this slot cannot be opened; everything else can, and \
+             every proof holds. Put the newest copy of keys/ back."
         }
         _ if is_derived(&finding.location.file) => {
             "Somebody has written this file who had not the store key. It is not believed, and a \

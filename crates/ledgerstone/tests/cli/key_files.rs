@@ -1,0 +1,62 @@
+//! Key files that are damaged, or older than the ledger.
+
+use ledgerstone_testkit::TestEvent;
+
+use crate::program::{Program, text};
+
+fn login(number: u64) -> String {
+    TestEvent::new("user.login")
+        .id(&format!("e-{number}"))
+        .set("/actor/type", "user".into())
+        .set("/actor/id", format!("u-{number}").into())
+        .set("/actor/name", "Ana Lima".into())
+        .json()
+}
+
+fn change(program: &Program, name: &str, at: usize) {
+    let path = program.data("keys").join(name);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_slot_that_is_lost_is_found_and_named() {
+    let program = Program::new("key-slot");
+    program.run(&["init"]).ok();
+    program.feed(&["append"], format!("{}\n{}", login(1), login(2))).ok();
+    change(&program, "subjects.a", 2 * 128 + 20);
+    program.run(&["verify"]).ok();
+    change(&program, "subjects.b", 2 * 128 + 40);
+    let found = program.run(&["verify", "--level", "tree", "--json"]).ended(1).text();
+    assert!(found.contains("\"key_slot\"") && found.contains("keys/subjects.a"), "{found}");
+    let seen = program.run(&["doctor"]).ended(1).text();
+    assert!(seen.contains("key_slot") && seen.contains("newest copy of keys/"), "{seen}");
+    // Everything else is read and opened as before.
+    let shown = program.run(&["get", "e-1", "--open"]).ok().line();
+    assert_eq!(shown["event"]["actor"]["name"], "Ana Lima");
+    program.run(&["sealing-keys", "rotate"]).failed(2, "STORE_DAMAGED");
+}
+
+#[test]
+fn older_key_files_are_told_with_their_generation_and_what_to_do() {
+    let program = Program::new("keys-behind");
+    program.run(&["init"]).ok();
+    program.feed(&["append"], login(1)).ok();
+    let doctor = || program.run(&["doctor"]);
+    assert!(doctor().ok().text().contains("generation 1, the ledger relies on 1"));
+    let older = ["subjects.a", "subjects.b"].map(|name| {
+        let path = program.data("keys").join(name);
+        (std::fs::read(&path).unwrap(), path)
+    });
+    program.feed(&["append"], login(2)).ok();
+    for (bytes, path) in &older {
+        std::fs::write(path, bytes).unwrap();
+    }
+    let seen = doctor().ended(1).lines();
+    let problem = seen.iter().find(|line| text(line, "/subject") == "sealing keys").unwrap();
+    assert!(text(problem, "/what").contains("generation 1, and the ledger relies on 2"), "{problem}");
+    assert!(text(problem, "/remedy").contains("of generation 2 or later"), "{problem}");
+    program.feed(&["append"], login(3)).failed(2, "KEYS_BEHIND");
+    program.run(&["verify"]).ok();
+}
