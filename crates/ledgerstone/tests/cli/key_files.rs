@@ -55,7 +55,10 @@ fn older_key_files_are_told_with_their_generation_and_what_to_do() {
     }
     let seen = doctor().ended(1).lines();
     let problem = seen.iter().find(|line| text(line, "/subject") == "sealing keys").unwrap();
-    assert!(text(problem, "/what").contains("generation 1, and the ledger relies on 2"), "{problem}");
+    assert!(
+        text(problem, "/what").contains("generation 1, and the ledger relies on 2"),
+        "{problem}"
+    );
     assert!(text(problem, "/remedy").contains("of generation 2 or later"), "{problem}");
     program.feed(&["append"], login(3)).failed(2, "KEYS_BEHIND");
     program.run(&["verify"]).ok();

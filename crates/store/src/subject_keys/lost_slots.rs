@@ -40,8 +40,9 @@ fn finding(file: &Path, fault: &SlotFault) -> ContainerFinding {
         tenant: None,
         sequence_number: None,
         expected: format!("slot {} whole, here or in the file beside it", fault.number),
-        found: "a slot that is damaged in both files; what is sealed under its key cannot be opened"
-            .to_owned(),
+        found:
+            "a slot that is damaged in both files; what is sealed under its key cannot be opened"
+                .to_owned(),
         following: 0,
     }
 }
