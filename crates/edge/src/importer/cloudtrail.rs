@@ -9,6 +9,7 @@ mod map;
 mod rebuild;
 
 use ledgerstone_model::Rejection;
+use ledgerstone_model::sealing::Preset;
 
 use super::reader::Reader;
 use super::{ImportError, Importer, Input, Submissions};
@@ -38,6 +39,10 @@ impl Importer for CloudTrail {
 
     fn extensions(&self) -> &'static [&'static str] {
         &["json"]
+    }
+
+    fn sealing_preset(&self) -> Preset {
+        Preset::CloudTrail
     }
 
     fn submissions<'a>(&self, input: Input<'a>) -> Result<Submissions<'a>, ImportError> {

@@ -13,6 +13,7 @@ mod reader;
 use std::fmt;
 use std::io::{self, Read};
 
+use ledgerstone_model::sealing::Preset;
 use ledgerstone_model::{ErrorCode, Rejection};
 use thiserror::Error;
 
@@ -36,6 +37,11 @@ pub trait Importer: fmt::Debug + Sync {
 
     /// The ends of the names of files in this format, `.gz` left off.
     fn extensions(&self) -> &'static [&'static str];
+
+    /// The rules of sealing that are made for records of this format.
+    fn sealing_preset(&self) -> Preset {
+        Preset::Standard
+    }
 
     /// Reads submissions one after another. After an error there is nothing more.
     fn submissions<'a>(&self, input: Input<'a>) -> Result<Submissions<'a>, ImportError>;

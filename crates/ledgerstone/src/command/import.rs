@@ -1,5 +1,6 @@
 //! `import`: files of foreign logs become events.
 
+mod advice;
 mod inputs;
 mod summary;
 
@@ -67,6 +68,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     let reading = Reading { importer, numbers: into.numbers() };
     let queue = interruptible_queue()?;
     with_destination(location, into, known, console, |destination, console| {
+        advice::advise(importer, destination, console);
         let mut summary = Summary::begin(console, inputs.len());
         read(inputs, importer, Arc::clone(&queue));
         let outcome = ingest(destination, reading, &queue, &mut summary);

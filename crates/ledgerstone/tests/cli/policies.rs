@@ -128,3 +128,26 @@ fn a_server_answers_the_same() {
     assert_eq!(program.run(&["policies", "show", "sealing"]).ok().text(), shown);
     assert_eq!(program.run(&["policies", "history", "sealing"]).ok().text(), history);
 }
+
+#[test]
+fn an_import_tells_of_the_rules_that_are_made_for_its_format() {
+    let program = Program::new("policies-import");
+    program.run(&["init"]).ok();
+    let record = json!({"Records": [{
+        "eventVersion": "1.08", "eventID": "1e4a0b0c-9b5c-4a0e-8e3f-1c1a2b3c4d5e",
+        "eventTime": "2024-05-01T12:00:00Z", "eventSource": "s3.amazonaws.com",
+        "eventName": "GetObject", "awsRegion": "us-east-1", "eventType": "AwsApiCall",
+        "recipientAccountId": "111122223333",
+        "userIdentity": {"type": "IAMUser", "userName": "ana.lima", "arn": "arn:aws:iam::111122223333:user/ana.lima"}
+    }]});
+    program.place().write("trail.json", record.to_string());
+    let import = ["import", "--format", "cloudtrail", "trail.json"];
+    let run = program.run(&import).ok();
+    assert!(run.errors().contains(r#"{"preset":"cloudtrail"}"#), "{run}");
+    program.feed(&["policies", "set", "sealing", "-"], r#"{"preset":"cloudtrail"}"#).ok();
+    let run = program.run(&import).ok();
+    assert!(!run.errors().contains("preset"), "somebody has chosen: {run}");
+    let plain = ["import", "--format", "ndjson", "events.ndjson"];
+    program.place().write("events.ndjson", login("e-1"));
+    assert!(!program.run(&plain).ok().errors().contains("preset"));
+}
