@@ -14,6 +14,7 @@ mod configuration;
 mod credentials;
 mod damage;
 mod directories;
+mod erased_bytes;
 mod key_files;
 mod keys;
 mod neighbours;

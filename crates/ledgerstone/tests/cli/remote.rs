@@ -65,7 +65,7 @@ fn numbered_lines(from: u64, to: u64) -> String {
 }
 
 /// Every file below a directory, with its bytes.
-fn files(place: &Path) -> Vec<(String, Vec<u8>)> {
+pub fn files(place: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     let mut open = vec![place.to_owned()];
     while let Some(folder) = open.pop() {
