@@ -290,3 +290,32 @@ fn the_numbers_of_one_sender_are_quoted_and_those_of_others_refused() {
     assert_eq!((status, text(&problem, "/code").as_str()), (422, "NUMBER_NOT_EXACT"));
     server.stop();
 }
+
+/// What was queued and never waited for is in the ledger after a clean stop, and what was refused of it
+/// is a dead letter.
+#[test]
+fn what_is_queued_is_recorded_by_a_clean_stop() {
+    let program = Program::new("queued");
+    let server = plainly(&program);
+    let key = text(&server.printed()[0], "/api_key");
+    assert_eq!(append(&server, &key, "taken").0, 201);
+    let ids: Vec<String> = (0..200).map(|number| format!("queued-{number}")).collect();
+    let events: Vec<String> = ids.iter().map(|id| event(id)).collect();
+    let array = format!("[{}]", events.join(","));
+    let other = json!({"id": "taken", "event_type": "user.logout"}).to_string();
+    for body in [array, other] {
+        let (status, answer) = server.request("POST", "/v1/events?wait=none", Some(&key), &body);
+        assert_eq!(status, 202, "{answer}");
+    }
+    let log = server.stop();
+    let refused = log.lines().find(|line| line.contains("a queued event was refused"));
+    assert!(refused.is_some_and(|line| line.contains("ID_CONFLICT")), "{log}");
+    let listed = program.run(&["list"]).ok().lines();
+    let listed: Vec<String> = listed.iter().map(|line| text(line, "/record/event_id")).collect();
+    assert!(ids.iter().all(|id| listed.contains(id)), "{listed:?}");
+    program.run(&["verify"]).ok();
+    let server = plainly(&program);
+    let (_, letters) = server.request("GET", "/v1/dead-letters", Some(&key), "");
+    assert_eq!(letters["dead_letters"][0]["code"], json!("ID_CONFLICT"), "{letters}");
+    server.stop();
+}
