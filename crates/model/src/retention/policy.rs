@@ -93,7 +93,7 @@ impl Default for RetentionPolicy {
 
 impl RetentionPolicy {
     pub(super) fn new(presets: Vec<RetentionPreset>, own: Vec<RetentionRule>) -> Self {
-        let of_presets = presets.iter().map(|preset| preset.rule());
+        let of_presets = presets.iter().flat_map(|preset| preset.rules());
         let rules = of_presets.chain(own.iter().cloned()).collect();
         Self { presets, own, rules }
     }

@@ -2,13 +2,15 @@
 
 use super::period::Period;
 use super::policy::RetentionRule;
+use crate::audit::access::ACCESS_EVENT_TYPE;
+use crate::audit::denial::DENIAL_EVENT_TYPE;
 use crate::filter::{Comparison, FieldPath, Filter, Operand, Test};
 
 /// A rule that many need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RetentionPreset {
-    /// Events for seven years, which is the house's word and no law's. What counts for tenants that
-    /// decide nothing.
+    /// Events for seven years, and who read what for one to two: the house's word and no law's. What
+    /// counts for tenants that decide nothing.
     Standard,
     Hipaa,
     Sox,
@@ -18,6 +20,9 @@ pub enum RetentionPreset {
     Ccpa,
     Pci,
 }
+
+/// The name of the rule about records of access.
+const ACCESS: &str = "access";
 
 /// Name, months, and the duty's source; none where it is no duty of law or contract.
 type Row = (&'static str, RetentionPreset, u32, Option<&'static str>);
@@ -52,40 +57,58 @@ impl RetentionPreset {
         PRESETS.iter().map(|(_, preset, ..)| *preset)
     }
 
-    /// What it asks for, under its own name.
-    pub fn rule(self) -> RetentionRule {
+    /// What it asks for; the first rule has its own name.
+    pub fn rules(self) -> Vec<RetentionRule> {
         let (name, _, months, basis) = self.row();
-        RetentionRule {
+        let is_standard = self == Self::Standard;
+        let first = RetentionRule {
             name: (*name).to_owned(),
-            filter: if self == Self::Standard { of_events() } else { Filter::All },
+            filter: if is_standard { one_of("kind", &["event"]) } else { Filter::All },
             minimum: Some(Period::of_months(*months)),
             maximum: None,
             basis: basis.map(str::to_owned),
-        }
+        };
+        if is_standard { vec![first, of_access()] } else { vec![first] }
     }
 }
 
-fn of_events() -> Filter {
-    let is_event = Test::Eq(Operand::Text("event".to_owned()));
-    let compared = FieldPath::parse("kind").and_then(|kind| Comparison::new(kind, is_event));
-    compared.map_or(Filter::All, Filter::Compare)
+/// Who read what, and who was turned away.
+fn of_access() -> RetentionRule {
+    RetentionRule {
+        name: ACCESS.to_owned(),
+        filter: one_of("event_type", &[ACCESS_EVENT_TYPE, DENIAL_EVENT_TYPE]),
+        minimum: Some(Period::of_months(12)),
+        maximum: Some(Period::of_months(24)),
+        basis: None,
+    }
+}
+
+fn one_of(field: &str, texts: &[&str]) -> Filter {
+    let texts = texts.iter().map(|text| Operand::Text((*text).to_owned())).collect();
+    let compared = FieldPath::parse(field);
+    let compared = compared.and_then(|field| Comparison::new(field, Test::In(texts)));
+    // Should that ever be no field, the rule is about nothing.
+    compared.map_or(Filter::All.negated(), Filter::Compare)
 }
 
 #[cfg(test)]
 mod tests {
     use super::RetentionPreset;
+    use crate::filter::Filter;
 
     #[test]
     fn presets_go_by_their_names_and_keep() {
         for preset in RetentionPreset::all() {
             assert_eq!(RetentionPreset::parse(preset.as_str()), Some(preset));
-            let rule = preset.rule();
+            let rules = preset.rules();
+            let rule = &rules[0];
             assert_eq!((rule.name(), rule.maximum()), (preset.as_str(), None));
             assert_eq!(rule.basis().is_none(), preset == RetentionPreset::Standard);
+            assert!(rules.iter().all(|rule| *rule.filter() != Filter::All.negated()));
         }
         assert_eq!(RetentionPreset::parse("gdpr"), None);
         let periods =
-            RetentionPreset::all().map(|preset| preset.rule().minimum().unwrap().to_string());
+            RetentionPreset::all().map(|preset| preset.rules()[0].minimum().unwrap().to_string());
         assert_eq!(
             periods.collect::<Vec<_>>(),
             ["P7Y", "P6Y", "P7Y", "P6Y", "P5Y", "P5Y", "P2Y", "P1Y"]

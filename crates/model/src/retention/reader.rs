@@ -98,7 +98,8 @@ impl Reader {
 
     fn rule(&mut self, value: Value<'_>) -> Result<(), String> {
         let rule = read_rule(value)?;
-        let is_taken = RetentionPreset::parse(&rule.name).is_some()
+        let of_presets = RetentionPreset::all().flat_map(RetentionPreset::rules);
+        let is_taken = of_presets.into_iter().any(|other| other.name == rule.name)
             || self.rules.iter().any(|other| other.name == rule.name);
         if is_taken {
             return Err(format!("has the name {}, which another rule or a preset has", rule.name));

@@ -73,7 +73,12 @@ mod tests {
             (r#"{"presets":["standard"]}"#, "{}", None),
             (r#"{"presets":["hipaa"]}"#, r#"{"presets":["sox"]}"#, None),
             (r#"{"presets":["sox"]}"#, r#"{"presets":["hipaa"]}"#, Some("sox kept")),
-            (r#"{"presets":["sox"]}"#, r#"{"presets":["standard"]}"#, Some("sox kept")),
+            (
+                r#"{"presets":["sox"]}"#,
+                r#"{"presets":["standard"]}"#,
+                Some("access lets records go"),
+            ),
+            (r#"{"presets":["sox","standard"]}"#, r#"{"presets":["standard"]}"#, Some("sox kept")),
             ("{}", short, Some("a lets records go")),
             (long, short, Some("a lets records go")),
             (short, long, None),

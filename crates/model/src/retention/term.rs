@@ -139,12 +139,16 @@ mod tests {
     }
 
     fn header() -> Header {
+        header_of(Kind::Event)
+    }
+
+    fn header_of(kind: Kind) -> Header {
         let mut header = Vec::new();
         HeaderFields {
             content_hash: &Hash::ZERO,
             event_id: "e1",
             ingested_at: at("2024-02-29"),
-            kind: Kind::Event,
+            kind,
             previous_hash: &Hash::ZERO,
             sequence_number: SequenceNumber::new(1).unwrap(),
             tenant_id: "acme",
@@ -187,6 +191,18 @@ mod tests {
                 assert!(!term.is_kept(at(day)));
             }
         }
+    }
+
+    #[test]
+    fn who_read_what_is_kept_for_one_to_two_years() {
+        let header = header_of(Kind::Audit);
+        let read = Value::new(br#"{"event_type":"audit.access"}"#);
+        let view = RecordView::new(&header, read);
+        let goes_at = |policy: &RetentionPolicy| policy.term(&view).unwrap().goes_at();
+        assert_eq!(goes_at(&policy(r#"{"presets":["hipaa"]}"#)), None);
+        let both = policy(r#"{"presets":["standard","hipaa"]}"#);
+        assert_eq!(goes_at(&both), Some(at("2030-02-28")));
+        assert_eq!(goes_at(&RetentionPolicy::default()), Some(at("2026-02-28")));
     }
 
     #[test]
