@@ -1,15 +1,19 @@
 //! Contents are dropped: recorded first, gone afterwards, and everything about them still proves.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ledgerstone_ledger::check::{Level, Scope, VerifiedHead, VerifyOptions};
+use ledgerstone_ledger::erasure::SurveyWatch;
 use ledgerstone_ledger::{
-    ContentDrop, Dropped, Ledger, LedgerError, Order, Outcome, ReceiptStatus,
+    ContentDrop, Dropped, Ledger, LedgerError, NewHold, Order, Outcome, ReceiptStatus,
 };
 use ledgerstone_model::access::Sight;
 use ledgerstone_model::system::{RetentionReason, SystemRecord};
-use ledgerstone_model::{ErrorCode, NumberSet};
-use ledgerstone_proof::{EventId, SequenceNumber, split_content, verify_record_proof};
+use ledgerstone_model::{Actor, Clock as _, ErrorCode, Filter, NumberSet};
+use ledgerstone_proof::{
+    Canonicalizer, EventId, SequenceNumber, split_content, verify_record_proof,
+};
 use ledgerstone_store::conformance::{AppendFault, FaultyStore};
 use ledgerstone_store::memory::MemoryStore;
 use ledgerstone_store::{LedgerStore, RetentionStore, StoredRecord};
@@ -274,4 +278,50 @@ fn an_open_run_verifies_whatever_is_left() {
     ledger.retention(&*rig.store).resume().unwrap();
     rig.assert_sound();
     assert!((2..9).all(|at| record(&ledger, "acme", at).content.is_none()));
+}
+
+#[test]
+fn no_run_drops_what_a_hold_covers_or_what_says_why_it_stands() {
+    let (rig, ledger) = deployment();
+    let acme = tenant("acme");
+    let filter = br#"{"field":"id","in":["e1","e2"]}"#;
+    let new = NewHold {
+        subject: None,
+        filter: Filter::parse(filter, &mut Canonicalizer::new()).ok(),
+        from: None,
+        until: None,
+        review_at: rig.clock.now(),
+        owner: "legal".to_owned(),
+        reason: "case 17".to_owned(),
+    };
+    let hold = ledger.set_hold(&acme, &new, &Actor::operator("anna")).unwrap();
+    let said_by = hold.set.audit_record.value();
+    let wanted: NumberSet = (1..21).chain([said_by]).collect();
+    let drops = [ContentDrop { reason: RetentionReason::TenantClosed, ..expiry("acme", wanted) }];
+    let report = ledger.retention(&*rig.store).drop_contents(&drops).unwrap();
+    let kept: Vec<u64> = report.held[&acme].ranges().flatten().collect();
+    assert_eq!((report.store.dropped, kept), (18, vec![2, 3, said_by]));
+    for at in [2, 3, said_by] {
+        assert!(record(&ledger, "acme", at).content.is_some(), "{at}");
+    }
+    // After a restart it stands all the same, and two people release it.
+    let ledger = rig.open();
+    let release = |who| ledger.release_hold(&acme, hold.set.hold, "settled", &Actor::operator(who));
+    release("anna").unwrap();
+    assert_eq!(release("anna").unwrap_err().code(), ErrorCode::SecondPersonNeeded);
+    assert_eq!(ledger.find_expired(&acme, &Unwatched).unwrap().unwrap().held.len(), 1);
+    assert!(!release("berta").unwrap().stands());
+    let words = ledger.hold_words(&acme, &hold).unwrap();
+    assert_eq!((words.owner.as_deref(), words.filter), (Some("legal"), new.filter));
+    let report = ledger.retention(&*rig.store).drop_contents(&drops).unwrap();
+    assert_eq!((report.store.dropped, report.held.len()), (3, 0));
+    rig.assert_sound();
+}
+
+struct Unwatched;
+
+impl SurveyWatch for Unwatched {
+    fn records(&self, _: u64, _: u64) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }
