@@ -148,6 +148,15 @@ impl ValidEvent {
         Ok(Self { text, id, tenant, event_type, timestamp_micros })
     }
 
+    /// The same event with what was found in it under `security`, where its sender says nothing there;
+    /// `None` where the sender has said all of it.
+    pub(crate) fn with_found(&self, found: &[(&str, &[u8])]) -> Result<Option<Self>, NotCanonical> {
+        let Some(text) = rewrite::fill_in(Value::new(&self.text), found)? else { return Ok(None) };
+        let (id, tenant) = (self.id.clone(), self.tenant.clone());
+        let (event_type, timestamp_micros) = (self.event_type.clone(), self.timestamp_micros);
+        Ok(Some(Self { text, id, tenant, event_type, timestamp_micros }))
+    }
+
     /// The event in canonical JSON, `intake` included: what will be sealed.
     pub fn text(&self) -> &[u8] {
         &self.text

@@ -30,6 +30,10 @@ static OF_ACCESS_RECORDS: LazyLock<FieldPolicy> = LazyLock::new(FieldPolicy::of_
 /// Bytes that the content wrapper and its salt add to an event.
 const WRAPPER_BYTES: usize = 48;
 
+/// What an event says of itself where personal data was found in it and its sender did not say so.
+const FOUND: &[(&str, &[u8])] =
+    &[("data_classification", b"\"personal\""), ("pii_detected", b"true")];
+
 /// An event of which is decided what will be sealed, and under whose keys.
 #[derive(Debug)]
 pub struct PlannedEvent {
@@ -41,7 +45,12 @@ impl PlannedEvent {
     /// Decides by a policy of the event's tenant.
     pub fn new(event: AdmittedEvent, policy: &FieldPolicy) -> Result<Self, NotCanonical> {
         let plan = SealingPlan::make(event.event().text(), policy)?;
-        Ok(Self { event, plan })
+        if !plan.has_detected() {
+            return Ok(Self { event, plan });
+        }
+        let Some(told) = event.event().with_found(FOUND)? else { return Ok(Self { event, plan }) };
+        let plan = SealingPlan::make(told.text(), policy)?;
+        Ok(Self { event: event.with_event(told), plan })
     }
 
     /// The tenant whose ledger it was made for, and no other.

@@ -97,6 +97,11 @@ impl AdmittedEvent {
         &self.event
     }
 
+    /// The same with another text of the event.
+    pub(crate) fn with_event(self, event: ValidEvent) -> Self {
+        Self { event, ..self }
+    }
+
     /// What would have kept the event out if the taxonomy were enforced.
     pub const fn findings(&self) -> Option<&Rejection> {
         self.findings.as_ref()

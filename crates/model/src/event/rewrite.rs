@@ -165,23 +165,59 @@ fn write_event(
 
 /// The event with one more flag among those in `intake`, which stay sorted.
 pub(super) fn add_flag(event: Value<'_>, flag: &str) -> Result<Vec<u8>, NotCanonical> {
-    let mut flags = vec![flag.to_owned()];
-    let intake = event.member("intake")?;
-    if let Some(known) = intake.map_or(Ok(None), |intake| intake.member("flags"))? {
-        let mut known = known.elements();
-        while let Some(known) = known.next_element()? {
-            flags.extend(known.text().map(Cow::into_owned));
+    let mut tree = Tree::read(event, 2)?;
+    note(&mut tree, event, "flags", vec![flag.to_owned()])?;
+    Ok(tree.to_canonical())
+}
+
+/// The event with what was found in it under `security`, as far as its sender says nothing there;
+/// `intake` names what was filled in. `None` where the sender has said all of it.
+pub(super) fn fill_in(
+    event: Value<'_>,
+    found: &[(&str, &[u8])],
+) -> Result<Option<Vec<u8>>, NotCanonical> {
+    let mut tree = Tree::read(event, 2)?;
+    let mut set = Vec::new();
+    let has_group = tree.find(&["security"]).is_some();
+    for (name, value) in found {
+        let place = ["security", name];
+        if tree.find(&place).is_none()
+            && tree.put(&place, Tree::Text(Cow::Owned(value.to_vec()))).is_ok()
+        {
+            set.push(format!("/security/{name}"));
         }
     }
-    flags.sort_unstable();
-    flags.dedup();
+    if set.is_empty() {
+        return Ok(None);
+    }
+    // A group that was not sent is taken out as a whole where what was sent is wanted.
+    let set = if has_group { set } else { vec!["/security".to_owned()] };
+    note(&mut tree, event, "set", set)?;
+    Ok(Some(tree.to_canonical()))
+}
+
+/// Adds texts to a list in `intake`, which stays sorted.
+fn note(
+    tree: &mut Tree<'_>,
+    event: Value<'_>,
+    list: &str,
+    mut texts: Vec<String>,
+) -> Result<(), NotCanonical> {
+    let intake = event.member("intake")?;
+    if let Some(known) = intake.map_or(Ok(None), |intake| intake.member(list))? {
+        let mut known = known.elements();
+        while let Some(known) = known.next_element()? {
+            texts.extend(known.text().map(Cow::into_owned));
+        }
+    }
+    texts.sort_unstable();
+    texts.dedup();
     let mut raw = Vec::new();
-    text_array_into(&flags, &mut raw);
-    let mut tree = Tree::read(event, 2)?;
+    text_array_into(&texts, &mut raw);
     // Nothing but an object ever stands at `intake`, which the server alone writes.
-    let put = tree.put(&["intake", "flags"], Tree::Text(Cow::Owned(raw)));
+    let put = tree.put(&["intake", list], Tree::Text(Cow::Owned(raw)));
     debug_assert!(put.is_ok(), "intake is an object");
-    Ok(tree.to_canonical())
+    Ok(())
 }
 
 fn write_group(

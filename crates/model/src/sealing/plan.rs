@@ -8,6 +8,7 @@ use ledgerstone_proof::canonical_string_into;
 
 use super::class::FieldClass;
 use super::clear_paths::is_clear;
+use super::declared::declared_class;
 use super::envelope::{Envelope, EnvelopeError, EnvelopePlace};
 use super::key::SubjectKey;
 use super::policy::{FieldOwner, FieldPolicy};
@@ -33,6 +34,7 @@ pub struct SealingPlan {
     /// In the order of the text, none inside another.
     places: Vec<SealedPlace>,
     envelopes: Vec<PlannedEnvelope>,
+    has_detected: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +58,8 @@ impl SealingPlan {
             policy,
             text,
             people: People::read(event, policy)?,
-            plan: Self { places: Vec::new(), envelopes: Vec::new() },
+            plan: Self { places: Vec::new(), envelopes: Vec::new(), has_detected: false },
+            declared: declared_class(event)?,
             sealed_texts: SealedTexts::default(),
             clear_texts: Vec::new(),
         };
@@ -73,6 +76,11 @@ impl SealingPlan {
     /// Whether the event stays as it is.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
+    }
+
+    /// Whether personal data was found by its form where no rule is about it.
+    pub const fn has_detected(&self) -> bool {
+        self.has_detected
     }
 
     /// Whose keys are needed, without repetition.
@@ -268,6 +276,8 @@ struct Planner<'a, 'p> {
     plan: SealingPlan,
     sealed_texts: SealedTexts,
     clear_texts: Vec<ClearText<'a>>,
+    /// What the sender says of all that no rule is about.
+    declared: Option<FieldClass>,
 }
 
 impl<'a> Planner<'a, '_> {
@@ -387,14 +397,18 @@ impl<'a> Planner<'a, '_> {
         });
     }
 
-    /// Seals the clear texts that hold personal data by their form.
+    /// Seals the clear texts that hold personal data by their form, and all of them where the sender
+    /// says that there is some.
     fn detect(&mut self) {
         if !self.policy.has_detection() {
             return;
         }
         for clear in std::mem::take(&mut self.clear_texts) {
-            if has_personal_data(&clear.text) {
-                let envelope = self.envelope(clear.owner, FieldClass::Personal);
+            let is_found = has_personal_data(&clear.text);
+            self.plan.has_detected |= is_found;
+            let class = self.declared.or(is_found.then_some(FieldClass::Personal));
+            if let Some(class) = class {
+                let envelope = self.envelope(clear.owner, class);
                 self.sealed_texts.note(&clear.text, envelope);
                 let (range, pointer) = (clear.range, clear.pointer);
                 self.plan.places.push(SealedPlace { range, pointer, envelope });
