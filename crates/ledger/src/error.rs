@@ -62,6 +62,10 @@ pub enum LedgerError {
         "{0} contents lie in the part that is being written, and go when that is full or a day old"
     )]
     ContentsWaiting(u64),
+    #[error(
+        "the {kind} policy that waits for a second person stands in record {found}, and not in {expected}"
+    )]
+    OtherProposal { kind: &'static str, expected: SequenceNumber, found: SequenceNumber },
     #[error("no {0} policy waits for a second person")]
     NothingProposed(&'static str),
     #[error("whoever {0}; a second person must")]
@@ -161,7 +165,9 @@ impl LedgerError {
             Self::ApiKeyRevoked(_) => ErrorCode::KeyRevoked,
             Self::ApiKeyConflict { .. } => ErrorCode::ApiKeyConflict,
             Self::InvalidTaxonomy(rejection) => rejection.code(),
-            Self::TaxonomyChanged { .. } | Self::PolicyChanged { .. } => ErrorCode::VersionConflict,
+            Self::TaxonomyChanged { .. }
+            | Self::PolicyChanged { .. }
+            | Self::OtherProposal { .. } => ErrorCode::VersionConflict,
             Self::ShortensRetention(_) | Self::SecondPerson(_) => ErrorCode::SecondPersonNeeded,
             Self::NothingProposed(_) | Self::NothingSealed(_) => ErrorCode::NotFound,
             Self::UnknownHold { .. } => ErrorCode::UnknownHold,

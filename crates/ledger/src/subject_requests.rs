@@ -183,10 +183,15 @@ impl Ledger {
         self.request(tenant, id)?;
         let _changing = self.subject_requests.requests.change();
         let entry = self.request(tenant, id)?;
-        if step == RequestStep::Approve && entry.request.right() == SubjectRight::Erasure {
+        let is_order = matches!(step, RequestStep::Approve | RequestStep::ApproveDespiteDuties);
+        if is_order && entry.request.right() == SubjectRight::Erasure {
             self.refuse_held(tenant, entry.request.subject())?;
         }
         let next = entry.request.after(step, &by.principal_id())?;
+        let has_begun = self.subject_requests.erasures.get(tenant, id).is_some();
+        if is_order && next.right() == SubjectRight::Erasure && !has_begun {
+            self.refuse_second_erasure(tenant, next.subject())?;
+        }
         self.write_request(tenant, next, step.as_str(), reason, by)
     }
 

@@ -46,6 +46,21 @@ pub struct OpenOption {
     open: bool,
 }
 
+/// Key files from before an erasure still hold the keys that it destroyed: nothing is opened with them.
+fn refuse_older(keys: &KeyLook, data: &ForReading) -> Result<(), Failure> {
+    let (found, expected) =
+        (keys.overview().generation, data.reader.store().status().key_generation);
+    if found >= expected {
+        return Ok(());
+    }
+    let message = format!(
+        "the key files have generation {}, and the ledger relies on {}: they may hold keys that were \
+         destroyed since then, so nothing is opened with them",
+        found.0, expected.0
+    );
+    Err(Failure::new(ErrorCode::KeysBehind, message))
+}
+
 impl LedgerReading {
     /// Opens the ledger that the options name.
     pub fn open(
@@ -59,6 +74,7 @@ impl LedgerReading {
                 let data = ForReading::open(&path, console)?;
                 let sealed = if open.open {
                     let keys = Means::of_environment()?.look_at_sealing_keys(&path, console)?;
+                    keys.as_ref().map_or(Ok(()), |keys| refuse_older(keys, &data))?;
                     Sealed::AreOpened(keys.map(Box::new))
                 } else {
                     Sealed::Stay

@@ -220,7 +220,7 @@ error_codes! {
         "Refuse the request with the ground legal_obligation; or approve it again with despite_duties, where the duty does not need what is sealed.";
     ContentsWaiting = "CONTENTS_WAITING",
         "Contents that are to go lie in the part that is being written, of which nothing can be dropped.",
-        "Nothing: the next run of retention goes on once that part is sealed, at the latest a day later.";
+        "Nothing: the next run of retention tries again once that part is sealed, at the latest a day later.";
     AlreadyErased = "ALREADY_ERASED",
         "The person was erased before, and nothing of them has come since.",
         "The certificate that the message names says when and what.";

@@ -142,6 +142,8 @@ pub enum RequestStep {
     CheckIdentity,
     Extend,
     Approve,
+    /// An erasure goes on although a duty keeps what is sealed.
+    ApproveDespiteDuties,
     Refuse(RefusalGround),
     Withdraw,
     /// A restriction ends.
@@ -157,6 +159,7 @@ impl RequestStep {
             Self::CheckIdentity => "check_identity",
             Self::Extend => "extend",
             Self::Approve => "approve",
+            Self::ApproveDespiteDuties => "approve_despite_duties",
             Self::Refuse(_) => "refuse",
             Self::Withdraw => "withdraw",
             Self::Lift => "lift",
@@ -246,7 +249,10 @@ impl SubjectRequest {
                 next.due_at = due(self.received_at, DUE_MONTHS + EXTENSION_MONTHS);
                 self.state
             }
-            (IdentityChecked, RequestStep::Approve) => {
+            (
+                IdentityChecked | Approved,
+                RequestStep::Approve | RequestStep::ApproveDespiteDuties,
+            ) if self.state == IdentityChecked || self.right == SubjectRight::Erasure => {
                 if self.opened_by == *by || self.identity_checked_by.as_ref() == Some(by) {
                     return Err(StepError::SamePerson);
                 }
@@ -367,6 +373,15 @@ mod tests {
         let approved = checked.after(RequestStep::Approve, &who("c")).unwrap();
         assert_eq!(approved.decided_by(), Some(&who("c")));
         assert!(approved.after(RequestStep::Withdraw, &who("a")).is_err());
+        // To order it again takes a second person again.
+        for step in [RequestStep::Approve, RequestStep::ApproveDespiteDuties] {
+            assert_eq!(approved.after(step, &who("a")), Err(StepError::SamePerson));
+            let again = approved.after(step, &who("d")).unwrap();
+            assert_eq!(
+                (again.state(), again.decided_by()),
+                (RequestState::Approved, Some(&who("d")))
+            );
+        }
         assert!(approved.after(RequestStep::Finish, &who("c")).unwrap().state().is_final());
     }
 

@@ -43,7 +43,7 @@ pub async fn resend(
     let corrected = read_body(&service, request).await?;
     let mut random = [0; RANDOM_BYTES];
     service.entropy().fill(&mut random);
-    let asked = service.clone();
+    let (asked, by) = (service.clone(), service.actor(&authorised));
     let sent = service.blocking(move |ledger| {
         let tenant = authorised.tenant();
         let _turn = asked.dead_letters().turn(tenant, id);
@@ -63,7 +63,7 @@ pub async fn resend(
         let receipt =
             append(ledger, prepared).inspect_err(|_| counter.count(EventStatus::Rejected))?;
         asked.metrics().count_receipt(&counter, receipt.status);
-        close(&asked, id, &receipt, &authorised.caller().actor())?;
+        close(&asked, id, &receipt, &by(ledger))?;
         Ok::<_, Problem>((receipt, findings))
     });
     let (receipt, findings) = sent.await?;

@@ -220,12 +220,12 @@ pub async fn delete(
     Path(id): Path<String>,
 ) -> Result<Json<DeletedLetter>, Problem> {
     let id = letter_id(&id)?;
-    let (tenant, actor) = (authorised.tenant().clone(), authorised.caller().actor());
+    let (tenant, by) = (authorised.tenant().clone(), service.actor(&authorised));
     let letters = service.dead_letters().clone();
     let deleted = service.blocking(move |ledger| {
         letters.get(&tenant, id)?.ok_or_else(no_such_letter)?;
         // Who deletes it is recorded first: a letter never goes without a trace.
-        ledger.record_dead_letter_act("delete", &tenant, id, &actor)?;
+        ledger.record_dead_letter_act("delete", &tenant, id, &by(ledger))?;
         letters.remove(&tenant, id)?;
         Ok::<_, Problem>(DeletedLetter { id: id.to_string(), state: "deleted" })
     });

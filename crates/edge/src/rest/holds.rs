@@ -151,7 +151,7 @@ pub async fn list(
     Ok(Json(Holds { holds: holds.await? }))
 }
 
-/// One hold.
+/// One hold, and whether it stands.
 #[utoipa::path(get, path = "/v1/holds/{id}", tag = "retention",
     params(("id" = String, Path)), responses((status = 200, body = Hold)))]
 pub async fn get(

@@ -4,6 +4,8 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::HeaderMap;
+use ledgerstone_model::ErrorCode;
+use ledgerstone_proof::SequenceNumber;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -16,9 +18,9 @@ use crate::auth::Authorised;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
-    /// The version that the proposed policy will have, as its answer says: what was not seen is not
-    /// approved.
-    version: u64,
+    /// The record that holds the proposed policy, the `system_record` of `proposed`: what was not seen is
+    /// not approved.
+    system_record: u64,
 }
 
 /// Puts a proposed policy in force: another person than the one who put it forward.
@@ -37,12 +39,15 @@ pub async fn approve(
     body: Body,
 ) -> Result<Response, Problem> {
     let kind = kind(&name)?;
-    let Approval { version } = service.read_small(&headers, body).await?;
+    let Approval { system_record } = service.read_small(&headers, body).await?;
+    let proposed_in = SequenceNumber::new(system_record).map_err(|error| {
+        Problem::new(ErrorCode::InvalidArgument, format!("system_record: {error}"))
+    })?;
     let tenant = authorised.tenant().clone();
     let by = service.actor(&authorised);
     let set = service.blocking(move |ledger| {
         let by = by(ledger);
-        ledger.approve_policy(&tenant, kind, version, &by)
+        ledger.approve_policy(&tenant, kind, proposed_in, &by)
     });
     Ok(answer(Policy::of(&*set.await?)))
 }

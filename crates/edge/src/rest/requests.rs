@@ -6,12 +6,11 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use http::HeaderMap;
-use ledgerstone_ledger::LedgerError;
 use ledgerstone_ledger::jobs::{erasure_job, erasure_survey_job};
 use ledgerstone_ledger::subject_requests::RequestEntry;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::subject_request::{
-    ErasureBasis, RefusalGround, RequestState, RequestStep, SubjectRequestId, SubjectRight,
+    ErasureBasis, RefusalGround, RequestStep, SubjectRequestId, SubjectRight,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -181,7 +180,8 @@ pub async fn step(
 }
 
 /// Approves a request: another person than whoever opened it or checked the identity. An erasure
-/// begins at once, as a job; approving it again begins the job again, should it have been lost.
+/// begins at once, as a job; approving it again begins the job again, should it have been lost or have met
+/// something that stood against it.
 #[utoipa::path(post, path = "/v1/requests/{id}/approve", tag = "subjects",
     params(("id" = String, Path)), request_body = ApprovalBody,
     responses((status = 200, body = Approved),
@@ -201,11 +201,9 @@ pub async fn approve(
     let by = service.actor(&authorised);
     let approved = service.blocking(move |ledger| {
         let by = by(ledger);
-        let known = ledger.request(&tenant, id)?;
-        if known.request.state() == RequestState::Approved {
-            return Ok::<_, LedgerError>(known);
-        }
-        ledger.step_request(&tenant, id, RequestStep::Approve, reason.as_deref(), &by)
+        let step =
+            if despite_duties { RequestStep::ApproveDespiteDuties } else { RequestStep::Approve };
+        ledger.step_request(&tenant, id, step, reason.as_deref(), &by)
     });
     let entry = approved.await?;
     let job = match entry.request.right() {

@@ -44,7 +44,7 @@ pub async fn put(
     let (parts, body) = request.into_parts();
     let expected = if_match(&parts.headers)?;
     let text = service.read_json(&parts.headers, body, BODY_MAX).await?;
-    let (tenant, actor) = (authorised.tenant().clone(), authorised.caller().actor());
+    let (tenant, by) = (authorised.tenant().clone(), service.actor(&authorised));
     let in_force = service.blocking(move |ledger| {
         let draft = TaxonomyDraft::parse(&text)
             .map_err(|rejection| Problem::of_rejection("taxonomy", &rejection))?;
@@ -55,7 +55,7 @@ pub async fn put(
             );
             Problem::new(ErrorCode::InvalidArgument, detail)
         })?;
-        ledger.set_taxonomy(&tenant, draft, &actor).map_err(Problem::from)
+        ledger.set_taxonomy(&tenant, draft, &by(ledger)).map_err(Problem::from)
     });
     Ok(answer(&*in_force.await?))
 }

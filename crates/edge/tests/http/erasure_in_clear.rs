@@ -111,7 +111,12 @@ async fn a_duty_stands_against_it_until_somebody_says_that_it_does_not() {
     let (_, stopped) = post(&rig, Role::PrivacyOfficer, &approve, json!({})).await;
     assert_eq!(stopped["job"]["error"]["code"], "DUTY_TO_KEEP", "{stopped}");
     assert_eq!(get(&rig, &at).await["state"], "approved");
+    let detail = stopped["job"]["error"]["detail"].as_str().unwrap();
+    assert!(detail.contains("hipaa"), "{detail}");
     let word = json!({"despite_duties": true});
+    // Whoever asked for it cannot say so, once it is approved no more than before.
+    let (status, refused) = post(&rig, Role::Admin, &approve, word.clone()).await;
+    assert_eq!((status, refused["code"].as_str()), (403, Some("SECOND_PERSON_NEEDED")));
     let (_, done) = post(&rig, Role::PrivacyOfficer, &approve, word).await;
     let number = done["job"]["result"]["certificate"].as_u64().unwrap();
     let certificate = get(&rig, &format!("/v1/events/_{number}")).await["event"]["erasure"].take();

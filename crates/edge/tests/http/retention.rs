@@ -36,9 +36,9 @@ pub async fn set_policy(rig: &Rig, policy: Value) {
     let path = "/v1/policies/retention";
     let (status, proposed) = call(rig, Role::Admin, Method::PUT, path, &policy).await;
     assert_eq!(status, 202, "{proposed}");
-    let version = proposed["proposed"]["version"].clone();
+    let named = json!({"system_record": proposed["proposed"]["system_record"]});
     let path = "/v1/policies/retention/approve";
-    let (status, set) = post(rig, Role::PrivacyOfficer, path, json!({"version": version})).await;
+    let (status, set) = post(rig, Role::PrivacyOfficer, path, named).await;
     assert_eq!(status, 200, "{set}");
 }
 

@@ -14,9 +14,9 @@ async fn put(rig: &Rig, policy: Value) -> (u16, Value) {
     (response.status().as_u16(), body(response).await)
 }
 
-async fn approve(rig: &Rig, role: Role, version: u64) -> (u16, Value) {
+async fn approve(rig: &Rig, role: Role, system_record: &Value) -> (u16, Value) {
     let request = rig.request(Method::POST, &format!("{PATH}/approve"), "acme", role);
-    let response = request.json(&json!({"version": version})).send().await.unwrap();
+    let response = request.json(&json!({"system_record": system_record})).send().await.unwrap();
     (response.status().as_u16(), body(response).await)
 }
 
@@ -35,7 +35,7 @@ async fn what_lets_things_go_earlier_is_approved_by_a_second_person() {
     assert_eq!(get(&rig).await["document"]["presets"], json!(["standard"]));
     let (status, set) = put(&rig, json!({"presets": ["pci"]})).await;
     assert_eq!((status, set["version"].as_u64()), (200, Some(1)), "{set}");
-    let (status, problem) = approve(&rig, Role::PrivacyOfficer, 2).await;
+    let (status, problem) = approve(&rig, Role::PrivacyOfficer, &json!(1)).await;
     assert_eq!((status, problem["code"].as_str()), (404, Some("NOT_FOUND")));
 
     let (status, proposed) = put(&rig, rule("P2Y")).await;
@@ -45,22 +45,28 @@ async fn what_lets_things_go_earlier_is_approved_by_a_second_person() {
     assert_eq!(proposed["proposed"]["document"], rule("P2Y"));
     assert_eq!(get(&rig).await, proposed);
 
-    let (status, problem) = approve(&rig, Role::Admin, 2).await;
+    let proposal = &proposed["proposed"]["system_record"];
+    let (status, problem) = approve(&rig, Role::Admin, proposal).await;
     assert_eq!((status, problem["code"].as_str()), (403, Some("SECOND_PERSON_NEEDED")));
-    let (status, problem) = approve(&rig, Role::PrivacyOfficer, 3).await;
+    // A proposal that took the place of the one that was seen is not approved with it.
+    let (_, other) = put(&rig, rule("P1D")).await;
+    let (status, problem) = approve(&rig, Role::PrivacyOfficer, proposal).await;
     assert_eq!((status, problem["code"].as_str()), (412, Some("VERSION_CONFLICT")));
-    let (status, approved) = approve(&rig, Role::PrivacyOfficer, 2).await;
+    assert_eq!(other["proposed"]["version"], 2);
+    let (_, proposed) = put(&rig, rule("P2Y")).await;
+    let proposal = &proposed["proposed"]["system_record"];
+    let (status, approved) = approve(&rig, Role::PrivacyOfficer, proposal).await;
     assert_eq!((status, approved["version"].as_u64()), (200, Some(2)), "{approved}");
     assert_eq!(approved["document"], rule("P2Y"));
     assert_eq!(get(&rig).await, approved);
-    let (status, _) = approve(&rig, Role::PrivacyOfficer, 3).await;
+    let (status, _) = approve(&rig, Role::PrivacyOfficer, proposal).await;
     assert_eq!(status, 404);
 
     // What keeps things longer needs one person, and a proposal comes to nothing by it.
     assert_eq!(put(&rig, rule("P18M")).await.0, 202);
     let (status, longer) = put(&rig, rule("P3Y")).await;
     assert_eq!((status, longer["version"].as_u64()), (200, Some(3)), "{longer}");
-    assert_eq!(approve(&rig, Role::PrivacyOfficer, 3).await.0, 404);
+    assert_eq!(approve(&rig, Role::PrivacyOfficer, &json!(9)).await.0, 404);
     assert!(get(&rig).await.get("proposed").is_none());
     rig.assert_sound();
 }

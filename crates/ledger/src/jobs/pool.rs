@@ -253,8 +253,7 @@ impl Shared {
             Err(Ended::Interrupted) => self.end(&job.id, JobState::Cancelled, |_| {}),
             Err(Ended::Failed { code, message }) => {
                 tracing::error!(job = %job.id, kind = job.kind, %code, message, "a job failed");
-                let message = "the server could not do this; its log says why, under the job's id";
-                let failure = JobFailure { code, message: message.to_owned() };
+                let failure = JobFailure { code, message: told(code, message) };
                 self.end(&job.id, JobState::Failed, |row| row.failure = Some(failure));
             }
         }
@@ -301,5 +300,12 @@ impl Shared {
                 tracing::error!(job = %id, %error, "an old job could not be forgotten");
             }
         }
+    }
+}
+/// What a job's owner is told: what stands against an erasure names nothing of the server's own.
+fn told(code: ErrorCode, message: String) -> String {
+    match code {
+        ErrorCode::HeldBack | ErrorCode::DutyToKeep | ErrorCode::ContentsWaiting => message,
+        _ => "the server could not do this; its log says why, under the job's id".to_owned(),
     }
 }

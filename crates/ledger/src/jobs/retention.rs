@@ -72,22 +72,23 @@ pub(super) fn run(work: &Work<'_>) -> Result<String, Ended> {
         "contents whose time is over were dropped"
     );
     let tenant = &work.job.tenant;
-    if tenant.is_system() {
-        finish_erasures(work)?;
-    }
+    finish_erasures(work)?;
     let resumed = if tenant.is_system() { resumed } else { of_one(resumed, tenant) };
     Ok(result(&found, Some((&resumed, &dropped))))
 }
 
-/// Goes on with erasures that waited for contents that could not be dropped yet. One that still
-/// waits holds up nothing else.
+/// Goes on with erasures that waited for contents that could not be dropped yet, or were cut short: of
+/// the job's tenant, or of all. One that still waits holds up nothing else.
 fn finish_erasures(work: &Work<'_>) -> Result<(), Ended> {
     let means = ErasureMeans {
         letters: work.tools.dead_letters.as_deref(),
         contents: work.contents()?,
         despite_duties: false,
     };
-    for (tenant, request) in work.ledger.unfinished_erasures()? {
+    let own = &work.job.tenant;
+    let mut unfinished = work.ledger.unfinished_erasures()?;
+    unfinished.retain(|(tenant, _)| own.is_system() || tenant == own);
+    for (tenant, request) in unfinished {
         match work.ledger.erase(&tenant, request, &means, work.control) {
             Ok(Some(_)) => {}
             Ok(None) => return Err(Ended::Interrupted),

@@ -10,7 +10,7 @@ use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::retention::RetentionPolicy;
 use ledgerstone_model::system::{PolicyProposalRecord, SystemRecord};
 use ledgerstone_model::{Actor, Administration};
-use ledgerstone_proof::TenantId;
+use ledgerstone_proof::{SequenceNumber, TenantId};
 use ledgerstone_store::ReadError;
 
 use super::{PolicyDraft, PolicyInForce};
@@ -79,26 +79,26 @@ impl Ledger {
     }
 
     /// Puts a proposed policy in force: another person than the one who put it forward, who names the
-    /// version that it will have.
+    /// record that holds it, so that nothing else is approved than what was seen.
     pub fn approve_policy(
         &self,
         tenant: &TenantId,
         kind: PolicyKind,
-        version: u64,
+        proposed_in: SequenceNumber,
         by: &Actor,
     ) -> Result<Arc<PolicyInForce>, LedgerError> {
         self.policy(tenant, kind)?;
         let _changing = self.policies.register.change();
         let proposal = self.proposed_policy(tenant, kind)?;
         let proposal = proposal.ok_or_else(|| LedgerError::NothingProposed(kind.as_str()))?;
-        let found = proposal.record.version();
-        if found != version {
-            let (tenant, kind) = (tenant.clone(), kind.as_str());
-            return Err(LedgerError::PolicyChanged { tenant, kind, expected: version, found });
+        if proposal.recorded_as != proposed_in {
+            let (kind, found) = (kind.as_str(), proposal.recorded_as);
+            return Err(LedgerError::OtherProposal { kind, expected: proposed_in, found });
         }
         if *proposal.record.proposed_by() == by.principal_id() {
             return Err(LedgerError::SecondPerson("put the policy forward cannot approve it"));
         }
+        let version = proposal.record.version();
         self.write_policy(tenant, ("approve", version), proposal.record.document().clone(), by)
     }
 

@@ -24,7 +24,9 @@ fn change(program: &Program, name: &str, at: usize) {
 fn a_slot_that_is_lost_is_found_and_named() {
     let program = Program::new("key-slot");
     program.run(&["init"]).ok();
-    program.feed(&["append"], format!("{}\n{}", login(1), login(2))).ok();
+    // One after the other, so that it is known whose slot is which.
+    program.feed(&["append"], login(1)).ok();
+    program.feed(&["append"], login(2)).ok();
     change(&program, "subjects.a", 2 * 128 + 20);
     program.run(&["verify"]).ok();
     change(&program, "subjects.b", 2 * 128 + 40);
