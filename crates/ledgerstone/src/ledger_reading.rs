@@ -50,7 +50,8 @@ pub struct OpenOption {
 fn refuse_older(keys: &KeyLook, data: &ForReading) -> Result<(), Failure> {
     let (found, expected) =
         (keys.overview().generation, data.reader.store().status().key_generation);
-    if found >= expected {
+    // Where slots are lost, the newest may be among them; what is left is not older for that.
+    if found >= expected || keys.faults() > 0 {
         return Ok(());
     }
     let message = format!(

@@ -55,6 +55,8 @@ fn older_key_files_are_told_with_their_generation_and_what_to_do() {
     for (bytes, path) in &older {
         std::fs::write(path, bytes).unwrap();
     }
+    program.run(&["get", "e-1"]).ok();
+    program.run(&["get", "e-1", "--open"]).failed(2, "KEYS_BEHIND");
     let seen = doctor().ended(1).lines();
     let problem = seen.iter().find(|line| text(line, "/subject") == "sealing keys").unwrap();
     assert!(
