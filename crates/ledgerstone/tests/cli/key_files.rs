@@ -24,9 +24,10 @@ fn change(program: &Program, name: &str, at: usize) {
 fn a_slot_that_is_lost_is_found_and_named() {
     let program = Program::new("key-slot");
     program.run(&["init"]).ok();
-    // One after the other, so that it is known whose slot is which.
-    program.feed(&["append"], login(1)).ok();
-    program.feed(&["append"], login(2)).ok();
+    // One after the other, so that it is known whose slot is which, and that it is not the newest.
+    for number in 1..=3 {
+        program.feed(&["append"], login(number)).ok();
+    }
     change(&program, "subjects.a", 2 * 128 + 20);
     program.run(&["verify"]).ok();
     change(&program, "subjects.b", 2 * 128 + 40);
