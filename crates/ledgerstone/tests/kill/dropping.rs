@@ -50,6 +50,8 @@ fn drops_contents_until_it_is_killed() {
     // Another entropy in every process: a run is named by it.
     let (clock, entropy) = (Arc::new(MockClock::default()), Arc::new(SeededEntropy::new(first)));
     let ledger = Ledger::open(store.clone(), keys, settings, clock, entropy).unwrap();
+    // Read out of the whole ledger the first time, which would take longer than the drop itself.
+    ledger.holds(&tenant()).unwrap();
     let mut said = std::io::stdout();
     writeln!(said, "{BEGINS}").unwrap();
     said.flush().unwrap();
@@ -136,7 +138,8 @@ fn a_process_killed_while_it_drops_contents_leaves_what_the_next_one_ends() {
             let reader = Reader::new(Arc::new(open(&history.data(), Mode::Read)));
             events_from(&reader, first)
         };
-        drop_until_killed(&history.data(), first, Duration::from_micros(entropy.below(60_000)));
+        let later = Duration::from_micros(entropy.below(200_000 << (kill / kills).min(4)));
+        drop_until_killed(&history.data(), first, later);
         let left = contents(&history.data(), &wanted);
         history.assert_verifies("tree");
         // Whoever writes next goes on with a run that was recorded.
