@@ -1,5 +1,6 @@
 //! One record as one line of JSON: what `list` and `get` print and `GET /v1/events` lists.
 
+use ledgerstone_model::HiddenPart;
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::record_hash;
 use ledgerstone_store::StoredRecord;
@@ -22,15 +23,7 @@ pub fn write_hidden(event: &VisibleEvent, object: &mut ObjectWriter<'_>) {
     if event.hidden().is_empty() {
         return;
     }
-    let out = object.key("hidden");
-    out.push(b'[');
-    for (index, part) in event.hidden().iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        part.write(out);
-    }
-    out.push(b']');
+    object.array("hidden", event.hidden(), HiddenPart::write);
 }
 
 fn write_header(record: &StoredRecord, inner: &mut Vec<u8>) {

@@ -178,7 +178,7 @@ impl Failure {
         error.optional_text("position", position.map(|one| one.to_string()).as_deref());
         error.optional_text("id", self.told.id.as_deref());
         if !self.told.faults.is_empty() {
-            write_faults(&self.told.faults, error.key("faults"));
+            error.array("faults", &self.told.faults, write_fault);
         }
         error.close();
         object.close();
@@ -186,22 +186,15 @@ impl Failure {
     }
 }
 
-fn write_faults(faults: &[Fault], out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (at, fault) in faults.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        let mut object = ObjectWriter::open(out);
-        object.text("pointer", fault.pointer());
-        object.text("code", fault.code().as_str());
-        object.text("reason", fault.reason());
-        if let Some(offset) = fault.offset() {
-            object.number("offset", offset as u64);
-        }
-        object.close();
+fn write_fault(fault: &Fault, out: &mut Vec<u8>) {
+    let mut object = ObjectWriter::open(out);
+    object.text("pointer", fault.pointer());
+    object.text("code", fault.code().as_str());
+    object.text("reason", fault.reason());
+    if let Some(offset) = fault.offset() {
+        object.number("offset", offset as u64);
     }
-    out.push(b']');
+    object.close();
 }
 
 /// The remedy of a code; a command that ended does not go on by itself, as a server does.

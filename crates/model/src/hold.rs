@@ -1,33 +1,13 @@
 //! A legal hold: contents that stay, whatever else would let them go, until two people release it.
 
-use std::fmt;
-
 use ledgerstone_proof::IngestedAt;
 
+use crate::random_id::random_id;
 use crate::sealing::SubjectId;
 
-/// Names a hold: 128 random bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HoldId([u8; 16]);
-
-impl HoldId {
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// Reads 32 lower-case hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != 32 || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-            return None;
-        }
-        u128::from_str_radix(text, 16).ok().map(|value| Self(value.to_be_bytes()))
-    }
-}
-
-impl fmt::Display for HoldId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
-    }
+random_id! {
+    /// Names a hold: 128 random bits.
+    HoldId
 }
 
 /// What a hold is about, as far as records may say it: everything that fits all of it. A filter, whose
@@ -55,14 +35,7 @@ impl HoldScope {
 mod tests {
     use ledgerstone_proof::IngestedAt;
 
-    use super::{HoldId, HoldScope};
-
-    #[test]
-    fn ids_are_read_back() {
-        let id = HoldId::from_bytes([0xab; 16]);
-        assert_eq!(HoldId::parse(&id.to_string()), Some(id));
-        assert_eq!(HoldId::parse("AB"), None);
-    }
+    use super::HoldScope;
 
     #[test]
     fn a_range_has_its_begin_and_not_its_end() {

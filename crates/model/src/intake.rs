@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 
 use crate::json::name_order;
-use crate::json_write::{ObjectWriter, text_array_into};
+use crate::json_write::ObjectWriter;
 
 /// The sender's timestamp named no zone and was taken as UTC.
 pub const FLAG_WITHOUT_ZONE: &str = "timestamp_without_zone";
@@ -157,7 +157,7 @@ impl Intake {
             originals.close();
         }
         if !self.set.is_empty() {
-            text_array_into(&self.set, object.key("set"));
+            object.texts("set", &self.set);
         }
         if let Some(unmapped) = &self.unmapped {
             object.key("unmapped").extend_from_slice(unmapped);

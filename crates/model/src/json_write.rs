@@ -75,6 +75,21 @@ impl<'o> ObjectWriter<'o> {
         }
     }
 
+    /// Writes a member that is true or false.
+    pub fn boolean(&mut self, name: &str, value: bool) {
+        boolean_into(value, self.key(name));
+    }
+
+    /// Writes a member that holds an array, each of its elements by `write`.
+    pub fn array<T>(
+        &mut self,
+        name: &str,
+        elements: impl IntoIterator<Item = T>,
+        write: impl FnMut(T, &mut Vec<u8>),
+    ) {
+        array_into(elements, self.key(name), write);
+    }
+
     /// Writes a member that holds an array of strings.
     pub fn texts<T: AsRef<str>>(&mut self, name: &str, values: &[T]) {
         text_array_into(values, self.key(name));
@@ -83,12 +98,26 @@ impl<'o> ObjectWriter<'o> {
 
 /// Writes an array of strings.
 pub fn text_array_into<T: AsRef<str>>(values: &[T], out: &mut Vec<u8>) {
+    array_into(values, out, |value, out| canonical_string_into(value.as_ref(), out));
+}
+
+/// Writes an array, each of its elements by `write`.
+pub fn array_into<T>(
+    elements: impl IntoIterator<Item = T>,
+    out: &mut Vec<u8>,
+    mut write: impl FnMut(T, &mut Vec<u8>),
+) {
     out.push(b'[');
-    for (index, value) in values.iter().enumerate() {
+    for (index, element) in elements.into_iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        canonical_string_into(value.as_ref(), out);
+        write(element, out);
     }
     out.push(b']');
+}
+
+/// Writes `true` or `false`.
+pub fn boolean_into(value: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(if value { b"true" } else { b"false" });
 }

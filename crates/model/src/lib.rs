@@ -26,6 +26,8 @@ mod pattern_fault;
 pub mod peek;
 pub mod personal;
 pub mod policy;
+mod policy_text;
+mod random_id;
 pub mod rejection;
 pub mod retention;
 pub mod schema;

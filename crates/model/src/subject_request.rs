@@ -4,14 +4,13 @@
 //! A request goes through steps, each by somebody; every step gives the next state of the whole
 //! request, which is what records hold.
 
-use std::fmt;
-
 use ledgerstone_proof::IngestedAt;
 use thiserror::Error;
 
 use crate::access::PrincipalId;
 use crate::calendar::months_after;
 use crate::error_code::ErrorCode;
+use crate::random_id::random_id;
 use crate::sealing::SubjectId;
 
 /// Months within which a request must be answered (article 12(3)).
@@ -20,32 +19,9 @@ const DUE_MONTHS: u32 = 1;
 /// Months by which that may be extended, once (article 12(3)).
 const EXTENSION_MONTHS: u32 = 2;
 
-/// Names a request: 128 random bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SubjectRequestId([u8; 16]);
-
-impl SubjectRequestId {
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-
-    /// Reads 32 lower-case hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != 32 || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-            return None;
-        }
-        u128::from_str_radix(text, 16).ok().map(|value| Self(value.to_be_bytes()))
-    }
-}
-
-impl fmt::Display for SubjectRequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
-    }
+random_id! {
+    /// Names a request: 128 random bits.
+    SubjectRequestId
 }
 
 /// Declares an enumeration whose values have names in records.

@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 use ledgerstone_ledger::{Dropped, Ledger, LedgerError};
 use ledgerstone_model::access::{Permission, Sight};
-use ledgerstone_model::json_write::{ObjectWriter, text_array_into};
+use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::visible::HiddenPart;
 use ledgerstone_proof::{Checkpoint, EventId, Hash, TenantId, TlogProof, VerifierKey};
 use ledgerstone_store::StoredRecord;
@@ -79,16 +79,13 @@ impl Proved {
         let content = self.record.content.as_deref().filter(|_| shows_content);
         object.key("content").extend_from_slice(content.unwrap_or(b"null"));
         if !shows_content && self.dropped.is_none() {
-            object.key("content_withheld").extend_from_slice(b"true");
+            object.boolean("content_withheld", true);
         }
         let hashes: Vec<String> = self.proof.hashes().iter().map(Hash::to_base64).collect();
-        text_array_into(&hashes, object.key("hashes"));
+        object.texts("hashes", &hashes);
         object.key("header").extend_from_slice(&self.record.header_bytes());
         if let Some(dropped) = &self.dropped {
-            let hidden = object.key("hidden");
-            hidden.push(b'[');
-            dropped.write(hidden);
-            hidden.push(b']');
+            object.array("hidden", [dropped], HiddenPart::write);
         }
         object.number("leaf_index", self.proof.index());
         object.number("tree_size", self.tree_size);

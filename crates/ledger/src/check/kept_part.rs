@@ -85,20 +85,9 @@ fn write(result: &PartResult) -> String {
     let mut object = ObjectWriter::open(&mut out);
     object.number("records", result.records);
     object.number("signatures", result.signatures);
-    write_all(object.key("stretches"), &result.stretches, write_stretch);
+    object.array("stretches", &result.stretches, write_stretch);
     object.close();
     String::from_utf8_lossy(&out).into_owned()
-}
-
-fn write_all<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&T, &mut Vec<u8>)) {
-    out.push(b'[');
-    for (at, item) in items.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write(item, out);
-    }
-    out.push(b']');
 }
 
 fn write_stretch(stretch: &Stretch, out: &mut Vec<u8>) {
@@ -121,7 +110,7 @@ fn write_stretch(stretch: &Stretch, out: &mut Vec<u8>) {
     object.hash("previous_hash", &stretch.previous_hash);
     object.texts("signers", &signers);
     object.texts("snapshots", &snapshots);
-    write_all(object.key("statements"), &stretch.statements, write_statement);
+    object.array("statements", &stretch.statements, write_statement);
     object.text("system", &ranges(&stretch.system));
     object.text("tenant", stretch.tenant.as_str());
     object.text("tree", &stretch.tree.to_text());

@@ -276,17 +276,17 @@ impl Report {
     pub fn to_json(&self) -> String {
         let mut out = Vec::with_capacity(1024);
         let mut object = ObjectWriter::open(&mut out);
-        write_bool(&mut object, "holds", self.holds());
+        object.boolean("holds", self.holds());
         object.text("level", self.level.as_str());
         object.text("keys", self.keys.as_str());
-        write_bool(&mut object, "whole", self.whole);
+        object.boolean("whole", self.whole);
         object.number("records_checked", self.records_checked);
         object.number("signatures_checked", self.signatures_checked);
         object.number("checkpoints_checked", self.checkpoints_checked);
         object.number("anchors_checked", self.anchors_checked);
         object.number("findings_left_out", self.findings_left_out);
-        write_list(&mut object, "findings", &self.findings, Finding::write_json);
-        write_list(&mut object, "ledgers", &self.ledgers, LedgerReport::write_json);
+        object.array("findings", &self.findings, Finding::write_json);
+        object.array("ledgers", &self.ledgers, LedgerReport::write_json);
         object.close();
         String::from_utf8_lossy(&out).into_owned()
     }
@@ -307,26 +307,4 @@ impl LedgerReport {
         object.number("vouched", self.vouched);
         object.close();
     }
-}
-
-/// Writes a member that holds a list of objects.
-fn write_list<T>(
-    object: &mut ObjectWriter<'_>,
-    name: &str,
-    items: &[T],
-    write: impl Fn(&T, &mut Vec<u8>),
-) {
-    let out = object.key(name);
-    out.push(b'[');
-    for (at, item) in items.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write(item, out);
-    }
-    out.push(b']');
-}
-
-fn write_bool(object: &mut ObjectWriter<'_>, name: &str, value: bool) {
-    object.key(name).extend_from_slice(if value { b"true" } else { b"false" });
 }

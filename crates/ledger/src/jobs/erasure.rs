@@ -23,8 +23,7 @@ pub fn erasure_job(
 ) -> NewJob {
     let mut json = Vec::with_capacity(64);
     let mut object = ObjectWriter::open(&mut json);
-    let despite: &[u8] = if despite_duties { b"true" } else { b"false" };
-    object.key("despite_duties").extend_from_slice(despite);
+    object.boolean("despite_duties", despite_duties);
     object.text("request", &request.to_string());
     object.close();
     let request = String::from_utf8_lossy(&json).into_owned();

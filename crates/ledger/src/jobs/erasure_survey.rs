@@ -2,7 +2,7 @@
 //! and changes nothing.
 
 use ledgerstone_model::json::Value;
-use ledgerstone_model::json_write::ObjectWriter;
+use ledgerstone_model::json_write::{ObjectWriter, array_into};
 use ledgerstone_model::subject_request::SubjectRequestId;
 use ledgerstone_model::{ErrorCode, NumberSet};
 use ledgerstone_proof::TenantId;
@@ -49,14 +49,14 @@ fn result(request: SubjectRequestId, survey: &Survey, obstacles: &Obstacles) -> 
     let mut object = ObjectWriter::open(&mut out);
     object.number("clear_contents", survey.clear().len());
     ranges(survey.clear(), object.key("clear_numbers"));
-    list(object.key("duties"), obstacles.duties.iter(), |(rule, parts), out| {
+    object.array("duties", &obstacles.duties, |(rule, parts), out| {
         let mut object = ObjectWriter::open(out);
         object.number("clear_contents", parts.clear);
         object.text("rule", rule);
         object.number("sealed_contents", parts.sealed);
         object.close();
     });
-    list(object.key("holds"), obstacles.holds.iter(), |(id, (record, parts)), out| {
+    object.array("holds", &obstacles.holds, |(id, (record, parts)), out| {
         let KeptParts { sealed, clear } = parts;
         let mut object = ObjectWriter::open(out);
         object.number("clear_contents", *clear);
@@ -73,18 +73,7 @@ fn result(request: SubjectRequestId, survey: &Survey, obstacles: &Obstacles) -> 
 }
 
 fn ranges(numbers: &NumberSet, out: &mut Vec<u8>) {
-    list(out, numbers.ranges().take(RANGES_MAX), |range, out| {
+    array_into(numbers.ranges().take(RANGES_MAX), out, |range, out| {
         out.extend_from_slice(format!("[{},{}]", range.start, range.end - 1).as_bytes());
     });
-}
-
-fn list<T>(out: &mut Vec<u8>, all: impl Iterator<Item = T>, write: impl Fn(T, &mut Vec<u8>)) {
-    out.push(b'[');
-    for (at, one) in all.enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write(one, out);
-    }
-    out.push(b']');
 }

@@ -38,7 +38,7 @@ impl RetentionRequest {
         let mut json = Vec::with_capacity(64);
         let mut object = ObjectWriter::open(&mut json);
         object.optional_number("audit_record", self.audit_record.map(SequenceNumber::value));
-        object.key("dry_run").extend_from_slice(if self.is_dry_run { b"true" } else { b"false" });
+        object.boolean("dry_run", self.is_dry_run);
         object.close();
         let request = String::from_utf8_lossy(&json).into_owned();
         NewJob { tenant, kind: NAME, request, created_by }
@@ -125,18 +125,18 @@ fn tenants(
 fn result(found: &[LedgerExpiry], did: Option<(&RetentionReport, &RetentionReport)>) -> String {
     let mut out = Vec::with_capacity(512);
     let mut object = ObjectWriter::open(&mut out);
-    object.key("dry_run").extend_from_slice(if did.is_none() { b"true" } else { b"false" });
+    object.boolean("dry_run", did.is_none());
     if let Some((resumed, dropped)) = did {
         object.number("freed_bytes", resumed.store.freed_bytes + dropped.store.freed_bytes);
     }
-    list(object.key("ledgers"), found, |one, out| {
+    object.array("ledgers", found, |one, out| {
         let outcome = did.and_then(|(_, dropped)| {
             dropped.ledgers.iter().find(|outcome| outcome.tenant == one.tenant)
         });
         write_ledger(one, outcome, out);
     });
     if let Some((resumed, dropped)) = did {
-        list(object.key("resumed"), &resumed.ledgers, write_outcome);
+        object.array("resumed", &resumed.ledgers, write_outcome);
         object.number(
             "rewritten",
             (resumed.store.rewritten.len() + dropped.store.rewritten.len()) as u64,
@@ -148,10 +148,10 @@ fn result(found: &[LedgerExpiry], did: Option<(&RetentionReport, &RetentionRepor
 
 fn write_ledger(found: &LedgerExpiry, outcome: Option<&LedgerOutcome>, out: &mut Vec<u8>) {
     let mut object = ObjectWriter::open(out);
-    list(object.key("conflicts"), &found.conflicts, write_conflict);
+    object.array("conflicts", &found.conflicts, write_conflict);
     object.number("examined", found.examined);
     object.number("expired", found.expired.len());
-    list(object.key("held"), &found.held, write_held);
+    object.array("held", &found.held, write_held);
     if let Some(outcome) = outcome {
         object.optional_number("retention_record", outcome.done.map(SequenceNumber::value));
         object.text("run", &outcome.run.to_string());
@@ -187,17 +187,6 @@ fn write_held(held: &HeldBack, out: &mut Vec<u8>) {
     object.text("hold", &held.hold.to_string());
     object.number("system_record", held.record.value());
     object.close();
-}
-
-fn list<T>(out: &mut Vec<u8>, all: &[T], mut write: impl FnMut(&T, &mut Vec<u8>)) {
-    out.push(b'[');
-    for (at, one) in all.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write(one, out);
-    }
-    out.push(b']');
 }
 
 #[cfg(test)]

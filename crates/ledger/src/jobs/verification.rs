@@ -152,20 +152,16 @@ fn result_for_tenant(report: &Report, tenant: &TenantId, request: VerificationRe
     let ledger = report.ledger(tenant);
     let mut out = Vec::with_capacity(512);
     let mut object = ObjectWriter::open(&mut out);
-    write_list(object.key("findings"), listed, Finding::write_json);
+    object.array("findings", listed, |finding, out| finding.write_json(out));
     object.number("findings_left_out", report.findings_left_out + left_out as u64);
-    write_list(
-        object.key("foundation"),
-        foundation.iter().take(RESULT_FINDINGS_MAX),
-        |finding, out| {
-            let mut object = ObjectWriter::open(out);
-            object.text("check", finding.check.as_str());
-            object.text("note", &finding.note);
-            object.close();
-        },
-    );
+    object.array("foundation", foundation.iter().take(RESULT_FINDINGS_MAX), |finding, out| {
+        let mut object = ObjectWriter::open(out);
+        object.text("check", finding.check.as_str());
+        object.text("note", &finding.note);
+        object.close();
+    });
     let holds = findings.is_empty() && foundation.is_empty() && report.findings_left_out == 0;
-    object.key("holds").extend_from_slice(if holds { b"true" } else { b"false" });
+    object.boolean("holds", holds);
     object.text("level", report.level.as_str());
     if let Some(ledger) = ledger {
         write_ledger(&mut object, ledger, request.scope);
@@ -191,21 +187,6 @@ fn write_ledger(object: &mut ObjectWriter<'_>, ledger: &LedgerReport, scope: Ver
     object.number("size", ledger.size);
     object.text("tenant_id", ledger.tenant.as_str());
     object.number("vouched", ledger.vouched);
-}
-
-fn write_list<'f>(
-    out: &mut Vec<u8>,
-    findings: impl Iterator<Item = &'f &'f Finding>,
-    write: impl Fn(&Finding, &mut Vec<u8>),
-) {
-    out.push(b'[');
-    for (at, finding) in findings.enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write(finding, out);
-    }
-    out.push(b']');
 }
 
 #[cfg(test)]

@@ -94,8 +94,7 @@ impl Observation {
     fn to_json(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
         let mut object = ObjectWriter::open(&mut out);
-        let is_problem: &[u8] = if self.weight == Weight::Problem { b"true" } else { b"false" };
-        object.key("problem").extend_from_slice(is_problem);
+        object.boolean("problem", self.weight == Weight::Problem);
         object.text("remedy", &self.remedy);
         object.text("subject", self.subject);
         object.text("what", &self.what);

@@ -255,11 +255,7 @@ fn json(request: &SubjectRequest) -> Vec<u8> {
     object.optional_text("ground", request.ground.as_deref());
     object.text("id", &request.id);
     object.optional_text("identity_checked_by", request.identity_checked_by.as_deref());
-    object.key("is_extended").extend_from_slice(if request.is_extended {
-        b"true"
-    } else {
-        b"false"
-    });
+    object.boolean("is_extended", request.is_extended);
     object.text("opened_by", &request.opened_by);
     object.text("received_at", &request.received_at);
     object.text("right", &request.right);

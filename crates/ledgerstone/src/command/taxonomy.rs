@@ -200,19 +200,13 @@ fn line(place: &str, outcome: &str, found: Option<&Rejection>) -> Vec<u8> {
     let mut out = Vec::with_capacity(128);
     let mut object = ObjectWriter::open(&mut out);
     if let Some(found) = found {
-        let errors = object.key("errors");
-        errors.push(b'[');
-        for (index, fault) in found.faults().iter().enumerate() {
-            if index > 0 {
-                errors.push(b',');
-            }
-            let mut error = ObjectWriter::open(errors);
+        object.array("errors", found.faults(), |fault, out| {
+            let mut error = ObjectWriter::open(out);
             error.text("code", fault.code().as_str());
             error.text("detail", fault.reason());
             error.text("pointer", fault.pointer());
             error.close();
-        }
-        errors.push(b']');
+        });
     }
     object.text("outcome", outcome);
     object.text("place", place);

@@ -129,13 +129,13 @@ impl AccessRecord {
         }
         self.times.write(metadata);
         if !self.literals.is_empty() {
-            write_array(&self.literals, metadata.key("literals"), Literal::write);
+            metadata.array("literals", &self.literals, Literal::write);
         }
         if self.literals_left_out > 0 {
             metadata.number("literals_left_out", self.literals_left_out);
         }
         if let Some(numbers) = self.numbers.as_ref().filter(|numbers| !numbers.is_empty()) {
-            write_array(numbers, metadata.key("numbers"), |(first, last), out| {
+            metadata.array("numbers", numbers, |(first, last), out| {
                 out.extend_from_slice(format!("[{first},{last}]").as_bytes());
             });
         }
@@ -175,17 +175,6 @@ impl Literal {
         object.text("target", &self.target);
         object.close();
     }
-}
-
-fn write_array<T>(all: &[T], out: &mut Vec<u8>, mut write: impl FnMut(&T, &mut Vec<u8>)) {
-    out.push(b'[');
-    for (index, one) in all.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write(one, out);
-    }
-    out.push(b']');
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use ledgerstone_proof::Canonicalizer;
 
 use super::access::AccessVerb;
 use crate::access::PrincipalId;
-use crate::error_code::ErrorCode;
-use crate::json::{NotCanonical, Value, ValueKind};
+use crate::json::{NotCanonical, Value};
 use crate::json_write::ObjectWriter;
-use crate::rejection::{Fault, Faults, Rejection, pointer_push};
+use crate::policy_text::{PolicyFaults, read_policy};
+use crate::rejection::Rejection;
 
 /// Principals that a policy may name.
 pub const PRINCIPALS_MAX: usize = 100;
@@ -30,22 +30,32 @@ impl AccessLogPolicy {
     /// Reads `{"without":["prove","verify"],"without_principals":["key:…"]}`, of which both may be left
     /// out. Names every fault (`INVALID_POLICY`).
     pub fn parse(text: &[u8], scratch: &mut Canonicalizer) -> Result<Self, Rejection> {
-        if text.len() > POLICY_BYTES_MAX {
-            let reason =
-                format!("has {} bytes; at most {POLICY_BYTES_MAX} are allowed", text.len());
-            return Err(Rejection::of(Fault::new(String::new(), ErrorCode::InvalidPolicy, reason)));
-        }
-        let mut canonical = Vec::with_capacity(text.len());
-        scratch.strict(text, &mut canonical)?;
-        let mut reader = Reader::default();
-        reader.read(Value::new(&canonical))?;
-        reader.faults.into_result()?;
-        let mut policy = reader.policy;
+        let mut policy: Self = read_policy(text, POLICY_BYTES_MAX, scratch, Self::read)?;
         policy.without.sort_unstable();
         policy.without.dedup();
         policy.without_principals.sort_unstable();
         policy.without_principals.dedup();
         Ok(policy)
+    }
+
+    fn read(&mut self, policy: Value<'_>, faults: &mut PolicyFaults) -> Result<(), NotCanonical> {
+        let mut members = policy.members();
+        while let Some((key, value)) = members.next_member()? {
+            match key.text().as_ref() {
+                name @ "without" => faults.each((name, NARROWABLE.len()), value, |value| {
+                    self.without.push(verb(value)?);
+                    Ok(())
+                })?,
+                name @ "without_principals" => {
+                    faults.each((name, PRINCIPALS_MAX), value, |value| {
+                        self.without_principals.push(principal(value)?);
+                        Ok(())
+                    })?;
+                }
+                other => faults.unknown(other, &["without", "without_principals"]),
+            }
+        }
+        Ok(())
     }
 
     /// Appends the canonical JSON that [`Self::parse`] reads the same policy from.
@@ -66,81 +76,17 @@ impl AccessLogPolicy {
     }
 }
 
-#[derive(Default)]
-struct Reader {
-    policy: AccessLogPolicy,
-    faults: Faults,
+fn verb(value: Value<'_>) -> Result<AccessVerb, String> {
+    let known = value.text().and_then(|name| AccessVerb::parse(&name));
+    known.filter(|verb| NARROWABLE.contains(verb)).ok_or_else(|| {
+        let names = NARROWABLE.map(AccessVerb::as_str).join(", ");
+        format!("must be one of {names}; everything else is always recorded")
+    })
 }
 
-impl Reader {
-    fn read(&mut self, policy: Value<'_>) -> Result<(), NotCanonical> {
-        if policy.kind() != ValueKind::Object {
-            self.fault(&[], "must be an object");
-        }
-        let mut members = policy.members();
-        while let Some((key, value)) = members.next_member()? {
-            match key.text().as_ref() {
-                name @ "without" => self.each((name, NARROWABLE.len()), value, Self::verb)?,
-                name @ "without_principals" => {
-                    self.each((name, PRINCIPALS_MAX), value, Self::principal)?;
-                }
-                other => self.fault(
-                    &[other],
-                    "is no member of an access log policy; they are without, without_principals",
-                ),
-            }
-        }
-        Ok(())
-    }
-
-    fn each(
-        &mut self,
-        (name, most): (&str, usize),
-        value: Value<'_>,
-        read: fn(&mut Self, &str) -> Result<(), String>,
-    ) -> Result<(), NotCanonical> {
-        let mut elements = value.elements();
-        let mut count = 0_usize;
-        while let Some(element) = elements.next_element()? {
-            let text = element.text().unwrap_or_default();
-            if count < most
-                && let Err(reason) = read(self, &text)
-            {
-                self.fault(&[name, &count.to_string()], reason);
-            }
-            count += 1;
-        }
-        if value.kind() != ValueKind::Array || count > most {
-            self.fault(&[name], format!("must be an array of at most {most} texts"));
-        }
-        Ok(())
-    }
-
-    fn verb(&mut self, name: &str) -> Result<(), String> {
-        let known = AccessVerb::parse(name).filter(|verb| NARROWABLE.contains(verb));
-        let Some(verb) = known else {
-            let names = NARROWABLE.map(AccessVerb::as_str).join(", ");
-            return Err(format!("must be one of {names}; everything else is always recorded"));
-        };
-        self.policy.without.push(verb);
-        Ok(())
-    }
-
-    fn principal(&mut self, id: &str) -> Result<(), String> {
-        let Some(id) = PrincipalId::parse_credential(id) else {
-            return Err("must be the id of a credential, e.g. key:abcdefghij234567".to_owned());
-        };
-        self.policy.without_principals.push(id);
-        Ok(())
-    }
-
-    fn fault(&mut self, steps: &[&str], reason: impl Into<String>) {
-        let mut pointer = String::new();
-        for step in steps {
-            pointer_push(&mut pointer, step);
-        }
-        self.faults.add(pointer, ErrorCode::InvalidPolicy, reason);
-    }
+fn principal(value: Value<'_>) -> Result<PrincipalId, &'static str> {
+    let id = value.text().and_then(|id| PrincipalId::parse_credential(&id));
+    id.ok_or("must be the id of a credential, e.g. key:abcdefghij234567")
 }
 
 #[cfg(test)]

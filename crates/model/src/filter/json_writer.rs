@@ -4,15 +4,15 @@ use ledgerstone_proof::{IngestedAt, canonical_string_into};
 
 use super::Filter;
 use super::comparison::{Comparison, Limit, Operand, Test};
-use crate::json_write::ObjectWriter;
+use crate::json_write::{ObjectWriter, boolean_into};
 
 /// Appends the filter's JSON.
 pub(super) fn write(filter: &Filter, out: &mut Vec<u8>) {
     let mut object = ObjectWriter::open(out);
     match filter {
         Filter::All => {}
-        Filter::And(all) => array(all, object.key("and"), write),
-        Filter::Or(any) => array(any, object.key("or"), write),
+        Filter::And(all) => object.array("and", all, write),
+        Filter::Or(any) => object.array("or", any, write),
         Filter::Not(inner) => write(inner, object.key("not")),
         Filter::Text(words) => object.text("text", &joined(words.iter())),
         Filter::Compare(comparison) => compare(comparison, &mut object),
@@ -26,14 +26,14 @@ fn compare(comparison: &Comparison, object: &mut ObjectWriter<'_>) {
     match comparison.test() {
         Test::Eq(value) => operand(value, object.key("eq")),
         Test::Exists(wanted) => {
-            object.key("exists").extend_from_slice(if *wanted { b"true" } else { b"false" });
+            object.boolean("exists", *wanted);
         }
         _ => {}
     }
     object.text("field", &field);
     match comparison.test() {
         Test::Eq(_) | Test::Exists(_) => {}
-        Test::In(values) => array(values, object.key("in"), operand),
+        Test::In(values) => object.array("in", values, operand),
         Test::Range(range) => {
             limit("gt", "gte", range.lower(), object);
             limit("lt", "lte", range.upper(), object);
@@ -57,7 +57,7 @@ fn operand(value: &Operand, out: &mut Vec<u8>) {
             let mut buffer = ryu_js::Buffer::new();
             out.extend_from_slice(buffer.format_finite(*number).as_bytes());
         }
-        Operand::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+        Operand::Bool(value) => boolean_into(*value, out),
         Operand::Time(micros) => canonical_string_into(&time(*micros), out),
     }
 }
@@ -69,15 +69,4 @@ fn time(micros: i64) -> String {
 
 fn joined<'a>(words: impl Iterator<Item = &'a str>) -> String {
     words.collect::<Vec<_>>().join(" ")
-}
-
-fn array<T>(items: &[T], out: &mut Vec<u8>, item: impl Fn(&T, &mut Vec<u8>)) {
-    out.push(b'[');
-    for (index, one) in items.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        item(one, out);
-    }
-    out.push(b']');
 }

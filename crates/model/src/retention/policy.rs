@@ -109,15 +109,7 @@ impl RetentionPolicy {
         let mut object = ObjectWriter::open(out);
         let presets: Vec<_> = self.presets.iter().map(|preset| preset.as_str()).collect();
         object.texts("presets", &presets);
-        let rules = object.key("rules");
-        rules.push(b'[');
-        for (index, rule) in self.own.iter().enumerate() {
-            if index > 0 {
-                rules.push(b',');
-            }
-            rule.write(rules);
-        }
-        rules.push(b']');
+        object.array("rules", &self.own, RetentionRule::write);
         object.close();
     }
 

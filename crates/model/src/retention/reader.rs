@@ -7,10 +7,10 @@ use super::policy::{
     RETENTION_POLICY_BYTES_MAX, RETENTION_RULES_MAX, RetentionPolicy, RetentionRule,
 };
 use super::preset::RetentionPreset;
-use crate::error_code::ErrorCode;
 use crate::filter::{FieldPath, Filter};
 use crate::json::{NotCanonical, Value, ValueKind};
-use crate::rejection::{Fault, Faults, Rejection, pointer_push};
+use crate::policy_text::{PolicyFaults, is_name, member, only, read_policy};
+use crate::rejection::Rejection;
 use crate::sealing::is_clear;
 
 /// Bytes of a rule's name.
@@ -25,16 +25,7 @@ pub(super) fn parse(
     text: &[u8],
     scratch: &mut Canonicalizer,
 ) -> Result<RetentionPolicy, Rejection> {
-    if text.len() > RETENTION_POLICY_BYTES_MAX {
-        let reason =
-            format!("has {} bytes; at most {RETENTION_POLICY_BYTES_MAX} are allowed", text.len());
-        return Err(Rejection::of(Fault::new(String::new(), ErrorCode::InvalidPolicy, reason)));
-    }
-    let mut canonical = Vec::with_capacity(text.len());
-    scratch.strict(text, &mut canonical)?;
-    let mut reader = Reader::default();
-    reader.read(Value::new(&canonical))?;
-    reader.faults.into_result()?;
+    let reader = read_policy(text, RETENTION_POLICY_BYTES_MAX, scratch, Reader::read)?;
     Ok(RetentionPolicy::new(reader.presets, reader.rules))
 }
 
@@ -42,45 +33,22 @@ pub(super) fn parse(
 struct Reader {
     presets: Vec<RetentionPreset>,
     rules: Vec<RetentionRule>,
-    faults: Faults,
 }
 
 impl Reader {
     /// Canonical order has the presets first, whose names the rules may not have.
-    fn read(&mut self, policy: Value<'_>) -> Result<(), NotCanonical> {
-        if policy.kind() != ValueKind::Object {
-            self.fault(&[], "must be an object");
-        }
+    fn read(&mut self, policy: Value<'_>, faults: &mut PolicyFaults) -> Result<(), NotCanonical> {
         let mut members = policy.members();
         while let Some((key, value)) = members.next_member()? {
             match key.text().as_ref() {
-                "presets" => self.each(("presets", RETENTION_RULES_MAX), value, Self::preset)?,
-                "rules" => self.each(("rules", RETENTION_RULES_MAX), value, Self::rule)?,
-                other => self
-                    .fault(&[other], "is no member of a retention policy; they are presets, rules"),
+                name @ "presets" => faults
+                    .each((name, RETENTION_RULES_MAX), value, |value| Ok(self.preset(value)?))?,
+                name @ "rules" => {
+                    faults
+                        .each((name, RETENTION_RULES_MAX), value, |value| Ok(self.rule(value)?))?;
+                }
+                other => faults.unknown(other, &["presets", "rules"]),
             }
-        }
-        Ok(())
-    }
-
-    fn each(
-        &mut self,
-        (name, most): (&str, usize),
-        value: Value<'_>,
-        read: fn(&mut Self, Value<'_>) -> Result<(), String>,
-    ) -> Result<(), NotCanonical> {
-        let mut elements = value.elements();
-        let mut count = 0;
-        while let Some(element) = elements.next_element()? {
-            if count < most
-                && let Err(reason) = read(self, element)
-            {
-                self.fault(&[name, &count.to_string()], reason);
-            }
-            count += 1;
-        }
-        if value.kind() != ValueKind::Array || count > most {
-            self.fault(&[name], format!("must be an array of at most {most} {name}"));
         }
         Ok(())
     }
@@ -107,29 +75,17 @@ impl Reader {
         self.rules.push(rule);
         Ok(())
     }
-
-    fn fault(&mut self, steps: &[&str], reason: impl Into<String>) {
-        let mut pointer = String::new();
-        for step in steps {
-            pointer_push(&mut pointer, step);
-        }
-        self.faults.add(pointer, ErrorCode::InvalidPolicy, reason);
-    }
 }
 
 fn read_rule(value: Value<'_>) -> Result<RetentionRule, String> {
     if value.kind() != ValueKind::Object {
         return Err("must be an object with a name and a minimum or a maximum".to_owned());
     }
-    let mut members = value.members();
-    while let Some((key, _)) = members.next_member().map_err(|error| error.to_string())? {
-        if !MEMBERS.contains(&key.text().as_ref()) {
-            return Err(format!("has {} in it, and may have {}", key.text(), MEMBERS.join(", ")));
-        }
-    }
-    let name = text(value, "name")?.filter(|name| is_name(name)).ok_or_else(|| {
-        format!("must have a name of 1 to {NAME_BYTES_MAX} characters a-z, 0-9, - and _")
-    })?;
+    only(value, MEMBERS)?;
+    let name =
+        text(value, "name")?.filter(|name| is_name(name, NAME_BYTES_MAX)).ok_or_else(|| {
+            format!("must have a name of 1 to {NAME_BYTES_MAX} characters a-z, 0-9, - and _")
+        })?;
     let (minimum, maximum) = (period(value, "minimum")?, period(value, "maximum")?);
     match (minimum, maximum) {
         (None, None) => return Err("must have a minimum or a maximum".to_owned()),
@@ -177,17 +133,6 @@ fn text(rule: Value<'_>, name: &str) -> Result<Option<String>, String> {
     let Some(value) = member(rule, name)? else { return Ok(None) };
     let text = value.text().ok_or_else(|| format!("{name}: must be a text"))?;
     Ok(Some(text.into_owned()))
-}
-
-fn member<'a>(value: Value<'a>, name: &str) -> Result<Option<Value<'a>>, String> {
-    value.member(name).map_err(|error| error.to_string())
-}
-
-fn is_name(name: &str) -> bool {
-    let is_letter = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
-    };
-    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_letter)
 }
 
 #[cfg(test)]

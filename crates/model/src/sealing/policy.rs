@@ -6,10 +6,10 @@ use super::class::FieldClass;
 use super::pattern::PathPattern;
 use super::preset::{Preset, rules_of_access_records, rules_of_server_records};
 use super::subject::PERSON_TYPES;
-use crate::error_code::ErrorCode;
-use crate::json::{NotCanonical, Value, ValueKind};
-use crate::json_write::{ObjectWriter, text_array_into};
-use crate::rejection::{Fault, Faults, Rejection, pointer_push};
+use crate::json::{NotCanonical, Value};
+use crate::json_write::ObjectWriter;
+use crate::policy_text::{ElementFault, PolicyFaults, read_policy};
+use crate::rejection::Rejection;
 
 /// Rules that a policy may have.
 pub const POLICY_RULES_MAX: usize = 256;
@@ -127,16 +127,7 @@ impl FieldPolicy {
     /// Reads `{"preset","rules":[{"path","class","owner","searchable"}],"person_types","detection"}`,
     /// of which every member may be left out. Names every fault (`INVALID_POLICY`).
     pub fn parse(text: &[u8], scratch: &mut Canonicalizer) -> Result<Self, Rejection> {
-        if text.len() > POLICY_BYTES_MAX {
-            let reason =
-                format!("has {} bytes; at most {POLICY_BYTES_MAX} are allowed", text.len());
-            return Err(Rejection::of(Fault::new(String::new(), ErrorCode::InvalidPolicy, reason)));
-        }
-        let mut canonical = Vec::with_capacity(text.len());
-        scratch.strict(text, &mut canonical)?;
-        let mut reader = PolicyReader::default();
-        reader.read(Value::new(&canonical))?;
-        reader.faults.into_result()?;
+        let reader = read_policy(text, POLICY_BYTES_MAX, scratch, PolicyReader::read)?;
         let preset = reader.preset.unwrap_or(Preset::Standard);
         let default = Self::of_preset(preset);
         Ok(Self::assemble(
@@ -150,18 +141,10 @@ impl FieldPolicy {
     /// Appends the canonical JSON that [`Self::parse`] reads the same policy from.
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut object = ObjectWriter::open(out);
-        object.key("detection").extend_from_slice(boolean(self.has_detection));
-        text_array_into(&self.person_types, object.key("person_types"));
+        object.boolean("detection", self.has_detection);
+        object.texts("person_types", &self.person_types);
         object.text("preset", self.preset.as_str());
-        let rules = object.key("rules");
-        rules.push(b'[');
-        for (index, rule) in self.own_rules.iter().enumerate() {
-            if index > 0 {
-                rules.push(b',');
-            }
-            rule.write(rules);
-        }
-        rules.push(b']');
+        object.array("rules", &self.own_rules, FieldRule::write);
         object.close();
     }
 
@@ -216,130 +199,81 @@ impl FieldRule {
         object.text("class", self.class.as_str());
         object.text("owner", owner);
         object.text("path", &self.path.to_string());
-        object.key("searchable").extend_from_slice(boolean(self.is_searchable));
+        object.boolean("searchable", self.is_searchable);
         object.close();
     }
 }
 
-const fn boolean(value: bool) -> &'static [u8] {
-    if value { b"true" } else { b"false" }
-}
+const MEMBERS: &[&str] = &["preset", "rules", "person_types", "detection"];
 
 #[derive(Default)]
 struct PolicyReader {
     preset: Option<Preset>,
-    rules: Vec<FieldRule>,
-    person_types: Option<Vec<String>>,
     has_detection: Option<bool>,
-    faults: Faults,
+    person_types: Option<Vec<String>>,
+    rules: Vec<FieldRule>,
 }
 
 impl PolicyReader {
-    fn read(&mut self, policy: Value<'_>) -> Result<(), NotCanonical> {
-        if policy.kind() != ValueKind::Object {
-            self.fault(&[], "must be an object");
-        }
+    fn read(&mut self, policy: Value<'_>, faults: &mut PolicyFaults) -> Result<(), NotCanonical> {
         let mut members = policy.members();
         while let Some((key, value)) = members.next_member()? {
             match key.text().as_ref() {
-                "preset" => self.preset(value),
-                "detection" => self.detection(value),
-                "person_types" => self.person_types(value)?,
-                "rules" => self.rules(value)?,
-                other => {
-                    self.fault(
-                        &[other],
-                        "is no member of a policy; they are preset, rules, person_types, detection",
-                    );
+                "preset" => self.preset(value, faults),
+                "detection" => self.detection(value, faults),
+                name @ "person_types" => {
+                    let types = self.person_types.insert(Vec::new());
+                    faults.each((name, PERSON_TYPES_MAX), value, |value| {
+                        types.push(person_type(value)?);
+                        Ok(())
+                    })?;
                 }
+                name @ "rules" => {
+                    faults.each((name, POLICY_RULES_MAX), value, |value| self.rule(value))?;
+                }
+                other => faults.unknown(other, MEMBERS),
             }
         }
         Ok(())
     }
 
-    fn preset(&mut self, value: Value<'_>) {
+    fn preset(&mut self, value: Value<'_>, faults: &mut PolicyFaults) {
         self.preset = value.text().and_then(|name| Preset::parse(&name));
         if self.preset.is_none() {
-            self.fault(&["preset"], format!("must be one of {}", Preset::names()));
+            faults.add(&["preset"], format!("must be one of {}", Preset::names()));
         }
     }
 
-    fn detection(&mut self, value: Value<'_>) {
+    fn detection(&mut self, value: Value<'_>, faults: &mut PolicyFaults) {
         self.has_detection = value.boolean();
         if self.has_detection.is_none() {
-            self.fault(&["detection"], "must be true or false");
+            faults.add(&["detection"], "must be true or false");
         }
     }
 
-    fn person_types(&mut self, value: Value<'_>) -> Result<(), NotCanonical> {
-        let mut types = Vec::new();
-        let mut elements = value.elements();
-        while let Some(element) = elements.next_element()? {
-            match element.text() {
-                Some(text) if !text.is_empty() && text.len() <= PERSON_TYPE_BYTES_MAX => {
-                    types.push(text.into_owned());
-                }
-                _ => self.fault(
-                    &["person_types", &types.len().to_string()],
-                    format!("must be a string of 1 to {PERSON_TYPE_BYTES_MAX} bytes"),
-                ),
-            }
-        }
-        if value.kind() != ValueKind::Array || types.len() > PERSON_TYPES_MAX {
-            self.fault(
-                &["person_types"],
-                format!("must be an array of at most {PERSON_TYPES_MAX} types"),
-            );
-        }
-        self.person_types = Some(types);
-        Ok(())
-    }
-
-    fn rules(&mut self, value: Value<'_>) -> Result<(), NotCanonical> {
-        let mut elements = value.elements();
-        let mut count = 0;
-        while let Some(element) = elements.next_element()? {
-            self.rule(element, count)?;
-            count += 1;
-        }
-        if value.kind() != ValueKind::Array || count > POLICY_RULES_MAX {
-            self.fault(&["rules"], format!("must be an array of at most {POLICY_RULES_MAX} rules"));
-        }
-        Ok(())
-    }
-
-    fn rule(&mut self, value: Value<'_>, index: usize) -> Result<(), NotCanonical> {
+    fn rule(&mut self, value: Value<'_>) -> Result<(), ElementFault> {
         let mut parts = RuleParts::default();
         let mut members = value.members();
-        while let Some((key, member)) = members.next_member()? {
-            if let Err(reason) = parts.take(&key.text(), member) {
-                self.fault(&["rules", &index.to_string(), &key.text()], reason);
-                return Ok(());
-            }
+        while let Some((key, member)) = members.next_member().map_err(|error| error.to_string())? {
+            let name = key.text();
+            parts.take(&name, member).map_err(|reason| ElementFault::of_member(&name, reason))?;
         }
-        match (parts.path, parts.class) {
-            (Some(path), Some(_)) if self.rules.iter().any(|rule| rule.path == path) => {
-                let reason = format!("is the second rule about {path}; keep one");
-                self.fault(&["rules", &index.to_string()], reason);
-            }
-            (Some(path), Some(class)) => {
-                let (owner, is_searchable) = (parts.owner, parts.is_searchable);
-                self.rules.push(FieldRule { path, class, owner, is_searchable });
-            }
-            _ => {
-                self.fault(&["rules", &index.to_string()], "must be an object with path and class");
-            }
+        let (Some(path), Some(class)) = (parts.path, parts.class) else {
+            return Err("must be an object with path and class".into());
+        };
+        if self.rules.iter().any(|rule| rule.path == path) {
+            return Err(format!("is the second rule about {path}; keep one").into());
         }
+        let (owner, is_searchable) = (parts.owner, parts.is_searchable);
+        self.rules.push(FieldRule { path, class, owner, is_searchable });
         Ok(())
     }
+}
 
-    fn fault(&mut self, steps: &[&str], reason: impl Into<String>) {
-        let mut pointer = String::new();
-        for step in steps {
-            pointer_push(&mut pointer, step);
-        }
-        self.faults.add(pointer, ErrorCode::InvalidPolicy, reason);
-    }
+fn person_type(value: Value<'_>) -> Result<String, String> {
+    let text = value.text().filter(|text| (1..=PERSON_TYPE_BYTES_MAX).contains(&text.len()));
+    let must_be = || format!("must be a string of 1 to {PERSON_TYPE_BYTES_MAX} bytes");
+    Ok(text.ok_or_else(must_be)?.into_owned())
 }
 
 struct RuleParts {

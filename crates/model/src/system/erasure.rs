@@ -72,15 +72,9 @@ impl ErasureCertificate {
         object.optional_text("basis", self.basis.map(ErasureBasis::as_str));
         object.number("dead_letters", self.dead_letters);
         object.number("dropped_contents", self.dropped_contents);
-        let kept_by = object.key("kept_by");
-        kept_by.push(b'[');
-        for (index, number) in self.kept_by.iter().enumerate() {
-            if index > 0 {
-                kept_by.push(b',');
-            }
-            kept_by.extend_from_slice(number.to_string().as_bytes());
-        }
-        kept_by.push(b']');
+        object.array("kept_by", &self.kept_by, |number, out| {
+            out.extend_from_slice(number.to_string().as_bytes());
+        });
         let until = self.key_backups_expire_at.map(|at| at.to_string());
         object.optional_text("key_backups_expire_at", until.as_deref());
         object.texts("key_ids", &texts(&self.key_ids));

@@ -55,8 +55,7 @@ impl HoldSet {
     pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
         let time = |at: Option<IngestedAt>| at.map(|at| at.to_string());
         object.number("audit_record", self.audit_record.value());
-        let filtered: &[u8] = if self.scope.is_filtered { b"true" } else { b"false" };
-        object.key("filtered").extend_from_slice(filtered);
+        object.boolean("filtered", self.scope.is_filtered);
         object.optional_text("from", time(self.scope.from).as_deref());
         object.text("hold", &self.hold.to_string());
         object.text("review_at", &self.review_at.to_string());

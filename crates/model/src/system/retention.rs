@@ -5,8 +5,6 @@
 //! where such a record covers exactly its number. Neither says whose contents they are; who ordered it
 //! stands in the `audit` record to which `audit_record` points.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledgerstone_proof::SequenceNumber;
@@ -16,6 +14,7 @@ use super::fields::Fields;
 use crate::json::Value;
 use crate::json_write::ObjectWriter;
 use crate::number_set::{NumberSet, WINDOW_BYTES, Windows};
+use crate::random_id::random_id;
 
 /// Pieces of a set that one record may hold, each of at most 200 bytes: so the record stays below
 /// the 256 KiB that a content may have.
@@ -24,28 +23,9 @@ pub const RETENTION_PIECES_MAX: usize = 1_000;
 /// A window with more ranges than this is written as its bits, which is then shorter.
 const WINDOW_RANGES_MAX: usize = 12;
 
-/// Name of a run that drops contents: 128 random bits. One run may concern several ledgers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RetentionRunId([u8; 16]);
-
-impl RetentionRunId {
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// Reads 32 lower-case hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != 32 || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-            return None;
-        }
-        u128::from_str_radix(text, 16).ok().map(|value| Self(value.to_be_bytes()))
-    }
-}
-
-impl fmt::Display for RetentionRunId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
-    }
+random_id! {
+    /// Name of a run that drops contents: 128 random bits. One run may concern several ledgers.
+    RetentionRunId
 }
 
 /// Why contents are dropped.

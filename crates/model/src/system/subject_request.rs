@@ -41,11 +41,7 @@ impl SubjectRequestRecord {
         object.optional_text("basis", request.basis.map(ErasureBasis::as_str));
         object.optional_text("decided_by", request.decided_by.as_ref().map(PrincipalId::as_str));
         object.text("due_at", &request.due_at.to_string());
-        object.key("extended").extend_from_slice(if request.is_extended {
-            b"true"
-        } else {
-            b"false"
-        });
+        object.boolean("extended", request.is_extended);
         object.optional_text("ground", request.ground.map(RefusalGround::as_str));
         let checked_by = request.identity_checked_by.as_ref().map(PrincipalId::as_str);
         object.optional_text("identity_checked_by", checked_by);

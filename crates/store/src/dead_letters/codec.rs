@@ -106,7 +106,7 @@ fn write(letter: &DeadLetter, out: &mut Vec<u8>) {
     object.text("code", letter.code.as_str());
     object.optional_text("default_id", letter.default_id.as_ref().map(EventId::as_str));
     object.text("detail", &letter.detail);
-    write_faults(&letter.faults, object.key("faults"));
+    object.array("faults", &letter.faults, write_fault);
     object.number("index", u64::from(letter.index));
     object.text("numbers", letter.numbers.as_str());
     object.text("principal", &letter.principal);
@@ -119,19 +119,12 @@ fn write(letter: &DeadLetter, out: &mut Vec<u8>) {
     object.close();
 }
 
-fn write_faults(faults: &[Fault], out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (index, fault) in faults.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        let mut object = ObjectWriter::open(out);
-        object.text("code", fault.code().as_str());
-        object.text("pointer", fault.pointer());
-        object.text("reason", fault.reason());
-        object.close();
-    }
-    out.push(b']');
+fn write_fault(fault: &Fault, out: &mut Vec<u8>) {
+    let mut object = ObjectWriter::open(out);
+    object.text("code", fault.code().as_str());
+    object.text("pointer", fault.pointer());
+    object.text("reason", fault.reason());
+    object.close();
 }
 
 fn parse(line: &[u8]) -> Option<DeadLetter> {

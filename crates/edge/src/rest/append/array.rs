@@ -101,21 +101,12 @@ fn answer(results: &[ItemResult], proven: Option<&Proven>, wait: Wait) -> Respon
     let mut json = Vec::with_capacity(128 + ITEM_BYTES * results.len());
     let mut object = ObjectWriter::open(&mut json);
     tally.write_members(&mut object);
-    write_items(results, proven, object.key("items"));
-    object.number("rejected", tally.rejected);
-    object.close();
-    (status, RawJson(json)).into_response()
-}
-
-fn write_items(results: &[ItemResult], proven: Option<&Proven>, out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (index, result) in results.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
+    object.array("items", results, |result, out| {
         let mut item = ObjectWriter::open(out);
         result.write_members(proven, &mut item);
         item.close();
-    }
-    out.push(b']');
+    });
+    object.number("rejected", tally.rejected);
+    object.close();
+    (status, RawJson(json)).into_response()
 }

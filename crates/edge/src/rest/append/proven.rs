@@ -46,17 +46,11 @@ impl Proven {
     /// The leaf's index, the tree's size and the hashes between (RFC 9162 §2.1.3), in base64.
     fn write_proof(&self, number: SequenceNumber, out: &mut Vec<u8>) {
         let mut object = ObjectWriter::open(out);
-        let hashes = object.key("hashes");
-        hashes.push(b'[');
-        for (index, hash) in self.paths.get(&number).into_iter().flatten().enumerate() {
-            if index > 0 {
-                hashes.push(b',');
-            }
-            hashes.push(b'"');
-            hashes.extend_from_slice(hash.to_base64().as_bytes());
-            hashes.push(b'"');
-        }
-        hashes.push(b']');
+        object.array("hashes", self.paths.get(&number).into_iter().flatten(), |hash, out| {
+            out.push(b'"');
+            out.extend_from_slice(hash.to_base64().as_bytes());
+            out.push(b'"');
+        });
         object.number("leaf_index", number.value());
         object.number("tree_size", self.checkpoint.size.value());
         object.close();

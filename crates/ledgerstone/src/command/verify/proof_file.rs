@@ -90,10 +90,9 @@ fn to_json(proved: &ProvedRecord) -> Vec<u8> {
     let (header, checkpoint) = (proved.header(), proved.checkpoint());
     let mut out = Vec::with_capacity(512);
     let mut object = ObjectWriter::open(&mut out);
-    let checked: &[u8] = if proved.content_checked() { b"true" } else { b"false" };
-    object.key("content_checked").extend_from_slice(checked);
+    object.boolean("content_checked", proved.content_checked());
     object.text("content_hash", &header.content_hash().to_hex());
-    object.key("holds").extend_from_slice(b"true");
+    object.boolean("holds", true);
     object.text("id", header.event_id().as_str());
     object.text("ingested_at", &header.ingested_at().to_string());
     object.text("kind", header.kind().as_str());

@@ -8,10 +8,10 @@ use ledgerstone_proof::Canonicalizer;
 use super::Redaction;
 use super::form::{Form, HASH_KEY_BYTES};
 use super::sanitizer::{SANITIZER_NAME_BYTES_MAX, Sanitizer};
-use crate::error_code::ErrorCode;
-use crate::json::{NotCanonical, Value, ValueKind};
+use crate::json::{NotCanonical, Value};
 use crate::json_write::ObjectWriter;
-use crate::rejection::{Fault, Faults, Rejection, pointer_push};
+use crate::policy_text::{PolicyFaults, is_name, member, only, read_policy};
+use crate::rejection::Rejection;
 use crate::sealing::PathPattern;
 
 /// Sanitizers that a policy may define.
@@ -51,18 +51,7 @@ impl RedactionPolicy {
     /// Reads `{"sanitizers":[{"name",…}],"rules":[{"path","sanitizer"}]}`, of which both may be left
     /// out. Names every fault (`INVALID_POLICY`).
     pub fn parse(text: &[u8], scratch: &mut Canonicalizer) -> Result<Self, Rejection> {
-        if text.len() > REDACTION_POLICY_BYTES_MAX {
-            let reason = format!(
-                "has {} bytes; at most {REDACTION_POLICY_BYTES_MAX} are allowed",
-                text.len()
-            );
-            return Err(Rejection::of(Fault::new(String::new(), ErrorCode::InvalidPolicy, reason)));
-        }
-        let mut canonical = Vec::with_capacity(text.len());
-        scratch.strict(text, &mut canonical)?;
-        let mut reader = Reader::default();
-        reader.read(Value::new(&canonical))?;
-        reader.faults.into_result()?;
+        let reader = read_policy(text, REDACTION_POLICY_BYTES_MAX, scratch, Reader::read)?;
         let (sanitizers, rules) = (reader.sanitizers, reader.rules);
         let mut by_precision: Vec<usize> = (0..rules.len()).collect();
         by_precision.sort_by_key(|index| {
@@ -74,13 +63,13 @@ impl RedactionPolicy {
     /// Appends the canonical JSON that [`Self::parse`] reads the same policy from.
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut object = ObjectWriter::open(out);
-        array(&self.rules, object.key("rules"), |rule, out| {
+        object.array("rules", &self.rules, |rule, out| {
             let mut object = ObjectWriter::open(out);
             object.text("path", &rule.path.to_string());
             object.text("sanitizer", self.name_of(rule.sanitizer));
             object.close();
         });
-        array(&self.sanitizers, object.key("sanitizers"), |(name, sanitizer), out| {
+        object.array("sanitizers", &self.sanitizers, |(name, sanitizer), out| {
             sanitizer.write(name, out);
         });
         object.close();
@@ -119,73 +108,34 @@ impl RedactionPolicy {
     }
 }
 
-fn array<T>(all: &[T], out: &mut Vec<u8>, mut write: impl FnMut(&T, &mut Vec<u8>)) {
-    out.push(b'[');
-    for (index, one) in all.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write(one, out);
-    }
-    out.push(b']');
-}
-
 #[derive(Default)]
 struct Reader {
     sanitizers: Vec<(String, Sanitizer)>,
     rules: Vec<RedactionRule>,
-    faults: Faults,
 }
 
 impl Reader {
-    fn read(&mut self, policy: Value<'_>) -> Result<(), NotCanonical> {
-        if policy.kind() != ValueKind::Object {
-            self.fault(&[], "must be an object");
-        }
+    fn read(&mut self, policy: Value<'_>, faults: &mut PolicyFaults) -> Result<(), NotCanonical> {
         let mut rules = None;
         let mut members = policy.members();
         while let Some((key, value)) = members.next_member()? {
             match key.text().as_ref() {
                 "rules" => rules = Some(value),
-                "sanitizers" => {
-                    self.each(("sanitizers", SANITIZERS_MAX), value, Self::sanitizer)?;
+                name @ "sanitizers" => {
+                    faults
+                        .each((name, SANITIZERS_MAX), value, |value| Ok(self.sanitizer(value)?))?;
                 }
-                other => self.fault(
-                    &[other],
-                    "is no member of a redaction policy; they are sanitizers, rules",
-                ),
+                other => faults.unknown(other, &["sanitizers", "rules"]),
             }
         }
         // Rules name sanitizers, which are read by now.
-        rules.map_or(Ok(()), |rules| self.each(("rules", REDACTION_RULES_MAX), rules, Self::rule))
-    }
-
-    fn each(
-        &mut self,
-        (name, most): (&str, usize),
-        value: Value<'_>,
-        read: fn(&mut Self, Value<'_>) -> Result<(), String>,
-    ) -> Result<(), NotCanonical> {
-        let mut elements = value.elements();
-        let mut count = 0;
-        while let Some(element) = elements.next_element()? {
-            // What is beyond the limit is counted and not compiled.
-            if count < most
-                && let Err(reason) = read(self, element)
-            {
-                self.fault(&[name, &count.to_string()], reason);
-            }
-            count += 1;
-        }
-        if value.kind() != ValueKind::Array || count > most {
-            self.fault(&[name], format!("must be an array of at most {most} {name}"));
-        }
-        Ok(())
+        let Some(rules) = rules else { return Ok(()) };
+        faults.each(("rules", REDACTION_RULES_MAX), rules, |value| Ok(self.rule(value)?))
     }
 
     fn sanitizer(&mut self, value: Value<'_>) -> Result<(), String> {
         let name = member(value, "name")?.and_then(Value::text).unwrap_or_default();
-        if !is_name(&name) {
+        if !is_name(&name, SANITIZER_NAME_BYTES_MAX) {
             return Err(format!(
                 "must have a name of 1 to {SANITIZER_NAME_BYTES_MAX} characters a-z, 0-9, - and _"
             ));
@@ -219,36 +169,6 @@ impl Reader {
     fn place_of(&self, name: &str) -> Option<usize> {
         self.sanitizers.iter().position(|(known, _)| known == name)
     }
-
-    fn fault(&mut self, steps: &[&str], reason: impl Into<String>) {
-        let mut pointer = String::new();
-        for step in steps {
-            pointer_push(&mut pointer, step);
-        }
-        self.faults.add(pointer, ErrorCode::InvalidPolicy, reason);
-    }
-}
-
-fn is_name(name: &str) -> bool {
-    let is_letter = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
-    };
-    (1..=SANITIZER_NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_letter)
-}
-
-pub(super) fn member<'a>(value: Value<'a>, name: &str) -> Result<Option<Value<'a>>, String> {
-    value.member(name).map_err(|error| error.to_string())
-}
-
-/// Refuses members of other names.
-pub(super) fn only(value: Value<'_>, names: &[&str]) -> Result<(), String> {
-    let mut members = value.members();
-    while let Some((key, _)) = members.next_member().map_err(|error| error.to_string())? {
-        if !names.contains(&key.text().as_ref()) {
-            return Err(format!("has {} in it, and may have {}", key.text(), names.join(", ")));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

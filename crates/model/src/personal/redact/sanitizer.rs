@@ -8,11 +8,11 @@ use thiserror::Error;
 
 use super::MASK;
 use super::form::HASH_KEY_BYTES;
-use super::policy::{member, only};
 use crate::json::Value;
 use crate::json_write::ObjectWriter;
 use crate::pattern_fault::syntax_fault;
 use crate::personal::detect::has_personal_data;
+use crate::policy_text::{member, only};
 
 /// Bytes of a sanitizer's name.
 pub const SANITIZER_NAME_BYTES_MAX: usize = 64;
@@ -173,7 +173,7 @@ impl Sanitizer {
         let mut object = ObjectWriter::open(out);
         match self {
             Self::Fixed(text) => object.text("fixed", text),
-            Self::Hash => object.key("hash").extend_from_slice(b"true"),
+            Self::Hash => object.boolean("hash", true),
             Self::Pattern { .. } | Self::Truncate { .. } => {}
         }
         object.text("name", name);
