@@ -99,36 +99,68 @@ impl Ledger {
     ) -> Result<Vec<SealedEvent>, SealError> {
         let policy = self.sealing_policy(tenant)?;
         let plan = |event| PlannedEvent::new(event, policy.fields());
-        let planned: Vec<PlannedEvent> = if events.len() < PARALLEL_EVENTS_MIN {
+        let mut planned: Vec<PlannedEvent> = if events.len() < PARALLEL_EVENTS_MIN {
             events.into_iter().map(plan).collect::<Result<_, _>>()?
         } else {
             let min = PARALLEL_EVENTS_MIN;
             events.into_par_iter().with_min_len(min).map(plan).collect::<Result<_, _>>()?
         };
-        let keys = self.keys_for(tenant, &planned)?;
+        let keys = self.keys_for(tenant, &mut planned)?;
         seal_planned(planned, &keys, &*self.entropy)
     }
 
     fn keys_for(
         &self,
         tenant: &TenantId,
-        planned: &[PlannedEvent],
+        planned: &mut [PlannedEvent],
     ) -> Result<HashMap<Subject, SubjectKey>, SealError> {
-        let mut subjects: Vec<&Subject> = planned.iter().flat_map(PlannedEvent::subjects).collect();
+        let subjects = subjects_of(planned.iter());
         if subjects.is_empty() {
             return Ok(HashMap::new());
         }
-        subjects.sort_unstable();
-        subjects.dedup();
         let ring = self.sealing_keys().ok_or_else(|| SealError::NoKeys(tenant.clone()))?;
-        let keys = ring.keys_for(tenant, &subjects)?;
-        Ok(subjects.into_iter().cloned().zip(keys).collect())
+        let mut keys = ring.known_keys(tenant, &subjects)?;
+        if keys.len() < subjects.len() {
+            self.mark_repetitions(planned, &keys);
+            let new = planned.iter().filter(|event| !event.is_repetition());
+            let mut new = subjects_of(new);
+            new.retain(|subject| !keys.contains_key(*subject));
+            let made = ring.keys_for(tenant, &new)?;
+            keys.extend(new.into_iter().cloned().zip(made));
+            for subject in planned.iter().flat_map(PlannedEvent::subjects) {
+                if !keys.contains_key(subject) {
+                    keys.insert(subject.clone(), ring.unkept_key());
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Nobody gets a key for an event that is recorded already: who was erased does not come back because
+    /// somebody sends an old event again.
+    fn mark_repetitions(&self, planned: &mut [PlannedEvent], keys: &HashMap<Subject, SubjectKey>) {
+        let store = self.sequencer.store();
+        for event in planned {
+            let meets_new = event.subjects().iter().any(|subject| !keys.contains_key(*subject));
+            // What cannot be looked up now is refused when it is to be appended.
+            if meets_new && !matches!(store.find(event.tenant(), event.event_id()), Ok(None)) {
+                event.mark_repetition();
+            }
+        }
     }
 
     /// The keys that fields are sealed under; `None` where nothing is ever sealed.
     pub(crate) fn sealing_keys(&self) -> Option<&KeyRing> {
         self.sequencer.sealing_keys()
     }
+}
+
+/// Whose keys events need, without repetition.
+fn subjects_of<'a>(planned: impl Iterator<Item = &'a PlannedEvent>) -> Vec<&'a Subject> {
+    let mut subjects: Vec<_> = planned.flat_map(PlannedEvent::subjects).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    subjects
 }
 
 /// Seals with randomness that is drawn for all events at once, which costs little more than for one.

@@ -39,18 +39,37 @@ const FOUND: &[(&str, &[u8])] =
 pub struct PlannedEvent {
     event: AdmittedEvent,
     plan: SealingPlan,
+    repeats_only: Option<ErrorCode>,
 }
 
 impl PlannedEvent {
     /// Decides by a policy of the event's tenant.
     pub fn new(event: AdmittedEvent, policy: &FieldPolicy) -> Result<Self, NotCanonical> {
+        let repeats_only = event.repeats_only();
         let plan = SealingPlan::make(event.event().text(), policy)?;
         if !plan.has_detected() {
-            return Ok(Self { event, plan });
+            return Ok(Self { event, plan, repeats_only });
         }
-        let Some(told) = event.event().with_found(FOUND)? else { return Ok(Self { event, plan }) };
+        let Some(told) = event.event().with_found(FOUND)? else {
+            return Ok(Self { event, plan, repeats_only });
+        };
         let plan = SealingPlan::make(told.text(), policy)?;
-        Ok(Self { event: event.with_event(told), plan })
+        Ok(Self { event: event.with_event(told), plan, repeats_only })
+    }
+
+    /// Lets it be nothing but a repetition of what is recorded under its id, so that it may be sealed under
+    /// keys that nobody keeps.
+    pub fn mark_repetition(&mut self) {
+        self.repeats_only.get_or_insert(ErrorCode::Internal);
+    }
+
+    /// Whether it will be refused unless it is recorded already.
+    pub const fn is_repetition(&self) -> bool {
+        self.repeats_only.is_some()
+    }
+
+    pub const fn event_id(&self) -> &EventId {
+        self.event.event().id()
     }
 
     /// The tenant whose ledger it was made for, and no other.
@@ -76,8 +95,7 @@ impl PlannedEvent {
         nonce: impl FnMut() -> Option<[u8; NONCE_BYTES]>,
         salt: &Salt,
     ) -> Result<SealedEvent, E> {
-        let Self { event, plan } = self;
-        let repeats_only = event.repeats_only();
+        let Self { event, plan, repeats_only } = self;
         let (text, event_id, tenant, event_type, timestamp_micros) =
             event.into_event().into_parts();
         let (content, clear_text) = if plan.is_empty() {

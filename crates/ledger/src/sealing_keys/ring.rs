@@ -199,6 +199,30 @@ impl KeyRing {
         self.ask(&tenant, &Wanted::Opened(id)).map(drop)
     }
 
+    /// The keys to seal under of those subjects who have one.
+    pub fn known_keys(
+        &self,
+        tenant: &TenantId,
+        subjects: &[&Subject],
+    ) -> Result<HashMap<Subject, SubjectKey>, KeyRingError> {
+        self.run(tenant, |state, held| {
+            let now = self.clock.now();
+            let secrets = state.current_secrets(tenant, held, now)?;
+            let mut known = HashMap::with_capacity(subjects.len());
+            for subject in subjects {
+                if let Some(key) = state.opened_by_tag(tenant, &secrets.tag(subject), held, now)? {
+                    known.insert((*subject).clone(), key);
+                }
+            }
+            Ok(known)
+        })
+    }
+
+    /// A key that nobody keeps: what is sealed under it can never be read.
+    pub fn unkept_key(&self) -> SubjectKey {
+        self.new_key()
+    }
+
     /// The keys to seal under, one for each subject and in their order. Keys that did not exist
     /// are made and durable when this returns: one pair of syncs for all of them, none where all
     /// were known.

@@ -128,6 +128,35 @@ fn values_whose_key_is_destroyed_are_left_out_of_the_comparison() {
 }
 
 #[test]
+fn an_old_event_sent_again_gives_nobody_a_new_key() {
+    let own = SealingRig::new(Preset::Standard);
+    let ledger = own.rig.create(&["acme"]);
+    SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
+    let ids = own.sealing.ids_of(&tenant("acme"), &ana()).unwrap();
+    own.sealing.destroy(&ids).unwrap();
+    let generation = own.sealing.generation();
+    let again = SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
+    assert_eq!(status(&again), ReceiptStatus::Duplicate);
+    let other = login("e-1", "bo", "Bo Berg").replace("night", "early");
+    assert_eq!(code(&SealingRig::append(&ledger, "acme", &other)), ErrorCode::IdConflict);
+    assert_eq!(own.sealing.generation(), generation);
+    assert_eq!(own.sealing.ids_of(&tenant("acme"), &ana()).unwrap(), []);
+    // An old event beside a new one: the new one is sealed under a key that is kept.
+    let both = vec![
+        SealingRig::event("acme", &login("e-1", "ana", "Ana Lima")),
+        SealingRig::event("acme", &login("e-2", "ana", "Ana Lima")),
+    ];
+    let outcomes = ledger.append(ledger.seal(both).unwrap()).unwrap();
+    assert_eq!(
+        outcomes.iter().map(status).collect::<Vec<_>>(),
+        [ReceiptStatus::Duplicate, ReceiptStatus::Created]
+    );
+    let again = SealingRig::append(&ledger, "acme", &login("e-2", "ana", "Ana Lime"));
+    assert_eq!(code(&again), ErrorCode::IdConflict);
+    own.rig.assert_sound();
+}
+
+#[test]
 fn events_of_several_tenants_are_sealed_in_their_order() {
     let own = SealingRig::new(Preset::Standard);
     let ledger = own.rig.create(&["acme", "other"]);
