@@ -52,6 +52,24 @@ impl KeyLook {
         self.faults
     }
 
+    /// Has the root key service unwrap the newest secrets there are, if there are any: whether it is there,
+    /// and holds the key that wrapped them.
+    pub fn check_root(&self) -> Result<(), KeyRingError> {
+        let newest = self
+            .tenants
+            .iter()
+            .rev()
+            .find_map(|slot| slot.wrapped.as_ref().map(|wrapped| (slot, wrapped)));
+        let Some((slot, wrapped)) = newest else { return Ok(()) };
+        let bytes = self.root.unwrap(&slot.tenant, wrapped)?;
+        TenantSecrets::new(slot.key_id, bytes).map(drop).ok_or(KeyRingError::Refused)
+    }
+
+    /// What kind of service holds the root key.
+    pub fn root_service(&self) -> &'static str {
+        self.root.kind()
+    }
+
     pub(super) fn root(&self) -> &dyn RootKey {
         &*self.root
     }

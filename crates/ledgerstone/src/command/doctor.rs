@@ -52,7 +52,7 @@ struct Observation {
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     let seen = match arguments.common.location.find(console)? {
-        Location::Directory(path) => examine::examine(&path)?,
+        Location::Directory(path) => examine::examine(&path, console)?,
         Location::Server(remote) => ask::ask(&remote)?,
     };
     let problems = seen.iter().filter(|one| one.weight == Weight::Problem).count();

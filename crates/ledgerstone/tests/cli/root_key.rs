@@ -131,6 +131,15 @@ fn another_root_key_is_refused_before_anything_is_wrapped_by_it() {
     assert_eq!(program.sizes(), before);
     program.run_with(&["tenants", "create", "acme"], with(KEY)).ok();
 
+    // The doctor says which it is: the right one, another, or none at all.
+    let sound = program.run_with(&["doctor"], with(KEY)).ok();
+    assert!(sound.text().contains("opens the sealing keys"), "{sound}");
+    for other in [&[("KEY", OTHER_KEY)][..], &[("SERVICE", "file")]] {
+        let found = program.run_with(&["doctor"], sealing(other)).ended(1);
+        assert!(found.text().contains("WRONG_ROOT_KEY"), "{found}");
+    }
+    assert!(!program.data("keys/root.key").exists());
+
     // A service that wraps in another way is told by name.
     let vault = [
         ("SERVICE", "vault"),

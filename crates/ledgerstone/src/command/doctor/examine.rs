@@ -14,7 +14,7 @@ use crate::data_dir::{
     damaged_file, in_directory, in_directory_to_read, key_files, open_store, rights_to_keys,
 };
 use crate::failure::Failure;
-use crate::output::counted;
+use crate::output::{Console, counted};
 use crate::system::System;
 
 /// Files of the size of a log for which there should be room: the next log, which is made ahead, the
@@ -32,16 +32,17 @@ const WAYS_BACK: &str = "Keep this directory as it is, as evidence. Way back 1: 
     damage covers them; a proof file that was made earlier holds as before.";
 
 /// Everything that is worth telling.
-pub fn examine(path: &Path) -> Result<Vec<Observation>, Failure> {
+pub fn examine(path: &Path, console: &mut Console) -> Result<Vec<Observation>, Failure> {
     let mut seen = Vec::new();
     match open_store(path, Mode::Read, &System::new()) {
         Ok(store) => {
             look_at_store(&store, &mut seen)?;
-            sealing_keys::look(path, store.status().key_generation, &mut seen);
+            sealing_keys::look_at_files(path, store.status().key_generation, &mut seen);
             look_into_keys(path, store, &mut seen);
         }
         Err(error) => seen.push(unopened(path, &error)?),
     }
+    sealing_keys::look_at_root_key(path, console, &mut seen);
     look_at_keys(path, &mut seen);
     look_at_room(path, &mut seen);
     Ok(seen)

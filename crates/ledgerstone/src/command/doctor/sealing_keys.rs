@@ -1,4 +1,4 @@
-//! Whether the files of sealing keys are as new as the ledger.
+//! Whether the files of sealing keys are as new as the ledger, and whether the root key opens them.
 
 use std::path::Path;
 
@@ -8,10 +8,12 @@ use ledgerstone_store::embedded::Layout;
 use ledgerstone_store::subject_keys::SubjectKeySlots;
 
 use super::Observation;
-use crate::output::counted;
+use crate::data_dir::Means;
+use crate::failure::Failure;
+use crate::output::{Console, counted};
 
 /// Compares the key files with the generation that the ledger relies on.
-pub fn look(path: &Path, relied_on: KeyGeneration, seen: &mut Vec<Observation>) {
+pub fn look_at_files(path: &Path, relied_on: KeyGeneration, seen: &mut Vec<Observation>) {
     let keys = Layout::new(path).keys();
     if !keys.exists() {
         let what =
@@ -60,4 +62,29 @@ pub fn look(path: &Path, relied_on: KeyGeneration, seen: &mut Vec<Observation>) 
         relied_on.0
     );
     seen.push(Observation::note("sealing keys", what));
+}
+
+/// Has the root key that the settings name unwrap what lies in the key files, if anything does.
+pub fn look_at_root_key(path: &Path, console: &mut Console, seen: &mut Vec<Observation>) {
+    match ask_root_key(path, console) {
+        Ok(None) => {}
+        Ok(Some(service)) => {
+            let what = format!("the {service} opens the sealing keys");
+            seen.push(Observation::note("root key", what));
+        }
+        Err(failure) => {
+            let what = format!("{}: {}", failure.code().as_str(), failure.message());
+            let remedy = "Put the root key back that wrapped them, or name its service in the settings \
+                          (docs/sealing-keys.md). Until then what is sealed stays sealed, and events \
+                          with fields to seal are refused.";
+            seen.push(Observation::problem("root key", what, remedy));
+        }
+    }
+}
+
+fn ask_root_key(path: &Path, console: &mut Console) -> Result<Option<String>, Failure> {
+    let keys = Means::of_environment()?.look_at_sealing_keys(path, console)?;
+    let Some(keys) = keys else { return Ok(None) };
+    keys.check_root().map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    Ok(Some(keys.root_service().to_owned()))
 }
