@@ -4,7 +4,7 @@ use ledgerstone_model::subject_request::{RefusalGround, SubjectRequestId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::call::{Call, Repeat};
+use crate::call::{Call, JSON, Repeat};
 use crate::client::Client;
 use crate::error::ClientError;
 use crate::jobs::{Job, JobMembers};
@@ -34,6 +34,18 @@ pub struct SubjectRequest {
     /// The record of the newest step, and the one that says who took it and why.
     pub system_record: u64,
     pub audit_record: u64,
+    /// What a rectification corrected, once it did.
+    pub rectification: Option<Rectification>,
+}
+
+/// The record that holds corrections, and the records that they are about.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct Rectification {
+    pub event_id: String,
+    pub sequence_number: u64,
+    /// Sequence numbers.
+    pub corrected: Vec<u64>,
 }
 
 /// A step of a request, but for its approval.
@@ -94,6 +106,17 @@ impl Client {
         let (step, ground) = act.parts();
         let call = Call::post(self.route(&format!("v1/requests/{id}/{step}"), &[]));
         self.send(&call.json(&body(ground, reason))).await?.json()
+    }
+
+    /// Carries out an approved request for rectification. `document` is JSON:
+    /// `{"corrections":[{"event_id","changes":{pointer: value}}],"reason"}`.
+    pub async fn rectify(
+        &self,
+        id: SubjectRequestId,
+        document: &[u8],
+    ) -> Result<SubjectRequest, ClientError> {
+        let call = Call::post(self.route(&format!("v1/requests/{id}/rectify"), &[]));
+        self.send(&call.body(JSON, document.to_vec())).await?.json()
     }
 
     /// Approves a request, and gives the job that carries it out where there is work to do. Approving

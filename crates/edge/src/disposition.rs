@@ -79,6 +79,8 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
             C::EventTypeUnknown,
             C::SchemaViolation,
             C::InvalidTaxonomy,
+            C::InvalidCorrection,
+            C::SubjectNotInEvent,
             C::ProofMismatch,
             C::BatchRefused,
             C::IdempotencyConflict,

@@ -10,6 +10,7 @@ use ledgerstone_store::{DeadLetterError, DropError, ReadError};
 use thiserror::Error;
 
 use crate::keys::KeyHomeError;
+use crate::rectification::RectificationError;
 use crate::sealing::SealError;
 use crate::sealing_keys::KeyRingError;
 use crate::sequencer::{AdministerError, SubmitError};
@@ -89,6 +90,8 @@ pub enum LedgerError {
         "the person was erased at {at}, as record {certificate} certifies, and has not acted since"
     )]
     AlreadyErased { at: IngestedAt, certificate: SequenceNumber },
+    #[error(transparent)]
+    Rectification(#[from] RectificationError),
     #[error("the values could not be searched for: {0}")]
     Search(String),
     #[error(transparent)]
@@ -181,6 +184,7 @@ impl LedgerError {
             Self::RequestStep(error) => error.code(),
             Self::NotApproved { .. } => ErrorCode::RequestState,
             Self::AlreadyErased { .. } => ErrorCode::AlreadyErased,
+            Self::Rectification(error) => error.code(),
             Self::SealingKeys(error) => error.code(),
             Self::Seal(error) => error.code(),
             Self::DeadLetters(error) => error.code(),

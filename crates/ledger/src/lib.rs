@@ -27,6 +27,7 @@ pub mod proofs;
 pub mod reader;
 pub mod receipt;
 pub mod record_line;
+pub mod rectification;
 mod register;
 pub mod restriction;
 mod retention;

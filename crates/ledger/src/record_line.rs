@@ -7,15 +7,35 @@ use ledgerstone_store::StoredRecord;
 
 use crate::visible::VisibleEvent;
 
-/// Appends `{"event":{…},"hidden":[…],"record":{header fields,"record_hash","signature","key_id"}}`.
-/// The event is null where nothing of it is seen; `hidden` is left out where it would be empty;
+/// Appends `{"corrected_by":[…],"event":{…},"hidden":[…],"record":{header fields,"record_hash","signature","key_id"}}`.
+/// The event is null where nothing of it is seen; `corrected_by` and `hidden` are left out where they would be empty;
 /// signature and key id are null where checkpoints alone vouch for the record.
 pub fn write_record(event: &VisibleEvent, out: &mut Vec<u8>) {
     let mut line = ObjectWriter::open(out);
+    write_corrections(event, &mut line);
     line.key("event").extend_from_slice(event.event().unwrap_or(b"null"));
     write_hidden(event, &mut line);
     write_header(event.record(), line.key("record"));
     line.close();
+}
+
+/// Appends the member `corrected_by`, if there is anything to say in it.
+fn write_corrections(event: &VisibleEvent, object: &mut ObjectWriter<'_>) {
+    if event.corrected_by().is_empty() {
+        return;
+    }
+    let out = object.key("corrected_by");
+    out.push(b'[');
+    for (index, correction) in event.corrected_by().iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        let mut one = ObjectWriter::open(out);
+        one.text("event_id", correction.event_id.as_str());
+        one.number("sequence_number", correction.sequence_number.value());
+        one.close();
+    }
+    out.push(b']');
 }
 
 /// Appends the member `hidden`, if there is anything to say in it.

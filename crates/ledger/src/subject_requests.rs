@@ -2,7 +2,7 @@
 //! took it and why, and the `system.subject_request` record that points to it and holds the whole
 //! request as it stands then.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use ledgerstone_model::sealing::{SealingKeyId, SubjectId};
@@ -20,6 +20,7 @@ use crate::error::LedgerError;
 use crate::holds::HoldEntry;
 use crate::ledger::Ledger;
 use crate::projection;
+use crate::rectification::Correction;
 use crate::register::Register;
 use crate::sequencer::{Round, SignedAs};
 
@@ -50,6 +51,45 @@ pub struct NewRequest {
 pub(crate) struct SubjectRequests {
     pub(crate) requests: Register<SubjectRequestId, RequestEntry>,
     pub(crate) erasures: Register<SubjectRequestId, Erasure>,
+    /// What corrects a record, by the record's number, oldest first.
+    pub(crate) corrections: Register<SequenceNumber, Vec<Correction>>,
+}
+
+impl SubjectRequests {
+    /// Takes in what the requests that are known had corrected.
+    fn fill_corrections(&self) {
+        let mut rows: BTreeMap<(TenantId, SequenceNumber), Vec<Correction>> = BTreeMap::new();
+        for (tenant, _, entry) in self.requests.entries() {
+            let Some(rectification) = entry.request.rectification() else { continue };
+            for number in &rectification.corrected {
+                let correction = Correction {
+                    event_id: rectification.event_id.clone(),
+                    sequence_number: rectification.sequence_number,
+                };
+                rows.entry((tenant.clone(), *number)).or_default().push(correction);
+            }
+        }
+        let rows = rows.into_iter().map(|((tenant, number), mut corrections)| {
+            corrections.sort_by_key(|one| one.sequence_number);
+            (tenant, number, corrections)
+        });
+        self.corrections.fill(rows.collect());
+    }
+
+    /// Takes in what was corrected just now.
+    pub(crate) fn note_corrected(
+        &self,
+        tenant: &TenantId,
+        corrected: &[SequenceNumber],
+        correction: &Correction,
+    ) {
+        for number in corrected {
+            let known = self.corrections.get(tenant, *number);
+            let mut all = known.map(|known| (*known).clone()).unwrap_or_default();
+            all.push(correction.clone());
+            self.corrections.put(tenant.clone(), *number, all);
+        }
+    }
 }
 
 fn request_entry(row: SubjectRequestRow) -> (TenantId, SubjectRequestId, RequestEntry) {
@@ -156,7 +196,7 @@ impl Ledger {
         self.write_request(tenant, request, "open", new.reason.as_deref(), by)
     }
 
-    fn refuse_second_erasure(
+    pub(crate) fn refuse_second_erasure(
         &self,
         tenant: &TenantId,
         subject: &SubjectId,
@@ -230,6 +270,7 @@ impl Ledger {
         self.subject_requests.requests.fill(requests);
         let erasures = admin.erasures()?.into_iter().map(erasure_entry).collect();
         self.subject_requests.erasures.fill(erasures);
+        self.subject_requests.fill_corrections();
         Ok(())
     }
 
@@ -238,9 +279,10 @@ impl Ledger {
         {
             return Ok(());
         }
-        let SubjectRequests { requests, erasures } = read(&*self.store)?;
+        let SubjectRequests { requests, erasures, .. } = read(&*self.store)?;
         self.subject_requests.requests.fill_from(&requests);
         self.subject_requests.erasures.fill_from(&erasures);
+        self.subject_requests.fill_corrections();
         Ok(())
     }
 }

@@ -18,6 +18,7 @@ use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::policies::{PolicyInForce, SealingInForce};
 use crate::reader::Reader;
+use crate::rectification::Correction;
 use crate::restriction::Restricted;
 use crate::retention::Dropped;
 use crate::sealing_keys::{KeySource, Refused};
@@ -36,6 +37,7 @@ pub struct VisibleEvent {
     event: Option<Vec<u8>>,
     hidden: Vec<HiddenPart>,
     opened: Vec<(SealingKeyId, View)>,
+    corrected_by: Vec<Correction>,
 }
 
 impl VisibleEvent {
@@ -53,7 +55,8 @@ impl VisibleEvent {
         hidden: Vec<HiddenPart>,
         opened: Vec<(SealingKeyId, View)>,
     ) -> Self {
-        Self { record: StoredRecord { content: None, ..record }, event, hidden, opened }
+        let record = StoredRecord { content: None, ..record };
+        Self { record, event, hidden, opened, corrected_by: Vec::new() }
     }
 
     /// Everything of the record but its content.
@@ -64,6 +67,11 @@ impl VisibleEvent {
     /// The canonical event as it is seen; `None` where nothing of it is.
     pub fn event(&self) -> Option<&[u8]> {
         self.event.as_deref()
+    }
+
+    /// The records that correct it, oldest first, as far as somebody looked for them.
+    pub fn corrected_by(&self) -> &[Correction] {
+        &self.corrected_by
     }
 
     /// Whether keys of people were opened for it.
@@ -152,6 +160,7 @@ impl Fields {
 impl Ledger {
     /// The stage through which a caller of this sight sees a tenant's records.
     pub fn viewer(&self, tenant: &TenantId, sight: Sight) -> Result<Viewer<'_>, LedgerError> {
+        self.ensure_requests()?;
         let restricted = if sight.sees_restricted() { None } else { self.restricted(tenant)? };
         Ok(Viewer {
             tenant: tenant.clone(),
@@ -199,14 +208,14 @@ impl<'l> Viewer<'l> {
     /// One record as it is seen.
     pub fn view(&mut self, record: StoredRecord) -> VisibleEvent {
         let keys = self.keys_of(std::slice::from_ref(&record));
-        self.seen(record, &keys)
+        self.seen_with_corrections(record, &keys)
     }
 
     /// Records as they are seen, in their order. The keys of all of them are looked up at once;
     /// [`VIEWED_AT_ONCE`] is a good number.
     pub fn view_all(&mut self, records: Vec<StoredRecord>) -> Vec<VisibleEvent> {
         let keys = self.keys_of(&records);
-        records.into_iter().map(|record| self.seen(record, &keys)).collect()
+        records.into_iter().map(|record| self.seen_with_corrections(record, &keys)).collect()
     }
 
     fn keys_of(&mut self, records: &[StoredRecord]) -> HashMap<SealingKeyId, KeyState> {
@@ -261,6 +270,23 @@ impl<'l> Viewer<'l> {
         };
         let event = record.content.as_deref().and_then(event_in);
         event.is_some_and(|event| restricted.concerns(event))
+    }
+
+    /// What is closed to somebody is not said to have been corrected either.
+    fn seen_with_corrections(
+        &mut self,
+        record: StoredRecord,
+        keys: &HashMap<SealingKeyId, KeyState>,
+    ) -> VisibleEvent {
+        let mut event = self.seen(record, keys);
+        let is_closed = |part: &HiddenPart| {
+            part.pointer().is_empty() && matches!(part.why(), Why::Hidden | Why::Restricted)
+        };
+        if let Some(ledger) = self.ledger.filter(|_| !event.hidden.iter().any(is_closed)) {
+            let number = event.record.sequence_number;
+            event.corrected_by = ledger.corrections_of(&self.tenant, number);
+        }
+        event
     }
 
     fn seen(

@@ -7,6 +7,7 @@
 pub mod access;
 pub mod denial;
 pub mod policy;
+pub mod rectification;
 
 use std::net::IpAddr;
 
@@ -20,6 +21,7 @@ use crate::json_write::ObjectWriter;
 pub use access::{AccessRecord, AccessVerb, Literal};
 pub use denial::DenialRecord;
 pub use policy::AccessLogPolicy;
+pub use rectification::{Changes, CorrectedRecord, RectificationRecord};
 
 /// Who did what the server observed, with the name that stands nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +115,8 @@ pub enum AuditRecord {
     Access(AccessRecord),
     /// Somebody was turned away.
     Denial(DenialRecord),
+    /// Somebody's data was corrected.
+    Rectification(RectificationRecord),
 }
 
 /// How many requests a record is about, and when they came.
@@ -275,6 +279,7 @@ impl AuditRecord {
             Self::Administration(_) => "audit.administration",
             Self::Access(_) => access::ACCESS_EVENT_TYPE,
             Self::Denial(_) => denial::DENIAL_EVENT_TYPE,
+            Self::Rectification(_) => rectification::RECTIFICATION_EVENT_TYPE,
         }
     }
 
@@ -284,6 +289,7 @@ impl AuditRecord {
             Self::Administration(act) => act.write(at, out),
             Self::Access(access) => access.write(at, out),
             Self::Denial(denial) => denial.write(at, out),
+            Self::Rectification(rectification) => rectification.write(at, out),
         }
     }
 }

@@ -227,6 +227,12 @@ error_codes! {
     RequestState = "REQUEST_STATE",
         "The request is in a state from which this step does not go.",
         "Look at the request; the message says where it stands.";
+    InvalidCorrection = "INVALID_CORRECTION",
+        "A correction names no value that a record of the person has, or names nothing.",
+        "Correct what the message names: pointers lead to values of the event as GET /v1/events/{id} shows it whole.";
+    SubjectNotInEvent = "SUBJECT_NOT_IN_EVENT",
+        "The person is neither actor nor target of the event, and nothing in it is sealed for them.",
+        "Check the event's id; another person's data is corrected by a request of that person.";
     SubjectRestricted = "SUBJECT_RESTRICTED",
         "The use of somebody's data was restricted, and the record is about them.",
         "Ask those who answer for personal data in this tenant.";

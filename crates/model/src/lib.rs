@@ -18,6 +18,7 @@ pub mod id;
 pub mod intake;
 pub mod job;
 pub mod json;
+pub mod json_pointer;
 pub mod json_tree;
 pub mod json_write;
 pub mod number_set;

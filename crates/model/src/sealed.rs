@@ -14,7 +14,8 @@ use ledgerstone_proof::{
 use zeroize::Zeroizing;
 
 use crate::audit::access::ACCESS_EVENT_TYPE;
-use crate::audit::{AccessRecord, AuditRecord};
+use crate::audit::rectification::RECTIFICATION_EVENT_TYPE;
+use crate::audit::{AccessRecord, AuditRecord, RectificationRecord};
 use crate::error_code::ErrorCode;
 use crate::id::uuid_v7;
 use crate::json::NotCanonical;
@@ -205,20 +206,50 @@ impl SealedEvent {
         salt: &Salt,
         (key, nonce): (&SubjectKey, [u8; NONCE_BYTES]),
     ) -> Option<Self> {
-        let event_id = EventId::for_audit(&uuid_v7(at, new_id)).ok()?;
         let mut text = Vec::with_capacity(1024);
         record.write(at, &mut text);
-        let plan = SealingPlan::make(&text, &OF_ACCESS_RECORDS).ok()?;
+        let said = (ACCESS_EVENT_TYPE, text.as_slice(), &*OF_ACCESS_RECORDS);
+        Self::sealed_audit(said, tenant, new_id, at, salt, (key, nonce))
+    }
+
+    /// An `audit` record of a tenant's ledger about what a person had corrected, with the corrections
+    /// sealed under the person's key. `None` only where the library refuses.
+    pub fn rectification(
+        record: &RectificationRecord,
+        tenant: &TenantId,
+        new_id: [u8; 16],
+        at: IngestedAt,
+        salt: &Salt,
+        key: (&SubjectKey, [u8; NONCE_BYTES]),
+    ) -> Option<Self> {
+        let mut text = Vec::with_capacity(1024);
+        record.write(at, &mut text);
+        let fields = FieldPolicy::of_rectifications(record.class);
+        let said = (RECTIFICATION_EVENT_TYPE, text.as_slice(), &fields);
+        Self::sealed_audit(said, tenant, new_id, at, salt, key)
+    }
+
+    /// What the server wrote itself, with what `fields` name in one envelope.
+    fn sealed_audit(
+        (event_type, text, fields): (&str, &[u8], &FieldPolicy),
+        tenant: &TenantId,
+        new_id: [u8; 16],
+        at: IngestedAt,
+        salt: &Salt,
+        (key, nonce): (&SubjectKey, [u8; NONCE_BYTES]),
+    ) -> Option<Self> {
+        let event_id = EventId::for_audit(&uuid_v7(at, new_id)).ok()?;
+        let plan = SealingPlan::make(text, fields).ok()?;
         let place = EnvelopePlace { tenant, event_id: &event_id };
         let key_of = |_: &Subject| Ok::<_, EnvelopeError>(key.clone());
         let mut nonce = Some(nonce);
         let (content, content_hash) =
-            wrap(&plan.seal(&text, place, key_of, || nonce.take()).ok()?, salt);
+            wrap(&plan.seal(text, place, key_of, || nonce.take()).ok()?, salt);
         Some(Self {
             kind: Kind::Audit,
             tenant: tenant.clone(),
             event_id,
-            event_type: ACCESS_EVENT_TYPE.to_owned(),
+            event_type: event_type.to_owned(),
             timestamp_micros: at.micros(),
             content,
             content_hash,

@@ -25,7 +25,7 @@ pub use key::{SealingKeyId, SubjectKey};
 pub use opening::{NotOpenedEvent, open_event};
 pub use pattern::PathPattern;
 pub(crate) use plan::MARK as SEALED_MARK;
-pub use plan::{SealingPlan, parties};
+pub use plan::{SealingPlan, parties, party};
 pub use policy::{FieldOwner, FieldPolicy, FieldRule};
 pub use preset::Preset;
 pub use subject::Subject;

@@ -4,7 +4,7 @@
 //! A request goes through steps, each by somebody; every step gives the next state of the whole
 //! request, which is what records hold.
 
-use ledgerstone_proof::IngestedAt;
+use ledgerstone_proof::{EventId, IngestedAt, SequenceNumber};
 use thiserror::Error;
 
 use crate::access::PrincipalId;
@@ -159,6 +159,17 @@ pub struct SubjectRequest {
     pub(crate) opened_by: PrincipalId,
     pub(crate) identity_checked_by: Option<PrincipalId>,
     pub(crate) decided_by: Option<PrincipalId>,
+    pub(crate) rectification: Option<Rectification>,
+}
+
+/// What a request had corrected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rectification {
+    /// The `audit.rectification` record, which holds the corrections.
+    pub event_id: EventId,
+    pub sequence_number: SequenceNumber,
+    /// The records that they are about.
+    pub corrected: Vec<SequenceNumber>,
 }
 
 /// Why a step cannot be taken.
@@ -205,6 +216,7 @@ impl SubjectRequest {
             opened_by: by,
             identity_checked_by: None,
             decided_by: None,
+            rectification: None,
         }
     }
 
@@ -246,6 +258,17 @@ impl SubjectRequest {
             (state, step) => return Err(StepError::State { state, step }),
         };
         Ok(next)
+    }
+
+    /// The same with what it had corrected.
+    #[must_use]
+    pub fn having_corrected(self, rectification: Rectification) -> Self {
+        Self { rectification: Some(rectification), ..self }
+    }
+
+    /// What it had corrected; `None` while nothing was, and for the other rights.
+    pub const fn rectification(&self) -> Option<&Rectification> {
+        self.rectification.as_ref()
     }
 
     pub const fn id(&self) -> SubjectRequestId {

@@ -6,6 +6,7 @@
 
 mod hidden;
 mod redacting;
+mod sealed_for;
 
 use ledgerstone_proof::SequenceNumber;
 use zeroize::Zeroizing;

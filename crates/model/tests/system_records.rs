@@ -9,7 +9,8 @@ use ledgerstone_model::hold::{HoldId, HoldScope};
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::{SealingKeyId, SubjectId};
 use ledgerstone_model::subject_request::{
-    ErasureBasis, RefusalGround, RequestStep, SubjectRequest, SubjectRequestId, SubjectRight,
+    ErasureBasis, Rectification, RefusalGround, RequestStep, SubjectRequest, SubjectRequestId,
+    SubjectRight,
 };
 use ledgerstone_model::system::{
     Anchor, Announcement, ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, ErasureCertificate,
@@ -24,7 +25,7 @@ use ledgerstone_model::{
     TaxonomyDraft,
 };
 use ledgerstone_proof::{
-    Canonicalizer, Hash, IngestedAt, Kind, Salt, SequenceNumber, SigningKey, TenantId,
+    Canonicalizer, EventId, Hash, IngestedAt, Kind, Salt, SequenceNumber, SigningKey, TenantId,
     VerifyingKey, canonicalize, sha256, split_content,
 };
 use ledgerstone_testkit::sealed_in_clear;
@@ -137,6 +138,30 @@ fn refused_request() -> SubjectRequest {
     })
 }
 
+fn rectified_request() -> SubjectRequest {
+    let number = |value| SequenceNumber::new(value).expect("a good value");
+    let asked = SubjectRequest::open(
+        SubjectRequestId::from_bytes([0xa6; 16]),
+        (SubjectRight::Rectification, None),
+        SubjectId::from_bytes([7; 32]),
+        person("a"),
+        at(),
+    );
+    let steps = [
+        (RequestStep::CheckIdentity, "b"),
+        (RequestStep::Approve, "c"),
+        (RequestStep::Finish, "b"),
+    ];
+    let done = steps.into_iter().fold(asked, |request, (step, who)| {
+        request.after(step, &person(who)).expect("a good step")
+    });
+    done.having_corrected(Rectification {
+        event_id: EventId::for_audit("0190163d-8694-739b-aea5-966c26f8ad91").expect("a good value"),
+        sequence_number: number(41),
+        corrected: vec![number(7), number(9)],
+    })
+}
+
 fn certificate() -> ErasureCertificate {
     let number = |value| SequenceNumber::new(value).expect("a good value");
     ErasureCertificate {
@@ -202,6 +227,10 @@ fn records() -> Vec<SystemRecord> {
         SystemRecord::Policy(PolicyRecord::new(sealing_policy(), 2, Some(from))),
         SystemRecord::SubjectRequest(Box::new(SubjectRequestRecord::new(erasure_request(), from))),
         SystemRecord::SubjectRequest(Box::new(SubjectRequestRecord::new(refused_request(), from))),
+        SystemRecord::SubjectRequest(Box::new(SubjectRequestRecord::new(
+            rectified_request(),
+            from,
+        ))),
         SystemRecord::ErasureStarted(ErasureStarted {
             request: SubjectRequestId::from_bytes([0xa5; 16]),
             subject: SubjectId::from_bytes([7; 32]),

@@ -50,6 +50,7 @@ pub(super) fn components() -> Vec<(String, Value)> {
         ("QueuedEvent", queued_event()),
         ("Queued", any_of(&["QueuedEvent", "AppendedItems"])),
         ("HiddenPart", hidden_part()),
+        ("CorrectingRecord", correcting_record()),
         ("Record", record()),
         ("RecordedEvent", recorded_event()),
         ("EventPage", event_page()),
@@ -186,6 +187,11 @@ fn hidden_part() -> Value {
     object("A place of an event that is not seen as it was sent", members, optional)
 }
 
+fn correcting_record() -> Value {
+    let members = json!({"event_id": {"type": "string"}, "sequence_number": count()});
+    object("An `audit.rectification` record that corrects this one", members, json!({}))
+}
+
 fn record() -> Value {
     let members = json!({
         "content_hash": hash(),
@@ -210,7 +216,8 @@ fn event_or_null() -> Value {
 
 fn recorded_event() -> Value {
     let members = json!({"event": event_or_null(), "record": reference("Record")});
-    let optional = json!({"hidden": list_of("HiddenPart")});
+    let optional =
+        json!({"corrected_by": list_of("CorrectingRecord"), "hidden": list_of("HiddenPart")});
     object("An event and its record", members, optional)
 }
 

@@ -9,9 +9,9 @@ use super::endpoint::{Access, Endpoint};
 use super::{
     api_keys, append, append_aliases, checkpoint, dead_letter_resend, dead_letters, event_content,
     event_get, event_list, event_proof, health, holds, jobs, metrics, not_yet, openapi, policies,
-    policy_approve, policy_versions, proof_consistency, proof_inclusion, read_aliases, requests,
-    retention, sealing_keys, signing_keys, status, subject_access, subjects, taxonomy,
-    taxonomy_check, tenants, tlog, verification_keys, verify, verify_alias,
+    policy_approve, policy_versions, proof_consistency, proof_inclusion, read_aliases,
+    rectification, requests, retention, sealing_keys, signing_keys, status, subject_access,
+    subjects, taxonomy, taxonomy_check, tenants, tlog, verification_keys, verify, verify_alias,
 };
 
 /// Every endpoint there is.
@@ -48,6 +48,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Needs(Permission::RequestsWrite), || routes!(requests::survey)),
     Endpoint::new(Needs(Permission::RequestsWrite), || routes!(requests::step)),
     Endpoint::new(Needs(Permission::RequestsApprove), || routes!(requests::approve)),
+    Endpoint::new(Needs(Permission::RequestsWrite), || routes!(rectification::rectify)),
     Endpoint::new(Needs(Permission::StatusRead), || routes!(status::status)),
     Endpoint::new(Needs(Permission::ApiKeysRead), || routes!(api_keys::list)),
     Endpoint::new(Needs(Permission::ApiKeysWrite), || routes!(api_keys::create)),

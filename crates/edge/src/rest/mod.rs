@@ -59,6 +59,7 @@ mod query;
 mod rate_limit;
 mod read_alias_query;
 mod read_aliases;
+mod rectification;
 mod reply;
 mod requests;
 mod retention;

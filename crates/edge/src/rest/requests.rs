@@ -10,7 +10,7 @@ use ledgerstone_ledger::jobs::{erasure_job, erasure_survey_job};
 use ledgerstone_ledger::subject_requests::RequestEntry;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::subject_request::{
-    ErasureBasis, RefusalGround, RequestStep, SubjectRequestId, SubjectRight,
+    ErasureBasis, Rectification, RefusalGround, RequestStep, SubjectRequestId, SubjectRight,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -55,10 +55,33 @@ pub struct SubjectRequest {
     decided_by: Option<String>,
     system_record: u64,
     audit_record: u64,
+    /// Of a rectification that is done: the record that holds the corrections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rectification: Option<RectificationDone>,
     /// Of an erasure that was opened just now: the job that finds what it would reach, and what
     /// stands against it.
     #[serde(skip_serializing_if = "Option::is_none")]
     survey: Option<Job>,
+}
+
+/// What was corrected, and where.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RectificationDone {
+    /// The id of the `audit.rectification` record.
+    event_id: String,
+    sequence_number: u64,
+    /// The numbers of the records that it corrects.
+    corrected: Vec<u64>,
+}
+
+impl From<&Rectification> for RectificationDone {
+    fn from(done: &Rectification) -> Self {
+        Self {
+            event_id: done.event_id.as_str().to_owned(),
+            sequence_number: done.sequence_number.value(),
+            corrected: done.corrected.iter().map(|number| number.value()).collect(),
+        }
+    }
 }
 
 impl SubjectRequest {
@@ -89,6 +112,7 @@ impl From<&RequestEntry> for SubjectRequest {
             decided_by: request.decided_by().map(ToString::to_string),
             system_record: entry.set_by.value(),
             audit_record: entry.audit_record.value(),
+            rectification: request.rectification().map(RectificationDone::from),
             survey: None,
         }
     }
@@ -266,7 +290,7 @@ fn named_step(name: &str, ground: Option<&str>) -> Result<RequestStep, Problem> 
     }
 }
 
-fn request_id(text: &str) -> Result<SubjectRequestId, Problem> {
+pub(super) fn request_id(text: &str) -> Result<SubjectRequestId, Problem> {
     SubjectRequestId::parse(text).ok_or_else(|| {
         Problem::new(ErrorCode::UnknownRequest, "id: is no id of a request, 32 hexadecimal digits")
     })

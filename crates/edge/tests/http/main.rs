@@ -24,6 +24,7 @@ mod proofs;
 mod queries;
 mod queued;
 mod read_aliases;
+mod rectification;
 mod reference;
 mod requests;
 mod restriction;

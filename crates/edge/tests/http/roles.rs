@@ -79,6 +79,7 @@ const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("POST", "/v1/holds/{id}/release", Some(P::HoldsWrite)),
     ("POST", "/v1/policies/{policy}/approve", Some(P::PoliciesApprove)),
     ("POST", "/v1/requests/{id}/approve", Some(P::RequestsApprove)),
+    ("POST", "/v1/requests/{id}/rectify", Some(P::RequestsWrite)),
     ("POST", "/v1/requests/{id}/survey", Some(P::RequestsWrite)),
     ("POST", "/v1/requests/{id}/{step}", Some(P::RequestsWrite)),
     ("POST", "/v1/retention", Some(P::RetentionRun)),

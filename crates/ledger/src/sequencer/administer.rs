@@ -6,11 +6,11 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
-use ledgerstone_model::audit::AccessRecord;
+use ledgerstone_model::audit::{AccessRecord, RectificationRecord};
 use ledgerstone_model::sealing::{NONCE_BYTES, SubjectKey};
 use ledgerstone_model::system::SystemRecord;
 use ledgerstone_model::{Administration, AuditRecord, Entropy, ErrorCode, SealedEvent};
-use ledgerstone_proof::{Hash, IngestedAt, Salt, SequenceNumber, TenantId};
+use ledgerstone_proof::{EventId, Hash, IngestedAt, Salt, SequenceNumber, TenantId};
 use ledgerstone_store::{AnchoredRound, Head, NewCheckpoint, ReadError};
 use thiserror::Error;
 
@@ -112,6 +112,26 @@ impl Round<'_> {
                 SealedEvent::audit(&record, tenant, new_id, at, salt).ok()
             })
         })
+    }
+
+    /// Appends what a person had corrected, sealed under the person's key, and answers its number and id.
+    pub(crate) fn push_rectification(
+        &mut self,
+        ledger: usize,
+        record: &RectificationRecord,
+        key: &SubjectKey,
+    ) -> Option<(SequenceNumber, EventId)> {
+        let mut id = None;
+        let number = self.place(ledger, SignedAs::Usual, |tenant, _, at, salt, entropy| {
+            let (mut new_id, mut nonce) = ([0; 16], [0; NONCE_BYTES]);
+            entropy.fill(&mut new_id);
+            entropy.fill(&mut nonce);
+            let sealed =
+                SealedEvent::rectification(record, tenant, new_id, at, salt, (key, nonce))?;
+            id = Some(sealed.event_id().clone());
+            Some(sealed)
+        })?;
+        Some((number, id?))
     }
 
     /// Places the record that `seal` makes at the end of one of the round's ledgers.

@@ -16,6 +16,7 @@ mod jobs;
 mod live;
 mod passes;
 mod proofs;
+mod rectification;
 mod retention;
 mod retention_in_files;
 mod rig;

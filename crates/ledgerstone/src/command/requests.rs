@@ -1,5 +1,6 @@
 //! `requests`: the register of what people ask about their own data, and the steps of a request.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -10,6 +11,7 @@ use ledgerstone_model::{ErrorCode, JobState};
 use zeroize::Zeroizing;
 
 use super::subjects::ReasonOption;
+use super::taxonomy::read;
 use super::{Command, parsed};
 use crate::arguments::{LedgerOptions, line_of_input};
 use crate::failure::{Ending, Failure};
@@ -67,6 +69,16 @@ enum Action {
         step: RequestOption,
         #[command(flatten)]
         reason: ReasonOption,
+    },
+    /// Carry out an approved rectification: what is right goes into a record that is sealed for the person,
+    /// and the records that it corrects name it from then on
+    Rectify {
+        #[command(flatten)]
+        step: RequestOption,
+        /// What is right, as JSON: `{"corrections":[{"event_id":"e-1","changes":{"/data/after/name":"Ana
+        /// Lima"}}],"reason":"…"}`, with JSON pointers into the events; `-` is standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
     /// Refuse a request
     Refuse {
@@ -128,6 +140,12 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
             take(step, RequestAct::CheckIdentity, reason, console)
         }
         Action::Approve { step, reason } => approve(step, reason, console),
+        Action::Rectify { step, file } => {
+            let remote = step.options.on_server("requests", console)?;
+            let document = Zeroizing::new(read(file)?);
+            let request = remote.wait(remote.client().rectify(step.id, &document))?;
+            tell(&request, &step.options, console)
+        }
         Action::Refuse { step, ground, reason } => {
             take(step, RequestAct::Refuse(*ground), reason, console)
         }
@@ -258,6 +276,15 @@ fn json(request: &SubjectRequest) -> Vec<u8> {
     object.boolean("is_extended", request.is_extended);
     object.text("opened_by", &request.opened_by);
     object.text("received_at", &request.received_at);
+    if let Some(done) = &request.rectification {
+        let mut inner = ObjectWriter::open(object.key("rectification"));
+        let numbers: Vec<_> = done.corrected.iter().map(ToString::to_string).collect();
+        let list = format!("[{}]", numbers.join(","));
+        inner.key("corrected").extend_from_slice(list.as_bytes());
+        inner.text("event_id", &done.event_id);
+        inner.number("sequence_number", done.sequence_number);
+        inner.close();
+    }
     object.text("right", &request.right);
     object.text("state", &request.state);
     object.text("subject_id", &request.subject_id);

@@ -146,7 +146,8 @@ fn tell_set(
     Ok(Ending::Done)
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+/// A document out of a file, or of standard input where that is `-`.
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     if file != Path::new("-") {
         return read_file(file);
     }

@@ -86,6 +86,37 @@ fn a_person_is_erased_by_two_others() {
 }
 
 #[test]
+fn a_name_is_corrected_and_both_are_read() {
+    let office = Office::new("people-rectify");
+    let id = text(&office.ana(), "/subject_id");
+    let request = office.officer(&["subjects", "request", "rectification", &id]).ok().line();
+    let request = text(&request, "/id");
+    let right = r#"{"corrections":[{"event_id":"e-1","changes":{"/actor/name":"Ana Lima-Reis"}}]}"#;
+    let rectify = ["requests", "rectify", &request, "-"];
+    office.ask(&office.officer, &rectify, right).failed(2, "REQUEST_STATE");
+    office.officer(&["requests", "check-identity", &request]).ok();
+    office.ask(&office.admin, &["requests", "approve", &request], "").ok();
+    office.ask(&office.officer, &rectify, r#"{"corrections":[]}"#).failed(2, "INVALID_CORRECTION");
+    let done = office.ask(&office.officer, &rectify, right).ok().line();
+    let record = text(&done, "/rectification/event_id");
+    for arguments in [&["get", "e-1"][..], &["list", "--limit", "1000"]] {
+        let lines = office.ask(&office.admin, arguments, "").ok().lines();
+        let e1 = lines.iter().find(|line| line["record"]["event_id"] == "e-1").unwrap();
+        assert_eq!(e1["event"]["actor"]["name"], "Ana Lima");
+        assert_eq!(text(e1, "/corrected_by/0/event_id"), record);
+    }
+    let shown = office.ask(&office.admin, &["get", &record], "").ok().line();
+    assert_eq!(
+        shown["event"]["data"]["metadata"]["corrections"][0]["/actor/name"],
+        "Ana Lima-Reis"
+    );
+    office.server.stop();
+    office.program.run(&["verify"]).ok();
+    let stored = office.program.run(&["list", "--limit", "1000"]).ok().text();
+    assert!(!stored.contains("Lima"), "{stored}");
+}
+
+#[test]
 fn a_request_is_refused_or_withdrawn_and_says_why() {
     let office = Office::new("people-refuse");
     let id = text(&office.ana(), "/subject_id");

@@ -195,7 +195,7 @@ impl Opening<'_> {
 }
 
 /// The envelope that a place points to, if it is a sealed one: `{"$sealed":i}` and nothing else.
-fn envelope_index(value: Value<'_>) -> Result<Option<usize>, NotCanonical> {
+pub(crate) fn envelope_index(value: Value<'_>) -> Result<Option<usize>, NotCanonical> {
     if value.kind() != ValueKind::Object {
         return Ok(None);
     }

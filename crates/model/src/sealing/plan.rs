@@ -244,6 +244,11 @@ impl People {
     }
 }
 
+/// The actor or target of an event as it is stored, a person or not; `None` without an id in clear.
+pub fn party(text: &[u8], group: &str) -> Result<Option<Subject>, NotCanonical> {
+    named(Value::new(text), group)
+}
+
 /// Actor and target of an event as it is stored, people or not; those without an id in clear are left out.
 pub fn parties(text: &[u8]) -> Result<Vec<Subject>, NotCanonical> {
     let event = Value::new(text);

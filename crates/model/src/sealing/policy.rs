@@ -4,7 +4,9 @@ use ledgerstone_proof::Canonicalizer;
 
 use super::class::FieldClass;
 use super::pattern::PathPattern;
-use super::preset::{Preset, rules_of_access_records, rules_of_server_records};
+use super::preset::{
+    Preset, rules_of_access_records, rules_of_rectifications, rules_of_server_records,
+};
 use super::subject::PERSON_TYPES;
 use crate::json::{NotCanonical, Value};
 use crate::json_write::ObjectWriter;
@@ -109,6 +111,11 @@ impl FieldPolicy {
     /// What is sealed of the records of the access log: what callers looked for, and nothing else.
     pub fn of_access_records() -> Self {
         Self::assemble(Preset::None, rules_of_access_records(), Vec::new(), false)
+    }
+
+    /// What is sealed of a rectification: the corrections, as a whole.
+    pub fn of_rectifications(class: FieldClass) -> Self {
+        Self::assemble(Preset::None, rules_of_rectifications(class), Vec::new(), false)
     }
 
     fn assemble(

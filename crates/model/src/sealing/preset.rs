@@ -84,6 +84,14 @@ const SERVER_RECORDS: &[Line] = &[
     ("data.metadata.addresses", FieldClass::Personal, false),
 ];
 
+/// What of a rectification is sealed, beside the corrections.
+const RECTIFICATIONS: &[Line] = &[
+    ("action", FieldClass::Public, false),
+    ("actor", FieldClass::Public, false),
+    ("data", FieldClass::Public, false),
+    ("target", FieldClass::Public, false),
+];
+
 /// What of the access log is sealed.
 const ACCESS_RECORDS: &[Line] = &[
     ("action", FieldClass::Public, false),
@@ -95,6 +103,12 @@ const ACCESS_RECORDS: &[Line] = &[
 
 pub(super) fn rules_of_server_records() -> Vec<FieldRule> {
     SERVER_RECORDS.iter().filter_map(|line| rule(*line)).collect()
+}
+
+/// The corrections have the class of what they correct.
+pub(super) fn rules_of_rectifications(class: FieldClass) -> Vec<FieldRule> {
+    let corrections = ("data.metadata.corrections", class, false);
+    RECTIFICATIONS.iter().chain([&corrections]).filter_map(|line| rule(*line)).collect()
 }
 
 pub(super) fn rules_of_access_records() -> Vec<FieldRule> {

@@ -3,7 +3,7 @@
 //! Nobody stands in it by name: the person is an opaque id, and so is whoever took a step. What was
 //! written about it in words stands in the `audit` record to which `audit_record` points.
 
-use ledgerstone_proof::{IngestedAt, SequenceNumber};
+use ledgerstone_proof::{EventId, IngestedAt, SequenceNumber};
 
 use super::SystemRecordError;
 use super::fields::Fields;
@@ -11,7 +11,8 @@ use crate::access::PrincipalId;
 use crate::json_write::ObjectWriter;
 use crate::sealing::SubjectId;
 use crate::subject_request::{
-    ErasureBasis, RefusalGround, RequestState, SubjectRequest, SubjectRequestId, SubjectRight,
+    ErasureBasis, Rectification, RefusalGround, RequestState, SubjectRequest, SubjectRequestId,
+    SubjectRight,
 };
 
 /// The payload of `system.subject_request`.
@@ -47,6 +48,9 @@ impl SubjectRequestRecord {
         object.optional_text("identity_checked_by", checked_by);
         object.text("opened_by", request.opened_by.as_str());
         object.text("received_at", &request.received_at.to_string());
+        if let Some(rectification) = &request.rectification {
+            write_rectification(rectification, object.key("rectification"));
+        }
         object.text("request", &request.id.to_string());
         object.text("right", request.right.as_str());
         object.text("state", request.state.as_str());
@@ -68,7 +72,35 @@ impl SubjectRequestRecord {
             opened_by: fields.parsed("opened_by", principal)?,
             identity_checked_by: fields.optional("identity_checked_by", principal)?,
             decided_by: fields.optional("decided_by", principal)?,
+            rectification: match fields.optional_object("rectification")? {
+                Some(fields) => Some(parse_rectification(&fields)?),
+                None => None,
+            },
         };
         Ok(Self { request, audit_record: fields.sequence_number("audit_record")? })
     }
+}
+
+fn write_rectification(rectification: &Rectification, out: &mut Vec<u8>) {
+    let mut object = ObjectWriter::open(out);
+    object.array("corrected", &rectification.corrected, |number, out| {
+        out.extend_from_slice(number.value().to_string().as_bytes());
+    });
+    object.text("event_id", rectification.event_id.as_str());
+    object.number("sequence_number", rectification.sequence_number.value());
+    object.close();
+}
+
+fn parse_rectification(fields: &Fields<'_>) -> Result<Rectification, SystemRecordError> {
+    let mut corrected = Vec::new();
+    let mut elements = fields.value("corrected")?.elements();
+    while let Some(element) = elements.next_element()? {
+        let number = element.unsigned().and_then(|number| SequenceNumber::new(number).ok());
+        corrected.push(number.ok_or(SystemRecordError::Field("corrected"))?);
+    }
+    Ok(Rectification {
+        event_id: fields.parsed("event_id", EventId::parse_stored)?,
+        sequence_number: fields.sequence_number("sequence_number")?,
+        corrected,
+    })
 }

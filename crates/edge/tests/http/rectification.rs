@@ -1,0 +1,167 @@
+//! Rectification: what is right stands beside records that stay as they are, and goes with the person.
+
+use ledgerstone_model::access::Role;
+use ledgerstone_model::sealing::Preset;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::rig::{Rig, assert_problem, json as body};
+
+async fn send(rig: &Rig, event: Value) {
+    assert_eq!(rig.append("", event.to_string()).send().await.unwrap().status(), 201);
+}
+
+async fn post(rig: &Rig, role: Role, path: &str, sent: Value) -> Value {
+    let response = rig.request(Method::POST, path, "acme", role).json(&sent).send().await.unwrap();
+    let (status, answer) = (response.status(), body(response).await);
+    assert!(status.is_success(), "{path}: {answer}");
+    answer
+}
+
+async fn get(rig: &Rig, role: Role, path: &str) -> Value {
+    body(rig.request(Method::GET, path, "acme", role).send().await.unwrap()).await
+}
+
+/// A change of a customer's data by a clerk, and what the customer and somebody else did.
+async fn filled() -> Rig {
+    let rig = Rig::start_sealing(Preset::Standard).await;
+    let customer = json!({"type": "customer", "id": "cus-1"});
+    let clerk = json!({"type": "employee", "id": "emp-1", "name": "Bo Chen"});
+    send(
+        &rig,
+        json!({"id": "e-1", "event_type": "address.changed", "actor": clerk, "target": customer,
+            "data": {"after": {"name": "Anna Lima", "city": "Lisbon"}}}),
+    )
+    .await;
+    let ana = json!({"type": "customer", "id": "cus-1", "name": "Anna Lima"});
+    send(&rig, json!({"id": "e-2", "event_type": "user.login", "actor": ana})).await;
+    send(&rig, json!({"id": "e-3", "event_type": "user.login", "actor": clerk})).await;
+    rig
+}
+
+async fn subject(rig: &Rig) -> String {
+    let who = json!({"type": "customer", "id": "cus-1"});
+    let found = post(rig, Role::PrivacyOfficer, "/v1/subjects/lookup", who).await;
+    found["subject_id"].as_str().unwrap().to_owned()
+}
+
+/// Opens a request and lets a second person approve it.
+async fn approved(rig: &Rig, right: &str, sent: Value) -> String {
+    let path = format!("/v1/subjects/{}/{right}", subject(rig).await);
+    let request = post(rig, Role::PrivacyOfficer, &path, sent).await;
+    let at = format!("/v1/requests/{}", request["id"].as_str().unwrap());
+    post(rig, Role::PrivacyOfficer, &format!("{at}/check-identity"), json!({})).await;
+    post(rig, Role::Admin, &format!("{at}/approve"), json!({})).await;
+    at
+}
+
+fn name_of_e1() -> Value {
+    json!({"corrections": [{"event_id": "e-1", "changes": {"/data/after/name": "Ana Lima-Reis"}}],
+        "reason": "passport seen"})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_stands_beside_the_record_and_goes_with_the_person() {
+    let rig = filled().await;
+    let before = get(&rig, Role::Admin, "/v1/events/e-1").await;
+    assert!(before.get("corrected_by").is_none());
+    let at = approved(&rig, "rectification", json!({})).await;
+    let done = post(&rig, Role::PrivacyOfficer, &format!("{at}/rectify"), name_of_e1()).await;
+    assert_eq!(done["state"], "done");
+    let number = before["record"]["sequence_number"].as_u64().unwrap();
+    assert_eq!(done["rectification"]["corrected"], json!([number]));
+
+    let after = get(&rig, Role::Admin, "/v1/events/e-1").await;
+    assert_eq!((&after["event"], &after["record"]), (&before["event"], &before["record"]));
+    let by = &after["corrected_by"];
+    assert_eq!(by[0]["event_id"], done["rectification"]["event_id"]);
+    assert_eq!(by[0]["sequence_number"], done["rectification"]["sequence_number"]);
+    let listed = get(&rig, Role::Viewer, "/v1/events?limit=1000").await;
+    let listed = listed["events"].as_array().unwrap();
+    let corrected = listed.iter().filter(|one| one.get("corrected_by").is_some());
+    let corrected: Vec<_> = corrected.map(|one| one["record"]["event_id"].clone()).collect();
+    assert_eq!(corrected, ["e-1"]);
+
+    // The record itself: whole, redacted, and closed to those who see nothing of people.
+    let path = format!("/v1/events/{}", by[0]["event_id"].as_str().unwrap());
+    let shown = get(&rig, Role::Admin, &path).await;
+    let metadata = &shown["event"]["data"]["metadata"];
+    assert_eq!(shown["event"]["event_type"], "audit.rectification");
+    assert_eq!(metadata["corrections"], json!([{"/data/after/name": "Ana Lima-Reis"}]));
+    let named = &metadata["records"][0];
+    assert_eq!(named["content_hash"], before["record"]["content_hash"]);
+    assert_eq!(
+        (&named["event_id"], named["sequence_number"].as_u64()),
+        (&json!("e-1"), Some(number))
+    );
+    let redacted = get(&rig, Role::Auditor, &path).await;
+    assert!(!redacted.to_string().contains("Lima"), "{redacted}");
+    assert_eq!(redacted["hidden"][0]["why"], "redacted", "{redacted}");
+    let content = get(&rig, Role::Admin, &format!("{path}/content")).await;
+    assert!(!content.to_string().contains("Lima"), "{content}");
+    assert_eq!(content["event"]["data"]["metadata"]["corrections"], json!({"$sealed": 0}));
+
+    // Whoever is erased takes the correction along.
+    let at = approved(&rig, "erasure", json!({"basis": "objection"})).await;
+    assert_eq!(get(&rig, Role::Admin, &at).await["state"], "done");
+    let erased = get(&rig, Role::Admin, &path).await;
+    assert_eq!(erased["hidden"][0]["why"], "erased", "{erased}");
+    assert!(!erased.to_string().contains("Lima"), "{erased}");
+    assert!(get(&rig, Role::Admin, "/v1/events/e-1").await["corrected_by"].is_array());
+    rig.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_corrected_is_refused_by_name() {
+    let rig = filled().await;
+    let at = approved(&rig, "rectification", json!({})).await;
+    let path = format!("{at}/rectify");
+    let size = rig.size("acme");
+    let one = |id: &str, pointer: &str| json!({"corrections": [{"event_id": id, "changes": {pointer: "x"}}]});
+    for (sent, status, code) in [
+        (json!({}), 422, "INVALID_CORRECTION"),
+        (json!({"corrections": []}), 422, "INVALID_CORRECTION"),
+        (json!({"corrections": [{"event_id": "e-1"}]}), 400, "INVALID_ARGUMENT"),
+        (json!({"corrections": [{"event_id": "e-1", "changes": {}}]}), 422, "INVALID_CORRECTION"),
+        (json!({"corrections": [{"event_id": "e-1", "changes": []}]}), 422, "INVALID_CORRECTION"),
+        (json!({"corrections": [{"event_id": "e 1", "changes": {"/a": 1}}]}), 400, "INVALID_ID"),
+        (one("e-9", "/data/after/name"), 404, "EVENT_NOT_FOUND"),
+        (one("e-3", "/actor/name"), 422, "SUBJECT_NOT_IN_EVENT"),
+        (one("_0", "/event_type"), 422, "SUBJECT_NOT_IN_EVENT"),
+        (one("e-1", "data.after.name"), 422, "INVALID_CORRECTION"),
+        (one("e-1", "/data/after/street"), 422, "INVALID_CORRECTION"),
+        (one("e-1", "/actor/name"), 422, "INVALID_CORRECTION"),
+        (one("e-1", "/actor/id"), 422, "INVALID_CORRECTION"),
+        (
+            json!({"corrections": [
+                {"event_id": "e-1", "changes": {"/data/after/name": "x"}},
+                {"event_id": "e-1", "changes": {"/data/after/city": "x"}}]}),
+            422,
+            "INVALID_CORRECTION",
+        ),
+        (
+            json!({"corrections": [{"event_id": "e-1", "changes": {"/data": {"$sealed": 0}}}]}),
+            422,
+            "INVALID_CORRECTION",
+        ),
+    ] {
+        let request = rig.request(Method::POST, &path, "acme", Role::Admin).json(&sent);
+        assert_problem(request, status, code).await;
+    }
+    assert_eq!(rig.size("acme"), size, "nothing was written");
+    post(&rig, Role::Admin, &path, name_of_e1()).await;
+    let again = rig.request(Method::POST, &path, "acme", Role::Admin).json(&name_of_e1());
+    assert_problem(again, 409, "REQUEST_STATE").await;
+    let access = approved(&rig, "access", json!({})).await;
+    let other = rig.request(Method::POST, &format!("{access}/rectify"), "acme", Role::Admin);
+    assert_problem(other.json(&name_of_e1()), 409, "REQUEST_STATE").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_corrects_what_an_erasure_ended() {
+    let rig = filled().await;
+    let at = approved(&rig, "rectification", json!({})).await;
+    approved(&rig, "erasure", json!({"basis": "objection"})).await;
+    let request = rig.request(Method::POST, &format!("{at}/rectify"), "acme", Role::Admin);
+    assert_problem(request.json(&name_of_e1()), 409, "ALREADY_ERASED").await;
+}
