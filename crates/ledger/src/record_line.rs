@@ -24,18 +24,12 @@ fn write_corrections(event: &VisibleEvent, object: &mut ObjectWriter<'_>) {
     if event.corrected_by().is_empty() {
         return;
     }
-    let out = object.key("corrected_by");
-    out.push(b'[');
-    for (index, correction) in event.corrected_by().iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
+    object.array("corrected_by", event.corrected_by(), |correction, out| {
         let mut one = ObjectWriter::open(out);
         one.text("event_id", correction.event_id.as_str());
         one.number("sequence_number", correction.sequence_number.value());
         one.close();
-    }
-    out.push(b']');
+    });
 }
 
 /// Appends the member `hidden`, if there is anything to say in it.

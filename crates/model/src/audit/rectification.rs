@@ -129,10 +129,10 @@ impl RectificationRecord {
         self.actor.write(&mut event);
         let mut data = ObjectWriter::open(event.key("data"));
         let mut metadata = ObjectWriter::open(data.key("metadata"));
-        array_into(&self.corrected, metadata.key("corrections"), |one, out| {
+        metadata.array("corrections", &self.corrected, |one, out| {
             out.extend_from_slice(&one.changes.text);
         });
-        array_into(&self.corrected, metadata.key("records"), |one, out| {
+        metadata.array("records", &self.corrected, |one, out| {
             let mut record = ObjectWriter::open(out);
             record.hash("content_hash", &one.content_hash);
             record.text("event_id", one.event_id.as_str());
@@ -150,17 +150,6 @@ impl RectificationRecord {
         event.text("timestamp", &at.to_string());
         event.close();
     }
-}
-
-fn array_into<T>(items: &[T], out: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>)) {
-    out.push(b'[');
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write(item, out);
-    }
-    out.push(b']');
 }
 
 #[cfg(test)]
