@@ -8,6 +8,7 @@ mod declared;
 pub mod envelope;
 pub mod key;
 pub mod opening;
+mod packing;
 pub mod pattern;
 pub mod plan;
 pub mod policy;

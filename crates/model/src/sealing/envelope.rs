@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::class::FieldClass;
 use super::key::{SealingKeyId, SubjectKey};
+use super::packing;
 use super::xaes::{self, NONCE_BYTES};
 use crate::json::Value;
 use crate::json_write::ObjectWriter;
@@ -28,12 +29,6 @@ const CONTEXT: &str = "ledgerstone-envelope/v1";
 const COMMITMENT_CONTEXT: &[u8] = b"ledgerstone-commitment/v1";
 
 const COMMITMENT_BYTES: usize = 32;
-
-/// Level 3 packs the short texts of an event as well as any; there are few bytes to work on.
-const ZSTD_LEVEL: i32 = 3;
-
-/// Plaintext that an envelope may open to: an event of the greatest size, and its pointers.
-const PLAINTEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Where an envelope belongs.
 #[derive(Clone, Copy, Debug)]
@@ -80,8 +75,7 @@ impl Envelope {
         plaintext: &[u8],
     ) -> Result<Self, EnvelopeError> {
         let associated = associated_data(place, class, key.id());
-        let packed =
-            zstd::bulk::compress(plaintext, ZSTD_LEVEL).map_err(|_| EnvelopeError::Refused)?;
+        let packed = packing::pack(plaintext).map_err(|_| EnvelopeError::Refused)?;
         let is_compressed = packed.len() < plaintext.len();
         let mut ciphertext = if is_compressed { packed } else { plaintext.to_vec() };
         xaes::seal(key.expose(), &nonce, &associated, &mut ciphertext)
@@ -109,9 +103,7 @@ impl Envelope {
         if !self.is_compressed {
             return Ok(opened);
         }
-        zstd::bulk::decompress(&opened, PLAINTEXT_BYTES_MAX)
-            .map(Zeroizing::new)
-            .map_err(|_| EnvelopeError::Damaged)
+        packing::unpack(&opened).map(Zeroizing::new).map_err(|_| EnvelopeError::Damaged)
     }
 
     /// The key that opens it.
