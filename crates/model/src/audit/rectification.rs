@@ -208,7 +208,7 @@ mod tests {
             (r#"{"actor.name":1}"#, "/actor.name: is no JSON pointer"),
             (r#"{"":1}"#, "is no JSON pointer"),
             (r#"{"/a":[{"$sealed":0}]}"#, "/~1a: holds the mark"),
-            (r#"{"/a":1,"/a":2}"#, "key"),
+            (r#"{"/a":1,"/a":2}"#, "DUPLICATE_KEY"),
             (r#"{"/a":9007199254740993}"#, "number"),
         ] {
             let found = parse(text).unwrap_err();
