@@ -88,7 +88,8 @@ enum Action {
 #[derive(Args, Debug)]
 struct SubjectOption {
     /// The opaque id, as `lookup` gives it
-    #[arg(value_name = "SUBJECT_ID", value_parser = subject_id)]
+    // One id in 64 begins with a hyphen.
+    #[arg(value_name = "SUBJECT_ID", value_parser = subject_id, allow_hyphen_values = true)]
     subject: SubjectId,
 }
 

@@ -139,6 +139,8 @@ fn a_request_is_refused_or_withdrawn_and_says_why() {
     office.officer(&["requests", "show", "00"]).ended(2);
     office.officer(&["requests", "show", &"0".repeat(32)]).failed(2, "UNKNOWN_REQUEST");
     office.officer(&["subjects", "show", "cus-1"]).ended(2);
+    let hyphens = format!("-{}", id.get(1..).unwrap());
+    office.officer(&["subjects", "show", &hyphens]).failed(2, "UNKNOWN_SUBJECT");
     office
         .ask(&office.officer, &["subjects", "lookup", "customer"], "\n")
         .failed(2, "INVALID_ARGUMENT");
