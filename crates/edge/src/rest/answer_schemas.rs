@@ -237,7 +237,7 @@ fn event_proof() -> Value {
         "vkey": {"type": "string"},
     });
     let optional = json!({
-        "content_withheld": {"const": true},
+        "content_withheld": {"type": "boolean"},
         "hidden": list_of("HiddenPart"),
     });
     object("A record with the way to a signed root", members, optional)

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::{Array, ArrayBuilder};
 
 use super::body_schemas::one_of;
+use super::body_schemas::words_or_null;
 use super::problem::Problem;
 use super::service::Service;
 use super::tenants::checked_reason;
@@ -94,11 +95,7 @@ fn role_names() -> Array {
 #[serde(deny_unknown_fields)]
 pub struct Revocation {
     /// For the `audit` record; at most 500 characters, not all blank, none of them control characters.
-    #[schema(
-        min_length = 1,
-        max_length = 500,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = words_or_null)]
     reason: Option<String>,
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use super::limits::ARRAY_ITEMS_MAX;
+use super::tenants::REASON_MAX;
 
 /// One of these texts.
 pub(super) fn one_of<'n>(names: impl IntoIterator<Item = &'n str>) -> Object {
@@ -17,6 +18,28 @@ pub(super) fn one_of_or_null<'n>(names: impl IntoIterator<Item = &'n str>) -> Ob
     let kind = SchemaType::from_iter([Type::String, Type::Null]);
     let names = names.into_iter().map(Some).chain([None]);
     ObjectBuilder::new().schema_type(kind).enum_values(Some(names)).build()
+}
+
+/// What somebody says in words: 1 to 500 characters, not all blank, none of them control characters.
+pub(super) fn words() -> Object {
+    words_of(Type::String.into())
+}
+
+/// The same, or null, which stands for «not given».
+pub(super) fn words_or_null() -> Object {
+    words_of(SchemaType::from_iter([Type::String, Type::Null]))
+}
+
+fn words_of(kind: SchemaType) -> Object {
+    const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
+    let pattern = format!(r"^[^{CONTROL}]*[^\s{CONTROL}][^{CONTROL}]*$");
+    ObjectBuilder::new()
+        .schema_type(kind)
+        .min_length(Some(1))
+        .max_length(Some(REASON_MAX))
+        .pattern(Some(pattern))
+        .description(Some("1 to 500 characters, not all blank, none of them control characters"))
+        .build()
 }
 
 /// Texts of at least so many bytes are bounded by the size of the event alone.

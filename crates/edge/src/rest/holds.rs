@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::body_schemas::words;
 use super::job_view::Job;
 use super::problem::Problem;
 use super::service::Service;
@@ -83,14 +84,19 @@ pub struct NewHoldBody {
     /// Which records, as `docs/filters.md` describes.
     filter: Option<Value>,
     /// What came in at this moment or later.
+    #[schema(format = DateTime)]
     from: Option<String>,
     /// What came in before this moment.
+    #[schema(format = DateTime)]
     until: Option<String>,
     /// Who answers for it; at most 500 characters.
+    #[schema(schema_with = words)]
     owner: String,
     /// Why; at most 500 characters.
+    #[schema(schema_with = words)]
     reason: String,
     /// When somebody is to look whether it is still needed. It stands until it is released.
+    #[schema(format = DateTime)]
     review_at: String,
 }
 
@@ -99,6 +105,7 @@ pub struct NewHoldBody {
 #[serde(deny_unknown_fields)]
 pub struct ReleaseBody {
     /// At most 500 characters.
+    #[schema(schema_with = words)]
     reason: String,
 }
 

@@ -205,7 +205,7 @@ pub async fn get(
 #[utoipa::path(put, path = "/v1/policies/{policy}", tag = "policies",
     params(("policy" = String, Path, description = "What it is about, e.g. `sealing`"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the policy that was changed")),
-    request_body(content((serde_json::Value = "application/json"))),
+    request_body(content((std::collections::BTreeMap<String, Value> = "application/json"))),
     responses((status = 200, body = Policy, description = "The policy as it is in force now"),
         (status = 202, body = Policy,
             description = "The policy that is still in force, and the proposed one beside it"),

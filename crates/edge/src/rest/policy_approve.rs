@@ -20,6 +20,7 @@ use crate::auth::Authorised;
 pub struct Approval {
     /// The record that holds the proposed policy, the `system_record` of `proposed`: what was not seen is
     /// not approved.
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     system_record: u64,
 }
 

@@ -59,6 +59,7 @@ pub struct KeyFiles {
 #[serde(deny_unknown_fields)]
 pub struct WantedKeyRotation {
     /// The tenant: for credentials of `_system`, which name one; others may leave their own out.
+    #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,62}$")]
     tenant_id: Option<String>,
 }
 

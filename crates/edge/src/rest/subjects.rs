@@ -29,6 +29,7 @@ pub struct SubjectName {
     #[serde(rename = "type")]
     kind: String,
     /// The id of the actor or target, as events say it.
+    #[schema(min_length = 1)]
     id: String,
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::api_keys::{IssuedApiKey, expiry};
+use super::body_schemas::words_or_null;
 use super::problem::Problem;
 use super::service::Service;
 use crate::auth::Authorised;
@@ -75,11 +76,7 @@ pub struct CreatedTenant {
 pub struct StateChange {
     /// In the operator's words, for the `audit` record; at most 500 characters, not all blank, none of
     /// them control characters.
-    #[schema(
-        min_length = 1,
-        max_length = 500,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = words_or_null)]
     reason: Option<String>,
 }
 

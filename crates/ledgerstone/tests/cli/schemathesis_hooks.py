@@ -88,6 +88,12 @@ def before_load_schema(context, schema):
     schemas["VerifyAll"]["properties"]["verify_all"] = {"enum": [True]}
     # Log keys take no algorithm.
     del schemas["WantedRotation"]["properties"]["record_key_algorithm"]
+    # What may stand in a policy is told by docs/personal-data.md, docs/retention.md and docs/access-log.md.
+    change = schema["paths"]["/v1/policies/{policy}"]["put"]["requestBody"]["content"]
+    change["application/json"]["schema"] = {"enum": [{}]}
+    # Filters are told by docs/filters.md, and a time ends behind its begin.
+    for name in ("filter", "from", "subject_id"):
+        schemas["NewHoldBody"]["properties"][name] = {"type": "null"}
     # Which schemas a taxonomy may hold is told in docs/taxonomy.md; which version it changes is state. One
     # that is enforced refuses events, as it should.
     draft = schemas["TaxonomyDraft"]["properties"]
