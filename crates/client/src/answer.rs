@@ -17,6 +17,9 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of an answer that refuses.
 const PROBLEM_BYTES_MAX: usize = 1024 * 1024;
 
+/// Where to go on.
+const NEXT_CURSOR: HeaderName = HeaderName::from_static("ledgerstone-next-cursor");
+
 /// Says whose the credential is that was asked with.
 const TENANT: HeaderName = HeaderName::from_static("ledgerstone-tenant");
 
@@ -25,6 +28,7 @@ const TENANT: HeaderName = HeaderName::from_static("ledgerstone-tenant");
 pub(crate) struct Answer {
     status: StatusCode,
     tenant: Option<TenantId>,
+    next_cursor: Option<String>,
     body: Bytes,
     /// Method and URL of what was asked.
     call: String,
@@ -38,6 +42,11 @@ impl Answer {
     /// Whose the credential is that was asked with.
     pub(crate) const fn tenant(&self) -> Option<&TenantId> {
         self.tenant.as_ref()
+    }
+
+    /// Where to go on, for answers that have no member for it.
+    pub(crate) fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
     }
 
     pub(crate) fn into_bytes(self) -> Bytes {
@@ -72,7 +81,10 @@ pub(crate) const fn unexpected(call: String, reason: String) -> ClientError {
 /// The answer to its end; the error says why that was not reached.
 pub(crate) async fn collect(response: Response, call: String) -> Result<Answer, String> {
     let (status, tenant) = (response.status(), tenant(&response));
-    Ok(Answer { status, tenant, body: read(response, ANSWER_BYTES_MAX).await?, call })
+    let next = response.headers().get(NEXT_CURSOR).and_then(|cursor| cursor.to_str().ok());
+    let next_cursor = next.map(ToOwned::to_owned);
+    let body = read(response, ANSWER_BYTES_MAX).await?;
+    Ok(Answer { status, tenant, next_cursor, body, call })
 }
 
 /// What a server said that refused; the error says why it is none of ours.

@@ -56,6 +56,10 @@ pub enum RequestAct {
     Extend,
     Refuse(RefusalGround),
     Withdraw,
+    /// A restriction ends.
+    Lift,
+    /// The person was given what they asked to see.
+    Deliver,
 }
 
 impl RequestAct {
@@ -66,8 +70,37 @@ impl RequestAct {
             Self::Extend => ("extend", None),
             Self::Refuse(ground) => ("refuse", Some(ground)),
             Self::Withdraw => ("withdraw", None),
+            Self::Lift => ("lift", None),
+            Self::Deliver => ("deliver", None),
         }
     }
+}
+
+/// In which form a person is given what is held about them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BundleFormat {
+    /// With the canonical contents and a proof of each record.
+    #[default]
+    Json,
+    /// A line for each value.
+    Csv,
+}
+
+impl BundleFormat {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+        }
+    }
+}
+
+/// A page of a bundle, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundlePage {
+    pub body: Vec<u8>,
+    /// Where to go on; `None` at the end.
+    pub next_cursor: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +139,22 @@ impl Client {
         let (step, ground) = act.parts();
         let call = Call::post(self.route(&format!("v1/requests/{id}/{step}"), &[]));
         self.send(&call.json(&body(ground, reason))).await?.json()
+    }
+
+    /// One page of everything about the person of an approved request for access; `cursor` is that of
+    /// the page before.
+    pub async fn bundle(
+        &self,
+        id: SubjectRequestId,
+        format: BundleFormat,
+        cursor: Option<&str>,
+    ) -> Result<BundlePage, ClientError> {
+        let mut parameters = vec![("format", format.as_str().to_owned())];
+        parameters.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
+        let call = Call::get(self.route(&format!("v1/requests/{id}/bundle"), &parameters));
+        let answer = self.send(&call).await?;
+        let next_cursor = answer.next_cursor().map(ToOwned::to_owned);
+        Ok(BundlePage { body: answer.into_bytes().into(), next_cursor })
     }
 
     /// Carries out an approved request for rectification. `document` is JSON:

@@ -9,6 +9,7 @@ use ledgerstone_proof::{EventId, IngestedAt, KeyId, RsaError, SequenceNumber, Te
 use ledgerstone_store::{DeadLetterError, DropError, ReadError};
 use thiserror::Error;
 
+use crate::bundle::BundleError;
 use crate::keys::KeyHomeError;
 use crate::rectification::RectificationError;
 use crate::sealing::SealError;
@@ -90,6 +91,8 @@ pub enum LedgerError {
         "the person was erased at {at}, as record {certificate} certifies, and has not acted since"
     )]
     AlreadyErased { at: IngestedAt, certificate: SequenceNumber },
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     #[error(transparent)]
     Rectification(#[from] RectificationError),
     #[error("the values could not be searched for: {0}")]
@@ -185,6 +188,7 @@ impl LedgerError {
             Self::NotApproved { .. } => ErrorCode::RequestState,
             Self::AlreadyErased { .. } => ErrorCode::AlreadyErased,
             Self::Rectification(error) => error.code(),
+            Self::Bundle(error) => error.code(),
             Self::SealingKeys(error) => error.code(),
             Self::Seal(error) => error.code(),
             Self::DeadLetters(error) => error.code(),

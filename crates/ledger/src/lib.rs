@@ -4,6 +4,7 @@
 pub mod access_log;
 pub mod anchor;
 pub mod api_keys;
+pub mod bundle;
 pub mod check;
 pub mod checkpoint;
 pub mod dead_letters;

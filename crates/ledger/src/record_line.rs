@@ -12,11 +12,21 @@ use crate::visible::VisibleEvent;
 /// signature and key id are null where checkpoints alone vouch for the record.
 pub fn write_record(event: &VisibleEvent, out: &mut Vec<u8>) {
     let mut line = ObjectWriter::open(out);
-    write_corrections(event, &mut line);
-    line.key("event").extend_from_slice(event.event().unwrap_or(b"null"));
-    write_hidden(event, &mut line);
-    write_header(event.record(), line.key("record"));
+    write_parts(event, &mut line, |_| {});
     line.close();
+}
+
+/// The members of a line, with others between `hidden` and `record`.
+pub(crate) fn write_parts(
+    event: &VisibleEvent,
+    line: &mut ObjectWriter<'_>,
+    others: impl FnOnce(&mut ObjectWriter<'_>),
+) {
+    write_corrections(event, line);
+    line.key("event").extend_from_slice(event.event().unwrap_or(b"null"));
+    write_hidden(event, line);
+    others(line);
+    write_header(event.record(), line.key("record"));
 }
 
 /// Appends the member `corrected_by`, if there is anything to say in it.

@@ -9,7 +9,9 @@ use ledgerstone_model::json::Value;
 use ledgerstone_model::personal::redact::{Forms, HASH_KEY_BYTES, RedactionPolicy};
 use ledgerstone_model::policy::PolicyKind;
 use ledgerstone_model::sealing::{EnvelopePlace, FieldPolicy, SealingKeyId};
-use ledgerstone_model::visible::{HiddenPart, KeyState, ReadEvent, SeenEvent, Visibility, Why};
+use ledgerstone_model::visible::{
+    HiddenPart, KeyState, Own, ReadEvent, SeenEvent, Visibility, Why,
+};
 use ledgerstone_proof::{Kind, SequenceNumber, TenantId, split_content};
 use ledgerstone_store::StoredRecord;
 use zeroize::Zeroizing;
@@ -178,6 +180,18 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// The stage through which a person sees records about them: nothing is closed to them for being
+    /// restricted.
+    pub(crate) fn viewer_of_subject(
+        &self,
+        tenant: &TenantId,
+        others: Sight,
+    ) -> Result<Viewer<'_>, LedgerError> {
+        Ok(Viewer { sight: others, restricted: None, ..self.viewer(tenant, Sight::EVERYTHING)? })
+    }
+}
+
 impl<'l> Viewer<'l> {
     /// The stage for the operator of the machine, who sees everything that there are keys for.
     pub fn of_operator(
@@ -205,26 +219,44 @@ impl<'l> Viewer<'l> {
         self.sight
     }
 
+    /// The policy by which it is told what is personal.
+    pub(crate) fn fields(&self) -> &FieldPolicy {
+        self.fields.policy()
+    }
+
     /// One record as it is seen.
     pub fn view(&mut self, record: StoredRecord) -> VisibleEvent {
-        let keys = self.keys_of(std::slice::from_ref(&record));
-        self.seen_with_corrections(record, &keys)
+        let keys = self.keys_of(std::slice::from_ref(&record), None);
+        self.seen_with_corrections(record, &keys, None)
+    }
+
+    /// One record as it is seen, with what is somebody's own shown whole.
+    pub(crate) fn view_own(&mut self, record: StoredRecord, own: Own<'_>) -> VisibleEvent {
+        let keys = self.keys_of(std::slice::from_ref(&record), Some(own));
+        self.seen_with_corrections(record, &keys, Some(own))
     }
 
     /// Records as they are seen, in their order. The keys of all of them are looked up at once;
     /// [`VIEWED_AT_ONCE`] is a good number.
     pub fn view_all(&mut self, records: Vec<StoredRecord>) -> Vec<VisibleEvent> {
-        let keys = self.keys_of(&records);
-        records.into_iter().map(|record| self.seen_with_corrections(record, &keys)).collect()
+        let keys = self.keys_of(&records, None);
+        let seen = |record| self.seen_with_corrections(record, &keys, None);
+        records.into_iter().map(seen).collect()
     }
 
-    fn keys_of(&mut self, records: &[StoredRecord]) -> HashMap<SealingKeyId, KeyState> {
+    fn keys_of(
+        &mut self,
+        records: &[StoredRecord],
+        own: Option<Own<'_>>,
+    ) -> HashMap<SealingKeyId, KeyState> {
         self.find_hash_key();
         let mut ids = BTreeSet::new();
         for record in records {
             let event = record.content.as_deref().and_then(event_in).map(ReadEvent::read);
             if let Some(Ok(event)) = event {
                 ids.extend(event.keys_for(self.sight).copied());
+                let is_own = |id: &&SealingKeyId| own.is_some_and(|own| own.keys.contains(id));
+                ids.extend(event.key_ids().filter(is_own).copied());
             }
         }
         let Some(keys) = self.keys.filter(|_| !ids.is_empty()) else {
@@ -277,8 +309,9 @@ impl<'l> Viewer<'l> {
         &mut self,
         record: StoredRecord,
         keys: &HashMap<SealingKeyId, KeyState>,
+        own: Option<Own<'_>>,
     ) -> VisibleEvent {
-        let mut event = self.seen(record, keys);
+        let mut event = self.seen(record, keys, own);
         let is_closed = |part: &HiddenPart| {
             part.pointer().is_empty() && matches!(part.why(), Why::Hidden | Why::Restricted)
         };
@@ -293,6 +326,7 @@ impl<'l> Viewer<'l> {
         &mut self,
         record: StoredRecord,
         keys: &HashMap<SealingKeyId, KeyState>,
+        own: Option<Own<'_>>,
     ) -> VisibleEvent {
         let nothing =
             |record, why| VisibleEvent::new(record, None, vec![HiddenPart::event(why)], Vec::new());
@@ -305,7 +339,7 @@ impl<'l> Viewer<'l> {
         if self.is_closed(&record) {
             return nothing(record, Why::Restricted);
         }
-        match event_in(content).and_then(|event| self.read(&record, event, keys)) {
+        match event_in(content).and_then(|event| self.read(&record, event, (keys, own))) {
             Some(seen) => {
                 let (text, hidden, opened) = seen.into_parts();
                 // What is sealed of the access log is under a key of nobody in particular.
@@ -330,7 +364,7 @@ impl<'l> Viewer<'l> {
         &self,
         record: &StoredRecord,
         event: &[u8],
-        keys: &HashMap<SealingKeyId, KeyState>,
+        (keys, own): (&HashMap<SealingKeyId, KeyState>, Option<Own<'_>>),
     ) -> Option<SeenEvent> {
         let place = EnvelopePlace { tenant: &record.tenant, event_id: &record.event_id };
         let fields = match record.kind {
@@ -347,7 +381,8 @@ impl<'l> Viewer<'l> {
             None => Forms::default(),
         };
         let key_of = |id: &SealingKeyId| keys.get(id).cloned().unwrap_or(KeyState::Unavailable);
-        ReadEvent::read(event).ok()?.seen(place, Visibility { sight, fields, forms }, key_of).ok()
+        let visibility = Visibility { sight, fields, forms, own };
+        ReadEvent::read(event).ok()?.seen(place, visibility, key_of).ok()
     }
 }
 

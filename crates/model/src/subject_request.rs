@@ -124,6 +124,8 @@ pub enum RequestStep {
     Withdraw,
     /// A restriction ends.
     Lift,
+    /// The person was given what they asked to see.
+    Deliver,
     /// It was carried out; the server's own step.
     Finish,
 }
@@ -139,6 +141,7 @@ impl RequestStep {
             Self::Refuse(_) => "refuse",
             Self::Withdraw => "withdraw",
             Self::Lift => "lift",
+            Self::Deliver => "deliver",
             Self::Finish => "finish",
         }
     }
@@ -254,6 +257,7 @@ impl SubjectRequest {
             }
             (Received | IdentityChecked, RequestStep::Withdraw) => Withdrawn,
             (Approved, RequestStep::Lift) if self.right == SubjectRight::Restriction => Done,
+            (Approved, RequestStep::Deliver) if self.right == SubjectRight::Access => Done,
             (Approved, RequestStep::Finish) => Done,
             (state, step) => return Err(StepError::State { state, step }),
         };
@@ -413,6 +417,17 @@ mod tests {
         assert_eq!(lifted.state(), RequestState::Done);
         let erasure = SubjectRequest { state: RequestState::Approved, ..request() };
         assert!(erasure.after(RequestStep::Lift, &who("a")).is_err());
+    }
+
+    #[test]
+    fn what_was_asked_to_be_seen_is_delivered() {
+        let asked = SubjectRequest { right: SubjectRight::Access, basis: None, ..request() };
+        assert!(asked.after(RequestStep::Deliver, &who("a")).is_err());
+        let approved = SubjectRequest { state: RequestState::Approved, ..asked };
+        let done = approved.after(RequestStep::Deliver, &who("a")).unwrap();
+        assert_eq!(done.state(), RequestState::Done);
+        let erasure = SubjectRequest { state: RequestState::Approved, ..request() };
+        assert!(erasure.after(RequestStep::Deliver, &who("a")).is_err());
     }
 
     #[test]

@@ -5,8 +5,11 @@
 //! listed. What cannot be opened fails nothing: it is not shown, and the list says why.
 
 mod hidden;
+mod own;
 mod redacting;
 mod sealed_for;
+
+use std::collections::HashSet;
 
 use ledgerstone_proof::SequenceNumber;
 use zeroize::Zeroizing;
@@ -19,6 +22,7 @@ use crate::sealing::plan::ENVELOPES;
 use crate::sealing::{Envelope, EnvelopePlace, FieldClass, FieldPolicy, SealingKeyId, SubjectKey};
 
 pub use hidden::{HiddenPart, Why};
+pub use own::{Own, OwnRole};
 
 /// Stands in the place of a value that is hidden, so that it looks like one that is redacted whole.
 const HIDDEN: &[u8] = br#""****""#;
@@ -44,6 +48,18 @@ pub struct Visibility<'p> {
     pub fields: &'p FieldPolicy,
     /// How it wants values shown to those who see them redacted.
     pub forms: Forms<'p>,
+    /// Whose own values are shown whole all the same; `None` for nobody's.
+    pub own: Option<Own<'p>>,
+}
+
+impl Visibility<'_> {
+    /// How much is seen of what is in an envelope.
+    fn view_of(&self, envelope: &Envelope) -> View {
+        match self.own {
+            Some(own) if own.has_envelope(envelope) => View::Shown,
+            _ => self.sight.view(envelope.class()),
+        }
+    }
 }
 
 /// A stored event whose envelopes are read.
@@ -121,9 +137,9 @@ impl<'a> ReadEvent<'a> {
             return Ok(SeenEvent { text, hidden: Vec::new(), opened: Vec::new() });
         }
         let contents =
-            self.envelopes.iter().map(|one| Contents::of(one.as_ref(), place, sight, &key_of));
+            self.envelopes.iter().map(|one| Contents::of(one.as_ref(), place, visibility, &key_of));
         let contents: Vec<Contents> = contents.collect();
-        let opened = self.opened_keys(&contents, sight);
+        let opened = self.opened_keys(&contents, visibility);
         let values: Vec<_> = contents.iter().map(Contents::values).collect();
         let event = put_back(self.text, &values)?;
         let shut = event.places.iter().filter(|place| !place.is_open);
@@ -137,8 +153,8 @@ impl<'a> ReadEvent<'a> {
         let text = if sight.is_everything() {
             event.text.to_vec()
         } else {
-            let floors = self.floors(&event);
-            redacting::redact(&event.text, floors, visibility, &mut hidden)?
+            let found = (self.floors(&event, visibility), self.own_places(&event, visibility));
+            redacting::redact(&event.text, found, visibility, &mut hidden)?
         };
         Ok(SeenEvent { text, hidden, opened })
     }
@@ -147,18 +163,43 @@ impl<'a> ReadEvent<'a> {
         self.envelopes.get(envelope)?.as_ref().map(Envelope::class)
     }
 
-    /// The class of every place whose value came out of an envelope.
-    fn floors<'e>(&self, event: &'e OpenedEvent) -> redacting::Floors<'e> {
+    fn is_own(&self, envelope: usize, visibility: Visibility<'_>) -> bool {
+        let envelope = self.envelopes.get(envelope).and_then(Option::as_ref);
+        envelope.zip(visibility.own).is_some_and(|(one, own)| own.has_envelope(one))
+    }
+
+    /// The places whose values are somebody's own.
+    fn own_places<'e>(
+        &self,
+        event: &'e OpenedEvent,
+        visibility: Visibility<'_>,
+    ) -> HashSet<&'e str> {
         let open = event.places.iter().filter(|place| place.is_open);
+        let own = open.filter(|place| self.is_own(place.envelope, visibility));
+        own.map(|place| place.pointer.as_str()).collect()
+    }
+
+    /// The class of every other place whose value came out of an envelope.
+    fn floors<'e>(
+        &self,
+        event: &'e OpenedEvent,
+        visibility: Visibility<'_>,
+    ) -> redacting::Floors<'e> {
+        let open = event.places.iter().filter(|place| place.is_open);
+        let open = open.filter(|place| !self.is_own(place.envelope, visibility));
         open.filter_map(|place| Some((place.pointer.as_str(), self.class_of(place.envelope)?)))
             .collect()
     }
 
-    fn opened_keys(&self, contents: &[Contents], sight: Sight) -> Vec<(SealingKeyId, View)> {
+    fn opened_keys(
+        &self,
+        contents: &[Contents],
+        visibility: Visibility<'_>,
+    ) -> Vec<(SealingKeyId, View)> {
         let both = self.envelopes.iter().zip(contents);
         let open = both.filter(|(_, contents)| matches!(contents, Contents::Open(_)));
         let envelopes = open.filter_map(|(envelope, _)| envelope.as_ref());
-        envelopes.map(|one| (*one.key_id(), sight.view(one.class()))).collect()
+        envelopes.map(|one| (*one.key_id(), visibility.view_of(one))).collect()
     }
 }
 
@@ -172,13 +213,13 @@ impl Contents {
     fn of(
         envelope: Option<&Envelope>,
         place: EnvelopePlace<'_>,
-        sight: Sight,
+        visibility: Visibility<'_>,
         key_of: &impl Fn(&SealingKeyId) -> KeyState,
     ) -> Self {
         let Some(envelope) = envelope else {
             return Self::Shut(Why::Damaged, None);
         };
-        if sight.view(envelope.class()) == View::Hidden {
+        if visibility.view_of(envelope) == View::Hidden {
             return Self::Shut(Why::Hidden, None);
         }
         match key_of(envelope.key_id()) {

@@ -33,7 +33,7 @@ fn policy(text: &str) -> FieldPolicy {
 }
 
 fn by<'p>(roles: &[Role], fields: &'p FieldPolicy) -> Visibility<'p> {
-    Visibility { sight: sight(roles), fields, forms: Forms::default() }
+    Visibility { sight: sight(roles), fields, forms: Forms::default(), own: None }
 }
 
 /// Shows a stored event; a key that `lost` says something about is not there.

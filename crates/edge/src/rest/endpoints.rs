@@ -7,11 +7,12 @@ use utoipa_axum::routes;
 
 use super::endpoint::{Access, Endpoint};
 use super::{
-    api_keys, append, append_aliases, checkpoint, dead_letter_resend, dead_letters, event_content,
-    event_get, event_list, event_proof, health, holds, jobs, metrics, not_yet, openapi, policies,
-    policy_approve, policy_versions, proof_consistency, proof_inclusion, read_aliases,
-    rectification, requests, retention, sealing_keys, signing_keys, status, subject_access,
-    subjects, taxonomy, taxonomy_check, tenants, tlog, verification_keys, verify, verify_alias,
+    api_keys, append, append_aliases, bundle, checkpoint, dead_letter_resend, dead_letters,
+    event_content, event_get, event_list, event_proof, health, holds, jobs, metrics, not_yet,
+    openapi, policies, policy_approve, policy_versions, proof_consistency, proof_inclusion,
+    read_aliases, rectification, requests, retention, sealing_keys, signing_keys, status,
+    subject_access, subjects, taxonomy, taxonomy_check, tenants, tlog, verification_keys, verify,
+    verify_alias,
 };
 
 /// Every endpoint there is.
@@ -45,6 +46,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Needs(Permission::RequestsWrite), || routes!(subjects::request)),
     Endpoint::new(Needs(Permission::RequestsRead), || routes!(requests::list)),
     Endpoint::new(Needs(Permission::RequestsRead), || routes!(requests::get)),
+    Endpoint::new(Needs(Permission::SubjectsRead), || routes!(bundle::get)),
     Endpoint::new(Needs(Permission::RequestsWrite), || routes!(requests::survey)),
     Endpoint::new(Needs(Permission::RequestsWrite), || routes!(requests::step)),
     Endpoint::new(Needs(Permission::RequestsApprove), || routes!(requests::approve)),

@@ -12,6 +12,7 @@ mod authorise;
 mod blocking;
 mod body;
 mod body_schemas;
+mod bundle;
 mod caching;
 mod checkpoint;
 mod components;

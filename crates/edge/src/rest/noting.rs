@@ -100,6 +100,7 @@ impl Asking {
             P::EventsRead | P::EventsReadSensitive | P::RecordsRead | P::DeadLettersRead => {
                 Some(AccessVerb::Read)
             }
+            P::SubjectsRead if self.route.ends_with("/bundle") => Some(AccessVerb::Read),
             P::SubjectsRead => Some(AccessVerb::LookUp),
             P::ProofsRead if POLLED.contains(&self.route.as_str()) => None,
             P::ProofsRead => Some(AccessVerb::Prove),

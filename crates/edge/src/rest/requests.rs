@@ -176,11 +176,11 @@ pub async fn get(
     Ok(Json(SubjectRequest::from(&*entry)))
 }
 
-/// Takes a request a step further: `check-identity`, `extend`, `refuse`, `withdraw`, or `lift` for a
-/// restriction that is in force.
+/// Takes a request a step further: `check-identity`, `extend`, `refuse`, `withdraw`, `lift` for a
+/// restriction that is in force, or `deliver` for an access that the person was given.
 #[utoipa::path(post, path = "/v1/requests/{id}/{step}", tag = "subjects",
     params(("id" = String, Path),
-        ("step" = String, Path, description = "`check-identity`, `extend`, `refuse`, `withdraw` or `lift`")),
+        ("step" = String, Path, description = "`check-identity`, `extend`, `refuse`, `withdraw`, `lift` or `deliver`")),
     request_body = StepBody,
     responses((status = 200, body = SubjectRequest),
         (status = 409, description = "The request is in a state from which this step does not go")))]
@@ -271,6 +271,7 @@ fn named_step(name: &str, ground: Option<&str>) -> Result<RequestStep, Problem> 
         "extend" => RequestStep::Extend,
         "withdraw" => RequestStep::Withdraw,
         "lift" => RequestStep::Lift,
+        "deliver" => RequestStep::Deliver,
         "refuse" => {
             let ground = ground.and_then(RefusalGround::parse).ok_or_else(|| {
                 let known: Vec<_> = RefusalGround::ALL.iter().map(|one| one.as_str()).collect();
@@ -279,8 +280,7 @@ fn named_step(name: &str, ground: Option<&str>) -> Result<RequestStep, Problem> 
             return Ok(RequestStep::Refuse(ground));
         }
         _ => {
-            let detail =
-                "a request has the steps check-identity, extend, approve, refuse, withdraw, lift";
+            let detail = "a request has the steps check-identity, extend, approve, refuse, withdraw, lift, deliver";
             return Err(Problem::new(ErrorCode::NotFound, detail));
         }
     };

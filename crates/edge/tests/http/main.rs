@@ -6,6 +6,7 @@ mod access_log;
 mod administration;
 mod append;
 mod browsers;
+mod bundle;
 mod crowded;
 mod dead_letters;
 mod dropped;

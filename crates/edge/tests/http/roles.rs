@@ -53,6 +53,7 @@ const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("GET", "/v1/proofs/inclusion", Some(P::ProofsRead)),
     ("GET", "/v1/requests", Some(P::RequestsRead)),
     ("GET", "/v1/requests/{id}", Some(P::RequestsRead)),
+    ("GET", "/v1/requests/{id}/bundle", Some(P::SubjectsRead)),
     ("GET", "/v1/retention", Some(P::RetentionRead)),
     ("GET", "/v1/sealing-keys", Some(P::SealingKeysRead)),
     ("GET", "/v1/signing-keys", Some(P::SigningKeysRead)),

@@ -1,5 +1,7 @@
 //! `requests`: the register of what people ask about their own data, and the steps of a request.
 
+mod bundle;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -80,6 +82,29 @@ enum Action {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Print everything about the person of an approved request for access: their own values whole, those of
+    /// others redacted. JSON has a line for each page, with the proofs that `verify --bundle` checks
+    Bundle {
+        #[command(flatten)]
+        step: RequestOption,
+        /// `csv` has a line for each value, and no proofs
+        #[arg(long, value_name = "FORMAT", value_parser = ["json", "csv"], default_value = "json")]
+        format: String,
+    },
+    /// Record that the person was given what they asked to see, which ends the request
+    Deliver {
+        #[command(flatten)]
+        step: RequestOption,
+        #[command(flatten)]
+        reason: ReasonOption,
+    },
+    /// End a restriction that is in force
+    Lift {
+        #[command(flatten)]
+        step: RequestOption,
+        #[command(flatten)]
+        reason: ReasonOption,
+    },
     /// Refuse a request
     Refuse {
         #[command(flatten)]
@@ -146,6 +171,9 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
             let request = remote.wait(remote.client().rectify(step.id, &document))?;
             tell(&request, &step.options, console)
         }
+        Action::Bundle { step, format } => bundle::run(step, format == "csv", console),
+        Action::Deliver { step, reason } => take(step, RequestAct::Deliver, reason, console),
+        Action::Lift { step, reason } => take(step, RequestAct::Lift, reason, console),
         Action::Refuse { step, ground, reason } => {
             take(step, RequestAct::Refuse(*ground), reason, console)
         }

@@ -1,5 +1,6 @@
-//! `verify`: a whole directory, a server's ledger, or one proof file.
+//! `verify`: a whole directory, a server's ledger, one proof file, or a bundle of records.
 
+mod bundle_file;
 mod directory;
 mod proof_file;
 mod server;
@@ -17,7 +18,7 @@ use crate::output::Console;
 
 pub const COMMAND: Command = Command {
     name: "verify",
-    about: "Verify a data directory, a server's ledger, or one record by its proof file",
+    about: "Verify a data directory, a server's ledger, or records by their proofs",
     details: "A directory: every byte is read, every hash, chain, tree, checkpoint, anchor and \
               signature recomputed, and whatever is wrong is named, one finding a line. Without \
               --key the keys are those that the directory names itself, which finds every damage \
@@ -27,7 +28,7 @@ pub const COMMAND: Command = Command {
               checked by the root of their tree. With --from and --to only the runs are read that \
               these records were written in, and no other ledger. A server: verifies its own bytes \
               and tells what it found, which is worth as much as whoever runs it; of _system's \
-              credential all ledgers. A proof file: needs nothing but the key. Exit status 0: it holds; 1: it does not; 2: it could not be checked.",
+              credential all ledgers. A proof file, or the bundle that a person was given: needs nothing but the key. Exit status 0: it holds; 1: it does not; 2: it could not be checked.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
     is_hidden: false,
@@ -40,6 +41,10 @@ struct Arguments {
     /// Verify this proof file instead of a directory; `-` is standard input
     #[arg(long, value_name = "FILE", requires = "keys", conflicts_with_all = ["data", "server", "directory"])]
     proof: Option<PathBuf>,
+    /// Verify the records of this bundle, as `requests bundle` wrote it, instead of a directory; `-` is standard
+    /// input
+    #[arg(long, value_name = "FILE", requires = "keys", conflicts_with_all = ["proof", "data", "server", "directory"])]
+    bundle: Option<PathBuf>,
     /// With --proof: the content that the record must have
     #[arg(long, value_name = "FILE", requires = "proof")]
     content: Option<PathBuf>,
@@ -83,6 +88,9 @@ struct DirectoryOptions {
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     if let Some(proof) = &arguments.proof {
         return proof_file::run(proof, arguments, console);
+    }
+    if let Some(bundle) = &arguments.bundle {
+        return bundle_file::run(bundle, arguments, console);
     }
     match arguments.location.find(console)? {
         Location::Directory(path) => directory::run(&path, arguments, console),

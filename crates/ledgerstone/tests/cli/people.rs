@@ -117,6 +117,44 @@ fn a_name_is_corrected_and_both_are_read() {
 }
 
 #[test]
+fn a_person_is_given_everything_and_can_check_it() {
+    let office = Office::new("people-access");
+    let id = text(&office.ana(), "/subject_id");
+    let request = office.officer(&["subjects", "request", "access", &id]).ok().line();
+    let request = text(&request, "/id");
+    let bundle = ["requests", "bundle", &request];
+    office.officer(&bundle).failed(2, "REQUEST_STATE");
+    office.officer(&["requests", "check-identity", &request]).ok();
+    office.ask(&office.admin, &["requests", "approve", &request], "").ok();
+    let page = office.officer(&bundle).ok();
+    let (line, whole) = (page.line(), page.text());
+    assert_eq!(line["records"][0]["event"]["actor"]["name"], "Ana Lima");
+    let csv = office.officer(&["requests", "bundle", &request, "--format", "csv"]).ok().text();
+    assert!(csv.contains(",/actor/name,text,Ana Lima,\r\n"), "{csv}");
+
+    // Whoever has the file and the key needs neither the server nor its data.
+    let verify = |input: &str, more: &[&str]| {
+        let key = text(&line, "/vkey");
+        let verify = [&["verify", "--bundle", "-", "--key", &key], more].concat();
+        office.program.feed(&verify, input)
+    };
+    assert_eq!(verify(&whole, &["--json"]).ok().line(), json!({"holds": true, "records": 1}));
+    let laid_out = serde_json::to_string_pretty(&line).unwrap();
+    verify(&laid_out, &[]).ok();
+    let salt = text(&line, "/records/0/content/salt");
+    let other = whole.replace(&salt, "AAAAAAAAAAAAAAAAAAAAAA");
+    assert_eq!(verify(&other, &["--json"]).ended(1).line()["holds"], false);
+    let cut = whole.replace("\"next_cursor\":null", "\"next_cursor\":\"x\"");
+    verify(&cut, &[]).failed(2, "INVALID_PROOF");
+    verify("{}", &[]).failed(2, "INVALID_PROOF");
+
+    let done = office.officer(&["requests", "deliver", &request]).ok().line();
+    assert_eq!(text(&done, "/state"), "done");
+    office.officer(&bundle).failed(2, "REQUEST_STATE");
+    office.server.stop();
+}
+
+#[test]
 fn a_request_is_refused_or_withdrawn_and_says_why() {
     let office = Office::new("people-refuse");
     let id = text(&office.ana(), "/subject_id");

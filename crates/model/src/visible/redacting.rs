@@ -5,7 +5,7 @@
 //! those values stands again go too. Then the event is written anew.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::hidden::{HiddenPart, Why};
@@ -30,7 +30,7 @@ pub(super) type Floors<'e> = HashMap<&'e str, FieldClass>;
 /// below something that is replaced leaves it.
 pub(super) fn redact(
     text: &[u8],
-    floors: Floors<'_>,
+    (floors, own_places): (Floors<'_>, HashSet<&str>),
     visibility: Visibility<'_>,
     hidden: &mut Vec<HiddenPart>,
 ) -> Result<Vec<u8>, NotCanonical> {
@@ -38,6 +38,7 @@ pub(super) fn redact(
     let mut redacting = Redacting {
         text,
         floors,
+        own_places,
         visibility,
         people: People::read(event, visibility)?,
         replaced: Vec::new(),
@@ -114,6 +115,8 @@ struct ClearText<'a> {
 struct Redacting<'a, 'e, 'p> {
     text: &'a [u8],
     floors: Floors<'e>,
+    /// Values out of envelopes that are somebody's own.
+    own_places: HashSet<&'e str>,
     visibility: Visibility<'p>,
     people: People,
     replaced: Vec<Replaced>,
@@ -130,8 +133,15 @@ impl<'a> Redacting<'a, '_, '_> {
         place: &mut Place<'a>,
         floor: FieldClass,
     ) -> Result<(), NotCanonical> {
-        if value.raw() == GONE {
+        if value.raw() == GONE || self.own_places.contains(place.pointer.as_str()) {
             return Ok(());
+        }
+        if floor == FieldClass::Public && self.is_own_in_clear(place) {
+            return match value.kind() {
+                ValueKind::Object => self.members(value, place, floor),
+                ValueKind::Array => self.elements(value, place, floor),
+                _ => Ok(()),
+            };
         }
         let floor = self.floors.get(place.pointer.as_str()).map_or(floor, |own| floor.max(*own));
         let class = floor.max(self.class_in_clear(value, &place.names));
@@ -155,9 +165,17 @@ impl<'a> Redacting<'a, '_, '_> {
         }
     }
 
+    /// Whether what stands there in clear is about the person who is shown their own.
+    fn is_own_in_clear(&self, place: &Place<'_>) -> bool {
+        let (Some(own), Some(first)) = (self.visibility.own, place.names.first()) else {
+            return false;
+        };
+        own.role.has(first) && !self.floors.contains_key(place.pointer.as_str())
+    }
+
     /// The class that the policy or the name of the field gives to what stands in clear.
     fn class_in_clear(&self, value: Value<'_>, names: &[Cow<'_, str>]) -> FieldClass {
-        let Visibility { sight, fields, forms } = self.visibility;
+        let Visibility { sight, fields, forms, .. } = self.visibility;
         let rule = fields.rule_at(names);
         let class = match rule {
             Some(_) if self.has_rules_below(value, names) => FieldClass::Public,

@@ -48,7 +48,7 @@ fn read_input() -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn does_not_hold(reason: &str) -> Vec<u8> {
+pub(super) fn does_not_hold(reason: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut object = ObjectWriter::open(&mut out);
     object.key("holds").extend_from_slice(b"false");
