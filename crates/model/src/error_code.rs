@@ -193,6 +193,12 @@ error_codes! {
     TenantSuspended = "TENANT_SUSPENDED",
         "The tenant is suspended: it can be read and verified, API keys can be revoked, and nothing else is taken.",
         "Ask those who operate the server; nothing that was recorded is lost.";
+    TenantClosing = "TENANT_CLOSING",
+        "The tenant is being closed: nothing is taken and its contents go; it is verified as before.",
+        "Nothing brings it back; take another tenant for new events.";
+    TenantClosed = "TENANT_CLOSED",
+        "The tenant is closed: its contents are gone for good, and what is left of its ledger is verified.",
+        "Ask for its checkpoint and proofs; take another tenant, of another name, for new events.";
     EventNotFound = "EVENT_NOT_FOUND",
         "The ledger holds no event under this id or number.",
         "Check id and tenant.";

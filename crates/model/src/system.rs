@@ -8,6 +8,7 @@
 
 mod anchor;
 mod api_key;
+mod closing;
 mod erasure;
 mod fields;
 mod genesis;
@@ -30,6 +31,7 @@ use crate::json_write::ObjectWriter;
 
 pub use anchor::{ANCHOR_CHECKPOINTS_MAX, Anchor, AnchorError};
 pub use api_key::{ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation};
+pub use closing::{TenantClosed, TenantClosing, TenantClosingAsked};
 pub use erasure::{ErasureCertificate, ErasureStarted};
 pub use genesis::{
     Announcement, FORMAT_VERSION, Genesis, LedgerId, LedgerOwner, LogName, LogNameError,
@@ -89,6 +91,12 @@ pub enum SystemRecord {
     ErasureStarted(ErasureStarted),
     /// They are.
     Erasure(Box<ErasureCertificate>),
+    /// Somebody asks that a tenant be closed.
+    TenantClosingAsked(Box<TenantClosingAsked>),
+    /// The ledger begins to end.
+    TenantClosing(TenantClosing),
+    /// It ends: nothing comes after this.
+    TenantClosed(TenantClosed),
 }
 
 /// Why a stored event is no `system` record this version can read.
@@ -138,6 +146,9 @@ impl SystemRecord {
             Self::SubjectRequest(_) => "system.subject_request",
             Self::ErasureStarted(_) => "system.erasure_started",
             Self::Erasure(_) => "system.erasure",
+            Self::TenantClosingAsked(_) => "system.tenant_closing_asked",
+            Self::TenantClosing(_) => "system.tenant_closing",
+            Self::TenantClosed(_) => "system.tenant_closed",
         }
     }
 
@@ -187,6 +198,9 @@ impl SystemRecord {
             Self::SubjectRequest(record) => record.write(&mut object),
             Self::ErasureStarted(record) => record.write(&mut object),
             Self::Erasure(record) => record.write(&mut object),
+            Self::TenantClosingAsked(record) => record.write(&mut object),
+            Self::TenantClosing(record) => record.write(&mut object),
+            Self::TenantClosed(record) => record.write(&mut object),
         }
         object.close();
     }
@@ -252,6 +266,15 @@ impl SystemRecord {
             }
             "system.erasure" => {
                 Self::Erasure(Box::new(ErasureCertificate::parse(&fields.object("erasure")?)?))
+            }
+            "system.tenant_closing_asked" => Self::TenantClosingAsked(Box::new(
+                TenantClosingAsked::parse(&fields.object("tenant_closing_asked")?)?,
+            )),
+            "system.tenant_closing" => {
+                Self::TenantClosing(TenantClosing::parse(&fields.object("tenant_closing")?)?)
+            }
+            "system.tenant_closed" => {
+                Self::TenantClosed(TenantClosed::parse(&fields.object("tenant_closed")?)?)
             }
             other => return Err(SystemRecordError::UnknownType(other.to_owned())),
         })

@@ -18,7 +18,7 @@ use ledgerstone_model::system::{
     KeyUse, LedgerId, LedgerOwner, LogName, PolicyProposalRecord, PolicyRecord, PublicKey,
     RecordSigning, RetentionDone, RetentionReason, RetentionRunId, RetentionStarted,
     SigningKeyRecord, SigningMode, SubjectRequestRecord, SystemRecord, SystemRecordError, TailCut,
-    TaxonomyRecord, TenantRecord, TenantState,
+    TaxonomyRecord, TenantClosed, TenantClosing, TenantClosingAsked, TenantRecord, TenantState,
 };
 use ledgerstone_model::{
     Actor, Administration, AuditRecord, ErrorCode, NumberSet, SealedEvent, TaxonomyDocument,
@@ -246,7 +246,27 @@ fn records() -> Vec<SystemRecord> {
         ))),
     ];
     records.extend(holds());
+    records.extend(closing());
     records
+}
+
+fn closing() -> Vec<SystemRecord> {
+    let number = |value| SequenceNumber::new(value).expect("a good value");
+    let in_state = |state| SystemRecord::Tenant(TenantRecord::new(tenant(), ledger_id(), state));
+    vec![
+        SystemRecord::TenantClosingAsked(Box::new(TenantClosingAsked {
+            tenant: tenant(),
+            asked_by: person("a"),
+            despite_duties: vec!["hipaa".to_owned(), "sox".to_owned()],
+            audit_record: number(42),
+        })),
+        in_state(TenantState::Closing),
+        SystemRecord::TenantClosing(TenantClosing {
+            announced_by: Announcement::new(number(43), sha256(b"three")),
+        }),
+        SystemRecord::TenantClosed(TenantClosed { closing_record: number(7), contents: 5 }),
+        in_state(TenantState::Closed),
+    ]
 }
 
 #[test]

@@ -23,12 +23,16 @@ use crate::contract::LedgerStore;
 ///   everything else is as it was; the same call again does the rest. What is gone already is
 ///   passed over.
 /// - **As far as it goes.** What lies where nothing can be changed yet is reported as waiting; it
-///   goes by the same call later.
+///   goes by the same call later, at once after [`settle`](Self::settle).
 ///
 /// What may be dropped is decided by the caller, who has recorded it durably before.
 pub trait RetentionStore: LedgerStore {
     /// Drops the contents of these records. One call at a time; another waits.
     fn drop_contents(&self, plan: &DropPlan) -> Result<DropReport, DropError>;
+
+    /// Brings what was committed before this call to where contents can be dropped, so that nothing of
+    /// it waits. Costs a container of its own, however small: for when it cannot wait.
+    fn settle(&self) -> Result<(), DropError>;
 }
 
 /// The records whose contents are to go, by ledger.

@@ -138,6 +138,12 @@ impl Permission {
         )
     }
 
+    /// Whether the credentials of a tenant that is being closed, or is closed, keep it: verifying what is
+    /// left, and nothing else.
+    pub const fn outlasts_closing(self) -> bool {
+        matches!(self, Self::ProofsRead | Self::VerifyRun | Self::JobsRead | Self::StatusRead)
+    }
+
     /// Whether it is about the whole deployment, and so for credentials of `_system` alone.
     pub fn concerns_deployment(self) -> bool {
         self.scope() == Scope::Deployment

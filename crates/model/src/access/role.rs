@@ -271,6 +271,16 @@ pub fn roles_page() -> String {
          resume the tenant; commands on the\nmachine itself (`--data`) are an operator's, and \
          administer its keys and taxonomy as before.\n",
     );
+    let kept = Permission::ALL.iter().filter(|one| one.outlasts_closing());
+    let kept: Vec<String> = kept.map(|one| format!("`{one}`")).collect();
+    text.push_str("\n## Closed tenants\n\nThe credentials of a tenant that is being closed, or is closed, keep ");
+    text.push_str(&kept.join(", "));
+    text.push_str(
+        ",\nas far as they had them, until they expire: what is left of the ledger is verified as before. \
+         Everything else is\nrefused with `TENANT_CLOSING` or `TENANT_CLOSED`, and nothing of it stands in the \
+         access log, since nothing more\nmay come into the ledger. Keys cannot be granted or revoked any more: \
+         let those that are to verify expire when\nthey should, and revoke the others before.\n",
+    );
     text
 }
 

@@ -115,12 +115,12 @@ impl Announcement {
         &self.record_hash
     }
 
-    fn write(&self, object: &mut ObjectWriter<'_>) {
+    pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
         object.text("record_hash", &self.record_hash.to_hex());
         object.number("sequence_number", self.sequence_number.value());
     }
 
-    fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
+    pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
         Ok(Self {
             sequence_number: SequenceNumber::new(fields.number("sequence_number")?)
                 .map_err(|_| SystemRecordError::Field("sequence_number"))?,

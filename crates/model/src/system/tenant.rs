@@ -15,16 +15,27 @@ pub enum TenantState {
     Active,
     /// Records are read, and events are refused.
     Suspended,
+    /// Its ledger is brought to its end: nothing is taken, and contents go.
+    Closing,
+    /// Its ledger has ended: every content of an event is gone, and the rest is verified for ever.
+    Closed,
 }
 
 impl TenantState {
-    const ALL: [Self; 2] = [Self::Active, Self::Suspended];
+    const ALL: [Self; 4] = [Self::Active, Self::Suspended, Self::Closing, Self::Closed];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
         }
+    }
+
+    /// Whether the tenant is on its way out, from which there is none back.
+    pub const fn is_ending(self) -> bool {
+        matches!(self, Self::Closing | Self::Closed)
     }
 
     /// The state of this name.

@@ -146,7 +146,10 @@ impl<'c> Projection<'c> {
             | SystemRecord::PolicyProposal(_)
             | SystemRecord::HoldSet(_)
             | SystemRecord::HoldReleaseAsked(_)
-            | SystemRecord::HoldReleased(_) => Ok(()),
+            | SystemRecord::HoldReleased(_)
+            | SystemRecord::TenantClosingAsked(_)
+            | SystemRecord::TenantClosing(_)
+            | SystemRecord::TenantClosed(_) => Ok(()),
         }
     }
 

@@ -209,6 +209,10 @@ impl<S: RetentionStore> RetentionStore for FaultyStore<S> {
         }
         self.inner.drop_contents(plan)
     }
+
+    fn settle(&self) -> Result<(), DropError> {
+        self.inner.settle()
+    }
 }
 
 fn unknown(reason: &str) -> AppendError {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::TenantId;
@@ -20,7 +21,12 @@ use super::segment::{self, NextGeneration, Segment, SegmentFault, Unlike, list_d
 use super::segment_list::SegmentFiles;
 use super::shared::{Shared, lock};
 use super::write;
+use crate::error::AppendError;
 use crate::retention::{DropError, DropPlan, DropReport, RewrittenContainer};
+
+/// How long [`settle`] waits for what is full to be sealed.
+const SEALING_WAIT: Duration = Duration::from_mins(1);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Drops what the plan names, segment by segment.
 pub fn drop_contents(shared: &Shared, plan: &DropPlan) -> Result<DropReport, DropError> {
@@ -68,6 +74,30 @@ fn next_places(
     }
     report.waiting = waiting;
     Some(places).filter(|places| !places.is_empty())
+}
+
+/// Ends the log that is being written, and waits until everything up to there is sealed.
+pub fn settle(shared: &Shared) -> Result<(), DropError> {
+    refuse(shared)?;
+    let last = write::end_log(shared).map_err(|error| match error {
+        AppendError::Unavailable { code, reason } => DropError::Unavailable { code, reason },
+        other => DropError::Unavailable { code: other.code(), reason: other.to_string() },
+    })?;
+    let deadline = Instant::now() + SEALING_WAIT;
+    while shared.read().logs.front().is_some_and(|log| last.is_some_and(|last| log.number <= last))
+    {
+        refuse(shared)?;
+        if Instant::now() >= deadline {
+            let mut reason = "what is being written was not sealed in time".to_owned();
+            if let Some(why) = shared.read().degraded.get("sealing") {
+                reason.push_str(&format!(" ({why})"));
+            }
+            return Err(DropError::Unavailable { code: ErrorCode::ContentsWaiting, reason });
+        }
+        let signals = shared.signals();
+        drop(shared.signals.changed.wait_timeout(signals, LOOK));
+    }
+    Ok(())
 }
 
 /// Whether anything may be written at this moment.

@@ -328,6 +328,10 @@ impl RetentionStore for EmbeddedStore {
     fn drop_contents(&self, plan: &DropPlan) -> Result<DropReport, DropError> {
         retention::drop_contents(&self.shared, plan)
     }
+
+    fn settle(&self) -> Result<(), DropError> {
+        retention::settle(&self.shared)
+    }
 }
 
 impl LedgerStore for EmbeddedStore {

@@ -203,6 +203,16 @@ fn make_room(
     if full && writer.records > 0 { rotate(shared, writer) } else { Ok(()) }
 }
 
+/// Ends the log file that is being written, unless nothing is in it, and answers the number of the last
+/// one that is full; `None` where none is.
+pub fn end_log(shared: &Shared) -> Result<Option<u64>, AppendError> {
+    let mut guard = lock(&shared.writer);
+    if let Some(writer) = guard.as_mut().filter(|writer| writer.records > 0) {
+        rotate(shared, writer)?;
+    }
+    Ok(shared.read().logs.iter().filter(|log| log.full).map(|log| log.number).max())
+}
+
 /// Begins the next log file. The full one goes to the sealer.
 fn rotate(shared: &Shared, writer: &mut Writer) -> Result<(), AppendError> {
     wait_for_sealing(shared)?;

@@ -192,6 +192,11 @@ impl RetentionStore for MemoryStore {
         let dropped = self.write().drop_contents(plan);
         Ok(DropReport { dropped, ..DropReport::default() })
     }
+
+    /// Everything can be dropped at any time.
+    fn settle(&self) -> Result<(), DropError> {
+        Ok(())
+    }
 }
 
 /// The compare of compare-and-swap.
