@@ -9,6 +9,7 @@ mod anchors;
 mod announcements;
 mod checkpoints;
 mod context;
+mod ending;
 mod event_ids;
 mod in_order;
 mod interval;
@@ -35,6 +36,7 @@ use anchors::Anchors;
 use announcements::check_announcements;
 use checkpoints::{Kept, Known, check_kept, check_known};
 use context::Context;
+use ending::check_endings;
 use event_ids::Kept as KeptIds;
 use in_order::in_order;
 use kept_part::NoMemory;
@@ -116,6 +118,7 @@ fn verify_remembering(
     find_lost(&walks, options, &mut findings);
     if let Some(system) = system.as_ref().filter(|_| is_whole) {
         check_announcements(&walks, system, &mut findings);
+        check_endings(&walks, system, &mut findings);
     }
     evidence.check_anchors(&mut walks, &context, &mut findings);
     evidence.conclude(&walks, &context, &mut report, &mut findings);

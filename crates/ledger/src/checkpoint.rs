@@ -78,9 +78,18 @@ impl Ledger {
         self.sign_checkpoints(tenants, Signing::AsUsual)
     }
 
-    /// The public half of the key that signs a ledger's checkpoints now, under the ledger's name.
+    /// The public half of the key that signs a ledger's checkpoints now, under the ledger's name; of a
+    /// ledger that has ended, the key that signed the last one.
     pub fn verifier_key(&self, tenant: &TenantId) -> Result<VerifierKey, LedgerError> {
         let genesis = self.reader().genesis(tenant)?;
+        if self.has_ended(tenant)
+            && let Some(last) = self.seen(tenant, &genesis)?
+            && let Some(key) = log_keys_of(&genesis, &self.history())
+                .into_iter()
+                .find(|key| last.signed_by.contains(&key.key_id()))
+        {
+            return Ok(key);
+        }
         let key = hold(&self.ring).log.current.verifying_key();
         Ok(VerifierKey::new_ed25519(genesis.log_key().name().clone(), &key))
     }
@@ -183,10 +192,11 @@ impl Ledger {
         }
         let signers = log_signers(&genesis, &hold(&self.ring), signing);
         let signed_by = ids_of(&signers);
+        // The last checkpoint of a ledger that has ended is given for ever, whichever key signs now.
         if signing == Signing::AsUsual
             && let Some(seen) = seen
             && seen.checkpoint.size.value() == head.size()
-            && seen.signed_by == signed_by
+            && (seen.signed_by == signed_by || self.has_ended(tenant))
         {
             return Ok((seen, false));
         }
@@ -212,7 +222,7 @@ impl Ledger {
                     tenant: seen.checkpoint.tenant.clone(),
                     size: seen.checkpoint.size.value(),
                     note: seen.checkpoint.note.clone(),
-                    kept_for_good: signing == Signing::LastOfOldKey,
+                    kept_for_good: signing != Signing::AsUsual,
                 });
             }
         })?;
@@ -279,6 +289,8 @@ pub(crate) enum Signing {
     AsUsual,
     /// The old key alone, over the record that announces the new one; kept for good.
     LastOfOldKey,
+    /// The keys that are in use, over the last record of a ledger that has ended; kept for good.
+    Last,
 }
 
 fn ids_of(signers: &[Signer]) -> Vec<u32> {
@@ -294,10 +306,10 @@ fn log_signers(genesis: &Genesis, ring: &KeyRing, signing: Signing) -> Vec<Signe
     let signer = |key: &ledgerstone_proof::SigningKey| Signer::new(name.clone(), key.clone());
     match &ring.log.outgoing {
         Some(old) if !began_with_current => match (signing, old.retirement) {
-            (Signing::LastOfOldKey, _) | (Signing::AsUsual, Retirement::Announcing) => {
+            (Signing::LastOfOldKey, _) | (_, Retirement::Announcing) => {
                 vec![signer(&old.key)]
             }
-            (Signing::AsUsual, Retirement::Overlapping) => {
+            (Signing::AsUsual | Signing::Last, Retirement::Overlapping) => {
                 vec![signer(current), signer(&old.key)]
             }
         },

@@ -251,7 +251,10 @@ impl Ledger {
     pub fn unfinished_erasures(&self) -> Result<Vec<(TenantId, SubjectRequestId)>, LedgerError> {
         self.ensure_requests()?;
         let entries = self.subject_requests.erasures.entries();
-        let open = entries.into_iter().filter(|(_, _, erasure)| erasure.certificate.is_none());
+        let open = entries.into_iter().filter(|(tenant, _, erasure)| {
+            // Where the tenant goes, everything goes, and no certificate comes any more.
+            erasure.certificate.is_none() && self.refuse_shut(tenant).is_ok()
+        });
         Ok(open.map(|(tenant, request, _)| (tenant, request)).collect())
     }
 

@@ -14,7 +14,7 @@ use crate::keys::KeyHomeError;
 use crate::rectification::RectificationError;
 use crate::sealing::SealError;
 use crate::sealing_keys::KeyRingError;
-use crate::sequencer::{AdministerError, SubmitError};
+use crate::sequencer::{AdministerError, ShutTenant, SubmitError};
 
 /// Why an operation on a ledger failed.
 #[derive(Debug, Error)]
@@ -26,6 +26,24 @@ pub enum LedgerError {
     AlreadyCreated,
     #[error("there is no tenant {0}")]
     UnknownTenant(TenantId),
+    #[error(transparent)]
+    Shut(#[from] ShutTenant),
+    #[error("tenant {0} is closed by two people, and in no other way")]
+    ClosedByTwo(TenantId),
+    #[error("nobody has asked that tenant {0} be closed")]
+    NoClosingAsked(TenantId),
+    #[error(
+        "that tenant {tenant} be closed was last asked for in record {found} of _system, and not in \
+         {expected}"
+    )]
+    OtherClosing { tenant: TenantId, expected: SequenceNumber, found: SequenceNumber },
+    #[error("these holds of tenant {tenant} stand: {}", listed(.holds))]
+    HoldsStand { tenant: TenantId, holds: Vec<HoldId> },
+    #[error(
+        "these rules of tenant {tenant} name a duty to keep contents whose time is not over: {}",
+        .duties.join(", ")
+    )]
+    DutiesStand { tenant: TenantId, duties: Vec<String> },
     #[error("tenant {0} exists already")]
     TenantExists(TenantId),
     #[error("tenant {tenant} has no API key {id}")]
@@ -167,19 +185,24 @@ impl LedgerError {
             Self::AlreadyCreated => ErrorCode::DataDirectoryNotEmpty,
             Self::UnknownTenant(_) => ErrorCode::UnknownTenant,
             Self::TenantExists(_) => ErrorCode::TenantExists,
+            Self::Shut(shut) => shut.code(),
+            Self::ClosedByTwo(_) => ErrorCode::InvalidArgument,
             Self::UnknownApiKey { .. } => ErrorCode::UnknownApiKey,
             Self::ApiKeyRevoked(_) => ErrorCode::KeyRevoked,
             Self::ApiKeyConflict { .. } => ErrorCode::ApiKeyConflict,
             Self::InvalidTaxonomy(rejection) => rejection.code(),
             Self::TaxonomyChanged { .. }
             | Self::PolicyChanged { .. }
-            | Self::OtherProposal { .. } => ErrorCode::VersionConflict,
+            | Self::OtherProposal { .. }
+            | Self::OtherClosing { .. } => ErrorCode::VersionConflict,
             Self::ShortensRetention(_) | Self::SecondPerson(_) => ErrorCode::SecondPersonNeeded,
-            Self::NothingProposed(_) | Self::NothingSealed(_) => ErrorCode::NotFound,
+            Self::NothingProposed(_) | Self::NothingSealed(_) | Self::NoClosingAsked(_) => {
+                ErrorCode::NotFound
+            }
             Self::UnknownHold { .. } => ErrorCode::UnknownHold,
             Self::HoldReleased { .. } => ErrorCode::HoldReleased,
-            Self::HeldBack(_) => ErrorCode::HeldBack,
-            Self::DutyToKeep(_) => ErrorCode::DutyToKeep,
+            Self::HeldBack(_) | Self::HoldsStand { .. } => ErrorCode::HeldBack,
+            Self::DutyToKeep(_) | Self::DutiesStand { .. } => ErrorCode::DutyToKeep,
             Self::ContentsWaiting(_) => ErrorCode::ContentsWaiting,
             Self::KeysBehind { .. } => ErrorCode::KeysBehind,
             Self::NoSealingKeys(_) => ErrorCode::KeyServiceUnavailable,
@@ -217,8 +240,13 @@ impl From<AdministerError> for LedgerError {
         match error {
             AdministerError::Failed { code, message } => Self::NotWritten { code, message },
             AdministerError::Read { source, .. } => Self::Read(source),
+            AdministerError::Shut(shut) => Self::Shut(shut),
         }
     }
+}
+
+fn listed(holds: &[HoldId]) -> String {
+    holds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A checkpoint that was signed contradicts the tree: records were taken away or replaced.

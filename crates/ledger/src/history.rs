@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ledgerstone_model::system::{
     Announcement, Genesis, KeyChange, KeyUse, LedgerId, PublicKey, SigningKeyRecord, SigningMode,
-    SystemRecord, TenantState,
+    SystemRecord, TenantRecord, TenantState,
 };
 use ledgerstone_proof::{
     IngestedAt, KeyId, Kind, SequenceNumber, TenantId, record_hash, split_content,
@@ -42,6 +42,8 @@ pub struct TenantEntry {
     /// The `system.tenant` record that created it.
     pub created_by: Announcement,
     pub created_at: IngestedAt,
+    /// The `system.tenant` record by which its closing began.
+    pub closing: Option<Announcement>,
 }
 
 /// The deployment as its own ledger tells it.
@@ -155,19 +157,7 @@ impl SystemHistory {
                 announcement: Some(announcement),
             }),
             SystemRecord::RecordSigning(signing) => self.signing = signing.mode(),
-            SystemRecord::Tenant(tenant) => {
-                let entry = || TenantEntry {
-                    state: tenant.state(),
-                    ledger_id: tenant.ledger_id(),
-                    created_by: Announcement::new(
-                        record.sequence_number,
-                        record_hash(&record.header_bytes()),
-                    ),
-                    created_at: at,
-                };
-                self.tenants.entry(tenant.tenant().clone()).or_insert_with(entry);
-                self.set_tenant_state(tenant.tenant(), tenant.state());
-            }
+            SystemRecord::Tenant(tenant) => self.take_tenant(&tenant, (record, at)),
             SystemRecord::Genesis(_)
             | SystemRecord::Anchor(_)
             | SystemRecord::TailCut(_)
@@ -182,9 +172,30 @@ impl SystemHistory {
             | SystemRecord::HoldReleased(_)
             | SystemRecord::SubjectRequest(_)
             | SystemRecord::ErasureStarted(_)
-            | SystemRecord::Erasure(_) => {}
+            | SystemRecord::Erasure(_)
+            | SystemRecord::TenantClosingAsked(_)
+            | SystemRecord::TenantClosing(_)
+            | SystemRecord::TenantClosed(_) => {}
         }
         Ok(())
+    }
+
+    fn take_tenant(&mut self, tenant: &TenantRecord, (record, at): (&StoredRecord, IngestedAt)) {
+        let this =
+            || Announcement::new(record.sequence_number, record_hash(&record.header_bytes()));
+        let entry = || TenantEntry {
+            state: tenant.state(),
+            ledger_id: tenant.ledger_id(),
+            created_by: this(),
+            created_at: at,
+            closing: None,
+        };
+        self.tenants.entry(tenant.tenant().clone()).or_insert_with(entry);
+        if tenant.state() == TenantState::Closing {
+            self.begin_closing(tenant.tenant(), this());
+        } else {
+            self.set_tenant_state(tenant.tenant(), tenant.state());
+        }
     }
 
     /// The genesis of `_system`.
@@ -244,12 +255,22 @@ impl SystemHistory {
             entry.state = state;
             match state {
                 TenantState::Suspended => self.suspended.insert(tenant.clone()),
-                TenantState::Active => self.suspended.remove(tenant),
+                TenantState::Active | TenantState::Closing | TenantState::Closed => {
+                    self.suspended.remove(tenant)
+                }
             };
         }
     }
 
-    /// Tenants that take nothing now.
+    /// The tenant is being closed from that record of `_system` on; the first one counts.
+    pub(crate) fn begin_closing(&mut self, tenant: &TenantId, announced_by: Announcement) {
+        self.set_tenant_state(tenant, TenantState::Closing);
+        if let Some(entry) = self.tenants.get_mut(tenant) {
+            entry.closing.get_or_insert(announced_by);
+        }
+    }
+
+    /// Tenants that take nothing until they are resumed.
     pub const fn suspended(&self) -> &BTreeSet<TenantId> {
         &self.suspended
     }

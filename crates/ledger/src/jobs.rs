@@ -5,6 +5,7 @@
 //! thread verifies everything over and over, gently ([`background`]).
 
 pub mod background;
+mod closing;
 mod erasure;
 mod erasure_survey;
 mod error;
@@ -20,6 +21,7 @@ mod verification;
 mod work;
 
 pub use background::{BackgroundSettings, BackgroundStatus, BackgroundVerifier};
+pub use closing::{closing_job, finish_closings};
 pub use erasure::erasure_job;
 pub use erasure_survey::erasure_survey_job;
 pub use error::JobError;

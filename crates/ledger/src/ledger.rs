@@ -57,6 +57,8 @@ pub struct Ledger {
     pub(crate) holding: Mutex<()>,
     /// Held while contents are dropped.
     pub(crate) retaining: Mutex<()>,
+    /// Held while the ledger of a tenant is brought to its end.
+    pub(crate) closing: Mutex<()>,
     committer: Mutex<Option<JoinHandle<()>>>,
     /// Dropped with the ledger.
     _wiper: Option<KeyWiper>,
@@ -119,6 +121,7 @@ impl Ledger {
             rotating: Mutex::default(),
             holding: Mutex::default(),
             retaining: Mutex::default(),
+            closing: Mutex::default(),
             committer: Mutex::new(Some(committer)),
             _wiper: wiper.map_err(LedgerError::Thread)?,
         })

@@ -7,6 +7,7 @@ pub mod api_keys;
 pub mod bundle;
 pub mod check;
 pub mod checkpoint;
+pub mod closing;
 pub mod dead_letters;
 pub mod driver;
 mod duplicates;
@@ -71,10 +72,12 @@ pub use policies::{
 };
 pub use reader::{Listing, Order, Reader};
 pub use receipt::{Compared, Outcome, Receipt, ReceiptStatus, Refusal};
-pub use retention::{ContentDrop, Dropped, LedgerOutcome, Proposal, Retention, RetentionReport};
+pub use retention::{
+    ClosingAsked, ContentDrop, Dropped, LedgerOutcome, Proposal, Retention, RetentionReport,
+};
 pub use rotation::RotationReport;
 pub use sealing::SealError;
-pub use sequencer::SubmitError;
+pub use sequencer::{ShutTenant, SubmitError};
 pub use settings::{KEY_OVERLAP, Settings, TenantCreation};
 pub use taxonomies::{AdmissionError, TaxonomyInForce};
 pub use ticket::Ticket;

@@ -89,6 +89,7 @@ impl Ledger {
         let sequencer = parts.sequencer(&ring, Some(&history));
         let known = parts.settings.known.clone();
         let ledger = Self::start(parts, ring, history, sequencer)?;
+        ledger.shut_closing_tenants()?;
         for note in &known {
             ledger.show_checkpoint(note)?;
         }

@@ -10,6 +10,7 @@ mod run;
 
 pub(crate) use expiry::duty_on;
 pub use expiry::{Expired, HeldBack, LedgerExpiry, RuleConflict};
+pub(crate) use index::Ending;
 pub(crate) use index::RetentionIndex;
-pub use index::{Dropped, Proposal};
+pub use index::{ClosingAsked, Dropped, Proposal};
 pub use run::{ContentDrop, LedgerOutcome, Retention, RetentionReport};

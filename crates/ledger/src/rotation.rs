@@ -32,7 +32,7 @@ use crate::history::{KeyPeriod, parse_system};
 use crate::keys::{KeyRing, NewKey, OutgoingKey, RecordSigner, Retirement, is_public_of};
 use crate::ledger::{Ledger, hold};
 use crate::reader::Order;
-use crate::sequencer::SignedAs;
+use crate::sequencer::{Door, SignedAs};
 use crate::settings::LEDGERS_PER_ROUND;
 
 /// What a rotation did.
@@ -232,10 +232,12 @@ impl Ledger {
         let announcement = self.announcement(usage)?;
         let knowing = self.ledgers_that_know(usage, &key)?;
         let ledgers = self.reader().tenants()?;
-        let ignorant: Vec<TenantId> =
-            ledgers.into_iter().filter(|tenant| !knowing.contains(tenant)).collect();
+        let ignorant: Vec<TenantId> = ledgers
+            .into_iter()
+            .filter(|one| !knowing.contains(one) && !self.has_ended(one))
+            .collect();
         for chunk in ignorant.chunks(LEDGERS_PER_ROUND) {
-            self.sequencer.administer(chunk, |round| {
+            self.sequencer.administer_by(Door::Ending, chunk, |round| {
                 for (ledger, _) in chunk.iter().enumerate() {
                     let record = SystemRecord::SigningKey(announcement.clone());
                     round.push(ledger, SignedAs::Always, |_, _| record);
@@ -347,7 +349,8 @@ impl Ledger {
             let genesis = self.reader().genesis(&tenant)?;
             let knows_no_other = is_public_of(genesis.log_key().verifying_key(), &ring.log.current);
             let size = sizes.get(&tenant).copied().unwrap_or(0);
-            if !knows_no_other && !self.has_last_checkpoint(&tenant, size, &old.key)? {
+            let is_open = !knows_no_other && !self.has_ended(&tenant);
+            if is_open && !self.has_last_checkpoint(&tenant, size, &old.key)? {
                 wanted.push(tenant);
             }
         }

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::ledger::Ledger;
 use crate::sealing_keys::{KeyRing, KeyRingError};
-use crate::sequencer::AdministerError;
+use crate::sequencer::{AdministerError, ShutTenant};
 
 /// Fewer events are not worth a second thread.
 const PARALLEL_EVENTS_MIN: usize = 32;
@@ -28,6 +28,8 @@ pub enum SealError {
     Policies(#[from] ReadError),
     #[error("{code}: {message}")]
     NotWritten { code: ErrorCode, message: String },
+    #[error(transparent)]
+    Shut(#[from] ShutTenant),
     #[error("the ledger was opened without sealing keys, and tenant {0} has fields to seal")]
     NoKeys(TenantId),
     #[error(transparent)]
@@ -43,6 +45,7 @@ impl SealError {
         match self {
             Self::Policies(error) => error.code(),
             Self::NotWritten { code, .. } => *code,
+            Self::Shut(shut) => shut.code(),
             Self::NoKeys(_) => ErrorCode::KeyServiceUnavailable,
             Self::Keys(error) => error.code(),
             Self::Envelope(_) | Self::Text(_) => ErrorCode::Internal,
@@ -55,6 +58,7 @@ impl From<AdministerError> for SealError {
         match error {
             AdministerError::Failed { code, message } => Self::NotWritten { code, message },
             AdministerError::Read { source, .. } => Self::Policies(source),
+            AdministerError::Shut(shut) => Self::Shut(shut),
         }
     }
 }
@@ -97,6 +101,8 @@ impl Ledger {
         tenant: &TenantId,
         events: Vec<AdmittedEvent>,
     ) -> Result<Vec<SealedEvent>, SealError> {
+        // Nothing is made for who takes nothing, least of all keys.
+        self.sequencer.refuse_shut(tenant)?;
         let policy = self.sealing_policy(tenant)?;
         let plan = |event| PlannedEvent::new(event, policy.fields());
         let mut planned: Vec<PlannedEvent> = if events.len() < PARALLEL_EVENTS_MIN {

@@ -7,6 +7,7 @@
 
 mod administer;
 mod commit;
+mod shut;
 mod state;
 
 use std::collections::HashSet;
@@ -28,6 +29,8 @@ use crate::settings::{OPEN_BYTES_MAX, OPEN_RECORDS_MAX, Settings};
 use crate::ticket::{Completion, Slot, Ticket};
 
 pub(crate) use administer::{AdministerError, Round, SignedAs};
+pub(crate) use shut::Door;
+pub use shut::ShutTenant;
 use state::State;
 pub(crate) use state::{HeaderSigning, Unsettled};
 
@@ -43,6 +46,8 @@ pub enum SubmitError {
     TooLarge { records: usize, bytes: usize },
     #[error("tenant {0} is suspended: it takes nothing until it is resumed")]
     Suspended(TenantId),
+    #[error(transparent)]
+    Shut(#[from] ShutTenant),
     #[error("a tenant could not be created: {message}")]
     Creation { code: ErrorCode, message: String },
     #[error("the ledger is being closed; send again once it is open")]
@@ -63,6 +68,7 @@ impl SubmitError {
             Self::QueueFull { .. } => ErrorCode::QueueFull,
             Self::Closed => ErrorCode::ShuttingDown,
             Self::Suspended(_) => ErrorCode::TenantSuspended,
+            Self::Shut(shut) => shut.code(),
             Self::Creation { code, .. } => *code,
             Self::TooLarge { .. } => ErrorCode::InputTooLarge,
             Self::Seal(error) => error.code(),
@@ -207,6 +213,22 @@ impl Sequencer {
         }
     }
 
+    /// From here on a ledger takes nothing but what ends it, and nothing at all once it has ended.
+    /// Submissions that were sequenced before stay.
+    pub(crate) fn shut(&self, tenant: &TenantId, is_ended: bool) {
+        self.lock().shut.shut(tenant.clone(), is_ended);
+    }
+
+    /// Whether a ledger has ended.
+    pub(crate) fn has_ended(&self, tenant: &TenantId) -> bool {
+        self.lock().shut.has_ended(tenant)
+    }
+
+    /// Fails where a tenant is being closed, or is closed.
+    pub(crate) fn refuse_shut(&self, tenant: &TenantId) -> Result<(), ShutTenant> {
+        self.lock().shut.refuse([tenant], Door::Usual)
+    }
+
     /// Why nothing can be written any more, where that is so.
     pub(crate) fn halted(&self) -> Option<String> {
         self.lock().halted.clone()
@@ -233,6 +255,7 @@ impl Sequencer {
             }
             state = self.load_ledgers(state, missing, &mut unknown)?;
         }
+        state.shut.refuse_events(&events)?;
         if !unknown.is_empty() && options.unknown == UnknownTenants::Report {
             let tenants = unknown.into_iter().collect();
             return Ok(Submitted::Unknown { tenants, events });

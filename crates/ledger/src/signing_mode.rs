@@ -10,7 +10,7 @@ use crate::error::LedgerError;
 use crate::history::parse_system;
 use crate::ledger::Ledger;
 use crate::reader::Order;
-use crate::sequencer::SignedAs;
+use crate::sequencer::{Door, SignedAs};
 use crate::settings::LEDGERS_PER_ROUND;
 
 impl Ledger {
@@ -22,7 +22,8 @@ impl Ledger {
         }
         let mut others = Vec::new();
         for tenant in self.reader().tenants()? {
-            if !tenant.is_system() && self.signing_at_end(&tenant)? != wanted {
+            let is_open = !tenant.is_system() && !self.has_ended(&tenant);
+            if is_open && self.signing_at_end(&tenant)? != wanted {
                 others.push(tenant);
             }
         }
@@ -35,7 +36,7 @@ impl Ledger {
     }
 
     fn state_signing(&self, tenants: &[TenantId], mode: SigningMode) -> Result<(), LedgerError> {
-        self.sequencer.administer(tenants, |round| {
+        self.sequencer.administer_by(Door::Ending, tenants, |round| {
             for (ledger, _) in tenants.iter().enumerate() {
                 round.push(ledger, SignedAs::Always, |number, _| {
                     SystemRecord::RecordSigning(RecordSigning::new(number.next(), mode))

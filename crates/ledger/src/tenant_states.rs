@@ -10,7 +10,7 @@ use ledgerstone_proof::TenantId;
 use crate::error::LedgerError;
 use crate::history::TenantEntry;
 use crate::ledger::{Ledger, hold};
-use crate::sequencer::{SignedAs, SubmitError};
+use crate::sequencer::{ShutTenant, SignedAs, SubmitError};
 
 impl Ledger {
     /// The state of a tenant; `None` where there is no such tenant. Costs a look into memory.
@@ -44,13 +44,17 @@ impl Ledger {
     ) -> Result<TenantEntry, LedgerError> {
         let _creating = hold(&self.creating);
         let known = self.tenant_entry(tenant)?;
-        if known.state == state {
-            return Ok(known);
-        }
+        refuse_ending(tenant, known.state)?;
         let verb = match state {
             TenantState::Active => "resume",
             TenantState::Suspended => "suspend",
+            TenantState::Closing | TenantState::Closed => {
+                return Err(LedgerError::ClosedByTwo(tenant.clone()));
+            }
         };
+        if known.state == state {
+            return Ok(known);
+        }
         let mut act = Administration::new(verb, by.clone(), "tenant", tenant.as_str());
         if let Some(reason) = reason {
             act = act.with_reason(reason);
@@ -66,9 +70,18 @@ impl Ledger {
         Ok(TenantEntry { state, ..known })
     }
 
-    fn tenant_entry(&self, tenant: &TenantId) -> Result<TenantEntry, LedgerError> {
+    pub(crate) fn tenant_entry(&self, tenant: &TenantId) -> Result<TenantEntry, LedgerError> {
         let history = self.history.read().unwrap_or_else(PoisonError::into_inner);
         let entry = history.tenants().get(tenant).cloned();
         entry.ok_or_else(|| LedgerError::UnknownTenant(tenant.clone()))
+    }
+}
+
+/// From the end of a tenant there is no way back.
+pub(crate) fn refuse_ending(tenant: &TenantId, state: TenantState) -> Result<(), ShutTenant> {
+    match state {
+        TenantState::Active | TenantState::Suspended => Ok(()),
+        TenantState::Closing => Err(ShutTenant::Closing(tenant.clone())),
+        TenantState::Closed => Err(ShutTenant::Closed(tenant.clone())),
     }
 }

@@ -142,7 +142,7 @@ fn announce(
         SystemRecord::Tenant(record)
     })?;
     let created_by = Announcement::new(number, round.last_hash(0)?);
-    Some(TenantEntry { state, ledger_id, created_by, created_at: at? })
+    Some(TenantEntry { state, ledger_id, created_by, created_at: at?, closing: None })
 }
 
 /// Draws the id of a ledger.

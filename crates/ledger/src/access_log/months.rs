@@ -39,7 +39,9 @@ impl Ledger {
         &self,
         tenant: &TenantId,
     ) -> Result<Vec<(AccessMonth, SealingKeyId)>, LedgerError> {
-        let Some(ring) = self.sealing_keys().filter(|_| !tenant.is_system()) else {
+        let Some(ring) =
+            self.sealing_keys().filter(|_| !tenant.is_system() && self.refuse_shut(tenant).is_ok())
+        else {
             return Ok(Vec::new());
         };
         let last = AccessMonth::of(self.clock.now()).newest_outlived();

@@ -82,13 +82,16 @@ impl Ledger {
 
     /// Writes entries in one commit, and answers how many records that were.
     fn write_some(&self, entries: &[Entry]) -> Result<u64, LedgerError> {
+        // A ledger that is brought to its end takes no more of them.
+        let is_taken = |one: &&Entry| self.refuse_shut(one.tenant()).is_ok();
+        let entries: Vec<&Entry> = entries.iter().filter(is_taken).collect();
         let mut tenants: Vec<TenantId> = entries.iter().map(|one| one.tenant().clone()).collect();
         tenants.sort_unstable();
         tenants.dedup();
-        let keys = self.keys_of_month(entries);
+        let keys = self.keys_of_month(&entries);
         let pushed = self.sequencer.administer(&tenants, |round| {
             let mut records = 0;
-            for entry in entries {
+            for entry in &entries {
                 let ledger = tenants.binary_search(entry.tenant()).ok()?;
                 records += push(round, ledger, entry, &keys)?;
             }
@@ -99,7 +102,7 @@ impl Ledger {
 
     /// The keys under which is sealed what was looked for, as far as there are such and they can be had:
     /// what happened is recorded in any case.
-    fn keys_of_month(&self, entries: &[Entry]) -> HashMap<TenantId, SubjectKey> {
+    fn keys_of_month(&self, entries: &[&Entry]) -> HashMap<TenantId, SubjectKey> {
         let mut keys = HashMap::new();
         let Some(ring) = self.sealing_keys() else { return keys };
         let month = Subject::AccessMonth(AccessMonth::of(self.clock.now()));

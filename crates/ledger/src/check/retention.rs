@@ -86,6 +86,11 @@ impl Retention {
         }
     }
 
+    /// The records that were read, those of kind `system`, and those of others without a content.
+    pub(super) const fn seen(&self) -> (&NumberSet, &NumberSet, &NumberSet) {
+        (&self.read, &self.system, &self.absent)
+    }
+
     /// Takes in what begins a run.
     pub(super) fn start(&mut self, record: u64, started: &RetentionStarted) -> Option<Fault> {
         let run = self.runs.entry(started.run()).or_default();

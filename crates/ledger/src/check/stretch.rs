@@ -75,6 +75,8 @@ impl Statement {
                     | SystemRecord::SubjectRequest(_)
                     | SystemRecord::ErasureStarted(_)
                     | SystemRecord::Erasure(_)
+                    | SystemRecord::TenantClosing(_)
+                    | SystemRecord::TenantClosed(_)
             )
     }
 }

@@ -10,6 +10,7 @@ use ledgerstone_proof::{
 use ledgerstone_store::{Check, LedgerStore};
 
 use super::context::Context;
+use super::ending::{Ending, Place, Read};
 use super::interval::Interval;
 use super::key_history::KeyHistory;
 use super::options::{Scope, VerifyOptions};
@@ -49,6 +50,8 @@ pub(super) struct Walk {
     genesis_place: (String, u64),
     /// What it says of contents that were dropped, and which are not there.
     pub(super) retention: Retention,
+    /// How it ends, where it does.
+    ending: Ending,
 }
 
 impl Walk {
@@ -69,6 +72,7 @@ impl Walk {
             tenants: HashMap::new(),
             genesis_place: (String::new(), 0),
             retention: Retention::default(),
+            ending: Ending::default(),
         }
     }
 
@@ -106,6 +110,10 @@ impl Walk {
 
     pub(super) const fn keys(&self) -> &KeyHistory {
         &self.keys
+    }
+
+    pub(super) const fn ending(&self) -> &Ending {
+        &self.ending
     }
 
     /// File and offset of the genesis; empty where it was not among what was read.
@@ -159,7 +167,21 @@ impl Walk {
             findings.push(Finding::new(Check::MerkleRoot, error.to_string()).of(&self.tenant));
         }
         self.retention.finish(context, &self.tenant, findings);
+        self.finish_ending(findings);
         self.compare_head(context, findings);
+    }
+
+    fn finish_ending(&self, findings: &mut Vec<Finding>) {
+        let (numbers, system, absent) = self.retention.seen();
+        let read = Read {
+            tenant: &self.tenant,
+            is_whole: self.is_sound(),
+            end: self.reaches_end.then_some(self.next),
+            numbers,
+            system,
+            absent,
+        };
+        self.ending.finish(&read, findings);
     }
 
     fn first_pending(&self) -> Option<u64> {
@@ -264,6 +286,11 @@ impl Walk {
                 findings.push(finding(note).values("another", statement.said.event_type()));
                 continue;
             }
+            let place = Place {
+                number: statement.number,
+                file: stretch.file.clone(),
+                offset: statement.offset,
+            };
             match statement.said {
                 SystemRecord::Anchor(anchor) => self.anchors.push((statement.number, anchor)),
                 SystemRecord::Tenant(tenant) => {
@@ -275,6 +302,8 @@ impl Walk {
                     }
                 }
                 SystemRecord::RetentionStarted(started) => {
+                    let faked = self.ending.drops(&started, self.is_whole && !self.is_damaged);
+                    findings.extend(faked.map(|note| finding(note).values("a closing", "none")));
                     let told = self.retention.start(statement.number, &started);
                     findings
                         .extend(told.into_iter().map(|told| told.told_by(finding(told.note()))));
@@ -283,6 +312,16 @@ impl Walk {
                     let told = self.retention.end(statement.number, done);
                     findings
                         .extend(told.into_iter().map(|told| told.told_by(finding(told.note()))));
+                }
+                SystemRecord::TenantClosing(closing) => {
+                    let told = self.ending.begin(place, &closing);
+                    findings.extend(told.map(|note| finding(note).values("one", "another")));
+                }
+                SystemRecord::TenantClosed(closed) => {
+                    let is_whole = self.is_whole && !self.is_damaged;
+                    let told = self.ending.end(place, closed, is_whole);
+                    let named = closed.closing_record.value();
+                    findings.extend(told.map(|note| finding(note).values("its beginning", named)));
                 }
                 SystemRecord::Genesis(_) if statement.number == 0 => {
                     self.genesis_place = (stretch.file.clone(), statement.offset);

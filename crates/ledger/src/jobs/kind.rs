@@ -1,7 +1,7 @@
 //! The table of what jobs can do: one line each.
 
 use super::work::{Ended, Work};
-use super::{erasure, erasure_survey, hold_survey, retention, verification};
+use super::{closing, erasure, erasure_survey, hold_survey, retention, verification};
 
 /// One kind of work.
 pub struct JobKind {
@@ -17,6 +17,7 @@ pub const JOB_KINDS: &[JobKind] = &[
     JobKind { name: erasure_survey::NAME, run: erasure_survey::run },
     JobKind { name: hold_survey::NAME, run: hold_survey::run },
     JobKind { name: retention::NAME, run: retention::run },
+    JobKind { name: closing::NAME, run: closing::run },
 ];
 
 impl JobKind {

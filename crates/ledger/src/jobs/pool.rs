@@ -305,7 +305,11 @@ impl Shared {
 /// What a job's owner is told: what stands against an erasure names nothing of the server's own.
 fn told(code: ErrorCode, message: String) -> String {
     match code {
-        ErrorCode::HeldBack | ErrorCode::DutyToKeep | ErrorCode::ContentsWaiting => message,
+        ErrorCode::HeldBack
+        | ErrorCode::DutyToKeep
+        | ErrorCode::ContentsWaiting
+        | ErrorCode::TenantClosing
+        | ErrorCode::TenantClosed => message,
         _ => "the server could not do this; its log says why, under the job's id".to_owned(),
     }
 }

@@ -73,6 +73,7 @@ pub(super) fn run(work: &Work<'_>) -> Result<String, Ended> {
     );
     let tenant = &work.job.tenant;
     finish_erasures(work)?;
+    finish_closings(work)?;
     let resumed = if tenant.is_system() { resumed } else { of_one(resumed, tenant) };
     Ok(result(&found, Some((&resumed, &dropped))))
 }
@@ -100,6 +101,23 @@ fn finish_erasures(work: &Work<'_>) -> Result<(), Ended> {
     Ok(())
 }
 
+/// Goes on with the end of ledgers whose closing was cut short, in a job over all of them. One that cannot
+/// end yet holds up nothing else.
+fn finish_closings(work: &Work<'_>) -> Result<(), Ended> {
+    if !work.job.tenant.is_system() {
+        return Ok(());
+    }
+    let letters = work.tools.dead_letters.as_deref();
+    for tenant in work.ledger.unfinished_closings() {
+        match work.retention()?.close_tenant(&tenant, letters, work.control) {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(Ended::Interrupted),
+            Err(error) => tracing::warn!(%tenant, %error, "a tenant is not closed yet"),
+        }
+    }
+    Ok(())
+}
+
 /// What a tenant is told of runs that were open: nothing of the others'.
 fn of_one(mut resumed: RetentionReport, tenant: &TenantId) -> RetentionReport {
     resumed.ledgers.retain(|outcome| outcome.tenant == *tenant);
@@ -118,7 +136,11 @@ fn tenants(
     }
     // The record that says who ordered it stands in no tenant's ledger.
     let all = work.ledger.reader().tenants()?.into_iter();
-    Ok(all.filter(|tenant| !tenant.is_system()).map(|tenant| (tenant, None)).collect())
+    let is_open = |tenant: &TenantId| {
+        let state = work.ledger.tenant_state(tenant);
+        !tenant.is_system() && state.is_none_or(|state| !state.is_ending())
+    };
+    Ok(all.filter(is_open).map(|tenant| (tenant, None)).collect())
 }
 
 /// The result of a job; without reports that of a look.

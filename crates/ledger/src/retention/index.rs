@@ -1,6 +1,6 @@
-//! Which record covers a content that is gone, which runs have not ended, which holds stand and which
-//! policies wait for a second person: read from the ledgers when it is first asked for, and followed
-//! from there.
+//! Which record covers a content that is gone, which runs have not ended, which holds stand, which
+//! policies wait for a second person, and how far the closing of a tenant is: read from the ledgers when it
+//! is first asked for, and followed from there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -10,6 +10,7 @@ use ledgerstone_model::hold::HoldId;
 use ledgerstone_model::policy::PolicyKind;
 use ledgerstone_model::system::{
     PolicyProposalRecord, RetentionReason, RetentionRunId, RetentionStarted, SystemRecord,
+    TenantClosingAsked,
 };
 use ledgerstone_model::visible::HiddenPart;
 use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId};
@@ -45,6 +46,8 @@ pub(crate) struct RetentionIndex {
 struct State {
     cursor: Cursor,
     ledgers: HashMap<TenantId, OfLedger>,
+    /// The newest wish that a tenant be closed.
+    closings: HashMap<TenantId, Arc<ClosingAsked>>,
 }
 
 /// What was recorded of one ledger.
@@ -54,6 +57,22 @@ struct OfLedger {
     done: HashSet<RetentionRunId>,
     holds: BTreeMap<HoldId, Arc<HoldEntry>>,
     proposals: BTreeMap<PolicyKind, Arc<Proposal>>,
+    ending: Ending,
+}
+
+/// The records by which a ledger ends, as far as they are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) closing: Option<SequenceNumber>,
+    pub(crate) closed: Option<SequenceNumber>,
+}
+
+/// Somebody's wish that a tenant be closed, and the record of `_system` that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosingAsked {
+    pub record: TenantClosingAsked,
+    pub recorded_as: SequenceNumber,
+    pub asked_at: IngestedAt,
 }
 
 /// The newest policy of its kind that was put forward, and the record that says so.
@@ -158,6 +177,28 @@ impl RetentionIndex {
         state.follow(store)?;
         Ok(state.ledgers.get(tenant).and_then(|known| known.proposals.get(&kind)).cloned())
     }
+
+    /// The newest wish that a tenant be closed, whether or not it still counts.
+    pub(crate) fn closing_asked(
+        &self,
+        store: &dyn LedgerStore,
+        tenant: &TenantId,
+    ) -> Result<Option<Arc<ClosingAsked>>, ReadError> {
+        let mut state = hold(&self.state);
+        state.follow(store)?;
+        Ok(state.closings.get(tenant).cloned())
+    }
+
+    /// How far a ledger is with its end.
+    pub(crate) fn ending(
+        &self,
+        store: &dyn LedgerStore,
+        tenant: &TenantId,
+    ) -> Result<Ending, ReadError> {
+        let mut state = hold(&self.state);
+        state.follow(store)?;
+        Ok(state.ledgers.get(tenant).map(|known| known.ending).unwrap_or_default())
+    }
 }
 
 impl State {
@@ -174,9 +215,16 @@ impl State {
 
     /// Takes in what the ledgers gained.
     fn follow(&mut self, store: &dyn LedgerStore) -> Result<(), ReadError> {
-        let Self { cursor, ledgers } = self;
+        let Self { cursor, ledgers, closings } = self;
         *cursor = projection::system_records_after(store, cursor.clone(), |found| {
-            ledgers.entry(found.ledger.clone()).or_default().take(found);
+            if let SystemRecord::TenantClosingAsked(record) = found.record {
+                let (recorded_as, asked_at) = (found.sequence_number, found.ingested_at);
+                let tenant = record.tenant.clone();
+                let asked = ClosingAsked { record: *record, recorded_as, asked_at };
+                closings.insert(tenant, Arc::new(asked));
+            } else {
+                ledgers.entry(found.ledger.clone()).or_default().take(found);
+            }
         })?;
         Ok(())
     }
@@ -203,6 +251,8 @@ impl OfLedger {
             SystemRecord::HoldReleased(released) => {
                 self.change(released.hold, |entry| entry.released = Some((released, number)));
             }
+            SystemRecord::TenantClosing(_) => drop(self.ending.closing.get_or_insert(number)),
+            SystemRecord::TenantClosed(_) => drop(self.ending.closed.get_or_insert(number)),
             _ => {}
         }
     }

@@ -13,7 +13,7 @@ use crate::error::LedgerError;
 use crate::holds::StandingHolds;
 use crate::ledger::{Ledger, hold};
 use crate::reader::Order;
-use crate::sequencer::SignedAs;
+use crate::sequencer::{Door, SignedAs};
 
 /// Records that begin a run which are written in one commit.
 const STARTED_PER_COMMIT: usize = 16;
@@ -58,7 +58,7 @@ pub struct LedgerOutcome {
 
 /// Dropping contents of a deployment's ledgers: what needs the store's own door beside the ledger.
 pub struct Retention<'a> {
-    pub(super) ledger: &'a Ledger,
+    pub(crate) ledger: &'a Ledger,
     store: &'a dyn RetentionStore,
 }
 
@@ -112,6 +112,11 @@ impl Retention<'_> {
         Ok((run, covered, held))
     }
 
+    /// Brings everything that was committed to where its contents can be dropped.
+    pub(crate) fn settle(&self) -> Result<(), LedgerError> {
+        Ok(self.store.settle()?)
+    }
+
     /// Goes on with every run that has not ended: those that a crash or an error cut short, and those
     /// of which something waited.
     pub fn resume(&self) -> Result<RetentionReport, LedgerError> {
@@ -158,7 +163,7 @@ impl Retention<'_> {
         let started = RetentionStarted::split(run, drop.reason, numbers);
         for records in started.chunks(STARTED_PER_COMMIT) {
             let tenants = std::slice::from_ref(&drop.tenant);
-            let pushed = self.ledger.sequencer.administer(tenants, |round| {
+            let pushed = self.ledger.sequencer.administer_by(Door::Ending, tenants, |round| {
                 records.iter().try_for_each(|record| {
                     let record = record.clone().under_policy(drop.policy_record);
                     let record = record.explained_by(drop.audit_record);
@@ -211,12 +216,11 @@ impl Retention<'_> {
         if waiting == 0 {
             let done = RetentionDone::new(run, covered, store.rewritten.len() as u64);
             let done = SystemRecord::RetentionDone(done.ok_or(LedgerError::NotCreated)?);
-            let pushed = self
-                .ledger
-                .sequencer
-                .administer(std::slice::from_ref(&outcome.tenant), |round| {
-                    round.push(0, SignedAs::Usual, |_, _| done)
-                })?;
+            let pushed = self.ledger.sequencer.administer_by(
+                Door::Ending,
+                std::slice::from_ref(&outcome.tenant),
+                |round| round.push(0, SignedAs::Usual, |_, _| done),
+            )?;
             outcome.done = Some(pushed.ok_or(LedgerError::NotCreated)?);
         }
         Ok(outcome)

@@ -325,6 +325,12 @@ impl KeyRing {
         Ok(self.state().destroy(ids)?)
     }
 
+    /// Destroys all keys of a tenant, those of its people and its own: when this returns, they are in no
+    /// file and not in memory. Answers whether there was one.
+    pub fn destroy_all_of(&self, tenant: &TenantId) -> Result<bool, KeyRingError> {
+        Ok(self.state().destroy_all_of(tenant)?)
+    }
+
     /// Whether anything was ever sealed for a tenant.
     pub fn has_keys_of(&self, tenant: &TenantId) -> bool {
         self.state().tenants.newest(tenant).is_some()

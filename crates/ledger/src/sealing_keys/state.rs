@@ -286,6 +286,26 @@ impl State {
         Ok(generation)
     }
 
+    /// Destroys every live key of a tenant; answers whether there was one.
+    pub(super) fn destroy_all_of(&mut self, tenant: &TenantId) -> Result<bool, SubjectKeysError> {
+        let owner = |by: &SealingKeyId| self.tenants.get(by).map(|slot| &slot.tenant);
+        let own = self.subjects.iter().filter(|slot| {
+            slot.key.as_ref().is_some_and(|key| owner(&key.wrapped_by) == Some(tenant))
+        });
+        let subjects: Vec<_> = own.map(|slot| slot.key_id).collect();
+        let own = self.tenants.iter().filter(|slot| slot.tenant == *tenant);
+        let live = own.filter(|slot| slot.wrapped.is_some());
+        let secrets: Vec<_> = live.map(|slot| slot.key_id).collect();
+        if !subjects.is_empty() {
+            self.destroy(&subjects)?;
+        }
+        for id in &secrets {
+            self.tenants.destroy(id)?;
+            self.opened_tenants.forget(id);
+        }
+        Ok(!subjects.is_empty() || !secrets.is_empty())
+    }
+
     /// Every key of the tenant that `new` has not wrapped yet, wrapped by it; a rotation that was
     /// interrupted is finished by the next.
     pub(super) fn rewrapped(

@@ -15,6 +15,7 @@ use ledgerstone_store::{AnchoredRound, Head, NewCheckpoint, ReadError};
 use thiserror::Error;
 
 use super::Sequencer;
+use super::shut::{Door, ShutTenant};
 use super::state::{HeaderSigning, State};
 use crate::keys::RecordSigner;
 use crate::next_batch::{Tip, TipId, Unplaced};
@@ -30,6 +31,8 @@ pub(crate) enum AdministerError {
         #[source]
         source: ReadError,
     },
+    #[error(transparent)]
+    Shut(#[from] ShutTenant),
 }
 
 /// The commit in the making, seen from an administrative round.
@@ -202,6 +205,16 @@ impl Sequencer {
         tenants: &[TenantId],
         build: impl FnOnce(&mut Round<'_>) -> T,
     ) -> Result<T, AdministerError> {
+        self.administer_by(Door::Usual, tenants, build)
+    }
+
+    /// The same for what may be said in ledgers that are being closed.
+    pub(crate) fn administer_by<T>(
+        &self,
+        door: Door,
+        tenants: &[TenantId],
+        build: impl FnOnce(&mut Round<'_>) -> T,
+    ) -> Result<T, AdministerError> {
         let mut state = self.lock();
         state.administrators += 1;
         while state.committing {
@@ -213,7 +226,8 @@ impl Sequencer {
             self.turn.notify_all();
             return Err(AdministerError::Failed { code, message });
         }
-        let tips = match self.load_tips(&mut state, tenants) {
+        let shut = state.shut.refuse(tenants, door).map_err(AdministerError::Shut);
+        let tips = match shut.and_then(|()| self.load_tips(&mut state, tenants)) {
             Ok(tips) => tips,
             Err(error) => {
                 self.turn.notify_all();

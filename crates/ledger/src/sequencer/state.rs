@@ -10,6 +10,7 @@ use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId};
 use ledgerstone_store::ReadError;
 
 use super::refuse_foreign;
+use super::shut::ShutLedgers;
 use crate::in_flight::InFlight;
 use crate::keys::RecordSigner;
 use crate::next_batch::{OpenBatch, Tip, Tips, Unplaced};
@@ -97,6 +98,8 @@ pub(crate) struct State {
     pub(super) halted: Option<String>,
     pub(super) closed: bool,
     pub(super) stopped: bool,
+    /// Ledgers of tenants that are being closed, or are closed.
+    pub(super) shut: ShutLedgers,
     /// The latest time any record was given.
     latest: Option<IngestedAt>,
     pub(super) clock_behind: Option<Duration>,
@@ -117,6 +120,7 @@ impl State {
             halted: None,
             closed: false,
             stopped: false,
+            shut: ShutLedgers::default(),
             latest: None,
             clock_behind: None,
         }

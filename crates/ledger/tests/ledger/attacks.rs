@@ -4,6 +4,7 @@
 //! store computes from them is computed again. Findings are few, and the first cause is among them.
 
 mod announcements;
+mod closing;
 mod retention;
 
 use ledgerstone_ledger::check::{Level, Report, VerifyOptions};

@@ -7,6 +7,7 @@ mod anchors;
 mod api_keys;
 mod attacks;
 mod checkpoints;
+mod closing;
 mod duplicates;
 mod erasure;
 mod faults;

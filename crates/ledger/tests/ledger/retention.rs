@@ -297,7 +297,7 @@ fn no_run_drops_what_a_hold_covers_or_what_says_why_it_stands() {
     let hold = ledger.set_hold(&acme, &new, &Actor::operator("anna")).unwrap();
     let said_by = hold.set.audit_record.value();
     let wanted: NumberSet = (1..21).chain([said_by]).collect();
-    let drops = [ContentDrop { reason: RetentionReason::TenantClosed, ..expiry("acme", wanted) }];
+    let drops = [ContentDrop { reason: RetentionReason::Erasure, ..expiry("acme", wanted) }];
     let report = ledger.retention(&*rig.store).drop_contents(&drops).unwrap();
     let kept: Vec<u64> = report.held[&acme].ranges().flatten().collect();
     assert_eq!((report.store.dropped, kept), (18, vec![2, 3, said_by]));

@@ -10,9 +10,12 @@ use std::time::Duration;
 use ledgerstone_ledger::check::{
     Finding, Level, Report, VerifyOptions, Watch, verify, verify_live,
 };
-use ledgerstone_ledger::{ContentDrop, Ledger, RetentionReport};
-use ledgerstone_model::NumberSet;
-use ledgerstone_model::system::RetentionReason;
+use ledgerstone_ledger::closing::ClosingWish;
+use ledgerstone_ledger::erasure::SurveyWatch;
+use ledgerstone_ledger::{ContentDrop, Ledger, LedgerError, Order, RetentionReport};
+use ledgerstone_model::system::{RetentionReason, TenantState};
+use ledgerstone_model::{Actor, NumberSet};
+use ledgerstone_proof::{Kind, SequenceNumber};
 use ledgerstone_store::Check;
 use ledgerstone_store::embedded::files::{FileFault, FileOp, Files};
 use ledgerstone_store::embedded::{EmbeddedStore, Mode, Options};
@@ -265,4 +268,79 @@ fn what_is_dropped_while_it_is_verified_is_no_finding() {
     assert!(report.holds(), "{}", lines(&report));
     running.stop();
     place.assert_sound();
+}
+
+struct Unwatched;
+
+impl SurveyWatch for Unwatched {
+    fn records(&self, _: u64, _: u64) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl Running {
+    /// Two people close `acme`.
+    fn agree_on_closing(&self) {
+        let wish = ClosingWish { reason: "the contract has ended", despite_duties: false };
+        let acme = tenant("acme");
+        let asked = self.ledger.ask_closing(&acme, wish, &Actor::operator("anna")).unwrap();
+        let by = Actor::operator("berta");
+        self.ledger.approve_closing(&acme, asked.recorded_as, &by).unwrap();
+    }
+
+    fn close_acme(&self) -> Result<Option<SequenceNumber>, LedgerError> {
+        self.ledger.retention(&*self.store).close_tenant(&tenant("acme"), None, &Unwatched)
+    }
+
+    fn assert_acme_is_gone(&self) {
+        let all = self.ledger.reader().list(&tenant("acme"), Order::Sequence, None).unwrap();
+        let all: Vec<_> = all.collect::<Result<_, _>>().unwrap();
+        assert!(all.iter().all(|one| one.content.is_some() == (one.kind == Kind::System)));
+        assert!(all.len() > 100);
+        assert_eq!(self.ledger.tenant_state(&tenant("acme")), Some(TenantState::Closed));
+        let theirs = self.ledger.reader().list(&tenant("beta"), Order::Sequence, None).unwrap();
+        assert!(theirs.map(Result::unwrap).all(|one| one.content.is_some()));
+    }
+}
+
+#[test]
+fn a_closing_waits_for_nothing_that_is_being_written() {
+    let place = Place::new("closing");
+    let running = place.create();
+    running.agree_on_closing();
+    running.close_acme().unwrap().unwrap();
+    running.assert_acme_is_gone();
+    running.stop();
+    place.assert_sound();
+    let running = place.open(Files::new());
+    running.assert_acme_is_gone();
+    running.stop();
+}
+
+#[test]
+fn a_closing_stopped_at_any_step_verifies_and_goes_on() {
+    for step in (0..).step_by(3) {
+        let place = Place::new("closing-stopped");
+        place.create().stop();
+        let fault = Arc::new(StopAt { left: usize::MAX.into() });
+        let running = place.open(Files::with_fault(fault.clone()));
+        running.agree_on_closing();
+        // Sealing what is being written is tried again and again: only what comes after it is stopped.
+        ledgerstone_store::RetentionStore::settle(&*running.store).unwrap();
+        fault.left.store(step, Ordering::SeqCst);
+        let outcome = running.close_acme();
+        fault.left.store(usize::MAX, Ordering::SeqCst);
+        drop(running);
+        place.assert_sound();
+        let running = place.open(Files::new());
+        assert_eq!(running.ledger.unfinished_closings().len(), usize::from(outcome.is_err()));
+        running.close_acme().unwrap().unwrap();
+        running.assert_acme_is_gone();
+        running.stop();
+        place.assert_sound();
+        if outcome.is_ok() {
+            assert!(step > 10, "{step} steps");
+            return;
+        }
+    }
 }
