@@ -56,4 +56,4 @@ pub use signing_keys::{Rotation, SigningKeyEntry};
 pub use status::{AuditHealth, ComponentHealth, ComponentStatus, Deployment, LedgerStatus, Status};
 pub use stream::{EventSender, Outcomes, StreamEnd};
 pub use subjects::Subject;
-pub use tenants::{FirstAdminKey, TenantEntry};
+pub use tenants::{ClosingAsked, FirstAdminKey, TenantEntry};

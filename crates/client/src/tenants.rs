@@ -1,6 +1,6 @@
 //! Tenants, for credentials of `_system`.
 
-use ledgerstone_proof::{IngestedAt, TenantId};
+use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -8,18 +8,42 @@ use crate::api_keys::{Issued, IssuedApiKey};
 use crate::call::{Call, Repeat};
 use crate::client::Client;
 use crate::error::ClientError;
+use crate::jobs::{Job, JobMembers};
 
 /// A tenant. Nothing here comes from its records.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct TenantEntry {
     pub tenant_id: String,
-    /// `active` or `suspended`.
+    /// `active`, `suspended`, `closing` or `closed`.
     pub state: String,
     pub created_at: String,
     pub records: u64,
     /// The key that checkpoints of its ledger are verified with.
     pub vkey: String,
+    /// Where somebody asked that it be closed, and nobody has approved that yet.
+    pub closing_asked: Option<ClosingAsked>,
+}
+
+/// Somebody's wish that a tenant be closed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct ClosingAsked {
+    pub asked_at: String,
+    /// Opaque id of who asked, and cannot approve it.
+    pub asked_by: String,
+    /// Names of the retention rules whose legal minimum is set aside.
+    pub despite_duties: Vec<String>,
+    /// The record of `_system` that says so; whoever approves names it.
+    pub system_record: u64,
+    /// The record of `_system` that says who and why.
+    pub audit_record: u64,
+}
+
+#[derive(Deserialize)]
+struct Closing {
+    tenant: TenantEntry,
+    job: JobMembers,
 }
 
 /// The key with which a tenant begins.
@@ -89,6 +113,32 @@ impl Client {
         reason: Option<&str>,
     ) -> Result<TenantEntry, ClientError> {
         self.change_tenant(name, "resume", reason).await
+    }
+
+    /// Asks that a tenant be closed, for ever, which another person has to approve. `despite_duties` lets
+    /// contents go that the law still keeps.
+    pub async fn ask_to_close_tenant(
+        &self,
+        name: &TenantId,
+        reason: &str,
+        despite_duties: bool,
+    ) -> Result<TenantEntry, ClientError> {
+        let call = Call::post(self.route(&format!("v1/tenants/{name}/close"), &[]));
+        let body = json!({"reason": reason, "despite_duties": despite_duties});
+        self.send(&call.json(&body)).await?.json()
+    }
+
+    /// Approves what another person asked for in that record of `_system`: from here on the tenant takes
+    /// nothing, and the job brings its ledger to the end.
+    pub async fn approve_closing_of_tenant(
+        &self,
+        name: &TenantId,
+        asked_in: SequenceNumber,
+    ) -> Result<(TenantEntry, Job), ClientError> {
+        let call = Call::post(self.route(&format!("v1/tenants/{name}/close/approve"), &[]));
+        let call = call.json(&json!({"system_record": asked_in.value()}));
+        let answer = self.send(&call).await?;
+        answer.json_with(|Closing { tenant, job }| Ok((tenant, Job::parse(job)?)))
     }
 
     async fn change_tenant(

@@ -114,7 +114,7 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
         Permanent,
         &[C::Forbidden, C::TenantSuspended, C::SecondPersonNeeded, C::SubjectRestricted],
     ),
-    (StatusCode::GONE, Permanent, &[C::ContentDropped]),
+    (StatusCode::GONE, Permanent, &[C::ContentDropped, C::TenantClosing, C::TenantClosed]),
     (StatusCode::METHOD_NOT_ALLOWED, Permanent, &[C::MethodNotAllowed]),
     (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Permanent, &[C::HeadersTooLarge]),
     (StatusCode::UNSUPPORTED_MEDIA_TYPE, Permanent, &[C::UnsupportedMediaType]),

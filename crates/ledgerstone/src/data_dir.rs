@@ -499,6 +499,9 @@ impl ForWriting {
         if ledger.replay_erasures()? > 0 {
             console.note("keys of people who were erased had come back, and were destroyed again");
         }
+        if ledger.replay_closings()? > 0 {
+            console.note("keys of closed tenants had come back, and were destroyed again");
+        }
         let data = Self { store, ledger, projection, root_key };
         data.record_cuts(console)?;
         data.resume_retention(console);

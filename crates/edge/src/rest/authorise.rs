@@ -31,22 +31,29 @@ pub(super) struct Gate {
     pub(super) permission: Permission,
     /// Whether the credentials of a suspended tenant are let through.
     pub(super) is_open_when_suspended: bool,
+    /// Whether those of a tenant that is being closed, or is closed, are.
+    pub(super) is_open_when_closed: bool,
 }
 
 impl Gate {
     /// The right to go on, for a caller who may.
     fn let_through(&self, caller: Caller) -> Result<Authorised, Problem> {
         let authorised = caller.authorise(self.permission)?;
-        if self.is_open_when_suspended {
-            return Ok(authorised);
-        }
         match self.service.ledger().tenant_state(authorised.tenant()) {
-            Some(TenantState::Suspended) => Err(Problem::new(
+            Some(TenantState::Closing) if !self.is_open_when_closed => Err(Problem::new(
+                ErrorCode::TenantClosing,
+                "the tenant is being closed: its credentials verify what is left, and nothing else",
+            )),
+            Some(TenantState::Closed) if !self.is_open_when_closed => Err(Problem::new(
+                ErrorCode::TenantClosed,
+                "the tenant is closed: its credentials verify what is left, and nothing else",
+            )),
+            Some(TenantState::Suspended) if !self.is_open_when_suspended => Err(Problem::new(
                 ErrorCode::TenantSuspended,
                 "the tenant is suspended: until it is resumed, its credentials can read, verify and \
                  revoke API keys, and nothing else",
             )),
-            Some(TenantState::Active) | None => Ok(authorised),
+            Some(_) | None => Ok(authorised),
         }
     }
 }

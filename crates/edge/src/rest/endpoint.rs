@@ -27,6 +27,7 @@ pub enum Access {
 pub struct Endpoint {
     access: Access,
     is_open_when_suspended: bool,
+    is_open_when_closed: bool,
     is_there: bool,
     handlers: fn() -> UtoipaMethodRouter<Service>,
 }
@@ -35,11 +36,13 @@ impl Endpoint {
     /// A line of the table; `handlers` is `|| routes!(path::to::handler)`, whose `#[utoipa::path]`
     /// says method and place.
     pub const fn new(access: Access, handlers: fn() -> UtoipaMethodRouter<Service>) -> Self {
-        let is_open_when_suspended = match access {
-            Access::Public => true,
-            Access::Needs(permission) => permission.outlasts_suspension(),
+        let (is_open_when_suspended, is_open_when_closed) = match access {
+            Access::Public => (true, true),
+            Access::Needs(permission) => {
+                (permission.outlasts_suspension(), permission.outlasts_closing())
+            }
         };
-        Self { access, is_open_when_suspended, is_there: true, handlers }
+        Self { access, is_open_when_suspended, is_open_when_closed, is_there: true, handlers }
     }
 
     /// A line for what this version does not have, and says so to whatever it is asked.
@@ -107,7 +110,9 @@ impl Endpoint {
                 handlers = handlers.layer(limit);
             }
             let is_open_when_suspended = self.is_open_when_suspended;
-            let gate = Gate { service: service.clone(), permission, is_open_when_suspended };
+            let is_open_when_closed = self.is_open_when_closed;
+            let service = service.clone();
+            let gate = Gate { service, permission, is_open_when_suspended, is_open_when_closed };
             handlers = handlers.layer(middleware::from_fn_with_state(gate, authorise));
         }
         (schemas, paths, handlers)

@@ -11,8 +11,8 @@ use super::{
     event_content, event_get, event_list, event_proof, health, holds, jobs, metrics, not_yet,
     openapi, policies, policy_approve, policy_versions, proof_consistency, proof_inclusion,
     read_aliases, rectification, requests, retention, sealing_keys, signing_keys, status,
-    subject_access, subjects, taxonomy, taxonomy_check, tenants, tlog, verification_keys, verify,
-    verify_alias,
+    subject_access, subjects, taxonomy, taxonomy_check, tenant_closing, tenants, tlog,
+    verification_keys, verify, verify_alias,
 };
 
 /// Every endpoint there is.
@@ -62,6 +62,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Needs(Permission::TenantsRead), || routes!(tenants::get)),
     Endpoint::new(Needs(Permission::TenantsWrite), || routes!(tenants::suspend)),
     Endpoint::new(Needs(Permission::TenantsWrite), || routes!(tenants::resume)),
+    Endpoint::new(Needs(Permission::TenantsWrite), || routes!(tenant_closing::ask)),
+    Endpoint::new(Needs(Permission::TenantsWrite), || routes!(tenant_closing::approve)),
+    Endpoint::new(Needs(Permission::TenantsRead), || routes!(tenant_closing::checkpoint)),
     Endpoint::new(Needs(Permission::SigningKeysRead), || routes!(signing_keys::list)),
     Endpoint::new(Needs(Permission::SigningKeysRotate), || routes!(signing_keys::rotate)),
     Endpoint::new(Needs(Permission::SealingKeysRead), || routes!(sealing_keys::list)),

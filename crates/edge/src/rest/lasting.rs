@@ -17,6 +17,14 @@ impl Service {
                 let detail = "the tenant was suspended while the events were sent";
                 Err(Problem::new(ErrorCode::TenantSuspended, detail))
             }
+            Some(TenantState::Closing) => {
+                let detail = "the tenant was closed while the events were sent";
+                Err(Problem::new(ErrorCode::TenantClosing, detail))
+            }
+            Some(TenantState::Closed) => {
+                let detail = "the tenant was closed while the events were sent";
+                Err(Problem::new(ErrorCode::TenantClosed, detail))
+            }
             Some(TenantState::Active) | None => Ok(()),
         }
     }

@@ -75,6 +75,7 @@ mod subject_access;
 mod subjects;
 mod taxonomy;
 mod taxonomy_check;
+mod tenant_closing;
 mod tenants;
 mod tlog;
 mod turns;

@@ -15,6 +15,7 @@ use super::api_keys::{IssuedApiKey, expiry};
 use super::body_schemas::words_or_null;
 use super::problem::Problem;
 use super::service::Service;
+use super::tenant_closing::ClosingAsked;
 use crate::auth::Authorised;
 
 /// Longest reason, in characters.
@@ -31,12 +32,15 @@ pub struct Tenants {
 #[expect(clippy::struct_field_names, reason = "the glossary's word for the member")]
 pub struct Tenant {
     tenant_id: String,
-    /// `active` or `suspended`.
+    /// `active`, `suspended`, `closing` or `closed`.
     state: &'static str,
     created_at: String,
     records: u64,
     /// The key that checkpoints of its ledger are verified with.
     vkey: String,
+    /// Where somebody asked that it be closed, and nobody has approved that yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closing_asked: Option<ClosingAsked>,
 }
 
 /// A tenant to be created.
@@ -218,12 +222,12 @@ pub(super) fn checked_reason(reason: &str) -> Result<String, Problem> {
 }
 
 /// A tenant that may exist; a name that none can have is no different from one that none has.
-fn existing(name: &str) -> Result<TenantId, Problem> {
+pub(super) fn existing(name: &str) -> Result<TenantId, Problem> {
     TenantId::parse(name)
         .map_err(|_| Problem::new(ErrorCode::UnknownTenant, "there is no tenant of this name"))
 }
 
-fn shown(ledger: &Ledger, name: &TenantId) -> Result<Tenant, LedgerError> {
+pub(super) fn shown(ledger: &Ledger, name: &TenantId) -> Result<Tenant, LedgerError> {
     let history = ledger.history();
     let entry = history.tenants().get(name);
     let entry = entry.ok_or_else(|| LedgerError::UnknownTenant(name.clone()))?;
@@ -237,5 +241,6 @@ fn tenant(ledger: &Ledger, name: &TenantId, entry: &TenantEntry) -> Result<Tenan
         created_at: entry.created_at.to_string(),
         records: ledger.reader().size(name)?,
         vkey: ledger.verifier_key(name)?.to_string(),
+        closing_asked: ledger.closing_asked(name)?.as_deref().map(ClosingAsked::of),
     })
 }

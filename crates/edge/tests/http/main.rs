@@ -7,6 +7,7 @@ mod administration;
 mod append;
 mod browsers;
 mod bundle;
+mod closing;
 mod crowded;
 mod dead_letters;
 mod dropped;

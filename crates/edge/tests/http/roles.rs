@@ -11,7 +11,7 @@ use Permission as P;
 
 /// Who may call what. A route that is not here, or is here under another permission, fails the test:
 /// this table is what a reader checks.
-const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
+pub const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("DELETE", "/v1/dead-letters/{id}", Some(P::DeadLettersDelete)),
     ("DELETE", "/v1/jobs/{id}", Some(P::VerifyRun)),
     ("GET", "/api/v1/audit", Some(P::RecordsRead)),
@@ -63,6 +63,7 @@ const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("GET", "/v1/taxonomy", Some(P::TaxonomyRead)),
     ("GET", "/v1/tenants", Some(P::TenantsRead)),
     ("GET", "/v1/tenants/{tenant_id}", Some(P::TenantsRead)),
+    ("GET", "/v1/tenants/{tenant_id}/checkpoint", Some(P::TenantsRead)),
     ("GET", "/v1/tlog/{tenant}/checkpoint", Some(P::ProofsRead)),
     ("GET", "/v1/tlog/{tenant}/tile/{*tile}", Some(P::ProofsRead)),
     ("GET", "/v1/verification-keys", None),
@@ -90,6 +91,8 @@ const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("POST", "/v1/subjects/{subject_id}/{right}", Some(P::RequestsWrite)),
     ("POST", "/v1/taxonomy/check", Some(P::TaxonomyRead)),
     ("POST", "/v1/tenants", Some(P::TenantsWrite)),
+    ("POST", "/v1/tenants/{tenant_id}/close", Some(P::TenantsWrite)),
+    ("POST", "/v1/tenants/{tenant_id}/close/approve", Some(P::TenantsWrite)),
     ("POST", "/v1/tenants/{tenant_id}/resume", Some(P::TenantsWrite)),
     ("POST", "/v1/tenants/{tenant_id}/suspend", Some(P::TenantsWrite)),
     ("POST", "/v1/verify", Some(P::VerifyRun)),

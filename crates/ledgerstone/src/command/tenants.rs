@@ -1,5 +1,7 @@
 //! `tenants`: whose ledgers there are.
 
+mod close;
+
 use clap::{Args, Subcommand};
 use ledgerstone_client::TenantEntry;
 use ledgerstone_ledger::{FirstAdminKey, Reader, TenantCreation};
@@ -7,6 +9,7 @@ use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::TenantId;
 use zeroize::Zeroizing;
 
+use super::subjects::ReasonOption;
 use super::{Command, parsed};
 use crate::arguments::{CommonOptions, tenant_to_write, verifier_key};
 use crate::data_dir::{self, ForReading, ForWriting, IfMissing};
@@ -19,9 +22,10 @@ use crate::table::Table;
 
 pub const COMMAND: Command = Command {
     name: "tenants",
-    about: "List or create tenants, each of which has a ledger of its own",
-    details: "A tenant exists for ever once it was created. With --server this needs a credential of \
-              `_system`; keys of the tenant are then made by its own credentials, the first by --first-key.",
+    about: "List, create or close tenants, each of which has a ledger of its own",
+    details: "A tenant exists for ever once it was created, also when it is closed. With --server this needs a \
+              credential of `_system`; keys of the tenant are then made by its own credentials, the first by \
+              --first-key.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
     is_hidden: false,
@@ -52,12 +56,32 @@ enum Action {
         #[command(flatten)]
         common: CommonOptions,
     },
+    /// Close a tenant for good: one person asks, another approves. Then it takes nothing any more, its
+    /// contents are dropped and its keys destroyed, and what is left of its ledger is verified for ever
+    Close {
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        reason: ReasonOption,
+        /// Let contents go that the tenant's retention policy has to keep by law
+        #[arg(long, conflicts_with = "approve")]
+        despite_duties: bool,
+        /// Approve what another person asked for, in this record of `_system`
+        #[arg(long, value_name = "N", conflicts_with = "reason")]
+        approve: Option<u64>,
+        #[command(flatten)]
+        common: CommonOptions,
+    },
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     match &arguments.action {
         Action::List { common } => list(common, console),
         Action::Create { names, first_key, common } => create(names, *first_key, common, console),
+        Action::Close { name, reason, despite_duties, approve, common } => {
+            let (despite_duties, approve) = (*despite_duties, *approve);
+            close::close(&close::Wish { name, reason, despite_duties, approve }, common, console)
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use ledgerstone_edge::auth::Authenticator;
 use ledgerstone_edge::rest::{CursorKey, Opening, Service, ServiceParts, router_with};
 use ledgerstone_edge::server::{Drained, Server, ServerError, Stop, Stopper, stop_channel};
 use ledgerstone_edge::trace::SpanSender;
-use ledgerstone_ledger::jobs::{BackgroundVerifier, JobTools, RetentionSchedule};
+use ledgerstone_ledger::jobs::{BackgroundVerifier, JobTools, RetentionSchedule, finish_closings};
 use ledgerstone_ledger::{
     ApiKeys, DeadLetterPurge, DeadLetters, Driver, FOLLOWERS, JobPool, Ledger,
 };
@@ -203,6 +203,7 @@ impl<'a> Parts<'a> {
             },
             configuration.jobs(),
         )?);
+        finish_closings(&ledger, &jobs);
         Ok(Service::new(ServiceParts {
             ledger,
             authenticator,

@@ -8,6 +8,7 @@ mod behind_damage;
 mod bench;
 mod chain;
 mod client;
+mod closing;
 mod cloudtrail;
 mod commands;
 mod configuration;

@@ -21,6 +21,8 @@ impl Source {
         let notes = match state {
             Some(TenantState::Active) => service.dead_letters().keep(self.tenant(), letters),
             Some(TenantState::Suspended) => refuse_all(&letters, ErrorCode::TenantSuspended),
+            Some(TenantState::Closing) => refuse_all(&letters, ErrorCode::TenantClosing),
+            Some(TenantState::Closed) => refuse_all(&letters, ErrorCode::TenantClosed),
             None => refuse_all(&letters, ErrorCode::UnknownTenant),
         };
         service.metrics().count_dead_letters(&notes);

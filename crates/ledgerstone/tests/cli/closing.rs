@@ -1,0 +1,125 @@
+//! `tenants close`: from the wish to the last record, through a server and on a directory, and over a crash.
+
+use ledgerstone_testkit::Served;
+use serde_json::json;
+
+use crate::program::{Program, Run, number, text};
+use crate::served::{append, plainly};
+
+/// A server, the first key of its tenant, and those of two operators.
+struct Office {
+    program: Program,
+    server: Served,
+    admin: String,
+    anna: String,
+    berta: String,
+}
+
+impl Office {
+    fn new(name: &str) -> Self {
+        let program = Program::new(name);
+        program.run(&["init"]).ok();
+        let key = |label: &str| {
+            let create =
+                ["api-keys", "create", "--tenant", "_system", "--role", "admin", "--label"];
+            let made = program.run(&[&create[..], &[label]].concat()).ok().line();
+            text(&made, "/api_key")
+        };
+        let (anna, berta) = (key("anna"), key("berta"));
+        let create =
+            ["api-keys", "create", "--tenant", "default", "--role", "admin", "--label", "a"];
+        let admin = text(&program.run(&create).ok().line(), "/api_key");
+        let server = plainly(&program);
+        for id in ["e-1", "e-2", "e-3"] {
+            assert_eq!(append(&server, &admin, id).0, 201);
+        }
+        Self { program, server, admin, anna, berta }
+    }
+
+    fn ask(&self, key: &str, arguments: &[&str]) -> Run {
+        self.program.run_with(arguments, |command| {
+            command.env("LEDGERSTONE_SERVER", self.server.url()).env("LEDGERSTONE_API_KEY", key);
+        })
+    }
+
+    fn asked_for(&self) -> String {
+        let close = ["tenants", "close", "default", "--reason", "the contract has ended"];
+        let asked = self.ask(&self.anna, &close).ok().line();
+        assert_eq!(
+            (text(&asked, "/state"), &asked["despite_duties"]),
+            ("asked".into(), &json!([]))
+        );
+        number(&asked, "/system_record").to_string()
+    }
+}
+
+#[test]
+fn two_operators_close_a_tenant() {
+    let office = Office::new("closing-server");
+    office.ask(&office.anna, &["tenants", "close", "default"]).failed(2, "INVALID_ARGUMENT");
+    office
+        .ask(&office.admin, &["tenants", "close", "default", "--reason", "x"])
+        .failed(2, "FORBIDDEN");
+    let record = office.asked_for();
+    let approve = ["tenants", "close", "default", "--approve", &record];
+    office.ask(&office.anna, &approve).failed(2, "SECOND_PERSON_NEEDED");
+    let closed = office.ask(&office.berta, &approve).ok().line();
+    assert_eq!(text(&closed, "/state"), "closed");
+    let last = number(&closed, "/closed_record");
+    office.ask(&office.berta, &approve).failed(2, "TENANT_CLOSED");
+    let (status, refused) = append(&office.server, &office.admin, "e-4");
+    assert_eq!((status, text(&refused, "/code")), (410, "TENANT_CLOSED".into()));
+    // What is left is proved to whoever holds a key that is still good, without a line about it.
+    let proof = office.ask(&office.admin, &["proof", "e-1"]).ok().text();
+    office.ask(&office.admin, &["get", "e-1"]).failed(2, "TENANT_CLOSED");
+    let tenants = office.ask(&office.anna, &["tenants", "list"]).ok().lines();
+    assert_eq!(text(&tenants[1], "/state"), "closed");
+    assert_eq!(number(&tenants[1], "/records"), last + 1);
+    assert!(proof.starts_with("c2sp.org/tlog-proof@v1"), "{proof}");
+    office.server.stop();
+    office.program.run(&["verify"]).ok();
+    let again = office.program.run(&["tenants", "create", "default"]);
+    again.failed(2, "TENANT_EXISTS");
+    let shown = office.program.run(&["get", "e-1"]).ok().text();
+    assert!(!shown.contains("u-secret-name"), "{shown}");
+}
+
+#[test]
+fn a_server_that_is_killed_goes_on_with_the_end_of_a_tenant() {
+    let office = Office::new("closing-killed");
+    let record = office.asked_for();
+    let body = json!({"system_record": record.parse::<u64>().unwrap()}).to_string();
+    let path = "/v1/tenants/default/close/approve";
+    // The answer is not waited for: the end of the ledger is cut short wherever it is.
+    let (status, answer) = office.server.request("POST", path, Some(&office.berta), &body);
+    assert!(status == 200 || status == 202, "{answer}");
+    office.server.signal("KILL");
+    office.server.ended();
+    let server = plainly(&office.program);
+    let mut state = String::new();
+    for _ in 0..600 {
+        let key = Some(office.anna.as_str());
+        let (_, tenant) = server.request("GET", "/v1/tenants/default", key, "");
+        state = text(&tenant, "/state");
+        if state == "closed" {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(state, "closed");
+    server.stop();
+    office.program.run(&["verify"]).ok();
+}
+
+#[test]
+fn on_a_directory_one_user_is_one_person() {
+    let program = Program::new("closing-directory");
+    program.run(&["tenants", "create", "acme"]).ok();
+    let close = ["tenants", "close", "acme", "--reason", "the contract has ended"];
+    let asked = program.run(&close).ok().line();
+    let record = number(&asked, "/system_record").to_string();
+    let approve = ["tenants", "close", "acme", "--approve", &record];
+    program.run(&approve).failed(2, "SECOND_PERSON_NEEDED");
+    program.run(&["tenants", "close", "nobody", "--reason", "x"]).failed(2, "UNKNOWN_TENANT");
+    program.run(&["verify"]).ok();
+}
