@@ -57,7 +57,7 @@ impl Ending {
         if self.closing.is_some() {
             return Some("the closing of the tenant begins a second time");
         }
-        self.closing = Some((place, closing.announced_by.clone()));
+        self.closing = Some((place, closing.announced_by));
         None
     }
 
