@@ -10,9 +10,11 @@ const DIGITS_MAX: usize = 19;
 pub(super) fn find(text: &str, from: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     number_starts(bytes, from).find_map(|start| {
+        if is_tied_before(bytes, start) {
+            return None;
+        }
         let groups = Groups::read(bytes, start, b" -", DIGITS_MAX);
-        let is_whole = !is_tied_before(bytes, start) && !is_tied_behind(bytes, groups.range.end);
-        let is_card = is_whole
+        let is_card = !is_tied_behind(bytes, groups.range.end)
             && groups.is_uniform()
             && groups.lengths.len() <= 5
             && (groups.lengths.len() == 1 || groups.lengths.iter().all(|length| *length >= 3))

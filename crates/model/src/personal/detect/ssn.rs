@@ -9,11 +9,13 @@ use super::text_around::{Groups, is_tied_before, is_tied_behind, number_starts};
 pub(super) fn find(text: &str, from: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     number_starts(bytes, from).find_map(|start| {
+        if is_tied_before(bytes, start) {
+            return None;
+        }
         let groups = Groups::read(bytes, start, b" -", 9);
         let is_number = groups.lengths == [3, 2, 4]
             && groups.is_uniform()
             && is_given_out(&groups.digits)
-            && !is_tied_before(bytes, start)
             && !is_tied_behind(bytes, groups.range.end);
         is_number.then_some(groups.range)
     })
