@@ -137,6 +137,9 @@ impl<'a> Key<'a> {
 
 /// The order of two names in canonical JSON: by UTF-16 code units (RFC 8785 section 3.2.3).
 pub fn name_order(left: &str, right: &str) -> Ordering {
+    if left.is_ascii() && right.is_ascii() {
+        return left.cmp(right);
+    }
     left.encode_utf16().cmp(right.encode_utf16())
 }
 

@@ -121,10 +121,10 @@ impl Envelope {
         let mut object = ObjectWriter::open(out);
         object.text("alg", ALGORITHM);
         object.text("class", self.class.as_str());
-        object.text("cm", &URL_SAFE_NO_PAD.encode(self.commitment));
-        object.text("ct", &URL_SAFE_NO_PAD.encode(&self.ciphertext));
-        object.text("kid", &self.key_id.to_string());
-        object.text("n", &URL_SAFE_NO_PAD.encode(self.nonce));
+        write_base64(&self.commitment, object.key("cm"));
+        write_base64(&self.ciphertext, object.key("ct"));
+        write_base64(self.key_id.as_bytes(), object.key("kid"));
+        write_base64(&self.nonce, object.key("n"));
         if self.is_compressed {
             object.number("z", 1);
         }
@@ -160,6 +160,17 @@ impl Envelope {
     }
 }
 
+/// Writes a string of unpadded URL-safe base64 (RFC 4648 section 5), which has nothing to escape.
+fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let room = out.get_mut(start..).unwrap_or_default();
+    let written = URL_SAFE_NO_PAD.encode_slice(bytes, room).unwrap_or_default();
+    out.truncate(start + written);
+    out.push(b'"');
+}
+
 /// Pieces with their lengths before them, so that no two lists of pieces give the same bytes.
 fn associated_data(place: EnvelopePlace<'_>, class: FieldClass, key: &SealingKeyId) -> Vec<u8> {
     const PIECES: u32 = 6;
@@ -171,7 +182,9 @@ fn associated_data(place: EnvelopePlace<'_>, class: FieldClass, key: &SealingKey
         key.as_bytes(),
         ALGORITHM.as_bytes(),
     ];
-    let mut out = PIECES.to_le_bytes().to_vec();
+    let room = size_of::<u32>() + pieces.iter().map(|piece| 8 + piece.len()).sum::<usize>();
+    let mut out = Vec::with_capacity(room);
+    out.extend_from_slice(&PIECES.to_le_bytes());
     for piece in pieces {
         out.extend_from_slice(&(piece.len() as u64).to_le_bytes());
         out.extend_from_slice(piece);
