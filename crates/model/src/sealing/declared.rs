@@ -16,8 +16,10 @@ const WORDS: &[(&str, FieldClass)] = &[
 
 /// The class that the sender declares for what no rule is about: by `data_classification`, or by
 /// `pii_detected`.
-pub(super) fn declared_class(event: Value<'_>) -> Result<Option<FieldClass>, NotCanonical> {
-    let Some(security) = event.member("security")? else { return Ok(None) };
+pub(super) fn declared_class(
+    security: Option<Value<'_>>,
+) -> Result<Option<FieldClass>, NotCanonical> {
+    let Some(security) = security else { return Ok(None) };
     let word = security.member("data_classification")?.and_then(Value::text);
     let by_word = word.and_then(|word| {
         let known = WORDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word.trim()));

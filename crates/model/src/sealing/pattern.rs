@@ -60,6 +60,11 @@ impl PathPattern {
         self.steps.len() > names.len() && self.fits(names)
     }
 
+    /// Whether the place of this name in the event, something below it or all of it is meant.
+    pub fn begins_with(&self, name: &str) -> bool {
+        self.steps.first().is_some_and(|step| step.is_met_by(name))
+    }
+
     fn fits<S: AsRef<str>>(&self, names: &[S]) -> bool {
         self.steps.iter().zip(names).all(|(step, name)| step.is_met_by(name.as_ref()))
     }

@@ -5,17 +5,18 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use ledgerstone_proof::canonical_string_into;
+use zeroize::Zeroizing;
 
 use super::class::FieldClass;
 use super::clear_paths::is_clear;
 use super::declared::declared_class;
 use super::envelope::{Envelope, EnvelopeError, EnvelopePlace};
 use super::key::SubjectKey;
-use super::policy::{FieldOwner, FieldPolicy};
+use super::policy::{FieldOwner, FieldPolicy, FieldRule};
 use super::spread::SealedTexts;
 use super::subject::Subject;
 use super::xaes::NONCE_BYTES;
-use crate::json::{NotCanonical, Value, ValueKind, name_order};
+use crate::json::{Key, Members, NotCanonical, Value, ValueKind, name_order};
 use crate::personal::detect::has_personal_data;
 use crate::rejection::pointer_push;
 
@@ -34,7 +35,16 @@ pub struct SealingPlan {
     /// In the order of the text, none inside another.
     places: Vec<SealedPlace>,
     envelopes: Vec<PlannedEnvelope>,
+    gap: MemberGap,
     has_detected: bool,
+}
+
+/// Where the envelopes go into the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct MemberGap {
+    at: usize,
+    /// Whether no member stands behind it.
+    is_last: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,21 +63,26 @@ struct PlannedEnvelope {
 impl SealingPlan {
     /// Applies a policy to the canonical text of an event.
     pub fn make(text: &[u8], policy: &FieldPolicy) -> Result<Self, NotCanonical> {
-        let event = Value::new(text);
+        let event = TopMembers::read(text)?;
+        let gap = event.gap(text, ENVELOPES);
+        let plan = Self { places: Vec::new(), envelopes: Vec::new(), gap, has_detected: false };
+        if policy.seals_nothing() {
+            return Ok(plan);
+        }
+        let people = People::read(&event, policy)?;
         let mut planner = Planner {
             policy,
             text,
-            people: People::read(event, policy)?,
-            plan: Self { places: Vec::new(), envelopes: Vec::new(), has_detected: false },
-            declared: declared_class(event)?,
+            people: &people,
+            plan,
+            declared: declared_class(event.member("security"))?,
+            rules: Vec::new(),
             sealed_texts: SealedTexts::default(),
             clear_texts: Vec::new(),
         };
-        if !policy.seals_nothing() {
-            planner.walk(event, &mut Vec::new(), &mut String::new())?;
-            planner.detect();
-            planner.spread();
-        }
+        planner.walk_event(&event)?;
+        planner.detect();
+        planner.spread();
         let mut plan = planner.plan;
         plan.places.sort_by_key(|place| place.range.start);
         Ok(plan)
@@ -132,7 +147,7 @@ impl SealingPlan {
         for (index, planned) in self.envelopes.iter().enumerate() {
             envelopes.push(if index == 0 { b'[' } else { b',' });
             let key = key_of(&planned.subject)?;
-            let plaintext = zeroize::Zeroizing::new(self.plaintext(text, index));
+            let plaintext = self.plaintext(text, index);
             let nonce = nonce().ok_or(EnvelopeError::Refused)?;
             Envelope::seal(&key, planned.class, place, nonce, &plaintext)?.write(&mut envelopes);
         }
@@ -141,11 +156,15 @@ impl SealingPlan {
     }
 
     /// The values of one envelope, by their pointers in canonical order.
-    fn plaintext(&self, text: &[u8], envelope: usize) -> Vec<u8> {
+    fn plaintext(&self, text: &[u8], envelope: usize) -> Zeroizing<Vec<u8>> {
         let mut places: Vec<&SealedPlace> =
             self.places.iter().filter(|place| place.envelope == envelope).collect();
         places.sort_by(|left, right| name_order(&left.pointer, &right.pointer));
-        let mut out = vec![b'{'];
+        // Quotes, colon and comma; only escapes need more.
+        let bytes = |place: &&SealedPlace| place.pointer.len() + place.range.len() + 4;
+        let room = 2 + places.iter().map(bytes).sum::<usize>();
+        let mut out = Zeroizing::new(Vec::with_capacity(room));
+        out.push(b'{');
         for (index, place) in places.iter().enumerate() {
             if index > 0 {
                 out.push(b',');
@@ -160,7 +179,7 @@ impl SealingPlan {
 
     fn rewrite(&self, text: &[u8], envelopes: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len() + envelopes.len());
-        let (gap, is_last) = member_gap(text, ENVELOPES);
+        let MemberGap { at: gap, is_last } = self.gap;
         let mut at = 0;
         let mut is_written = false;
         for place in &self.places {
@@ -195,16 +214,35 @@ fn write_member(envelopes: &[u8], is_last: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// Where a new member goes into an object that is not empty, and whether it will be the last.
-fn member_gap(text: &[u8], name: &str) -> (usize, bool) {
-    let mut members = Value::new(text).members();
-    while let Ok(Some((key, _))) = members.next_member() {
-        if name_order(&key.text(), name).is_gt() {
+/// The members of an event, found once, as finding where each ends takes most of the time.
+struct TopMembers<'a>(Vec<(Key<'a>, Value<'a>)>);
+
+impl<'a> TopMembers<'a> {
+    fn read(text: &'a [u8]) -> Result<Self, NotCanonical> {
+        let mut found = Vec::with_capacity(16);
+        let mut members = Value::new(text).members();
+        while let Some(member) = members.next_member()? {
+            found.push(member);
+        }
+        Ok(Self(found))
+    }
+
+    fn member(&self, name: &str) -> Option<Value<'a>> {
+        let found = self.0.iter().find(|(key, _)| key.raw() == name.as_bytes());
+        found.map(|(_, value)| *value)
+    }
+
+    /// Where a new member goes, if the event is not empty.
+    fn gap(&self, text: &[u8], name: &str) -> MemberGap {
+        let behind = self.0.iter().find(|(key, _)| name_order(&key.text(), name).is_gt());
+        match behind {
             // The quote stands before the name.
-            return (offset_in(text, key.raw()).saturating_sub(1), false);
+            Some((key, _)) => {
+                MemberGap { at: offset_in(text, key.raw()).saturating_sub(1), is_last: false }
+            }
+            None => MemberGap { at: text.len().saturating_sub(1), is_last: true },
         }
     }
-    (text.len().saturating_sub(1), true)
 }
 
 /// Where a part of the text begins in it.
@@ -222,9 +260,9 @@ struct People {
 }
 
 impl People {
-    fn read(event: Value<'_>, policy: &FieldPolicy) -> Result<Self, NotCanonical> {
-        let actor = named(event, "actor")?;
-        let target = named(event, "target")?;
+    fn read(event: &TopMembers<'_>, policy: &FieldPolicy) -> Result<Self, NotCanonical> {
+        let actor = named(event.member("actor"))?;
+        let target = named(event.member("target"))?;
         let is_person = |subject: &Subject| match subject {
             Subject::Person { kind, .. } => policy.is_person(kind),
             Subject::Tenant | Subject::AccessMonth(_) => false,
@@ -232,32 +270,33 @@ impl People {
         Ok(Self { actor, target_person: target.clone().filter(is_person), target })
     }
 
-    fn owner(&self, owner: FieldOwner, names: &[Cow<'_, str>]) -> Subject {
+    fn owner(&self, owner: FieldOwner, names: &[Cow<'_, str>]) -> &Subject {
         let is_targets = matches!(names.first().map(AsRef::as_ref), Some("target" | "data"));
         let first = match owner {
-            FieldOwner::Tenant => return Subject::Tenant,
+            FieldOwner::Tenant => return &Subject::Tenant,
             FieldOwner::Target => self.target.as_ref(),
             FieldOwner::ByPlace if is_targets => self.target_person.as_ref(),
             FieldOwner::Actor | FieldOwner::ByPlace => None,
         };
-        first.or(self.actor.as_ref()).cloned().unwrap_or(Subject::Tenant)
+        first.or(self.actor.as_ref()).unwrap_or(&Subject::Tenant)
     }
 }
 
 /// The actor or target of an event as it is stored, a person or not; `None` without an id in clear.
 pub fn party(text: &[u8], group: &str) -> Result<Option<Subject>, NotCanonical> {
-    named(Value::new(text), group)
+    named(Value::new(text).member(group)?)
 }
 
 /// Actor and target of an event as it is stored, people or not; those without an id in clear are left out.
 pub fn parties(text: &[u8]) -> Result<Vec<Subject>, NotCanonical> {
     let event = Value::new(text);
-    Ok([named(event, "actor")?, named(event, "target")?].into_iter().flatten().collect())
+    let (actor, target) = (event.member("actor")?, event.member("target")?);
+    Ok([named(actor)?, named(target)?].into_iter().flatten().collect())
 }
 
 /// The type and id of `actor` or `target`; `None` without an id.
-fn named(event: Value<'_>, group: &str) -> Result<Option<Subject>, NotCanonical> {
-    let Some(group) = event.member(group)? else {
+fn named(group: Option<Value<'_>>) -> Result<Option<Subject>, NotCanonical> {
+    let Some(group) = group else {
         return Ok(None);
     };
     let text = |value: Option<Value<'_>>| value.and_then(Value::text).map(Cow::into_owned);
@@ -271,21 +310,42 @@ struct ClearText<'a> {
     text: Cow<'a, str>,
     range: Range<usize>,
     pointer: String,
-    owner: Subject,
+    owner: &'a Subject,
 }
 
-struct Planner<'a, 'p> {
-    policy: &'p FieldPolicy,
+struct Planner<'a> {
+    policy: &'a FieldPolicy,
     text: &'a [u8],
-    people: People,
+    people: &'a People,
     plan: SealingPlan,
-    sealed_texts: SealedTexts,
+    /// Those that are about the member of the event that is being walked, or something below it.
+    rules: Vec<&'a FieldRule>,
+    sealed_texts: SealedTexts<'a>,
     clear_texts: Vec<ClearText<'a>>,
     /// What the sender says of all that no rule is about.
     declared: Option<FieldClass>,
 }
 
-impl<'a> Planner<'a, '_> {
+impl<'a> Planner<'a> {
+    fn walk_event(&mut self, event: &TopMembers<'a>) -> Result<(), NotCanonical> {
+        let (mut names, mut pointer) = (Vec::new(), String::new());
+        for (key, member) in &event.0 {
+            let name = key.text();
+            self.rules.clear();
+            let rules = self.policy.rules().iter();
+            self.rules.extend(rules.filter(|rule| rule.path().begins_with(&name)));
+            names.clear();
+            names.push(name);
+            if self.rules.is_empty() && is_clear(&names) {
+                continue;
+            }
+            pointer.clear();
+            pointer_push(&mut pointer, names.last().map_or("", AsRef::as_ref));
+            self.walk(*member, &mut names, &mut pointer)?;
+        }
+        Ok(())
+    }
+
     /// Goes no deeper than canonical JSON is nested.
     fn walk(
         &mut self,
@@ -293,12 +353,13 @@ impl<'a> Planner<'a, '_> {
         names: &mut Vec<Cow<'a, str>>,
         pointer: &mut String,
     ) -> Result<(), NotCanonical> {
-        let rule = self.policy.rule_at(names).map(|rule| (rule.class(), rule.owner()));
+        let rule = self.rules.iter().find(|rule| rule.path().covers(names));
+        let rule = rule.map(|rule| (rule.class(), rule.owner()));
         let is_sealed = rule.is_some_and(|(class, _)| class.is_sealed());
         let is_container = matches!(value.kind(), ValueKind::Object | ValueKind::Array);
         if let Some((class, owner)) = rule
             && is_sealed
-            && !(is_container && self.policy.has_rules_below(names))
+            && !(is_container && self.rules.iter().any(|rule| rule.path().reaches_below(names)))
         {
             if value.kind() != ValueKind::Null {
                 let subject = self.people.owner(owner, names);
@@ -355,11 +416,10 @@ impl<'a> Planner<'a, '_> {
         Ok(())
     }
 
-    fn envelope(&mut self, subject: Subject, class: FieldClass) -> usize {
-        let planned = PlannedEnvelope { subject, class };
-        let known = self.plan.envelopes.iter().position(|one| *one == planned);
-        known.unwrap_or_else(|| {
-            self.plan.envelopes.push(planned);
+    fn envelope(&mut self, subject: &Subject, class: FieldClass) -> usize {
+        let is_it = |one: &PlannedEnvelope| one.class == class && one.subject == *subject;
+        self.plan.envelopes.iter().position(is_it).unwrap_or_else(|| {
+            self.plan.envelopes.push(PlannedEnvelope { subject: subject.clone(), class });
             self.plan.envelopes.len() - 1
         })
     }
@@ -373,14 +433,9 @@ impl<'a> Planner<'a, '_> {
     fn note_texts(&mut self, value: Value<'a>, envelope: usize) -> Result<(), NotCanonical> {
         match value.kind() {
             ValueKind::Text => {
-                self.sealed_texts.note(&value.text().unwrap_or_default(), envelope);
+                self.sealed_texts.note(value.text().unwrap_or_default(), envelope);
             }
-            ValueKind::Object => {
-                let mut members = value.members();
-                while let Some((_, member)) = members.next_member()? {
-                    self.note_texts(member, envelope)?;
-                }
-            }
+            ValueKind::Object => self.note_members(&mut value.members(), envelope)?,
             ValueKind::Array => {
                 let mut elements = value.elements();
                 while let Some(element) = elements.next_element()? {
@@ -388,6 +443,22 @@ impl<'a> Planner<'a, '_> {
                 }
             }
             ValueKind::Number | ValueKind::Bool | ValueKind::Null => {}
+        }
+        Ok(())
+    }
+
+    fn note_members(
+        &mut self,
+        members: &mut Members<'a>,
+        envelope: usize,
+    ) -> Result<(), NotCanonical> {
+        while members.next_name()?.is_some() {
+            if let Some(mut inner) = members.enter() {
+                self.note_members(&mut inner, envelope)?;
+                members.leave(&inner);
+            } else {
+                self.note_texts(members.value()?, envelope)?;
+            }
         }
         Ok(())
     }
@@ -414,7 +485,7 @@ impl<'a> Planner<'a, '_> {
             let class = self.declared.or(is_found.then_some(FieldClass::Personal));
             if let Some(class) = class {
                 let envelope = self.envelope(clear.owner, class);
-                self.sealed_texts.note(&clear.text, envelope);
+                self.sealed_texts.note(clear.text, envelope);
                 let (range, pointer) = (clear.range, clear.pointer);
                 self.plan.places.push(SealedPlace { range, pointer, envelope });
             } else {

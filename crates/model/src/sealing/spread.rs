@@ -1,6 +1,7 @@
 //! Finds sealed values again in the clear texts of the same event: an error message that repeats a
 //! name must not tell what the sealed name hides.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use memchr::memmem;
@@ -13,27 +14,31 @@ const TOKEN_BYTES_MIN: usize = 6;
 /// Values that are compared with a text one by one; with more, the text is cut into its tokens.
 const SINGLE_VALUES_MAX: usize = 64;
 
+/// In a text of no more bytes, tokens are looked for where words begin: longer ones are searched for
+/// each token, which takes no time even where words begin everywhere.
+const SHORT_TEXT_BYTES: usize = 256;
+
 /// Letters and digits of an account id, which stands in every record of a cloud.
 const ACCOUNT_DIGITS: usize = 12;
 
 /// The sealed texts of one event, each with the envelope it went into.
 #[derive(Debug, Default)]
-pub(crate) struct SealedTexts {
-    envelopes: HashMap<String, usize>,
+pub(crate) struct SealedTexts<'a> {
+    envelopes: HashMap<Cow<'a, str>, usize>,
     /// Those that are looked for inside texts, the longest first.
-    tokens: Vec<String>,
+    tokens: Vec<Cow<'a, str>>,
 }
 
-impl SealedTexts {
+impl<'a> SealedTexts<'a> {
     /// Notes one sealed text.
-    pub(crate) fn note(&mut self, text: &str, envelope: usize) {
-        if text.is_empty() || is_shared(text) || self.envelopes.contains_key(text) {
+    pub(crate) fn note(&mut self, text: Cow<'a, str>, envelope: usize) {
+        if text.is_empty() || is_shared(&text) || self.envelopes.contains_key(&text) {
             return;
         }
-        self.envelopes.insert(text.to_owned(), envelope);
         if text.len() >= TOKEN_BYTES_MIN {
-            self.tokens.push(text.to_owned());
+            self.tokens.push(text.clone());
         }
+        self.envelopes.insert(text, envelope);
     }
 
     /// Must be called after the last [`Self::note`] and before the first [`Self::envelope_of`].
@@ -46,11 +51,15 @@ impl SealedTexts {
         if let Some(envelope) = self.envelopes.get(text) {
             return Some(*envelope);
         }
-        let found = if self.tokens.len() <= SINGLE_VALUES_MAX {
-            self.tokens.iter().find(|token| has_token(text, token)).map(String::as_str)
-        } else {
+        let found = if text.len() < TOKEN_BYTES_MIN {
+            None
+        } else if self.tokens.len() > SINGLE_VALUES_MAX {
             words(text)
                 .find(|word| word.len() >= TOKEN_BYTES_MIN && self.envelopes.contains_key(*word))
+        } else if text.len() > SHORT_TEXT_BYTES {
+            self.tokens.iter().find(|token| has_token(text, token)).map(AsRef::as_ref)
+        } else {
+            longest_token(text, &self.tokens)
         };
         found.and_then(|token| self.envelopes.get(token)).copied()
     }
@@ -62,14 +71,49 @@ fn is_shared(text: &str) -> bool {
     is_account || uuid::Uuid::try_parse(text).is_ok() || EventTime::parse(text).is_ok()
 }
 
+/// The first of the tokens that stands in the text with no letter or digit beside it.
+fn longest_token<'t>(text: &str, tokens: &'t [Cow<'_, str>]) -> Option<&'t str> {
+    let mut found = tokens;
+    let mut longest = None;
+    let mut is_free = true;
+    for (at, letter) in text.char_indices() {
+        if is_free {
+            let rest = text.get(at..).unwrap_or_default();
+            if let Some(place) = found.iter().position(|token| begins_with_token(rest, token)) {
+                longest = found.get(place).map(AsRef::as_ref);
+                found = found.get(..place).unwrap_or_default();
+            }
+        }
+        is_free = !letter.is_alphanumeric();
+    }
+    longest
+}
+
+fn begins_with_token(text: &str, token: &str) -> bool {
+    let behind = text.strip_prefix(token);
+    behind.is_some_and(|behind| !behind.chars().next().is_some_and(char::is_alphanumeric))
+}
+
 /// Whether the token stands in the text with no letter or digit beside it.
 fn has_token(text: &str, token: &str) -> bool {
+    if token.len() > text.len() {
+        return false;
+    }
+    let finder = memmem::Finder::new(token);
     let is_free = |letter: Option<char>| !letter.is_some_and(char::is_alphanumeric);
-    memmem::find_iter(text.as_bytes(), token.as_bytes()).any(|at| {
-        let before = text.get(..at).and_then(|before| before.chars().next_back());
-        let behind = text.get(at + token.len()..).and_then(|behind| behind.chars().next());
-        is_free(before) && is_free(behind)
-    })
+    let mut rest = text;
+    while let Some(at) = finder.find(rest.as_bytes()) {
+        let (before, found) = rest.split_at_checked(at).unwrap_or_default();
+        let whole = text.get(..text.len() - rest.len() + before.len()).unwrap_or_default();
+        if is_free(whole.chars().next_back()) && begins_with_token(found, token) {
+            return true;
+        }
+        // The next one that counts stands behind something that is no letter or digit.
+        let mut behind = found.split_inclusive(|letter: char| !letter.is_alphanumeric());
+        let skipped = behind.next().map_or(0, str::len);
+        rest = found.get(skipped..).unwrap_or_default();
+    }
+    false
 }
 
 /// What stands between white space and quotes, as it is and cut at the marks of ARNs and URLs.
@@ -85,12 +129,14 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::SealedTexts;
+    use super::{SealedTexts, has_token, longest_token};
+    use proptest::prelude::*;
+    use std::borrow::Cow;
 
-    fn texts(values: &[&str]) -> SealedTexts {
+    fn texts<'a>(values: &[&'a str]) -> SealedTexts<'a> {
         let mut out = SealedTexts::default();
         for (index, value) in values.iter().enumerate() {
-            out.note(value, index);
+            out.note(Cow::Borrowed(value), index);
         }
         out.settle();
         out
@@ -133,5 +179,17 @@ mod tests {
         let sealed = texts(&names);
         assert_eq!(sealed.envelope_of("arn:aws:iam::1:user/person-04711 did it"), Some(4711));
         assert_eq!(sealed.envelope_of(&"nobody ".repeat(10_000)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn short_texts_are_looked_through_as_long_ones_are(
+            text in "[ab. ä]{0,24}",
+            tokens in proptest::collection::vec("[ab. ä]{1,5}", 0..6),
+        ) {
+            let tokens: Vec<Cow<'_, str>> = tokens.into_iter().map(Cow::Owned).collect();
+            let one_by_one = tokens.iter().find(|token| has_token(&text, token));
+            prop_assert_eq!(longest_token(&text, &tokens), one_by_one.map(AsRef::as_ref));
+        }
     }
 }

@@ -122,7 +122,7 @@ struct Redacting<'a, 'e, 'p> {
     replaced: Vec<Replaced>,
     clear_texts: Vec<ClearText<'a>>,
     /// Texts that are replaced.
-    seen_nowhere: SealedTexts,
+    seen_nowhere: SealedTexts<'a>,
 }
 
 impl<'a> Redacting<'a, '_, '_> {
@@ -313,7 +313,7 @@ impl<'a> Redacting<'a, '_, '_> {
 
     fn note_texts(&mut self, value: Value<'a>) -> Result<(), NotCanonical> {
         match value.kind() {
-            ValueKind::Text => self.seen_nowhere.note(&value.text().unwrap_or_default(), 0),
+            ValueKind::Text => self.seen_nowhere.note(value.text().unwrap_or_default(), 0),
             ValueKind::Object => {
                 let mut members = value.members();
                 while let Some((_, member)) = members.next_member()? {
