@@ -1,10 +1,12 @@
 //! What is in memory of the unsealed logs: where each record's row lies, and its two hashes.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
-use ledgerstone_proof::{CompactRange, Hash};
+use ledgerstone_proof::{CompactRange, Hash, Kind};
 
 use super::segment::LedgerStart;
+use crate::contract::Wanted;
 use crate::record::Head;
 
 /// Where an unsealed record lies.
@@ -19,6 +21,7 @@ pub struct ActiveRecord {
     pub signature_crc: u32,
     pub leaf_hash: Hash,
     pub record_hash: Hash,
+    pub kind: Kind,
 }
 
 /// Checksum of a record's signature; 0 when it has none.
@@ -76,6 +79,16 @@ impl Ledger {
         self.active.get(usize::try_from(place).ok()?)
     }
 
+    /// The first number of the range that is not that of an unsealed record that nobody wants; its end
+    /// if there is none.
+    pub fn next_wanted(&self, mut range: Range<u64>, wanted: Wanted) -> u64 {
+        let is_unwanted = |number: &u64| {
+            self.active_record(*number).is_some_and(|record| !wanted.has(record.kind))
+        };
+        let end = range.end;
+        range.find(|number| !is_unwanted(number)).unwrap_or(end)
+    }
+
     /// `record_hash` of the record before an unsealed one.
     pub fn hash_before_active(&self, number: u64) -> Option<Hash> {
         if number == self.active_first() {
@@ -103,5 +116,35 @@ impl Ledger {
         while self.active.front().is_some_and(|record| record.log <= log) {
             self.active.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ActiveRecord, Ledger};
+    use crate::contract::Wanted;
+    use ledgerstone_proof::{Hash, Kind};
+
+    #[test]
+    fn unwanted_records_are_passed_over_and_nothing_else() {
+        let mut ledger = Ledger::empty();
+        for kind in [Kind::System, Kind::Event, Kind::Event, Kind::Audit, Kind::Event] {
+            ledger.push(ActiveRecord {
+                log: 0,
+                offset: 0,
+                len: 0,
+                signature_crc: 0,
+                leaf_hash: Hash::ZERO,
+                record_hash: Hash::ZERO,
+                kind,
+            });
+        }
+        let next = |range, kind| ledger.next_wanted(range, Wanted::Kind(kind));
+        assert_eq!(next(0..5, Kind::System), 0);
+        assert_eq!(next(1..5, Kind::System), 5);
+        assert_eq!(next(1..5, Kind::Audit), 3);
+        assert_eq!(next(1..3, Kind::Audit), 3, "not beyond the range");
+        assert_eq!(next(1..9, Kind::System), 5, "a number that is not there is for others to miss");
+        assert_eq!(ledger.next_wanted(1..5, Wanted::Everything), 1);
     }
 }

@@ -292,7 +292,11 @@ fn read_wanted(
     let mut records = Vec::new();
     let mut next = range.start;
     let mut failures = 0;
-    while next < range.end {
+    loop {
+        next = next_wanted(shared, tenant, next..range.end, wanted);
+        if next >= range.end {
+            return Ok(records);
+        }
         let page = match source(shared, tenant, next) {
             Source::End => return Err(damaged(tenant, Some(next), "it is missing")),
             Source::Segment(segment, run) => wanted_block(&segment, run, next, wanted)
@@ -315,7 +319,13 @@ fn read_wanted(
             Err(error) => return Err(error),
         }
     }
-    Ok(records)
+}
+
+/// Passes over unsealed records that are not wanted, which memory tells without reading them.
+fn next_wanted(shared: &Shared, tenant: &TenantId, range: Range<u64>, wanted: Wanted) -> u64 {
+    let state = shared.read();
+    let ledger = state.ledgers.get(tenant);
+    ledger.map_or(range.start, |ledger| ledger.next_wanted(range, wanted))
 }
 
 /// The wanted ones of the block that holds a record, and the number after its last record.

@@ -228,6 +228,7 @@ impl Replay<'_> {
                 signature_crc: signature_crc(row.signature.as_ref().map(|signed| signed.1)),
                 leaf_hash: row.leaf_hash,
                 record_hash: *record_hash,
+                kind: row.kind,
             });
             head.range.push(row.leaf_hash);
             head.ingested_at = Some(row.ingested_at);

@@ -396,6 +396,7 @@ fn add_run<'a>(
             signature_crc: signature_crc(record.signature.as_ref().map(|signed| &*signed.bytes)),
             leaf_hash: record.leaf_hash,
             record_hash: record.record_hash,
+            kind: record.kind,
         });
         log.ids.insert(id, number);
     }
