@@ -63,12 +63,14 @@ struct PlannedEnvelope {
 impl SealingPlan {
     /// Applies a policy to the canonical text of an event.
     pub fn make(text: &[u8], policy: &FieldPolicy) -> Result<Self, NotCanonical> {
+        let (places, envelopes) = (Vec::new(), Vec::new());
+        if policy.seals_nothing() {
+            let gap = MemberGap { at: 0, is_last: false };
+            return Ok(Self { places, envelopes, gap, has_detected: false });
+        }
         let event = TopMembers::read(text)?;
         let gap = event.gap(text, ENVELOPES);
-        let plan = Self { places: Vec::new(), envelopes: Vec::new(), gap, has_detected: false };
-        if policy.seals_nothing() {
-            return Ok(plan);
-        }
+        let plan = Self { places, envelopes, gap, has_detected: false };
         let people = People::read(&event, policy)?;
         let mut planner = Planner {
             policy,
