@@ -191,7 +191,9 @@ impl SealingPlan {
                 (at, is_written) = (gap, true);
             }
             out.extend_from_slice(text.get(at..place.range.start).unwrap_or_default());
-            out.extend_from_slice(format!("{{\"{MARK}\":{}}}", place.envelope).as_bytes());
+            out.extend_from_slice(MARK_START);
+            out.extend_from_slice(place.envelope.to_string().as_bytes());
+            out.push(b'}');
             at = place.range.end;
         }
         if !is_written {

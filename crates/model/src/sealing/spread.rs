@@ -24,7 +24,10 @@ const ACCOUNT_DIGITS: usize = 12;
 /// The sealed texts of one event, each with the envelope it went into.
 #[derive(Debug, Default)]
 pub(crate) struct SealedTexts<'a> {
-    envelopes: HashMap<Cow<'a, str>, usize>,
+    /// As long as there are few, which comparing finds faster than hashing.
+    few: Vec<(Cow<'a, str>, usize)>,
+    /// All of them, once there are more.
+    many: HashMap<Cow<'a, str>, usize>,
     /// Those that are looked for inside texts, the longest first.
     tokens: Vec<Cow<'a, str>>,
 }
@@ -32,13 +35,24 @@ pub(crate) struct SealedTexts<'a> {
 impl<'a> SealedTexts<'a> {
     /// Notes one sealed text.
     pub(crate) fn note(&mut self, text: Cow<'a, str>, envelope: usize) {
-        if text.is_empty() || is_shared(&text) || self.envelopes.contains_key(&text) {
+        if text.is_empty() || is_shared(&text) || self.whole(&text).is_some() {
             return;
         }
         if text.len() >= TOKEN_BYTES_MIN {
             self.tokens.push(text.clone());
         }
-        self.envelopes.insert(text, envelope);
+        if self.many.is_empty() && self.few.len() < SINGLE_VALUES_MAX {
+            self.few.push((text, envelope));
+        } else {
+            self.many.extend(self.few.drain(..));
+            self.many.insert(text, envelope);
+        }
+    }
+
+    /// The envelope of exactly this text.
+    fn whole(&self, text: &str) -> Option<usize> {
+        let few = self.few.iter().find(|(own, _)| own == text).map(|(_, envelope)| *envelope);
+        few.or_else(|| self.many.get(text).copied())
     }
 
     /// Must be called after the last [`Self::note`] and before the first [`Self::envelope_of`].
@@ -48,20 +62,19 @@ impl<'a> SealedTexts<'a> {
 
     /// The envelope that a clear text belongs in, because a sealed one stands in it.
     pub(crate) fn envelope_of(&self, text: &str) -> Option<usize> {
-        if let Some(envelope) = self.envelopes.get(text) {
-            return Some(*envelope);
+        if let Some(envelope) = self.whole(text) {
+            return Some(envelope);
         }
         let found = if text.len() < TOKEN_BYTES_MIN {
             None
         } else if self.tokens.len() > SINGLE_VALUES_MAX {
-            words(text)
-                .find(|word| word.len() >= TOKEN_BYTES_MIN && self.envelopes.contains_key(*word))
+            words(text).find(|word| word.len() >= TOKEN_BYTES_MIN && self.whole(word).is_some())
         } else if text.len() > SHORT_TEXT_BYTES {
             self.tokens.iter().find(|token| has_token(text, token)).map(AsRef::as_ref)
         } else {
             longest_token(text, &self.tokens)
         };
-        found.and_then(|token| self.envelopes.get(token)).copied()
+        found.and_then(|token| self.whole(token))
     }
 }
 
