@@ -2,8 +2,10 @@
 //! decides about its own records.
 
 use ledgerstone_model::policy::PolicyKind;
+use ledgerstone_proof::SequenceNumber;
 use reqwest::header::{HeaderValue, IF_MATCH};
 use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::call::{Call, JSON};
@@ -22,6 +24,23 @@ pub struct Policy {
     /// The JSON document that [`Client::set_policy`] takes.
     pub document: Box<RawValue>,
     pub set_by: Option<PolicySetBy>,
+    /// What waits for a second person.
+    pub proposed: Option<ProposedPolicy>,
+}
+
+/// A policy that somebody put forward, and that another person is to approve.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct ProposedPolicy {
+    /// The version that it will have.
+    pub version: u64,
+    pub document: Box<RawValue>,
+    /// The opaque id of whoever put it forward.
+    pub proposed_by: String,
+    pub proposed_at: String,
+    /// The record that holds it; whoever approves names it.
+    pub system_record: u64,
+    pub audit_record: u64,
 }
 
 /// The records that set a policy.
@@ -79,7 +98,9 @@ impl Client {
         self.send(&Call::get(self.route(&path, &[]))).await?.json()
     }
 
-    /// Sets a policy, whole. With `based_on` it is refused where another version is in force.
+    /// Sets a policy, whole, or puts it forward where it needs a second person: then the answer is the one in
+    /// force, with the new one under `proposed`. With `based_on` it is refused where another version is in
+    /// force.
     pub async fn set_policy(
         &self,
         kind: PolicyKind,
@@ -94,6 +115,17 @@ impl Client {
             call = call.header(IF_MATCH, tag);
         }
         self.send(&call).await?.json()
+    }
+
+    /// Puts in force what another person put forward in that record.
+    pub async fn approve_policy(
+        &self,
+        kind: PolicyKind,
+        proposed_in: SequenceNumber,
+    ) -> Result<Policy, ClientError> {
+        let path = format!("v1/policies/{}/approve", kind.as_str());
+        let call = Call::post(self.route(&path, &[]));
+        self.send(&call.json(&json!({"system_record": proposed_in.value()}))).await?.json()
     }
 
     /// Every version that a policy ever had, the oldest first.

@@ -8,6 +8,7 @@ mod commands_page;
 mod config;
 mod doctor;
 mod get;
+mod holds;
 mod import;
 mod init;
 mod list;
@@ -15,6 +16,7 @@ mod openapi;
 mod policies;
 mod proof;
 mod requests;
+mod retention;
 mod sealing_keys;
 mod serve;
 mod signing_keys;
@@ -66,6 +68,8 @@ pub const COMMANDS: &[Command] = &[
     policies::COMMAND,
     subjects::COMMAND,
     requests::COMMAND,
+    holds::COMMAND,
+    retention::COMMAND,
     api_keys::COMMAND,
     signing_keys::COMMAND,
     sealing_keys::COMMAND,

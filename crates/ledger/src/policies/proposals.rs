@@ -12,12 +12,29 @@ use ledgerstone_model::system::{PolicyProposalRecord, SystemRecord};
 use ledgerstone_model::{Actor, Administration};
 use ledgerstone_proof::{SequenceNumber, TenantId};
 use ledgerstone_store::ReadError;
+use ledgerstone_store::admin::PolicyRow;
 
 use super::{PolicyDraft, PolicyInForce};
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
+use crate::reader::Reader;
 use crate::retention::Proposal;
 use crate::sequencer::SignedAs;
+
+impl Reader {
+    /// The policy of a kind that waits for a second person, read from the ledgers.
+    pub fn proposed_policy(
+        &self,
+        tenant: &TenantId,
+        kind: PolicyKind,
+    ) -> Result<Option<Arc<Proposal>>, ReadError> {
+        let found = self.retention_index().proposal(self.store(), tenant, kind)?;
+        let rows = super::read(self.store())?;
+        let own = |row: &&PolicyRow| row.tenant == *tenant && row.document.kind() == kind;
+        let in_force = rows.iter().find(own).map_or(0, |row| row.version);
+        Ok(found.filter(|proposal| proposal.record.version() == in_force + 1))
+    }
+}
 
 /// What became of a draft.
 #[derive(Clone, Debug, PartialEq, Eq)]

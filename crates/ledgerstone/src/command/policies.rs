@@ -1,18 +1,20 @@
 //! `policies`: what a tenant has decided about its own records.
 
-mod document;
+pub mod document;
+mod proposed;
 mod reading;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ledgerstone_ledger::{PolicyDraft, TenantCreation};
+use ledgerstone_ledger::{PolicyDraft, PolicyOutcome, TenantCreation};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::{FieldPolicy, Preset};
-use ledgerstone_proof::{Canonicalizer, TenantId};
+use ledgerstone_proof::{Canonicalizer, SequenceNumber, TenantId};
 
+use self::proposed::Proposed;
 use self::reading::{InClear, PoliciesReading, Row};
 use super::{Command, parsed};
 use crate::arguments::{JsonOption, LedgerOptions};
@@ -58,10 +60,14 @@ enum Action {
         /// As it was in this version, in place of the one in force
         #[arg(long, value_name = "N")]
         version: Option<u64>,
+        /// What waits for a second person, in place of the one in force, with who put it forward
+        #[arg(long, conflicts_with = "version")]
+        proposed: bool,
         #[command(flatten)]
         options: LedgerOptions,
     },
-    /// Set a policy, whole, for everything that comes afterwards
+    /// Set a policy, whole, for everything that comes afterwards, or put it forward where that needs a second
+    /// person
     Set {
         /// What it is about
         #[arg(value_name = "KIND", value_parser = kind)]
@@ -72,6 +78,17 @@ enum Action {
         /// Only if this version is still in force; 0 where none was ever set
         #[arg(long, value_name = "N")]
         based_on: Option<u64>,
+        #[command(flatten)]
+        options: LedgerOptions,
+    },
+    /// Put in force what another person put forward: a retention policy that lets things go earlier needs two
+    Approve {
+        /// What it is about
+        #[arg(value_name = "KIND", value_parser = kind)]
+        kind: PolicyKind,
+        /// The record that holds it, as `set` and `show --proposed` tell: what was not seen is not approved
+        #[arg(long, value_name = "N")]
+        proposal: u64,
         #[command(flatten)]
         options: LedgerOptions,
     },
@@ -107,7 +124,12 @@ fn preset(name: &str) -> Result<Preset, String> {
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     match &arguments.action {
         Action::List { options } => list(options, console),
-        Action::Show { kind, version, options } => {
+        Action::Show { kind, proposed: true, options, .. } => {
+            let policies = PoliciesReading::open(options, console)?;
+            console.line(policies.proposed(*kind)?.json())?;
+            Ok(Ending::Done)
+        }
+        Action::Show { kind, version, options, .. } => {
             let policies = PoliciesReading::open(options, console)?;
             let row = match version {
                 Some(version) => policies.at(*kind, *version)?,
@@ -120,6 +142,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
             let document = document::read(file)?;
             set(*kind, &document, *based_on, options, console)
         }
+        Action::Approve { kind, proposal, options } => approve(*kind, *proposal, options, console),
         Action::History { kind, options } => history(*kind, options, console),
         Action::Presets { preset, output } => presets(*preset, output, console),
     }
@@ -174,16 +197,70 @@ fn set(
         Location::Server(remote) => {
             remote.check_tenant(options.tenant.named()?.as_ref())?;
             let set = remote.wait(remote.client().set_policy(kind, text, based_on))?;
-            return tell_set(&remote.tenant()?, &Row::told(set), options, console);
+            let tenant = remote.tenant()?;
+            return match Proposed::told(&set) {
+                Some(proposed) => tell_proposed(&tenant, &proposed, options, console),
+                None => tell_set(&tenant, &Row::told(set), options, console),
+            };
         }
     };
     let tenant = options.tenant.to_read()?;
     let (missing, creation) = (IfMissing::Refuse, TenantCreation::Explicit);
     data_dir::write(&path, missing, creation, console, |ledger, console| {
         let draft = PolicyDraft { document, based_on };
-        let set = ledger.set_policy(&tenant, draft, &operator())?;
+        match ledger.set_or_propose_policy(&tenant, draft, &operator())? {
+            PolicyOutcome::InForce(set) => {
+                tell_set(&tenant, &Row::in_force(&set), options, console)
+            }
+            PolicyOutcome::Proposed(proposal) => {
+                tell_proposed(&tenant, &Proposed::of(&proposal), options, console)
+            }
+        }
+    })
+}
+
+fn approve(
+    kind: PolicyKind,
+    proposal: u64,
+    options: &LedgerOptions,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    let proposed_in = SequenceNumber::new(proposal).map_err(|error| {
+        Failure::new(ErrorCode::InvalidArgument, format!("--proposal: {error}"))
+    })?;
+    let path = match options.location.find(console)? {
+        Location::Directory(path) => path,
+        Location::Server(remote) => {
+            remote.check_tenant(options.tenant.named()?.as_ref())?;
+            let set = remote.wait(remote.client().approve_policy(kind, proposed_in))?;
+            return tell_set(&remote.tenant()?, &Row::told(set), options, console);
+        }
+    };
+    let tenant = options.tenant.to_read()?;
+    let (missing, creation) = (IfMissing::Refuse, TenantCreation::Explicit);
+    data_dir::write(&path, missing, creation, console, |ledger, console| {
+        let set = ledger.approve_policy(&tenant, kind, proposed_in, &operator())?;
         tell_set(&tenant, &Row::in_force(&set), options, console)
     })
+}
+
+/// Says that a second person is needed, and how they agree.
+fn tell_proposed(
+    tenant: &TenantId,
+    proposed: &Proposed,
+    options: &LedgerOptions,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    if !console.is_terminal() || options.output.json {
+        console.line(proposed.json())?;
+        return Ok(Ending::Done);
+    }
+    let Proposed { policy, version, system_record, .. } = proposed;
+    console.line(format!(
+        "{tenant}: version {version} of the policy {policy} waits for another person, who puts it in force \
+         with `ledgerstone policies approve {policy} --proposal {system_record}`"
+    ))?;
+    Ok(Ending::Done)
 }
 
 fn tell_set(

@@ -235,7 +235,7 @@ fn approve(
 }
 
 /// Waits for the end of a job, and for a good one.
-fn carried_out(remote: &Remote, job: Job) -> Result<Job, Failure> {
+pub fn carried_out(remote: &Remote, job: Job) -> Result<Job, Failure> {
     let job = remote.wait(remote.client().follow(job, PAUSE, |_| {}))?;
     match job.error() {
         _ if job.state() == JobState::Done => Ok(job),

@@ -4,6 +4,7 @@
 
 mod access_log;
 mod bad_input;
+mod before_sealing;
 mod behind_damage;
 mod bench;
 mod chain;
@@ -26,6 +27,7 @@ mod policies;
 mod program;
 mod proofs;
 mod remote;
+mod retention;
 mod root_key;
 mod rsa;
 mod sealed;

@@ -3,6 +3,7 @@
 use ledgerstone_client::{Policy, PolicySetBy};
 use ledgerstone_ledger::policies::{self, default_document};
 use ledgerstone_ledger::{ContentsInClear, PolicyInForce, PolicyVersion, PolicyVersions};
+use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::FieldPolicy;
@@ -10,6 +11,7 @@ use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId};
 use ledgerstone_store::admin::PolicyRow;
 
 use super::no_version;
+use super::proposed::Proposed;
 use crate::arguments::LedgerOptions;
 use crate::data_dir::{ForReading, Means};
 use crate::failure::Failure;
@@ -104,6 +106,20 @@ impl PoliciesReading {
             }
             Self::Server(remote) => Ok(Row::told(remote.wait(remote.client().policy(kind))?)),
         }
+    }
+
+    /// What waits for a second person.
+    pub fn proposed(&self, kind: PolicyKind) -> Result<Proposed, Failure> {
+        let found = match self {
+            Self::Directory { data, tenant, .. } => {
+                data.reader.proposed_policy(tenant, kind)?.as_deref().map(Proposed::of)
+            }
+            Self::Server(remote) => Proposed::told(&remote.wait(remote.client().policy(kind))?),
+        };
+        found.ok_or_else(|| {
+            let message = format!("no {} policy waits for a second person", kind.as_str());
+            Failure::new(ErrorCode::NotFound, message)
+        })
     }
 
     /// A policy as it was in one version.
