@@ -10,8 +10,8 @@ pub struct Proposed {
     pub version: u64,
     pub system_record: u64,
     document: Vec<u8>,
-    proposed_by: String,
-    proposed_at: String,
+    by: String,
+    at: String,
 }
 
 impl Proposed {
@@ -23,8 +23,8 @@ impl Proposed {
             version: proposed.version,
             system_record: proposed.system_record,
             document: proposed.document.get().as_bytes().to_vec(),
-            proposed_by: proposed.proposed_by.clone(),
-            proposed_at: proposed.proposed_at.clone(),
+            by: proposed.proposed_by.clone(),
+            at: proposed.proposed_at.clone(),
         })
     }
 
@@ -36,8 +36,8 @@ impl Proposed {
             version: record.version(),
             system_record: proposal.recorded_as.value(),
             document: record.document().to_json(),
-            proposed_by: record.proposed_by().to_string(),
-            proposed_at: proposal.proposed_at.to_string(),
+            by: record.proposed_by().to_string(),
+            at: proposal.proposed_at.to_string(),
         }
     }
 
@@ -47,8 +47,8 @@ impl Proposed {
         object.text("policy", &self.policy);
         let mut proposed = ObjectWriter::open(object.key("proposed"));
         proposed.key("document").extend_from_slice(&self.document);
-        proposed.text("proposed_at", &self.proposed_at);
-        proposed.text("proposed_by", &self.proposed_by);
+        proposed.text("proposed_at", &self.at);
+        proposed.text("proposed_by", &self.by);
         proposed.number("system_record", self.system_record);
         proposed.number("version", self.version);
         proposed.close();
