@@ -128,6 +128,7 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
             C::ApiKeyConflict,
             C::RequestState,
             C::AlreadyErased,
+            C::ErasureOpen,
             C::HoldReleased,
             C::HeldBack,
             C::DutyToKeep,

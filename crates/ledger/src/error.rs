@@ -105,6 +105,8 @@ pub enum LedgerError {
     RequestStep(#[from] StepError),
     #[error("request {id} is {state}, and is carried out once it is approved")]
     NotApproved { id: SubjectRequestId, state: &'static str },
+    #[error("request {id} asks for the erasure of this person already, and is {state}")]
+    ErasureOpen { id: SubjectRequestId, state: &'static str },
     #[error(
         "the person was erased at {at}, as record {certificate} certifies, and has not acted since"
     )]
@@ -210,6 +212,7 @@ impl LedgerError {
             Self::RequestStep(error) => error.code(),
             Self::NotApproved { .. } => ErrorCode::RequestState,
             Self::AlreadyErased { .. } => ErrorCode::AlreadyErased,
+            Self::ErasureOpen { .. } => ErrorCode::ErasureOpen,
             Self::Rectification(error) => error.code(),
             Self::Bundle(error) => error.code(),
             Self::SealingKeys(error) => error.code(),

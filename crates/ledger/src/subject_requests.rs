@@ -174,8 +174,8 @@ impl Ledger {
         found.ok_or_else(|| LedgerError::UnknownRequest { tenant: tenant.clone(), id })
     }
 
-    /// Opens a request. One of a person whose keys are all destroyed already, and who did not act
-    /// since, is answered with when that was.
+    /// Opens a request. An erasure of a person whose keys are all destroyed already, and who did not act
+    /// since, is answered with when that was; one beside another that is open, with the other's id.
     pub fn open_request(
         &self,
         tenant: &TenantId,
@@ -183,7 +183,9 @@ impl Ledger {
         by: &Actor,
     ) -> Result<Arc<RequestEntry>, LedgerError> {
         self.ensure_requests()?;
+        let _changing = self.subject_requests.requests.change();
         if new.right == SubjectRight::Erasure {
+            self.refuse_open_erasure(tenant, &new.subject)?;
             self.refuse_second_erasure(tenant, &new.subject)?;
         }
         let mut id = [0; 16];
@@ -192,8 +194,28 @@ impl Ledger {
         let right = (new.right, new.basis);
         let at = self.clock.now();
         let request = SubjectRequest::open(id, right, new.subject, by.principal_id(), at);
-        let _changing = self.subject_requests.requests.change();
         self.write_request(tenant, request, "open", new.reason.as_deref(), by)
+    }
+
+    fn refuse_open_erasure(
+        &self,
+        tenant: &TenantId,
+        subject: &SubjectId,
+    ) -> Result<(), LedgerError> {
+        let requests = self.subject_requests.requests.of_tenant(tenant);
+        let is_open = |entry: &&Arc<RequestEntry>| {
+            let request = &entry.request;
+            request.right() == SubjectRight::Erasure
+                && request.subject() == subject
+                && !request.state().is_final()
+        };
+        match requests.iter().find(is_open) {
+            Some(open) => {
+                let (id, state) = (open.request.id(), open.request.state().as_str());
+                Err(LedgerError::ErasureOpen { id, state })
+            }
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn refuse_second_erasure(

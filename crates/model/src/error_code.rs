@@ -230,6 +230,9 @@ error_codes! {
     AlreadyErased = "ALREADY_ERASED",
         "The person was erased before, and nothing of them has come since.",
         "The certificate that the message names says when and what.";
+    ErasureOpen = "ERASURE_OPEN",
+        "A request for the erasure of this person is open already.",
+        "Take the request further that the message names, or withdraw it before opening another.";
     RequestState = "REQUEST_STATE",
         "The request is in a state from which this step does not go.",
         "Look at the request; the message says where it stands.";

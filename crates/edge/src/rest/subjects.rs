@@ -115,7 +115,7 @@ pub async fn get(
         ("right" = String, Path, description = "`access`, `rectification`, `erasure` or `restriction`")),
     request_body = NewSubjectRequest,
     responses((status = 201, body = SubjectRequest, headers(("Location" = String))),
-        (status = 409, description = "The person was erased before, and has not acted since")))]
+        (status = 409, description = "The person was erased before, and has not acted since, or an erasure is open already")))]
 pub async fn request(
     State(service): State<Service>,
     authorised: Authorised,

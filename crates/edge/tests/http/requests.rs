@@ -86,6 +86,7 @@ async fn a_person_is_erased_by_two_others() {
     assert_eq!(done["state"], "done");
     let (status, second) = open(&rig, &id).await;
     assert_eq!((status, second["code"].as_str()), (409, Some("ALREADY_ERASED")), "{second}");
+    assert!(second["detail"].as_str().unwrap().contains("erased at 2024-05-01T"), "{second}");
     assert_eq!(lookup(&rig).await["certificates"], json!([certificate]));
 }
 
@@ -114,6 +115,10 @@ async fn what_is_wrong_with_a_request_is_said() {
         assert_problem(request, status, code).await;
     }
     let (_, request) = open(&rig, &id).await;
+    let (status, second) = open(&rig, &id).await;
+    assert_eq!((status, second["code"].as_str()), (409, Some("ERASURE_OPEN")), "{second}");
+    let first = request["id"].as_str().unwrap();
+    assert!(second["detail"].as_str().unwrap().contains(first), "{second}");
     let at = format!("/v1/requests/{}", request["id"].as_str().unwrap());
     for (step, sent, status, code) in [
         ("refuse", json!({}), 400, "INVALID_ARGUMENT"),
@@ -128,6 +133,8 @@ async fn what_is_wrong_with_a_request_is_said() {
     let refusal = json!({"ground": "legal_claims", "reason": "a case is open"});
     let (status, refused) = post(&rig, Role::Admin, &format!("{at}/refuse"), refusal).await;
     assert_eq!((status, refused["ground"].as_str()), (200, Some("legal_claims")));
+    let (status, after) = open(&rig, &id).await;
+    assert_eq!(status, 201, "the first one is not open any more: {after}");
     // Another tenant has no such request, and no such person.
     for path in [at, format!("/v1/subjects/{id}")] {
         let request = rig.request(Method::GET, &path, "beta", Role::Admin).send().await.unwrap();
