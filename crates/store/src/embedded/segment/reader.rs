@@ -1,5 +1,6 @@
 //! An open segment: its header, its sections, and the records of one block.
 
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -18,6 +19,13 @@ use crate::embedded::codec::{Malformed, Reader};
 use crate::embedded::files::{DataFile, Files};
 use crate::embedded::payload::{read_anchored, read_checkpoint, read_positions};
 use crate::record::{RecordSignature, StoredCheckpoint, StoredRecord};
+
+thread_local! {
+    /// Kept, because making one costs nearly as much as what it does for a block.
+    static COLUMNS: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+    /// With the digest of the dictionary that it holds.
+    static CONTENTS: RefCell<Option<(Hash, Decompressor<'static>)>> = const { RefCell::new(None) };
+}
 
 /// Why a segment, or a piece of it, cannot be used.
 #[derive(Debug, Error)]
@@ -212,7 +220,10 @@ impl Segment {
 
     /// The columns of a block.
     pub fn columns(&self, block: &BlockEntry) -> Result<BlockColumns, SegmentFault> {
-        self.columns_with(&mut Decompressor::new()?, block)
+        COLUMNS.with_borrow_mut(|kept| match kept {
+            Some(decompressor) => self.columns_with(decompressor, block),
+            None => self.columns_with(kept.insert(Decompressor::new()?), block),
+        })
     }
 
     /// The same, with a decompressor that serves many blocks.
@@ -236,7 +247,13 @@ impl Segment {
         columns: &BlockColumns,
     ) -> Result<Vec<u8>, SegmentFault> {
         let packed = self.piece(SectionKind::Contents, block.contents)?;
-        unpack(&mut self.decompressor()?, &packed, columns)
+        let digest = self.header.section(SectionKind::Dictionary).digest;
+        CONTENTS.with_borrow_mut(|kept| match kept {
+            Some((dictionary, decompressor)) if *dictionary == digest => {
+                unpack(decompressor, &packed, columns)
+            }
+            _ => unpack(&mut kept.insert((digest, self.decompressor()?)).1, &packed, columns),
+        })
     }
 
     fn signature_bytes(&self, block: &BlockEntry) -> Result<Vec<u8>, SegmentFault> {
