@@ -299,7 +299,7 @@ fn read_wanted(
         }
         let page = match source(shared, tenant, next) {
             Source::End => return Err(damaged(tenant, Some(next), "it is missing")),
-            Source::Segment(segment, run) => wanted_block(&segment, run, next, wanted)
+            Source::Segment(segment, run) => wanted_blocks(&segment, run, next..range.end, wanted)
                 .map_err(|fault| of_segment(tenant, next, fault)),
             Source::Active { file, record, previous_hash } => {
                 active_record(tenant, next, &file, &record, previous_hash)
@@ -328,22 +328,31 @@ fn next_wanted(shared: &Shared, tenant: &TenantId, range: Range<u64>, wanted: Wa
     ledger.map_or(range.start, |ledger| ledger.next_wanted(range, wanted))
 }
 
-/// The wanted ones of the block that holds a record, and the number after its last record.
-fn wanted_block(
+/// The wanted ones of the blocks of a run that hold the range, and the number after the last record of
+/// those blocks.
+fn wanted_blocks(
     segment: &Segment,
     run: SealedRun,
-    number: u64,
+    range: Range<u64>,
     wanted: Wanted,
 ) -> Result<(Vec<StoredRecord>, u64), SegmentFault> {
     let entry = segment.entry(run.entry)?;
+    let mut records = Vec::new();
     let mut end = entry.first;
     for (place, block) in entry.blocks.iter().enumerate() {
         end += block.records;
-        if number < end {
-            return Ok((segment.block_as(&entry, place, wanted)?, end));
+        if range.start < end {
+            records.extend(segment.block_as(&entry, place, wanted)?);
+        }
+        if range.end <= end {
+            break;
         }
     }
-    Err(SegmentFault::Record { number, check: "directory" })
+    if range.start < end {
+        Ok((records, end))
+    } else {
+        Err(SegmentFault::Record { number: range.start, check: "directory" })
+    }
 }
 
 type OwnedRun = (TenantId, u64, u64);
