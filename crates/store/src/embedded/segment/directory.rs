@@ -2,7 +2,7 @@
 
 use ledgerstone_proof::{Hash, TenantId};
 
-use super::header::{SectionKind, SegmentHeader};
+use super::header::{Section, SectionKind, SegmentHeader};
 use crate::embedded::codec::{Malformed, Reader, put_bytes, put_crc, put_hash, put_varint};
 use crate::embedded::payload::read_tenant;
 
@@ -48,8 +48,8 @@ impl Span {
         put_varint(out, self.len);
     }
 
-    fn lies_in(self, header: &SegmentHeader, kind: SectionKind) -> bool {
-        self.offset.checked_add(self.len).is_some_and(|end| end <= header.section(kind).len)
+    fn lies_in(self, section: &Section) -> bool {
+        self.offset.checked_add(self.len).is_some_and(|end| end <= section.len)
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -128,10 +128,12 @@ impl DirectoryEntry {
         let end = self.first_local.checked_add(self.records);
         let counted =
             self.blocks.iter().try_fold(0_u64, |records, block| records.checked_add(block.records));
+        let sections = [SectionKind::Headers, SectionKind::Contents, SectionKind::Signatures];
+        let [headers, contents, signatures] = sections.map(|kind| header.section(kind));
         let spans_fit = self.blocks.iter().all(|block| {
-            block.headers.lies_in(header, SectionKind::Headers)
-                && block.contents.lies_in(header, SectionKind::Contents)
-                && block.signatures.lies_in(header, SectionKind::Signatures)
+            block.headers.lies_in(&headers)
+                && block.contents.lies_in(&contents)
+                && block.signatures.lies_in(&signatures)
         });
         let numbers_fit = self.first.checked_add(self.records).is_some_and(|end| end <= 1 << 53);
         let records_fit = end.is_some_and(|end| end <= header.records);

@@ -172,8 +172,8 @@ impl SegmentHeader {
     }
 
     pub fn section(&self, kind: SectionKind) -> Section {
-        let empty = Section { kind, offset: 0, len: 0, digest: sha256(&[]) };
-        self.sections.iter().find(|section| section.kind == kind).copied().unwrap_or(empty)
+        let known = self.sections.iter().find(|section| section.kind == kind).copied();
+        known.unwrap_or_else(|| Section { kind, offset: 0, len: 0, digest: sha256(&[]) })
     }
 
     /// Length of the whole file.
