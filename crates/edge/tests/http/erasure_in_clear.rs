@@ -128,3 +128,52 @@ async fn a_duty_stands_against_it_until_somebody_says_that_it_does_not() {
     assert_eq!(gone(&rig).await, Vec::<String>::new());
     rig.assert_sound();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_written_waits_and_the_erasure_ends_with_a_later_run() {
+    let (rig, ana) = filled().await;
+    // In clear, and in the part that is being written: nobody was asked what is to be sealed of it.
+    let path = "/v1/policies/sealing";
+    let (status, set) =
+        call(&rig, Role::Admin, Method::PUT, path, &json!({"preset": "none"})).await;
+    assert_eq!(status, 200, "{set}");
+    let path = format!("/v1/subjects/{ana}/erasure");
+    let (_, request) = post(&rig, Role::Admin, &path, json!({"basis": "consent_withdrawn"})).await;
+    assert_eq!(request["survey"]["result"]["clear_contents"], 1, "{request}");
+    let at = format!("/v1/requests/{}", request["id"].as_str().unwrap());
+    post(&rig, Role::Admin, &format!("{at}/check-identity"), json!({})).await;
+    // A part has sixteen records: this one is in the middle of one.
+    for n in 0..6 {
+        append(&rig, TestEvent::new("pad").id(&format!("o{n}")).json()).await;
+    }
+    append(&rig, login("just-now", "ana", "Ana Lima")).await;
+    let (_, waits) = post(&rig, Role::PrivacyOfficer, &format!("{at}/approve"), json!({})).await;
+    assert_eq!(waits["job"]["error"]["code"], "CONTENTS_WAITING", "{waits}");
+    assert_eq!(waits["job"]["state"], "failed");
+    assert_eq!(get(&rig, &at).await["state"], "approved", "there is no certificate yet");
+    // What could go has gone, and what was sealed is unreadable already.
+    assert_eq!(gone(&rig).await, ["in-clear"]);
+    let sealed = get(&rig, "/v1/events/sealed").await.to_string();
+    assert!(!sealed.contains("Ana Lima"), "{sealed}");
+    let state = get(&rig, "/v1/retention").await;
+    assert_eq!(state["open_runs"][0]["contents"], 2, "{state}");
+    let run = json!({"dry_run": false});
+    let (_, job) = post(&rig, Role::Admin, "/v1/retention", run.clone()).await;
+    assert_eq!(
+        (job["state"].as_str(), job["result"]["resumed"][0]["waiting"].as_u64()),
+        (Some("done"), Some(1)),
+        "{job}"
+    );
+    assert_eq!(get(&rig, &at).await["state"], "approved");
+    // Once the part is full, the next run ends it.
+    for n in 0..40 {
+        append(&rig, TestEvent::new("pad").id(&format!("q{n}")).json()).await;
+    }
+    rig.store.inner().wait_until_sealed();
+    let (_, job) = post(&rig, Role::Admin, "/v1/retention", run).await;
+    assert_eq!(job["state"], "done", "{job}");
+    assert_eq!(get(&rig, &at).await["state"], "done");
+    assert_eq!(gone(&rig).await, ["in-clear", "just-now"]);
+    assert_eq!(get(&rig, "/v1/retention").await["open_runs"], json!([]));
+    rig.assert_sound();
+}

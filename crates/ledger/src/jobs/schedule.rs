@@ -14,7 +14,7 @@ use super::roster::JobView;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
 
-/// How often it is looked whether it is time.
+/// How often it is looked whether it is time, unless something else is said.
 const LOOK: Duration = Duration::from_mins(1);
 
 /// Who asks for the jobs.
@@ -33,10 +33,20 @@ impl RetentionSchedule {
         jobs: &Arc<JobPool>,
         every: Duration,
     ) -> Result<Self, LedgerError> {
+        Self::start_looking(ledger, jobs, every, LOOK)
+    }
+
+    /// The same, looking whether it is time that often.
+    pub fn start_looking(
+        ledger: &Arc<Ledger>,
+        jobs: &Arc<JobPool>,
+        every: Duration,
+        look: Duration,
+    ) -> Result<Self, LedgerError> {
         let (stop, stopped) = channel();
         let (ledger, jobs) = (Arc::clone(ledger), Arc::clone(jobs));
         let work = move || {
-            while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(look) == Err(RecvTimeoutError::Timeout) {
                 let known = jobs.list(&TenantId::system());
                 if is_due(&known, ledger.clock.now(), every) {
                     ask(&jobs);

@@ -3,13 +3,15 @@
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use ledgerstone_ledger::Ledger;
 use ledgerstone_ledger::check::Level;
 use ledgerstone_ledger::jobs::{
     BackgroundSettings, BackgroundVerifier, JobError, JobPool, JobSettings, JobTools, JobView,
-    NewJob, VerificationRequest, VerificationScope,
+    NewJob, RetentionSchedule, VerificationRequest, VerificationScope,
 };
-use ledgerstone_model::{ErrorCode, JobId, JobState};
+use ledgerstone_ledger::{Ledger, Order, PolicyDraft, PolicyOutcome};
+use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
+use ledgerstone_model::{Actor, ErrorCode, JobId, JobState};
+use ledgerstone_proof::{Canonicalizer, TenantId};
 use ledgerstone_store::{JobRow, JobStore, MemoryJobs, MemoryNotes};
 use serde_json::Value;
 
@@ -293,4 +295,64 @@ fn the_background_is_gentle_and_stops_at_once() {
     let started = Instant::now();
     drop(background);
     assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+/// Logins that are kept for at most a year, on a clock that is moved.
+#[test]
+fn what_expired_goes_by_itself_as_often_as_it_was_said() {
+    const HOUR: Duration = Duration::from_hours(1);
+    let rig = Rig::new();
+    let ledger = deployment(&rig);
+    for name in ["acme", "beta"] {
+        let text = br#"{"rules":[{"name":"all","maximum":"P1Y"}]}"#;
+        let document =
+            PolicyDocument::parse(PolicyKind::Retention, text, &mut Canonicalizer::new()).unwrap();
+        let draft = PolicyDraft { document, based_on: None };
+        let by = Actor::operator("anna");
+        let outcome = ledger.set_or_propose_policy(&tenant(name), draft, &by).unwrap();
+        let PolicyOutcome::Proposed(proposal) = outcome else { panic!("one person was enough") };
+        let (kind, by) = (PolicyKind::Retention, Actor::operator("berta"));
+        ledger.approve_policy(&tenant(name), kind, proposal.recorded_as, &by).unwrap();
+    }
+    let store = Arc::<MemoryJobs>::default();
+    let tools = JobTools { contents: Some(rig.store.clone()), dead_letters: None };
+    let jobs = JobPool::start(&ledger, Arc::clone(&store) as _, tools, JobSettings::default());
+    let jobs = Arc::new(jobs.unwrap());
+    let look = Duration::from_millis(5);
+    let schedule = RetentionSchedule::start_looking(&ledger, &jobs, HOUR, look).unwrap();
+    let ended = |count: usize| {
+        let begun = Instant::now();
+        loop {
+            let all = jobs.list(&TenantId::system());
+            assert!(all.len() <= count, "{} jobs", all.len());
+            if all.len() == count && all.iter().all(|one| one.row.state.has_ended()) {
+                // As long again as it takes to ask for another one.
+                std::thread::sleep(10 * look);
+                assert_eq!(jobs.list(&TenantId::system()).len(), count);
+                return result(&all[0]);
+            }
+            assert!(begun.elapsed() < PATIENCE, "{} jobs", all.len());
+            std::thread::sleep(look);
+        }
+    };
+    let gone = |name: &str| {
+        let all = ledger.reader().list(&tenant(name), Order::Sequence, None).unwrap();
+        all.filter(|one| one.as_ref().unwrap().content.is_none()).count()
+    };
+    // The first one comes soon, and finds nothing whose time is over.
+    assert_eq!(ended(1)["ledgers"][0]["expired"], 0);
+    rig.clock.advance(Duration::from_mins(59));
+    ended(1);
+    rig.clock.advance(Duration::from_hours(366 * 24));
+    let done = ended(2);
+    // Fifty events of each, and who set the policy.
+    for (at, name) in ["acme", "beta"].iter().enumerate() {
+        let found = done["ledgers"][at]["expired"].as_u64().unwrap();
+        assert!(found >= 50, "{done}");
+        assert_eq!(gone(name) as u64, found);
+    }
+    drop(schedule);
+    rig.clock.advance(HOUR);
+    ended(2);
+    rig.assert_sound();
 }

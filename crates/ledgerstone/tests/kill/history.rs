@@ -28,10 +28,14 @@ pub struct History {
 
 impl History {
     pub fn begin(name: &str) -> Self {
-        let history =
-            Self { place: TestDirectory::new(name), receipts: Vec::new(), checkpoints: Vec::new() };
+        let history = Self::empty(name);
         history.run(&["init"]);
         history
+    }
+
+    /// A place where somebody else makes the directory.
+    pub fn empty(name: &str) -> Self {
+        Self { place: TestDirectory::new(name), receipts: Vec::new(), checkpoints: Vec::new() }
     }
 
     pub fn data(&self) -> PathBuf {

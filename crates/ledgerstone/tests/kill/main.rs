@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, also in what tests share")]
 
 mod dropping;
+mod erasing;
 mod feeding;
 mod history;
 mod kills;
