@@ -243,7 +243,8 @@ impl Ledger {
         by: &Actor,
     ) -> Result<SequenceNumber, LedgerError> {
         let act = Administration::new(verb, by.clone(), "dead_letter", &id.to_string());
-        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
+        let by = act.named_actor().cloned();
+        let written = self.administer_as(std::slice::from_ref(tenant), by.as_ref(), |round| {
             round.push_audit(0, |_| AuditRecord::Administration(act))
         })?;
         written.ok_or(LedgerError::NotCreated)

@@ -171,7 +171,8 @@ impl Ledger {
         act: Administration,
         record: impl FnOnce(SequenceNumber) -> SystemRecord,
     ) -> Result<(), LedgerError> {
-        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
+        let by = act.named_actor().cloned();
+        let written = self.administer_as(std::slice::from_ref(tenant), by.as_ref(), |round| {
             let audit_record = round.push_act(0, act)?;
             round.push(0, SignedAs::Usual, |_, _| record(audit_record))
         })?;

@@ -2,6 +2,7 @@
 //! verifier.
 
 pub mod access_log;
+mod acting;
 pub mod anchor;
 pub mod api_keys;
 pub mod bundle;

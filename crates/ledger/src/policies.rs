@@ -206,7 +206,8 @@ impl Ledger {
         let kind = document.kind();
         let act = Administration::new(verb, by.clone(), "policy", kind.as_str());
         let act = act.with_label(&format!("version {version}"));
-        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
+        let by = act.named_actor().cloned();
+        let written = self.administer_as(std::slice::from_ref(tenant), by.as_ref(), |round| {
             let audit_record = round.push_act(0, act)?;
             push_policy(round, 0, document, (version, Some(audit_record)))
         })?;

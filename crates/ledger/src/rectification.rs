@@ -125,8 +125,9 @@ impl Ledger {
         let (record, key) = self.rectification_of(tenant, (id, subject), corrections, by)?;
         let corrected: Vec<_> = record.corrected.iter().map(|one| one.sequence_number).collect();
         let done = entry.request.after(RequestStep::Finish, &by.principal_id())?;
-        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
-            let (sequence_number, event_id) = round.push_rectification(0, &record, &key)?;
+        let named = (reason.is_some() || by.is_named()).then_some(by);
+        let written = self.administer_as(std::slice::from_ref(tenant), named, |round| {
+            let (sequence_number, event_id) = round.push_rectification(0, record, &key)?;
             let correction = Correction { event_id: event_id.clone(), sequence_number };
             let corrected = corrected.clone();
             let done =

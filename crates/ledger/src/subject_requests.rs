@@ -279,7 +279,8 @@ impl Ledger {
         by: &Actor,
     ) -> Result<Arc<RequestEntry>, LedgerError> {
         let id = request.id();
-        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
+        let named = (reason.is_some() || by.is_named()).then_some(by);
+        let written = self.administer_as(std::slice::from_ref(tenant), named, |round| {
             push_request(round, request, verb, reason, by)
         })?;
         let entry = written.ok_or(LedgerError::NotCreated)?;

@@ -212,7 +212,8 @@ impl Ledger {
         let label = format!("version {}, {}", document.version(), document.mode().as_str());
         let act = Administration::new("set", by.clone(), "taxonomy", tenant.as_str());
         let act = act.with_label(&label);
-        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
+        let by = act.named_actor().cloned();
+        let written = self.administer_as(std::slice::from_ref(tenant), by.as_ref(), |round| {
             let audit_record = round.push_act(0, act)?;
             let mut set_at = None;
             let record = round.push(0, SignedAs::Usual, |_, now| {

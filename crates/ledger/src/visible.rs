@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use ledgerstone_model::access::{Sight, View};
-use ledgerstone_model::audit::access::ACCESS_EVENT_TYPE;
+use ledgerstone_model::audit::rectification::RECTIFICATION_EVENT_TYPE;
 use ledgerstone_model::json::Value;
 use ledgerstone_model::personal::redact::{Forms, HASH_KEY_BYTES, RedactionPolicy};
 use ledgerstone_model::policy::PolicyKind;
@@ -342,8 +342,8 @@ impl<'l> Viewer<'l> {
         match event_in(content).and_then(|event| self.read(&record, event, (keys, own))) {
             Some(seen) => {
                 let (text, hidden, opened) = seen.into_parts();
-                // What is sealed of the access log is under a key of nobody in particular.
-                let opened = if is_access(&record, &text) { Vec::new() } else { opened };
+                // Whoever administers and reads is no subject of the records about that.
+                let opened = if is_of_acts(&record, &text) { Vec::new() } else { opened };
                 VisibleEvent::new(record, Some(text), hidden, opened)
             }
             None => nothing(record, Why::Damaged),
@@ -386,9 +386,10 @@ impl<'l> Viewer<'l> {
     }
 }
 
-fn is_access(record: &StoredRecord, event: &[u8]) -> bool {
+/// Whether a record tells what somebody did, and not what is right about a person.
+fn is_of_acts(record: &StoredRecord, event: &[u8]) -> bool {
     record.kind == Kind::Audit
-        && matches!(Value::new(event).member("event_type"), Ok(Some(found)) if found.text().is_some_and(|text| text == ACCESS_EVENT_TYPE))
+        && matches!(Value::new(event).member("event_type"), Ok(Some(found)) if found.text().is_some_and(|text| text != RECTIFICATION_EVENT_TYPE))
 }
 
 /// The event inside a content.

@@ -17,11 +17,17 @@ use crate::access::{CredentialKind, PrincipalId};
 use crate::filter::Filter;
 use crate::json::Value;
 use crate::json_write::ObjectWriter;
+use crate::sealing::{FieldPolicy, Subject};
 
 pub use access::{AccessRecord, AccessVerb, Literal};
 pub use denial::DenialRecord;
 pub use policy::AccessLogPolicy;
 pub use rectification::{Changes, CorrectedRecord, RectificationRecord};
+
+/// Types of actors that are nobody in particular.
+const SERVER: &str = "server";
+const STRANGER: &str = "unauthenticated";
+const OTHERS: &str = "others";
 
 /// Who did what the server observed, with the name that stands nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +47,7 @@ impl Actor {
 
     /// The server by itself.
     pub fn server() -> Self {
-        Self::new("ledgerstone", "server")
+        Self::new("ledgerstone", SERVER)
     }
 
     /// Whoever holds a credential; `name` is what the credential says of its holder.
@@ -51,12 +57,12 @@ impl Actor {
 
     /// Whoever asked without a credential that counts.
     pub fn stranger(address: Option<IpAddr>) -> Self {
-        Self::new("unauthenticated", "unauthenticated").at(address)
+        Self::new("unauthenticated", STRANGER).at(address)
     }
 
     /// Those for whom there was no room to be told apart.
     pub fn others() -> Self {
-        Self::new("others", "others")
+        Self::new("others", OTHERS)
     }
 
     fn new(id: &str, kind: &'static str) -> Self {
@@ -66,6 +72,27 @@ impl Actor {
     /// The opaque id of whoever acts.
     pub fn principal_id(&self) -> PrincipalId {
         PrincipalId::of_operator(&self.id)
+    }
+
+    /// Whose key a name and an address are sealed under: the acting person's, the tenant's for those who
+    /// were not told apart, and nobody's for the server itself and for strangers.
+    pub fn subject(&self) -> Option<Subject> {
+        match self.kind {
+            SERVER | STRANGER => None,
+            OTHERS => Some(Subject::Tenant),
+            kind => Some(Subject::Person { kind: kind.to_owned(), id: self.id.clone() }),
+        }
+    }
+
+    /// The same by the opaque id alone.
+    #[must_use]
+    pub fn unnamed(self) -> Self {
+        Self { name: None, address: None, ..self }
+    }
+
+    /// Whether more is said of them than an opaque id.
+    pub const fn is_named(&self) -> bool {
+        self.name.is_some() || self.address.is_some()
     }
 
     /// What people call whoever acts.
@@ -166,6 +193,12 @@ impl Administration {
         }
     }
 
+    /// Whoever did it, where the record says more of them than an opaque id, or something in their words.
+    pub fn named_actor(&self) -> Option<&Actor> {
+        let has_words = self.reason.is_some() && !self.is_about_hold();
+        (has_words || self.actor.is_named()).then_some(&self.actor)
+    }
+
     /// Why, in the operator's words.
     #[must_use]
     pub fn with_reason(mut self, reason: &str) -> Self {
@@ -203,6 +236,11 @@ impl Administration {
 }
 
 impl Administration {
+    /// A hold must be understood for as long as it stands, whoever set it.
+    fn is_about_hold(&self) -> bool {
+        self.target_type == "hold"
+    }
+
     fn write(&self, at: IngestedAt, out: &mut Vec<u8>) {
         let mut event = ObjectWriter::open(out);
 
@@ -280,6 +318,62 @@ impl AuditRecord {
             Self::Access(_) => access::ACCESS_EVENT_TYPE,
             Self::Denial(_) => denial::DENIAL_EVENT_TYPE,
             Self::Rectification(_) => rectification::RECTIFICATION_EVENT_TYPE,
+        }
+    }
+
+    /// Who did it.
+    pub const fn actor(&self) -> &Actor {
+        match self {
+            Self::Administration(act) => &act.actor,
+            Self::Access(access) => &access.actor,
+            Self::Denial(denial) => &denial.actor,
+            Self::Rectification(rectification) => &rectification.actor,
+        }
+    }
+
+    /// Whether it says more of whoever did it than an opaque id, or something in their words.
+    pub fn names_somebody(&self) -> bool {
+        match self {
+            Self::Administration(act) => act.named_actor().is_some(),
+            Self::Access(access) => access.addresses.len() > 1 || access.actor.is_named(),
+            Self::Denial(_) | Self::Rectification(_) => self.actor().is_named(),
+        }
+    }
+
+    /// The same without what [`Self::names_somebody`] is about.
+    #[must_use]
+    pub fn unnamed(self) -> Self {
+        match self {
+            Self::Administration(act) => {
+                let reason = act.reason.clone().filter(|_| act.is_about_hold());
+                let actor = act.actor.clone().unnamed();
+                Self::Administration(Administration { actor, reason, ..act })
+            }
+            Self::Access(access) => {
+                let (actor, addresses) = (access.actor.clone().unnamed(), Vec::new());
+                Self::Access(AccessRecord { actor, addresses, ..access })
+            }
+            Self::Denial(denial) => {
+                let actor = denial.actor.clone().unnamed();
+                Self::Denial(DenialRecord { actor, ..denial })
+            }
+            Self::Rectification(rectification) => {
+                let actor = rectification.actor.clone().unnamed();
+                Self::Rectification(RectificationRecord { actor, ..rectification })
+            }
+        }
+    }
+
+    /// What of it is sealed, given for whom.
+    pub(crate) fn fields(&self) -> FieldPolicy {
+        match self {
+            Self::Administration(act) if act.is_about_hold() => FieldPolicy::of_hold_acts(),
+            Self::Administration(_) | Self::Access(_) | Self::Denial(_) => {
+                FieldPolicy::of_audit_records()
+            }
+            Self::Rectification(rectification) => {
+                FieldPolicy::of_rectifications(rectification.class)
+            }
         }
     }
 

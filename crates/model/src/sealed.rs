@@ -5,7 +5,6 @@
 //! be a record of the server's own.
 
 use std::fmt;
-use std::sync::LazyLock;
 
 use ledgerstone_proof::{
     ContentError, EventId, Hash, IngestedAt, Kind, Salt, SequenceNumber, TenantId, sha256,
@@ -13,9 +12,7 @@ use ledgerstone_proof::{
 };
 use zeroize::Zeroizing;
 
-use crate::audit::access::ACCESS_EVENT_TYPE;
-use crate::audit::rectification::RECTIFICATION_EVENT_TYPE;
-use crate::audit::{AccessRecord, AuditRecord, RectificationRecord};
+use crate::audit::AuditRecord;
 use crate::error_code::ErrorCode;
 use crate::id::uuid_v7;
 use crate::json::NotCanonical;
@@ -24,9 +21,6 @@ use crate::sealing::{
 };
 use crate::system::SystemRecord;
 use crate::taxonomy::AdmittedEvent;
-
-/// What of the access log is sealed.
-static OF_ACCESS_RECORDS: LazyLock<FieldPolicy> = LazyLock::new(FieldPolicy::of_access_records);
 
 /// Bytes that the content wrapper and its salt add to an event.
 const WRAPPER_BYTES: usize = 48;
@@ -132,6 +126,17 @@ impl fmt::Debug for ClearText {
     }
 }
 
+/// What an `audit` record is sealed with.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditKeys<'k> {
+    /// That of whoever acted; `None` where the record says nothing more of them than their id.
+    pub actor: Option<&'k SubjectKey>,
+    /// That of everything else: of the month for what was looked for, of the person whose data is
+    /// corrected.
+    pub others: Option<&'k SubjectKey>,
+    pub nonces: [[u8; NONCE_BYTES]; 2],
+}
+
 /// An event as it will be stored; only its number and place in the chain are still open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedEvent {
@@ -196,60 +201,33 @@ impl SealedEvent {
         })
     }
 
-    /// An `audit` record of a tenant's ledger about accesses, with what was looked for sealed under
-    /// the key of the month. `None` only where the library refuses.
-    pub fn access(
-        record: &AccessRecord,
+    /// An `audit` record of a tenant's ledger with what it says of people sealed under these keys. `None`
+    /// only where the library refuses.
+    pub fn sealed_audit(
+        record: &AuditRecord,
         tenant: &TenantId,
         new_id: [u8; 16],
         at: IngestedAt,
         salt: &Salt,
-        (key, nonce): (&SubjectKey, [u8; NONCE_BYTES]),
-    ) -> Option<Self> {
-        let mut text = Vec::with_capacity(1024);
-        record.write(at, &mut text);
-        let said = (ACCESS_EVENT_TYPE, text.as_slice(), &*OF_ACCESS_RECORDS);
-        Self::sealed_audit(said, tenant, new_id, at, salt, (key, nonce))
-    }
-
-    /// An `audit` record of a tenant's ledger about what a person had corrected, with the corrections
-    /// sealed under the person's key. `None` only where the library refuses.
-    pub fn rectification(
-        record: &RectificationRecord,
-        tenant: &TenantId,
-        new_id: [u8; 16],
-        at: IngestedAt,
-        salt: &Salt,
-        key: (&SubjectKey, [u8; NONCE_BYTES]),
-    ) -> Option<Self> {
-        let mut text = Vec::with_capacity(1024);
-        record.write(at, &mut text);
-        let fields = FieldPolicy::of_rectifications(record.class);
-        let said = (RECTIFICATION_EVENT_TYPE, text.as_slice(), &fields);
-        Self::sealed_audit(said, tenant, new_id, at, salt, key)
-    }
-
-    /// What the server wrote itself, with what `fields` name in one envelope.
-    fn sealed_audit(
-        (event_type, text, fields): (&str, &[u8], &FieldPolicy),
-        tenant: &TenantId,
-        new_id: [u8; 16],
-        at: IngestedAt,
-        salt: &Salt,
-        (key, nonce): (&SubjectKey, [u8; NONCE_BYTES]),
+        keys: AuditKeys<'_>,
     ) -> Option<Self> {
         let event_id = EventId::for_audit(&uuid_v7(at, new_id)).ok()?;
-        let plan = SealingPlan::make(text, fields).ok()?;
+        let mut text = Vec::with_capacity(1024);
+        record.write_event(at, &mut text);
+        let plan = SealingPlan::make(&text, &record.fields()).ok()?;
         let place = EnvelopePlace { tenant, event_id: &event_id };
-        let key_of = |_: &Subject| Ok::<_, EnvelopeError>(key.clone());
-        let mut nonce = Some(nonce);
+        let key_of = |subject: &Subject| {
+            let key = if *subject == Subject::Tenant { keys.others } else { keys.actor };
+            key.cloned().ok_or(EnvelopeError::Refused)
+        };
+        let mut nonces = keys.nonces.into_iter();
         let (content, content_hash) =
-            wrap(&plan.seal(text, place, key_of, || nonce.take()).ok()?, salt);
+            wrap(&plan.seal(&text, place, key_of, || nonces.next()).ok()?, salt);
         Some(Self {
             kind: Kind::Audit,
             tenant: tenant.clone(),
             event_id,
-            event_type: event_type.to_owned(),
+            event_type: record.event_type().to_owned(),
             timestamp_micros: at.micros(),
             content,
             content_hash,

@@ -223,7 +223,7 @@ async fn what_was_looked_for_is_sealed_for_a_year() {
     assert_eq!(found["live_keys"].as_array().unwrap().len(), 1);
     a_minute_later(&rig);
     let sealed = accesses(&rig).pop().unwrap();
-    assert_eq!(sealed["data"]["metadata"]["literals"], json!({"$sealed": 0}));
+    assert!(sealed["data"]["metadata"]["literals"]["$sealed"].is_u64(), "{sealed}");
     assert_eq!(sealed["target"]["id"], "POST /v1/subjects/lookup");
     assert!(!sealed.to_string().contains("pat-1"), "{sealed}");
 

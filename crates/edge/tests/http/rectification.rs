@@ -99,7 +99,8 @@ async fn a_correction_stands_beside_the_record_and_goes_with_the_person() {
     assert_eq!(redacted["hidden"][0]["why"], "redacted", "{redacted}");
     let content = get(&rig, Role::Admin, &format!("{path}/content")).await;
     assert!(!content.to_string().contains("Lima"), "{content}");
-    assert_eq!(content["event"]["data"]["metadata"]["corrections"], json!({"$sealed": 0}));
+    let stored = &content["event"]["data"]["metadata"]["corrections"];
+    assert!(stored["$sealed"].is_u64(), "{content}");
 
     // Whoever is erased takes the correction along.
     let at = approved(&rig, "erasure", json!({"basis": "objection"})).await;

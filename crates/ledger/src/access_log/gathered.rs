@@ -95,6 +95,13 @@ impl Entry {
             Self::Denial(key, _) => &key.tenant,
         }
     }
+
+    pub(super) const fn actor(&self) -> &Actor {
+        match self {
+            Self::Access(_, group) => group.actor(),
+            Self::Denial(_, refused) => refused.actor(),
+        }
+    }
 }
 
 impl Gathered {

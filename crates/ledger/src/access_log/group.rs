@@ -127,6 +127,10 @@ impl Group {
         }
     }
 
+    pub(super) const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
     pub(super) fn has_literals(&self) -> bool {
         !self.literals.is_empty()
     }
@@ -191,6 +195,10 @@ pub(super) struct Refused {
 }
 
 impl Refused {
+    pub(super) const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
     pub(super) const fn new(actor: Actor, reason: Option<ErrorCode>, at: IngestedAt) -> Self {
         let times = TallyTimes { calls: 0, first_at: at, last_at: at };
         Self { actor, reason, times, routes: BTreeSet::new() }

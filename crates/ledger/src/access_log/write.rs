@@ -89,7 +89,10 @@ impl Ledger {
         tenants.sort_unstable();
         tenants.dedup();
         let keys = self.keys_of_month(&entries);
+        let who = entries.iter().map(|one| (one.tenant(), one.actor()));
+        let acting = self.acting(who.filter(|(_, actor)| actor.is_named()));
         let pushed = self.sequencer.administer(&tenants, |round| {
+            round.name_as(acting);
             let mut records = 0;
             for entry in &entries {
                 let ledger = tenants.binary_search(entry.tenant()).ok()?;

@@ -206,7 +206,8 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let mut ledgers = vec![tenant.clone()];
         ledgers.extend(told.is_some().then(TenantId::system));
-        let written = self.sequencer.administer(&ledgers, |round| {
+        let by = act.named_actor().cloned();
+        let written = self.administer_as(&ledgers, by.as_ref(), |round| {
             let written = push_act(round, tenant, act, record)?;
             if let Some(told) = told {
                 round.push_audit(1, |_| AuditRecord::Administration(told))?;

@@ -73,13 +73,15 @@ impl Ledger {
         let version = self.next_policy_version(tenant, kind, based_on)?;
         let act = Administration::new("propose", by.clone(), "policy", kind.as_str());
         let act = act.with_label(&format!("version {version}"));
-        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
-            let audit_record = round.push_act(0, act)?;
-            let record =
-                PolicyProposalRecord::new(document, version, by.principal_id(), audit_record);
-            let record = SystemRecord::PolicyProposal(Box::new(record));
-            round.push(0, SignedAs::Usual, |_, _| record)
-        })?;
+        let named = act.named_actor().cloned();
+        let written =
+            self.administer_as(std::slice::from_ref(tenant), named.as_ref(), |round| {
+                let audit_record = round.push_act(0, act)?;
+                let record =
+                    PolicyProposalRecord::new(document, version, by.principal_id(), audit_record);
+                let record = SystemRecord::PolicyProposal(Box::new(record));
+                round.push(0, SignedAs::Usual, |_, _| record)
+            })?;
         written.ok_or(LedgerError::NotCreated)?;
         self.proposed_policy(tenant, kind)?.ok_or(LedgerError::NotCreated)
     }

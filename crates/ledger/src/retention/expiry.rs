@@ -123,7 +123,8 @@ impl Ledger {
         tenant: &TenantId,
         act: Administration,
     ) -> Result<SequenceNumber, LedgerError> {
-        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
+        let by = act.named_actor().cloned();
+        let written = self.administer_as(std::slice::from_ref(tenant), by.as_ref(), |round| {
             round.push_audit(0, |_| AuditRecord::Administration(act))
         })?;
         written.ok_or(LedgerError::NotCreated)

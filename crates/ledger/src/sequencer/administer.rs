@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
 use ledgerstone_model::audit::{AccessRecord, RectificationRecord};
+use ledgerstone_model::sealed::AuditKeys;
 use ledgerstone_model::sealing::{NONCE_BYTES, SubjectKey};
 use ledgerstone_model::system::SystemRecord;
 use ledgerstone_model::{Administration, AuditRecord, Entropy, ErrorCode, SealedEvent};
@@ -17,6 +18,7 @@ use thiserror::Error;
 use super::Sequencer;
 use super::shut::{Door, ShutTenant};
 use super::state::{HeaderSigning, State};
+use crate::acting::{Acting, Named};
 use crate::keys::RecordSigner;
 use crate::next_batch::{Tip, TipId, Unplaced};
 
@@ -41,6 +43,8 @@ pub(crate) struct Round<'a> {
     sequencer: &'a Sequencer,
     tips: &'a [TipId],
     now: IngestedAt,
+    /// How those who act stand in the records.
+    acting: Arc<Acting>,
 }
 
 /// Whether a record is signed where checkpoints vouch for the others.
@@ -87,11 +91,7 @@ impl Round<'_> {
         ledger: usize,
         record: impl FnOnce(SequenceNumber) -> AuditRecord,
     ) -> Option<SequenceNumber> {
-        self.place(ledger, SignedAs::Usual, |tenant, number, at, salt, entropy| {
-            let mut new_id = [0; 16];
-            entropy.fill(&mut new_id);
-            SealedEvent::audit(&record(number), tenant, new_id, at, salt).ok()
-        })
+        self.push_observed(ledger, record, None).map(|(number, _)| number)
     }
 
     /// Appends what the access log says, what was looked for sealed under the key of the month, or left
@@ -102,35 +102,47 @@ impl Round<'_> {
         record: AccessRecord,
         key: Option<&SubjectKey>,
     ) -> Option<SequenceNumber> {
-        let Some(key) = key else {
-            let record = AuditRecord::Access(record.without_literals());
-            return self.push_audit(ledger, |_| record);
-        };
-        self.place(ledger, SignedAs::Usual, |tenant, _, at, salt, entropy| {
-            let (mut new_id, mut nonce) = ([0; 16], [0; NONCE_BYTES]);
-            entropy.fill(&mut new_id);
-            entropy.fill(&mut nonce);
-            SealedEvent::access(&record, tenant, new_id, at, salt, (key, nonce)).or_else(|| {
-                let record = AuditRecord::Access(record.without_literals());
-                SealedEvent::audit(&record, tenant, new_id, at, salt).ok()
-            })
-        })
+        let record = if key.is_some() { record } else { record.without_literals() };
+        self.push_observed(ledger, |_| AuditRecord::Access(record), key).map(|(number, _)| number)
     }
 
     /// Appends what a person had corrected, sealed under the person's key, and answers its number and id.
     pub(crate) fn push_rectification(
         &mut self,
         ledger: usize,
-        record: &RectificationRecord,
+        record: RectificationRecord,
         key: &SubjectKey,
     ) -> Option<(SequenceNumber, EventId)> {
+        self.push_observed(ledger, |_| AuditRecord::Rectification(record), Some(key))
+    }
+
+    /// Appends what the server observed. What it says of whoever acted is sealed as [`Acting`] has it, and
+    /// everything else that is sealed of it under `others`.
+    fn push_observed(
+        &mut self,
+        ledger: usize,
+        record: impl FnOnce(SequenceNumber) -> AuditRecord,
+        others: Option<&SubjectKey>,
+    ) -> Option<(SequenceNumber, EventId)> {
+        let acting = Arc::clone(&self.acting);
         let mut id = None;
-        let number = self.place(ledger, SignedAs::Usual, |tenant, _, at, salt, entropy| {
-            let (mut new_id, mut nonce) = ([0; 16], [0; NONCE_BYTES]);
+        let number = self.place(ledger, SignedAs::Usual, |tenant, number, at, salt, entropy| {
+            let mut new_id = [0; 16];
             entropy.fill(&mut new_id);
-            entropy.fill(&mut nonce);
-            let sealed =
-                SealedEvent::rectification(record, tenant, new_id, at, salt, (key, nonce))?;
+            let record = record(number);
+            let (record, actor) = match acting.named(tenant, &record) {
+                Named::InClear => (record, None),
+                Named::Sealed(key) => (record, Some(key)),
+                Named::LeftOut => (record.unnamed(), None),
+            };
+            let sealed = if actor.is_none() && others.is_none() {
+                SealedEvent::audit(&record, tenant, new_id, at, salt).ok()?
+            } else {
+                let mut nonces = [[0; NONCE_BYTES]; 2];
+                nonces.iter_mut().for_each(|nonce| entropy.fill(nonce));
+                let keys = AuditKeys { actor, others, nonces };
+                SealedEvent::sealed_audit(&record, tenant, new_id, at, salt, keys)?
+            };
             id = Some(sealed.event_id().clone());
             Some(sealed)
         })?;
@@ -174,6 +186,11 @@ impl Round<'_> {
         act: Administration,
     ) -> Option<SequenceNumber> {
         self.push_audit(ledger, |number| AuditRecord::Administration(act.explaining(number.next())))
+    }
+
+    /// From here on, those who act stand in the records as this has it.
+    pub(crate) fn name_as(&mut self, acting: Acting) {
+        self.acting = Arc::new(acting);
     }
 
     /// A new record key comes into use, in ledgers that have announced it.
@@ -236,7 +253,9 @@ impl Sequencer {
         };
         let now = self.clock.now();
         state.watch_clock(now);
-        let answer = build(&mut Round { state: &mut state, sequencer: self, tips: &tips, now });
+        let acting = Arc::default();
+        let answer =
+            build(&mut Round { state: &mut state, sequencer: self, tips: &tips, now, acting });
         if state.open.is_empty() {
             self.turn.notify_all();
             return Ok(answer);

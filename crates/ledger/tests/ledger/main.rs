@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod acting;
 mod anchors;
 mod api_keys;
 mod attacks;

@@ -5,7 +5,8 @@ use ledgerstone_proof::Canonicalizer;
 use super::class::FieldClass;
 use super::pattern::PathPattern;
 use super::preset::{
-    Preset, rules_of_access_records, rules_of_rectifications, rules_of_server_records,
+    Preset, rules_of_audit_records, rules_of_hold_acts, rules_of_rectifications,
+    rules_of_server_records,
 };
 use super::subject::PERSON_TYPES;
 use crate::json::{NotCanonical, Value};
@@ -77,6 +78,11 @@ impl FieldRule {
         self
     }
 
+    /// The same about somebody else.
+    pub(super) fn owned_by(self, owner: FieldOwner) -> Self {
+        Self { owner, ..self }
+    }
+
     pub const fn path(&self) -> &PathPattern {
         &self.path
     }
@@ -108,9 +114,15 @@ impl FieldPolicy {
         Self::assemble(Preset::None, rules, none.person_types, true)
     }
 
-    /// What is sealed of the records of the access log: what callers looked for, and nothing else.
-    pub fn of_access_records() -> Self {
-        Self::assemble(Preset::None, rules_of_access_records(), Vec::new(), false)
+    /// What is sealed of the `audit` records that the server writes: name, addresses and words of
+    /// whoever acted, and what callers looked for.
+    pub fn of_audit_records() -> Self {
+        Self::assemble(Preset::None, rules_of_audit_records(), Vec::new(), false)
+    }
+
+    /// The same of those about holds, whose words are not the acting person's alone.
+    pub fn of_hold_acts() -> Self {
+        Self::assemble(Preset::None, rules_of_hold_acts(), Vec::new(), false)
     }
 
     /// What is sealed of a rectification: the corrections, as a whole.

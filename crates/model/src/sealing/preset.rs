@@ -2,7 +2,7 @@
 
 use super::class::FieldClass;
 use super::pattern::PathPattern;
-use super::policy::FieldRule;
+use super::policy::{FieldOwner, FieldRule};
 
 /// A named set of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,35 +84,42 @@ const SERVER_RECORDS: &[Line] = &[
     ("data.metadata.addresses", FieldClass::Personal, false),
 ];
 
-/// What of a rectification is sealed, beside the corrections.
-const RECTIFICATIONS: &[Line] = &[
+/// What of the server's own `audit` records is sealed: what they say of whoever acted, and in whose words.
+const AUDIT_RECORDS: &[Line] = &[
     ("action", FieldClass::Public, false),
+    ("action.description", FieldClass::Personal, false),
     ("actor", FieldClass::Public, false),
+    ("actor.name", FieldClass::Personal, false),
+    ("actor.ip_address", FieldClass::Personal, false),
+    ("context", FieldClass::Public, false),
     ("data", FieldClass::Public, false),
+    ("data.metadata.addresses", FieldClass::Personal, false),
     ("target", FieldClass::Public, false),
 ];
 
-/// What of the access log is sealed.
-const ACCESS_RECORDS: &[Line] = &[
-    ("action", FieldClass::Public, false),
-    ("actor", FieldClass::Public, false),
-    ("data", FieldClass::Public, false),
-    ("data.metadata.literals", FieldClass::Personal, false),
-    ("target", FieldClass::Public, false),
-];
+/// What was looked for, which is nobody's in particular.
+const LITERALS: Line = ("data.metadata.literals", FieldClass::Personal, false);
 
 pub(super) fn rules_of_server_records() -> Vec<FieldRule> {
     SERVER_RECORDS.iter().filter_map(|line| rule(*line)).collect()
 }
 
-/// The corrections have the class of what they correct.
+/// The corrections have the class of what they correct, and are not the acting person's.
 pub(super) fn rules_of_rectifications(class: FieldClass) -> Vec<FieldRule> {
-    let corrections = ("data.metadata.corrections", class, false);
-    RECTIFICATIONS.iter().chain([&corrections]).filter_map(|line| rule(*line)).collect()
+    let corrections = rule(("data.metadata.corrections", class, false));
+    let corrections = corrections.map(|rule| rule.owned_by(FieldOwner::Tenant));
+    AUDIT_RECORDS.iter().filter_map(|line| rule(*line)).chain(corrections).collect()
 }
 
-pub(super) fn rules_of_access_records() -> Vec<FieldRule> {
-    ACCESS_RECORDS.iter().filter_map(|line| rule(*line)).collect()
+pub(super) fn rules_of_audit_records() -> Vec<FieldRule> {
+    let literals = rule(LITERALS).map(|rule| rule.owned_by(FieldOwner::Tenant));
+    AUDIT_RECORDS.iter().filter_map(|line| rule(*line)).chain(literals).collect()
+}
+
+/// The words of a hold are the hold's.
+pub(super) fn rules_of_hold_acts() -> Vec<FieldRule> {
+    let lines = AUDIT_RECORDS.iter().filter(|(path, ..)| *path != "action.description");
+    lines.filter_map(|line| rule(*line)).collect()
 }
 
 impl Preset {
