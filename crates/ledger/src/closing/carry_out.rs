@@ -46,9 +46,6 @@ impl Retention<'_> {
         if !state.is_ending() {
             return Err(LedgerError::NoClosingAsked(tenant.clone()));
         }
-        if let Some(letters) = letters {
-            remove_letters(letters, tenant)?;
-        }
         let mut ending = ledger.ending(tenant)?;
         let closing = match ending.closing {
             Some(closing) => closing,
@@ -60,6 +57,10 @@ impl Retention<'_> {
             };
             let said = TenantClosed { closing_record: closing, contents };
             ending.closed = Some(ledger.say_closed(tenant, said)?);
+        }
+        if let Some(letters) = letters {
+            // Late, so that a refusal that was under way when the ledger was shut is among them.
+            remove_letters(letters, tenant)?;
         }
         if state != TenantState::Closed {
             ledger.conclude_closing(tenant)?;

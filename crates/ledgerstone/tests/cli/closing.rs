@@ -3,6 +3,7 @@
 use ledgerstone_testkit::Served;
 use serde_json::json;
 
+use crate::erased_bytes::places;
 use crate::program::{Program, Run, number, text};
 use crate::served::{append, plainly};
 
@@ -82,6 +83,37 @@ fn two_operators_close_a_tenant() {
     again.failed(2, "TENANT_EXISTS");
     let shown = office.program.run(&["get", "e-1"]).ok().text();
     assert!(!shown.contains("u-secret-name"), "{shown}");
+}
+
+/// What stands in clear in an event, in one that was refused, and what names a person under their key.
+const WORDS: [&str; 2] = ["unmistakable-word", "another-such-word"];
+
+#[test]
+fn nothing_that_clients_sent_is_anywhere_afterwards() {
+    let office = Office::new("closing-bytes");
+    let said = |id: &str, word: &str, severity: &str| {
+        let event = json!({"id": id, "event_type": "a.b", "severity": severity,
+            "metadata": {"note": word}})
+        .to_string();
+        office.server.request("POST", "/v1/events", Some(&office.admin), &event).0
+    };
+    assert_eq!((said("w-1", WORDS[0], "high"), said("w-2", WORDS[1], "extreme")), (201, 422));
+    // What the kept word is found by is tried on what is there.
+    let before = places(&office.program, &WORDS);
+    assert!(WORDS.iter().all(|word| before.iter().any(|at| at.contains(word))), "{before:?}");
+    let record = office.asked_for();
+    let approve = ["tenants", "close", "default", "--approve", &record];
+    office.ask(&office.berta, &approve).ok();
+    assert_eq!(places(&office.program, &WORDS), [""; 0], "while the server runs");
+    office.server.stop();
+    assert_eq!(places(&office.program, &WORDS), [""; 0]);
+    let listed = office.program.run(&["list", "--limit", "1000"]).ok().text();
+    assert!(!WORDS.iter().any(|word| listed.contains(word)), "{listed}");
+    // The tenant has no key any more, and rotating all keys makes it none.
+    office.program.run(&["sealing-keys", "rotate", "--all"]);
+    let keys = office.program.run(&["sealing-keys", "list"]).ok().text();
+    assert!(!keys.contains("\"default\""), "{keys}");
+    office.program.run(&["verify"]).ok();
 }
 
 #[test]
