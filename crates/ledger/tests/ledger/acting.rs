@@ -6,7 +6,7 @@ use ledgerstone_model::access::{CredentialKind, PrincipalId, Sight};
 use ledgerstone_model::audit::AccessVerb;
 use ledgerstone_model::sealing::{Preset, Subject};
 use ledgerstone_model::subject_request::SubjectRight;
-use ledgerstone_model::{Actor, Why};
+use ledgerstone_model::{Actor, HiddenPart, Why};
 use ledgerstone_proof::Kind;
 
 use crate::rig::tenant;
@@ -56,7 +56,7 @@ fn seen(ledger: &Ledger) -> (String, Vec<Why>) {
     let audit = records.map(Result::unwrap).filter(|record| record.kind == Kind::Audit);
     let events: Vec<_> = audit.map(|record| viewer.view(record)).collect();
     let text = |event: &[u8]| String::from_utf8(event.to_vec()).unwrap() + "\n";
-    let whys = events.iter().flat_map(|event| event.hidden().iter().map(|part| part.why()));
+    let whys = events.iter().flat_map(|event| event.hidden().iter().map(HiddenPart::why));
     (events.iter().filter_map(|event| event.event()).map(text).collect(), whys.collect())
 }
 

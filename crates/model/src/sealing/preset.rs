@@ -164,12 +164,13 @@ fn rule((path, class, is_searchable): Line) -> Option<FieldRule> {
 #[cfg(test)]
 mod tests {
     use super::{
-        ACCESS_RECORDS, CLOUDTRAIL, NAMES, Preset, SERVER_RECORDS, STANDARD, STRICT, rule,
+        AUDIT_RECORDS, CLOUDTRAIL, LITERALS, NAMES, Preset, SERVER_RECORDS, STANDARD, STRICT, rule,
     };
 
     #[test]
     fn every_rule_of_a_preset_names_a_field() {
-        for lines in [STANDARD, STRICT, CLOUDTRAIL, SERVER_RECORDS, ACCESS_RECORDS] {
+        let literals = &[LITERALS][..];
+        for lines in [STANDARD, STRICT, CLOUDTRAIL, SERVER_RECORDS, AUDIT_RECORDS, literals] {
             for line in lines {
                 assert!(rule(*line).is_some(), "{}", line.0);
             }
