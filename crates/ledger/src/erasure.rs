@@ -218,6 +218,11 @@ impl Ledger {
         let done = entry.request.after(RequestStep::Finish, &server.principal_id())?;
         let _changing = self.subject_requests.requests.change();
         let id = done.id();
+        let known = self.subject_requests.erasures.get(tenant, id);
+        if let Some(number) = known.and_then(|known| known.certificate) {
+            // Another run of the same, begun while this one was under way, was first.
+            return Ok(number);
+        }
         let act = Administration::new("erase", server.clone(), "subject_request", &id.to_string());
         let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
             round.push_act(0, act)?;

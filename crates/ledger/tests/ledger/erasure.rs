@@ -372,3 +372,25 @@ fn a_duty_keeps_what_is_in_clear_where_the_rest_goes_all_the_same() {
     assert_eq!((certificate.dropped_contents, certificate.still_readable), (0, 1));
     assert_eq!((certificate.sealed_contents, certificate.kept_by), (1, vec![policy.set_by()]));
 }
+
+#[test]
+fn two_runs_of_one_erasure_have_one_certificate() {
+    for _ in 0..8 {
+        let (own, ledger, subject) = filled();
+        let id = open(&ledger, subject).unwrap();
+        approve(&ledger, id);
+        let numbers = std::thread::scope(|scope| {
+            let runs = [(); 4].map(|()| scope.spawn(|| erase(&own, &ledger, id)));
+            runs.map(|run| run.join().unwrap())
+        });
+        assert!(numbers.iter().all(|number| *number == numbers[0]), "{numbers:?}");
+        let size = ledger.reader().size(&tenant("acme")).unwrap();
+        let all = ledger.reader().walk(&tenant("acme"), Order::Sequence, 0..size);
+        let certificate = |record: &ledgerstone_store::StoredRecord| {
+            let text = String::from_utf8_lossy(record.content.as_deref().unwrap_or_default());
+            text.contains("\"event_type\":\"system.erasure\"")
+        };
+        assert_eq!(all.filter(|record| certificate(record.as_ref().unwrap())).count(), 1);
+        own.rig.assert_sound();
+    }
+}

@@ -122,19 +122,24 @@ impl Scene {
         all.collect::<Result<_, _>>().unwrap()
     }
 
-    /// How many runs and erasures have begun and not ended.
-    fn begun(&self) -> usize {
+    /// How many `system` records say each of these.
+    fn said<const N: usize>(&self, names: [&str; N]) -> [usize; N] {
         let text = |record: &StoredRecord| {
             String::from_utf8(record.content.clone().unwrap_or_default()).unwrap()
         };
         let said: Vec<String> =
             self.records().iter().filter(|one| one.kind == Kind::System).map(text).collect();
-        let count = |name: &str| {
+        names.map(|name| {
             let named = format!("\"event_type\":\"system.{name}\"");
             said.iter().filter(|text| text.contains(&named)).count()
-        };
-        let open = |start: &str, end: &str| count(start).saturating_sub(count(end));
-        open("retention_started", "retention") + open("erasure_started", "erasure")
+        })
+    }
+
+    /// How many runs and erasures have begun and not ended.
+    fn begun(&self) -> usize {
+        let [run, run_end, erasure, certificate] =
+            self.said(["retention_started", "retention", "erasure_started", "erasure"]);
+        run.saturating_sub(run_end) + erasure.saturating_sub(certificate)
     }
 
     /// Exactly what was to go has gone, and nobody who was erased can be read.
@@ -238,7 +243,8 @@ fn a_server_killed_while_it_erases_or_drops_leaves_what_the_next_one_ends() {
         let server = scene.serve();
         let request =
             if is_erasure { scene.erasure(&server, part) } else { scene.expiry(&server, part) };
-        scene.kill(server, &request, Duration::from_micros(entropy.below(150_000)));
+        let later = entropy.below(150_000 << (kill / kills).min(4));
+        scene.kill(server, &request, Duration::from_micros(later));
         scene.history.assert_verifies("tree");
         met += usize::from(scene.begun() > 0);
         scene.finish(&request);
@@ -255,6 +261,7 @@ fn a_server_killed_while_it_erases_or_drops_leaves_what_the_next_one_ends() {
     }
     eprintln!("{kill} kills, {met} amid a run or an erasure that was recorded");
     assert!(met > 1, "no kill met anything");
+    assert_eq!(scene.said(["erasure"]), [scene.erased.len()], "one certificate for each erasure");
     scene.history.assert_verifies("full");
     scene.history.run(&["doctor"]);
 }
