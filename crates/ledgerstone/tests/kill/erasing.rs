@@ -137,9 +137,9 @@ impl Scene {
 
     /// How many runs and erasures have begun and not ended.
     fn begun(&self) -> usize {
-        let [run, run_end, erasure, certificate] =
-            self.said(["retention_started", "retention", "erasure_started", "erasure"]);
-        run.saturating_sub(run_end) + erasure.saturating_sub(certificate)
+        let [begun, ended] = self.said(["retention_started", "retention"]);
+        let [erasures, certificates] = self.said(["erasure_started", "erasure"]);
+        begun.saturating_sub(ended) + erasures.saturating_sub(certificates)
     }
 
     /// Exactly what was to go has gone, and nobody who was erased can be read.
