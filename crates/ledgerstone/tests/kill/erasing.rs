@@ -130,8 +130,8 @@ impl Scene {
         let said: Vec<String> =
             self.records().iter().filter(|one| one.kind == Kind::System).map(text).collect();
         names.map(|name| {
-            let named = format!("\"event_type\":\"system.{name}\"");
-            said.iter().filter(|text| text.contains(&named)).count()
+            let event_type = format!("\"event_type\":\"system.{name}\"");
+            said.iter().filter(|text| text.contains(&event_type)).count()
         })
     }
 
