@@ -43,7 +43,7 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
 pub(super) fn components() -> Vec<(String, Value)> {
     let named = [
         ("Receipt", receipt()),
-        ("InclusionProof", inclusion_proof()),
+        ("ReceiptProof", inclusion_proof()),
         ("AppendedItem", appended_item()),
         ("AppendedItems", appended_items()),
         ("Appended", any_of(&["Receipt", "AppendedItems"])),
@@ -129,7 +129,7 @@ fn receipt() -> Value {
     });
     let optional = json!({
         "checkpoint": {"type": "string", "description": "A signed note (C2SP), asked for with wait=checkpoint"},
-        "inclusion_proof": reference("InclusionProof"),
+        "inclusion_proof": reference("ReceiptProof"),
         "compared": {"enum": ["partly", "not_at_all"], "description": "How much of a repeated event could be compared, where that was not all"},
         "warnings": warnings(),
     });

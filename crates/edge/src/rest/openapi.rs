@@ -38,11 +38,7 @@ pub async fn docs() -> Html<String> {
 
 /// The interface as an `OpenAPI` 3.1 document.
 pub fn document() -> Value {
-    let mut router = OpenApiRouter::<Service>::new();
-    for endpoint in ENDPOINTS {
-        router = router.routes(endpoint.operations());
-    }
-    let mut document = serde_json::to_value(router.into_openapi()).unwrap_or_default();
+    let mut document = derived();
     document["info"] = json!({
         "title": "Ledgerstone",
         "description": DESCRIPTION,
@@ -54,11 +50,7 @@ pub fn document() -> Value {
         "token": {"type": "http", "scheme": "bearer", "description": "An API key, or a JWT of a configured issuer."},
     });
     document["components"]["securitySchemes"] = schemes;
-    document["components"]["schemas"]["Problem"] = problem_schema();
-    for (name, schema) in body_schemas::components() {
-        document["components"]["schemas"][name] = schema;
-    }
-    for (name, schema) in answer_schemas::components() {
+    for (name, schema) in written() {
         document["components"]["schemas"][name] = schema;
     }
     document["components"]["responses"]["Problem"] = json!({
@@ -71,6 +63,22 @@ pub fn document() -> Value {
 }
 
 /// The paths with what all operations share.
+/// What follows from the types of the endpoints.
+fn derived() -> Value {
+    let mut router = OpenApiRouter::<Service>::new();
+    for endpoint in ENDPOINTS {
+        router = router.routes(endpoint.operations());
+    }
+    serde_json::to_value(router.into_openapi()).unwrap_or_default()
+}
+
+/// The schemas of what no type of ours stands for.
+fn written() -> impl Iterator<Item = (String, Value)> {
+    let bodies = body_schemas::components().map(|(name, schema)| (name.to_owned(), schema));
+    let problem = ("Problem".to_owned(), problem_schema());
+    bodies.into_iter().chain(answer_schemas::components()).chain([problem])
+}
+
 fn finished(mut paths: Map<String, Value>) -> Map<String, Value> {
     for endpoint in ENDPOINTS {
         for (method, path) in endpoint.places() {
@@ -200,4 +208,21 @@ fn page(document: &Value) -> String {
          <table><tr><th>route<th>permission<th>what it does</tr>\n{rows}</table></html>\n",
         version = env!("CARGO_PKG_VERSION"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{derived, written};
+
+    #[test]
+    fn no_name_stands_for_two_schemas() {
+        let types = derived();
+        let mut names = BTreeSet::new();
+        for (name, _) in written() {
+            assert!(types["components"]["schemas"].get(&name).is_none(), "{name}");
+            assert!(names.insert(name.clone()), "{name}");
+        }
+    }
 }

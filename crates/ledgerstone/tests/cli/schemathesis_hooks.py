@@ -91,6 +91,8 @@ def before_load_schema(context, schema):
     # What may stand in a policy is told by docs/personal-data.md, docs/retention.md and docs/access-log.md.
     change = schema["paths"]["/v1/policies/{policy}"]["put"]["requestBody"]["content"]
     change["application/json"]["schema"] = {"enum": [{}]}
+    # Whole numbers are written without a point, and there is one record that is approved.
+    schemas["Approval"]["properties"]["system_record"] = {"enum": [1]}
     # Filters are told by docs/filters.md, and a time ends behind its begin.
     for name in ("filter", "from", "subject_id"):
         schemas["NewHoldBody"]["properties"][name] = {"type": "null"}
