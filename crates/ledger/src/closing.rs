@@ -2,7 +2,7 @@
 //! everything that clients sent goes.
 //!
 //! `_system` says so first, in a `system.tenant` record; what ends the ledger itself names that record
-//! ([`carry_out`]). A crash in between is made good by the next opening and the next job.
+//! (`carry_out`). A crash in between is made good by the next opening and the next job.
 
 mod carry_out;
 

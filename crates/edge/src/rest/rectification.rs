@@ -24,9 +24,10 @@ use crate::auth::Authorised;
 pub struct RectificationBody {
     /// Each event once; at most 100.
     #[serde(default)]
-    #[schema(max_items = 100)]
+    #[schema(min_items = 1, max_items = 100)]
     corrections: Vec<CorrectionBody>,
     /// In words, for the `audit` record; at most 500 characters.
+    #[schema(max_length = 500)]
     reason: Option<String>,
 }
 
@@ -35,6 +36,7 @@ pub struct RectificationBody {
 #[serde(deny_unknown_fields)]
 pub struct CorrectionBody {
     /// The id of an event in which the person stands.
+    #[schema(pattern = "^[A-Za-z0-9._:-]{1,128}$")]
     event_id: String,
     /// From JSON pointers into the event to new values, at most 100:
     /// `{"/data/after/name":"Ana Lima"}`. Every pointer leads to something that the event has.

@@ -93,6 +93,10 @@ def before_load_schema(context, schema):
     change["application/json"]["schema"] = {"enum": [{}]}
     # Whole numbers are written without a point, and there is one record that is approved.
     schemas["Approval"]["properties"]["system_record"] = {"enum": [1]}
+    # What may be corrected is told by docs/personal-data.md.
+    changes = {"enum": [{"/data/after/name": "Ana Lima"}]}
+    schemas["CorrectionBody"]["properties"]["changes"] = changes
+    schemas["RectificationBody"]["properties"]["corrections"]["maxItems"] = 1
     # Filters are told by docs/filters.md, and a time ends behind its begin.
     for name in ("filter", "from", "subject_id"):
         schemas["NewHoldBody"]["properties"][name] = {"type": "null"}
