@@ -181,7 +181,7 @@ pub async fn get(
 #[utoipa::path(post, path = "/v1/requests/{id}/{step}", tag = "subjects",
     params(("id" = String, Path),
         ("step" = String, Path, description = "`check-identity`, `extend`, `refuse`, `withdraw`, `lift` or `deliver`")),
-    request_body = StepBody,
+    request_body = Option<StepBody>,
     responses((status = 200, body = SubjectRequest),
         (status = 409, description = "The request is in a state from which this step does not go")))]
 pub async fn step(
@@ -207,7 +207,7 @@ pub async fn step(
 /// begins at once, as a job; approving it again begins the job again, should it have been lost or have met
 /// something that stood against it.
 #[utoipa::path(post, path = "/v1/requests/{id}/approve", tag = "subjects",
-    params(("id" = String, Path)), request_body = ApprovalBody,
+    params(("id" = String, Path)), request_body = Option<ApprovalBody>,
     responses((status = 200, body = Approved),
         (status = 403, description = "A second person is needed"),
         (status = 409, description = "A legal hold on the person stands, or the request is in another state")))]

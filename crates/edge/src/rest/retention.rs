@@ -84,7 +84,7 @@ pub async fn get(
 
 /// Drops the contents whose time is over, or, with `dry_run`, says which those are. A credential of
 /// `_system` does it for all tenants in one run.
-#[utoipa::path(post, path = "/v1/retention", tag = "retention", request_body = RetentionBody,
+#[utoipa::path(post, path = "/v1/retention", tag = "retention", request_body = Option<RetentionBody>,
     responses((status = 200, body = Job, description = "The job, done"),
         (status = 202, body = Job, headers(("Location" = String)))))]
 pub async fn run(

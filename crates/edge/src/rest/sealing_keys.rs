@@ -88,7 +88,7 @@ pub async fn list(
 /// Gives a tenant a new key and wraps the keys of its people by it. No record changes, and what was
 /// sealed opens as before; the old key is destroyed.
 #[utoipa::path(post, path = "/v1/sealing-keys/rotate", tag = "sealing-keys",
-    request_body = WantedKeyRotation, responses((status = 200, body = KeyRotation)))]
+    request_body = Option<WantedKeyRotation>, responses((status = 200, body = KeyRotation)))]
 pub async fn rotate(
     State(service): State<Service>,
     authorised: Authorised,

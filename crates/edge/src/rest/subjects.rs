@@ -113,7 +113,7 @@ pub async fn get(
 #[utoipa::path(post, path = "/v1/subjects/{subject_id}/{right}", tag = "subjects",
     params(("subject_id" = String, Path),
         ("right" = String, Path, description = "`access`, `rectification`, `erasure` or `restriction`")),
-    request_body = NewSubjectRequest,
+    request_body = Option<NewSubjectRequest>,
     responses((status = 201, body = SubjectRequest, headers(("Location" = String))),
         (status = 409, description = "The person was erased before, and has not acted since, or an erasure is open already")))]
 pub async fn request(
