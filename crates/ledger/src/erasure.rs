@@ -192,8 +192,14 @@ impl Ledger {
         key_ids: Vec<SealingKeyId>,
     ) -> Result<Erasure, LedgerError> {
         let (request, subject) = (entry.request.id(), *entry.request.subject());
+        let _changing = self.subject_requests.requests.change();
         if let Some(begun) = self.subject_requests.erasures.get(tenant, request) {
             return Ok((*begun).clone());
+        }
+        // It may have been refused while the survey went on.
+        let state = self.request(tenant, request)?.request.state();
+        if state != RequestState::Approved {
+            return Err(LedgerError::NotApproved { id: request, state: state.as_str() });
         }
         let started = ErasureStarted { request, subject, key_ids };
         let said = started.clone();

@@ -105,6 +105,8 @@ pub enum LedgerError {
     RequestStep(#[from] StepError),
     #[error("request {id} is {state}, and is carried out once it is approved")]
     NotApproved { id: SubjectRequestId, state: &'static str },
+    #[error("the erasure of request {0} has begun, and nothing stops it any more")]
+    ErasureBegun(SubjectRequestId),
     #[error("request {id} asks for the erasure of this person already, and is {state}")]
     ErasureOpen { id: SubjectRequestId, state: &'static str },
     #[error(
@@ -210,7 +212,7 @@ impl LedgerError {
             Self::NoSealingKeys(_) => ErrorCode::KeyServiceUnavailable,
             Self::UnknownRequest { .. } => ErrorCode::UnknownRequest,
             Self::RequestStep(error) => error.code(),
-            Self::NotApproved { .. } => ErrorCode::RequestState,
+            Self::NotApproved { .. } | Self::ErasureBegun(_) => ErrorCode::RequestState,
             Self::AlreadyErased { .. } => ErrorCode::AlreadyErased,
             Self::ErasureOpen { .. } => ErrorCode::ErasureOpen,
             Self::Rectification(error) => error.code(),

@@ -251,6 +251,9 @@ impl Ledger {
         }
         let next = entry.request.after(step, &by.principal_id())?;
         let has_begun = self.subject_requests.erasures.get(tenant, id).is_some();
+        if has_begun && !is_order {
+            return Err(LedgerError::ErasureBegun(id));
+        }
         if is_order && next.right() == SubjectRight::Erasure && !has_begun {
             self.refuse_second_erasure(tenant, next.subject())?;
         }

@@ -250,18 +250,28 @@ impl SubjectRequest {
                 next.decided_by = Some(by.clone());
                 Approved
             }
-            (Received | IdentityChecked, RequestStep::Refuse(ground)) => {
+            (_, RequestStep::Refuse(ground)) if self.may_end() => {
                 next.ground = Some(ground);
                 next.decided_by = Some(by.clone());
                 Refused
             }
-            (Received | IdentityChecked, RequestStep::Withdraw) => Withdrawn,
+            (_, RequestStep::Withdraw) if self.may_end() => Withdrawn,
             (Approved, RequestStep::Lift) if self.right == SubjectRight::Restriction => Done,
             (Approved, RequestStep::Deliver) if self.right == SubjectRight::Access => Done,
             (Approved, RequestStep::Finish) => Done,
             (state, step) => return Err(StepError::State { state, step }),
         };
         Ok(next)
+    }
+
+    /// Whether it may be refused or withdrawn. What was approved may as long as it is not carried out: a hold
+    /// may turn up. A restriction is in force by its approval, and lifted.
+    fn may_end(&self) -> bool {
+        match self.state {
+            RequestState::Received | RequestState::IdentityChecked => true,
+            RequestState::Approved => self.right != SubjectRight::Restriction,
+            RequestState::Done | RequestState::Refused | RequestState::Withdrawn => false,
+        }
     }
 
     /// The same with what it had corrected.
@@ -375,7 +385,6 @@ mod tests {
         }
         let approved = checked.after(RequestStep::Approve, &who("c")).unwrap();
         assert_eq!(approved.decided_by(), Some(&who("c")));
-        assert!(approved.after(RequestStep::Withdraw, &who("a")).is_err());
         // To order it again takes a second person again.
         for step in [RequestStep::Approve, RequestStep::ApproveDespiteDuties] {
             assert_eq!(approved.after(step, &who("a")), Err(StepError::SamePerson));
@@ -386,6 +395,20 @@ mod tests {
             );
         }
         assert!(approved.after(RequestStep::Finish, &who("c")).unwrap().state().is_final());
+    }
+
+    #[test]
+    fn what_is_approved_and_not_carried_out_may_still_be_refused_or_withdrawn() {
+        let approved = SubjectRequest { state: RequestState::Approved, ..request() };
+        let ground = RefusalGround::LegalObligation;
+        let refused = approved.after(RequestStep::Refuse(ground), &who("d")).unwrap();
+        assert_eq!((refused.state(), refused.ground()), (RequestState::Refused, Some(ground)));
+        let withdrawn = approved.after(RequestStep::Withdraw, &who("a")).unwrap();
+        assert_eq!(withdrawn.state(), RequestState::Withdrawn);
+        let restriction = SubjectRequest { right: SubjectRight::Restriction, ..approved };
+        assert!(restriction.after(RequestStep::Withdraw, &who("a")).is_err());
+        let done = SubjectRequest { state: RequestState::Done, ..request() };
+        assert!(done.after(RequestStep::Refuse(ground), &who("d")).is_err());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use ledgerstone_proof::SequenceNumber;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::body_schemas::words;
 use super::job_view::Job;
 use super::problem::Problem;
 use super::service::Service;
@@ -43,11 +44,7 @@ pub struct ClosingAsked {
 #[serde(deny_unknown_fields)]
 pub struct ClosingBody {
     /// For the `audit` record; at most 500 characters, not all blank, none of them control characters.
-    #[schema(
-        min_length = 1,
-        max_length = 500,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = words)]
     reason: String,
     /// Lets contents go that a legal minimum of the tenant's retention policy still keeps.
     #[serde(default)]
@@ -59,6 +56,7 @@ pub struct ClosingBody {
 #[serde(deny_unknown_fields)]
 pub struct ApprovedClosing {
     /// The record of `_system` in which somebody asked for it.
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     system_record: u64,
 }
 

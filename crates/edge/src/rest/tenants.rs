@@ -59,8 +59,14 @@ pub struct NewTenant {
 #[serde(deny_unknown_fields)]
 pub struct FirstKey {
     /// What people call it, at most 200 characters; `first admin key` unless given.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+    )]
     label: Option<String>,
     /// The first moment at which it is no longer good, as RFC 3339 in UTC with microseconds.
+    #[schema(format = DateTime)]
     expires_at: Option<String>,
 }
 

@@ -13,7 +13,7 @@ use ledgerstone_model::access::Sight;
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::{Preset, SubjectId};
 use ledgerstone_model::subject_request::{
-    ErasureBasis, RequestState, RequestStep, SubjectRequestId, SubjectRight,
+    ErasureBasis, RefusalGround, RequestState, RequestStep, SubjectRequestId, SubjectRight,
 };
 use ledgerstone_model::{Actor, Clock as _, ErrorCode, Filter, Numbers, SystemRecord, Why};
 use ledgerstone_proof::{Canonicalizer, SequenceNumber, split_content};
@@ -332,6 +332,13 @@ fn holds_and_duties_keep_what_is_in_clear_and_stand_against_what_is_sealed() {
     let duty = ledger.erase(&acme, id, &means(&own), &Unwatched).unwrap_err();
     assert_eq!(duty.code(), ErrorCode::DutyToKeep);
     assert_eq!(ledger.subject_of_id(&acme, &subject).unwrap().live_keys.len(), 1);
+    // What stands against it is a ground to refuse it, and it may be asked for again.
+    let refuse = RequestStep::Refuse(RefusalGround::LegalObligation);
+    ledger.step_request(&acme, id, refuse, None, &person("carla")).unwrap();
+    let late = ledger.erase(&acme, id, &means(&own), &Unwatched).unwrap_err();
+    assert_eq!(late.code(), ErrorCode::RequestState);
+    let id = open(&ledger, subject).unwrap();
+    approve(&ledger, id);
 
     // After seven years the duty is over, and one of the two contents in clear is held.
     own.rig.clock.advance(Duration::from_hours(24 * 366 * 7));

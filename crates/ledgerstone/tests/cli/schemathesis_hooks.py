@@ -81,7 +81,8 @@ def before_load_schema(context, schema):
     # A dead letter as it was is refused as it was.
     schema["paths"]["/v1/dead-letters/{id}/resend"]["post"]["requestBody"]["required"] = True
     # Nobody is given a key that has expired.
-    schemas["WantedKey"]["properties"]["expires_at"] = {"enum": [None, "2999-12-31T23:59:59Z"]}
+    for key in ("WantedKey", "FirstKey"):
+        schemas[key]["properties"]["expires_at"] = {"enum": [None, "2999-12-31T23:59:59Z"]}
     verify = schemas["VerifyBody"]["properties"]
     del verify["tenant"]
     verify["from"], verify["to"] = {"enum": [0]}, {"enum": list(range(1, RECORDS + 1))}
@@ -97,6 +98,15 @@ def before_load_schema(context, schema):
     changes = {"enum": [{"/data/after/name": "Ana Lima"}]}
     schemas["CorrectionBody"]["properties"]["changes"] = changes
     schemas["RectificationBody"]["properties"]["corrections"]["maxItems"] = 1
+    # Operators name the tenant whose key is replaced; which record asked for a closing is state.
+    schemas["WantedKeyRotation"]["required"] = ["tenant_id"]
+    schemas["WantedKeyRotation"]["properties"]["tenant_id"]["type"] = "string"
+    rotate = schema["paths"]["/v1/sealing-keys/rotate"]["post"]["requestBody"]
+    rotate["required"] = True
+    rotate["content"]["application/json"]["schema"] = {
+        "$ref": "#/components/schemas/WantedKeyRotation"
+    }
+    del schema["paths"]["/v1/tenants/{tenant_id}/close/approve"]
     # Filters are told by docs/filters.md, and a time ends behind its begin.
     for name in ("filter", "from", "subject_id"):
         schemas["NewHoldBody"]["properties"][name] = {"type": "null"}
