@@ -59,7 +59,7 @@ impl TenantKeySlot {
             DESTROYED if wrapped.is_empty() && is_whole => None,
             _ => return None,
         };
-        let tenant = TenantId::parse(std::str::from_utf8(tenant).ok()?).ok()?;
+        let tenant = TenantId::parse_stored(std::str::from_utf8(tenant).ok()?).ok()?;
         Some(Self { tenant, key_id: SealingKeyId::new(*key_id), wrapped })
     }
 }
@@ -81,6 +81,9 @@ mod tests {
             let one = slot(wrapped);
             assert_eq!(TenantKeySlot::decode(&one.encode().unwrap()), Some(one));
         }
+        // What operators looked for is sealed too.
+        let system = TenantKeySlot { tenant: TenantId::system(), ..slot(Some(vec![1; 72])) };
+        assert_eq!(TenantKeySlot::decode(&system.encode().unwrap()), Some(system));
         assert_eq!(slot(Some(vec![1; WRAPPED_SECRETS_BYTES_MAX + 1])).encode(), None);
         assert_eq!(TenantKeySlot::decode(&[0; 500]), None);
         assert_eq!(TenantKeySlot::decode(&[1; 500]), None);
