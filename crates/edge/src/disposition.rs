@@ -132,6 +132,7 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
             C::HoldReleased,
             C::HeldBack,
             C::DutyToKeep,
+            C::MoreInClear,
         ],
     ),
     (StatusCode::CONFLICT, Transient, &[C::Conflict, C::ContentsWaiting]),

@@ -1,21 +1,23 @@
 //! A person is erased: what they have keys for becomes unreadable, what holds them in clear is dropped,
 //! and a certificate says so. The ledger's headers, chain and tree stay as they are.
 //!
-//! Every step can be taken again, so that an erasure which was interrupted is finished by doing it
-//! from the beginning. Refused submissions are searched before the keys go: what the person's values
-//! are is known for as long as there are keys.
+//! What an erasure reaches is found and recorded while there are keys. Every step after that can be taken
+//! again, so that an erasure which was interrupted is finished from its records.
 
+mod begin;
+mod letters;
 mod obstacles;
 mod survey;
 
 use std::collections::HashMap;
 
+use ledgerstone_model::personal::names::Names;
 use ledgerstone_model::sealing::{SealingKeyId, SubjectId};
 use ledgerstone_model::subject_request::{
     RequestState, RequestStep, SubjectRequestId, SubjectRight,
 };
 use ledgerstone_model::system::{
-    ErasureCertificate, ErasureStarted, RetentionReason, SystemRecord,
+    ErasureCertificate, ErasureReach, ErasureStarted, RetentionReason, SystemRecord,
 };
 use ledgerstone_model::{Actor, Administration, NumberSet};
 use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId};
@@ -23,10 +25,13 @@ use ledgerstone_store::RetentionStore;
 
 use crate::dead_letters::DeadLetters;
 use crate::error::LedgerError;
-use crate::ledger::{Ledger, hold};
-use crate::retention::{ContentDrop, RetentionReport};
+use crate::ledger::Ledger;
+use crate::retention::LedgerOutcome;
 use crate::sequencer::SignedAs;
 use crate::subject_requests::{RequestEntry, push_request};
+
+use begin::Order;
+use survey::Surveyor;
 
 pub use obstacles::{KeptParts, Obstacles};
 pub use survey::{Survey, SurveyWatch};
@@ -40,6 +45,8 @@ pub struct ErasureMeans<'a> {
     pub contents: &'a dyn RetentionStore,
     /// Whether what is sealed becomes unreadable although a duty keeps it.
     pub despite_duties: bool,
+    /// How many contents that hold the person in clear may be dropped: as many as were approved.
+    pub clear_contents_max: u64,
 }
 
 /// An erasure that began.
@@ -52,6 +59,14 @@ pub struct Erasure {
     pub certificate: Option<SequenceNumber>,
 }
 
+/// An erasure that goes on.
+struct Begun {
+    erasure: Erasure,
+    reach: ErasureReach,
+    /// What the person was called, as far as that is still known.
+    names: Names,
+}
+
 impl Ledger {
     /// What an erasure of a person would reach, as it is now.
     pub fn survey_subject(
@@ -61,7 +76,8 @@ impl Ledger {
         watch: &dyn SurveyWatch,
     ) -> Result<Option<Survey>, LedgerError> {
         let (keys, _) = self.ring_for(tenant)?.keys_of(tenant, subject);
-        survey::survey(self, tenant, subject, &keys, watch)
+        let mut surveyor = Surveyor::new(self, tenant, subject, &keys)?;
+        Ok(surveyor.go_on(watch)?.then(|| surveyor.into_found()))
     }
 
     /// Carries out an approved request for erasure, or goes on where an earlier run was interrupted.
@@ -78,138 +94,82 @@ impl Ledger {
         watch: &dyn SurveyWatch,
     ) -> Result<Option<SequenceNumber>, LedgerError> {
         let entry = self.request(tenant, request)?;
-        let begun = self.subject_requests.erasures.get(tenant, request);
-        if let Some(certificate) = begun.as_ref().and_then(|known| known.certificate) {
+        let known = self.subject_requests.erasures.get(tenant, request);
+        if let Some(certificate) = known.and_then(|known| known.certificate) {
             return Ok(Some(certificate));
         }
         let (right, state) = (entry.request.right(), entry.request.state());
         if right != SubjectRight::Erasure || state != RequestState::Approved {
             return Err(LedgerError::NotApproved { id: request, state: state.as_str() });
         }
-        if begun.is_some() {
-            // What a run before this one has begun to drop.
-            let resumed = self.retention(means.contents).resume()?;
-            refuse_waiting(tenant, &resumed)?;
-        }
-        let subject = entry.request.subject();
-        let keys = self.keys_to_destroy(tenant, request, subject)?;
-        let Some(survey) = survey::survey(self, tenant, subject, &keys, watch)? else {
-            return Ok(None);
+        let begun = match self.begun_erasure(tenant, request) {
+            Some(begun) => begun,
+            None => match self.begin_erasure(Order { tenant, entry: &entry, means }, watch)? {
+                Some(begun) => begun,
+                None => return Ok(None),
+            },
         };
-        let obstacles = self.obstacles(tenant, &survey)?;
-        let dead_letters = match means.letters {
-            Some(letters) if begun.is_some() || obstacles.let_begin(means).is_ok() => {
-                survey::remove_letters(self, letters, tenant, subject, &survey)?
-            }
-            _ => 0,
-        };
-        let erasure = match begun {
-            Some(begun) => (*begun).clone(),
-            None => self.begin_unless_held(tenant, &entry, keys, (&survey, means))?,
-        };
-        self.ring_for(tenant)?.destroy(&erasure.started.key_ids)?;
-        let dropped = self.drop_clear(tenant, &entry, (&survey, &obstacles), means)?;
-        let mut readable = survey.clear().clone();
-        readable.remove(&dropped);
-        let certificate = ErasureCertificate {
-            request,
-            subject: *subject,
-            started_record: erasure.started_by,
-            basis: entry.request.basis(),
-            key_ids: erasure.started.key_ids.clone(),
-            requested_by: entry.request.opened_by().clone(),
-            approved_by: entry.request.decided_by().unwrap_or(entry.request.opened_by()).clone(),
-            received_at: entry.request.received_at(),
-            sealed_contents: survey.sealed().len(),
-            dropped_contents: dropped.len(),
-            still_readable: readable.len(),
-            kept_by: obstacles.kept_by.into_iter().collect(),
-            dead_letters,
-            key_backups_expire_at: self.key_backups_expire_at(),
-            storage: self.settings.storage.clone(),
-        };
-        self.certify(tenant, &entry, erasure, certificate).map(Some)
+        self.ring_for(tenant)?.destroy(&begun.erasure.started.key_ids)?;
+        // What was refused while the erasure began.
+        let whom = (&begun.erasure.started.subject, &begun.names);
+        let late_letters = letters::remove(self, means.letters, tenant, whom)?;
+        let dropped = self.drop_clear(tenant, &begun.reach, means)?;
+        self.certify(tenant, &entry, begun, (dropped, late_letters)).map(Some)
     }
 
-    /// Says in the ledger which keys will be destroyed, unless something stands against it. No hold
-    /// comes between the two.
-    fn begin_unless_held(
-        &self,
-        tenant: &TenantId,
-        entry: &RequestEntry,
-        keys: Vec<SealingKeyId>,
-        (survey, means): (&Survey, &ErasureMeans<'_>),
-    ) -> Result<Erasure, LedgerError> {
-        let _deciding = hold(&self.holding);
-        self.obstacles(tenant, survey)?.let_begin(means)?;
-        self.begin_erasure(tenant, entry, keys)
+    /// An erasure whose beginning is recorded. One from before its reach was recorded with it begins
+    /// once more.
+    fn begun_erasure(&self, tenant: &TenantId, request: SubjectRequestId) -> Option<Begun> {
+        let erasure = (*self.subject_requests.erasures.get(tenant, request)?).clone();
+        let reach = erasure.started.reach.clone()?;
+        Some(Begun { erasure, reach, names: Names::default() })
     }
 
-    /// Drops the contents that hold the person in clear, as far as nothing keeps them; answers which
-    /// have gone for this request.
+    /// Drops the contents in clear that the erasure named, and answers how many have gone for it.
     fn drop_clear(
         &self,
         tenant: &TenantId,
-        entry: &RequestEntry,
-        (survey, obstacles): (&Survey, &Obstacles),
+        reach: &ErasureReach,
         means: &ErasureMeans<'_>,
-    ) -> Result<NumberSet, LedgerError> {
-        let mut numbers = survey.clear().clone();
-        numbers.remove(&obstacles.kept);
-        let drop = ContentDrop {
-            tenant: tenant.clone(),
-            numbers,
-            reason: RetentionReason::Erasure,
-            policy_record: None,
-            audit_record: Some(entry.audit_record),
-        };
-        let report = self.retention(means.contents).drop_contents(&[drop])?;
-        refuse_waiting(tenant, &report)?;
-        let order = (RetentionReason::Erasure, entry.audit_record);
-        Ok(self.reader().retention_index().explained_by(self.store(), tenant, order)?)
-    }
-
-    /// The keys that were named when it began, or those that there are.
-    fn keys_to_destroy(
-        &self,
-        tenant: &TenantId,
-        request: SubjectRequestId,
-        subject: &SubjectId,
-    ) -> Result<Vec<SealingKeyId>, LedgerError> {
-        if let Some(begun) = self.subject_requests.erasures.get(tenant, request) {
-            return Ok(begun.started.key_ids.clone());
+    ) -> Result<u64, LedgerError> {
+        let order = (RetentionReason::Erasure, reach.audit_record);
+        let named = self.reader().retention_index().explained_by(self.store(), tenant, order)?;
+        if !named.is_empty() {
+            let report = self.retention(means.contents).resume()?;
+            let own = |outcome: &&LedgerOutcome| named.contains_key(&outcome.run);
+            let waiting: u64 = report.ledgers.iter().filter(own).map(|one| one.waiting).sum();
+            if waiting > 0 {
+                // There is no certificate of what is still there.
+                return Err(LedgerError::ContentsWaiting(waiting));
+            }
         }
-        let (mut keys, _) = self.ring_for(tenant)?.keys_of(tenant, subject);
-        keys.sort_unstable();
-        Ok(keys)
+        Ok(named.values().map(NumberSet::len).sum())
     }
 
-    /// Says in the ledger which keys will be destroyed, unless that stands there already.
-    fn begin_erasure(
+    fn certificate(
         &self,
-        tenant: &TenantId,
         entry: &RequestEntry,
-        key_ids: Vec<SealingKeyId>,
-    ) -> Result<Erasure, LedgerError> {
-        let (request, subject) = (entry.request.id(), *entry.request.subject());
-        let _changing = self.subject_requests.requests.change();
-        if let Some(begun) = self.subject_requests.erasures.get(tenant, request) {
-            return Ok((*begun).clone());
+        Begun { erasure, reach, .. }: &Begun,
+        (dropped_contents, late_letters): (u64, u64),
+    ) -> ErasureCertificate {
+        let request = &entry.request;
+        ErasureCertificate {
+            request: request.id(),
+            subject: *request.subject(),
+            started_record: erasure.started_by,
+            basis: request.basis(),
+            key_ids: erasure.started.key_ids.clone(),
+            requested_by: request.opened_by().clone(),
+            approved_by: request.decided_by().unwrap_or(request.opened_by()).clone(),
+            received_at: request.received_at(),
+            sealed_contents: reach.sealed_contents,
+            dropped_contents,
+            still_readable: reach.still_readable,
+            kept_by: reach.kept_by.clone(),
+            dead_letters: reach.dead_letters + late_letters,
+            key_backups_expire_at: self.key_backups_expire_at(),
+            storage: self.settings.storage.clone(),
         }
-        // It may have been refused while the survey went on.
-        let state = self.request(tenant, request)?.request.state();
-        if state != RequestState::Approved {
-            return Err(LedgerError::NotApproved { id: request, state: state.as_str() });
-        }
-        let started = ErasureStarted { request, subject, key_ids };
-        let said = started.clone();
-        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
-            round.push(0, SignedAs::Usual, |_, _| SystemRecord::ErasureStarted(said))
-        })?;
-        let started_by = written.ok_or(LedgerError::NotCreated)?;
-        let erasure = Erasure { started, started_by, certificate: None };
-        self.subject_requests.erasures.put(tenant.clone(), request, erasure.clone());
-        Ok(erasure)
     }
 
     /// Writes the certificate and the end of the request, in one commit.
@@ -217,9 +177,10 @@ impl Ledger {
         &self,
         tenant: &TenantId,
         entry: &RequestEntry,
-        erasure: Erasure,
-        certificate: ErasureCertificate,
+        begun: Begun,
+        counts: (u64, u64),
     ) -> Result<SequenceNumber, LedgerError> {
+        let certificate = self.certificate(entry, &begun, counts);
         let server = Actor::server();
         let done = entry.request.after(RequestStep::Finish, &server.principal_id())?;
         let _changing = self.subject_requests.requests.change();
@@ -239,7 +200,7 @@ impl Ledger {
         })?;
         let (number, entry) = written.ok_or(LedgerError::NotCreated)?;
         self.subject_requests.requests.put(tenant.clone(), id, entry);
-        let erasure = Erasure { certificate: Some(number), ..erasure };
+        let erasure = Erasure { certificate: Some(number), ..begun.erasure };
         self.subject_requests.erasures.put(tenant.clone(), id, erasure);
         Ok(number)
     }
@@ -298,14 +259,5 @@ impl Ledger {
         let micros = i64::try_from(lifetime.as_micros()).ok()?;
         let at = self.clock.now().micros().saturating_add(micros);
         IngestedAt::from_micros(at).ok()
-    }
-}
-
-/// There is no certificate of what is still there.
-fn refuse_waiting(tenant: &TenantId, report: &RetentionReport) -> Result<(), LedgerError> {
-    let own = report.ledgers.iter().filter(|outcome| outcome.tenant == *tenant);
-    match own.map(|outcome| outcome.waiting).sum::<u64>() {
-        0 => Ok(()),
-        waiting => Err(LedgerError::ContentsWaiting(waiting)),
     }
 }

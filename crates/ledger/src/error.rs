@@ -79,6 +79,11 @@ pub enum LedgerError {
     )]
     DutyToKeep(String),
     #[error(
+        "{found} contents that hold the person in clear would be dropped whole, and {approved} were \
+         approved; look at the survey, and approve the request again with that number"
+    )]
+    MoreInClear { found: u64, approved: u64 },
+    #[error(
         "{0} contents lie in the part that is being written, and go when that is full or a day old"
     )]
     ContentsWaiting(u64),
@@ -207,6 +212,7 @@ impl LedgerError {
             Self::HoldReleased { .. } => ErrorCode::HoldReleased,
             Self::HeldBack(_) | Self::HoldsStand { .. } => ErrorCode::HeldBack,
             Self::DutyToKeep(_) | Self::DutiesStand { .. } => ErrorCode::DutyToKeep,
+            Self::MoreInClear { .. } => ErrorCode::MoreInClear,
             Self::ContentsWaiting(_) => ErrorCode::ContentsWaiting,
             Self::KeysBehind { .. } => ErrorCode::KeysBehind,
             Self::NoSealingKeys(_) => ErrorCode::KeyServiceUnavailable,

@@ -10,7 +10,7 @@ mod proposals;
 mod versions;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use ledgerstone_model::audit::AccessLogPolicy;
 use ledgerstone_model::personal::redact::RedactionPolicy;
@@ -145,10 +145,19 @@ impl Ledger {
         tenant: &TenantId,
         kind: PolicyKind,
     ) -> Result<Option<Arc<PolicyInForce>>, ReadError> {
-        self.policies
-            .register
-            .ensure(|| Ok::<_, ReadError>(read(&*self.store)?.into_iter().map(entry).collect()))?;
+        self.ensure_policies()?;
         Ok(self.policies.register.get(tenant, kind))
+    }
+
+    /// Holds off changes of policies while something is decided by them.
+    pub(crate) fn hold_policies(&self) -> Result<MutexGuard<'_, ()>, ReadError> {
+        self.ensure_policies()?;
+        Ok(self.policies.register.change())
+    }
+
+    fn ensure_policies(&self) -> Result<(), ReadError> {
+        let read = || Ok(read(&*self.store)?.into_iter().map(entry).collect());
+        self.policies.register.ensure(read)
     }
 
     pub(crate) fn load_policies(&self, admin: &dyn AdminStore) -> Result<(), AdminError> {

@@ -14,3 +14,4 @@ pub(crate) use index::Ending;
 pub(crate) use index::RetentionIndex;
 pub use index::{ClosingAsked, Dropped, Proposal};
 pub use run::{ContentDrop, LedgerOutcome, Retention, RetentionReport};
+pub(crate) use run::{STARTED_PER_COMMIT, push_started};

@@ -32,7 +32,7 @@ use crate::json_write::ObjectWriter;
 pub use anchor::{ANCHOR_CHECKPOINTS_MAX, Anchor, AnchorError};
 pub use api_key::{ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation};
 pub use closing::{TenantClosed, TenantClosing, TenantClosingAsked};
-pub use erasure::{ErasureCertificate, ErasureStarted};
+pub use erasure::{ErasureCertificate, ErasureReach, ErasureStarted};
 pub use genesis::{
     Announcement, FORMAT_VERSION, Genesis, LedgerId, LedgerOwner, LogName, LogNameError,
 };

@@ -14,9 +14,9 @@ use ledgerstone_model::subject_request::{
 };
 use ledgerstone_model::system::{
     Anchor, Announcement, ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, ErasureCertificate,
-    ErasureStarted, Genesis, HoldReleaseAsked, HoldReleased, HoldSet, KeyAlgorithm, KeyChange,
-    KeyUse, LedgerId, LedgerOwner, LogName, PolicyProposalRecord, PolicyRecord, PublicKey,
-    RecordSigning, RetentionDone, RetentionReason, RetentionRunId, RetentionStarted,
+    ErasureReach, ErasureStarted, Genesis, HoldReleaseAsked, HoldReleased, HoldSet, KeyAlgorithm,
+    KeyChange, KeyUse, LedgerId, LedgerOwner, LogName, PolicyProposalRecord, PolicyRecord,
+    PublicKey, RecordSigning, RetentionDone, RetentionReason, RetentionRunId, RetentionStarted,
     SigningKeyRecord, SigningMode, SubjectRequestRecord, SystemRecord, SystemRecordError, TailCut,
     TaxonomyRecord, TenantClosed, TenantClosing, TenantClosingAsked, TenantRecord, TenantState,
 };
@@ -231,12 +231,9 @@ fn records() -> Vec<SystemRecord> {
             rectified_request(),
             from,
         ))),
-        SystemRecord::ErasureStarted(ErasureStarted {
-            request: SubjectRequestId::from_bytes([0xa5; 16]),
-            subject: SubjectId::from_bytes([7; 32]),
-            key_ids: vec![SealingKeyId::new([1; 16]), SealingKeyId::new([2; 16])],
-        }),
-        SystemRecord::Erasure(Box::new(certificate())),
+    ];
+    records.extend(erasures(from));
+    records.extend([
         SystemRecord::Policy(PolicyRecord::new(retention_policy(), 1, Some(from))),
         SystemRecord::PolicyProposal(Box::new(PolicyProposalRecord::new(
             retention_policy(),
@@ -244,10 +241,34 @@ fn records() -> Vec<SystemRecord> {
             person("a"),
             from,
         ))),
-    ];
+    ]);
     records.extend(holds());
     records.extend(closing());
     records
+}
+
+fn erasures(from: SequenceNumber) -> Vec<SystemRecord> {
+    vec![
+        SystemRecord::ErasureStarted(ErasureStarted {
+            request: SubjectRequestId::from_bytes([0xa5; 16]),
+            subject: SubjectId::from_bytes([7; 32]),
+            key_ids: vec![SealingKeyId::new([1; 16]), SealingKeyId::new([2; 16])],
+            reach: None,
+        }),
+        SystemRecord::ErasureStarted(ErasureStarted {
+            request: SubjectRequestId::from_bytes([0xa5; 16]),
+            subject: SubjectId::from_bytes([7; 32]),
+            key_ids: vec![SealingKeyId::new([1; 16])],
+            reach: Some(ErasureReach {
+                audit_record: from,
+                sealed_contents: 12,
+                still_readable: 3,
+                kept_by: vec![from],
+                dead_letters: 1,
+            }),
+        }),
+        SystemRecord::Erasure(Box::new(certificate())),
+    ]
 }
 
 fn closing() -> Vec<SystemRecord> {

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use http::HeaderMap;
-use ledgerstone_ledger::jobs::{erasure_job, erasure_survey_job};
+use ledgerstone_ledger::jobs::{ErasureTerms, erasure_job, erasure_survey_job};
 use ledgerstone_ledger::subject_requests::RequestEntry;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::subject_request::{
@@ -139,6 +139,10 @@ pub struct ApprovalBody {
     /// That what is sealed becomes unreadable although the retention policy names a duty to keep it.
     #[serde(default)]
     despite_duties: bool,
+    /// How many contents that hold the person in clear may be dropped whole, of an erasure: the
+    /// `clear_contents` of its survey, less the `kept_contents`. None where it is left out.
+    #[serde(default)]
+    clear_contents: u64,
 }
 
 /// A request that was approved, and the job that carries it out.
@@ -219,7 +223,8 @@ pub async fn approve(
     body: Body,
 ) -> Result<Json<Approved>, Problem> {
     let id = request_id(&id)?;
-    let ApprovalBody { reason, despite_duties } = service.read_small(&headers, body).await?;
+    let ApprovalBody { reason, despite_duties, clear_contents } =
+        service.read_small(&headers, body).await?;
     let reason = short(reason)?;
     let tenant = authorised.tenant().clone();
     let by = service.actor(&authorised);
@@ -233,7 +238,8 @@ pub async fn approve(
     let job = match entry.request.right() {
         SubjectRight::Erasure => {
             let created_by = authorised.caller().principal().as_str().to_owned();
-            let new = erasure_job(authorised.tenant().clone(), id, despite_duties, created_by);
+            let terms = ErasureTerms { despite_duties, clear_contents };
+            let new = erasure_job(authorised.tenant().clone(), id, terms, created_by);
             Some(Job::whole(service.run_job(new, PATIENCE).await?))
         }
         SubjectRight::Access | SubjectRight::Rectification | SubjectRight::Restriction => None,

@@ -81,7 +81,13 @@ async fn what_holds_a_person_in_clear_goes_unless_something_keeps_it() {
         (&json!([]), &json!(0))
     );
 
-    let (status, approved) = step("approve", Role::PrivacyOfficer).await;
+    let approve = format!("{at}/approve");
+    let (_, stopped) = post(&rig, Role::PrivacyOfficer, &approve, json!({})).await;
+    assert_eq!(stopped["job"]["error"]["code"], "MORE_IN_CLEAR", "{stopped}");
+    let detail = stopped["job"]["error"]["detail"].as_str().unwrap();
+    assert!(detail.starts_with("1 contents") && detail.contains("0 were approved"), "{detail}");
+    let terms = json!({"clear_contents": 1});
+    let (status, approved) = post(&rig, Role::PrivacyOfficer, &approve, terms).await;
     assert_eq!((status, approved["job"]["state"].as_str()), (200, Some("done")), "{approved}");
     let number = approved["job"]["result"]["certificate"].as_u64().unwrap();
     let certificate = get(&rig, &format!("/v1/events/_{number}")).await["event"]["erasure"].take();
@@ -147,7 +153,8 @@ async fn what_is_being_written_waits_and_the_erasure_ends_with_a_later_run() {
         append(&rig, TestEvent::new("pad").id(&format!("o{n}")).json()).await;
     }
     append(&rig, login("just-now", "ana", "Ana Lima")).await;
-    let (_, waits) = post(&rig, Role::PrivacyOfficer, &format!("{at}/approve"), json!({})).await;
+    let terms = json!({"clear_contents": 2});
+    let (_, waits) = post(&rig, Role::PrivacyOfficer, &format!("{at}/approve"), terms).await;
     assert_eq!(waits["job"]["error"]["code"], "CONTENTS_WAITING", "{waits}");
     assert_eq!(waits["job"]["state"], "failed");
     assert_eq!(get(&rig, &at).await["state"], "approved", "there is no certificate yet");

@@ -1,32 +1,30 @@
 //! Goes through a ledger for everything that holds one person: sealed under their keys, or in clear.
+//!
+//! What stands in clear is found in two ways: by who acted or was acted upon, and by the names that the
+//! person has there, wherever else these stand. Somebody whose keys were destroyed has no names any more,
+//! so whatever depends on them is recorded before.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use aho_corasick::AhoCorasick;
-use ledgerstone_model::json::{Value, ValueKind};
-use ledgerstone_model::personal::detect::has_personal_data;
+use ledgerstone_model::NumberSet;
+use ledgerstone_model::json::Value;
+use ledgerstone_model::personal::names::{Names, names_party};
 use ledgerstone_model::sealing::{
-    Envelope, EnvelopePlace, FieldPolicy, Preset, SealingKeyId, SealingPlan, SubjectId,
+    Envelope, EnvelopePlace, FieldPolicy, Preset, SealingKeyId, SealingPlan, Subject, SubjectId,
+    party,
 };
-use ledgerstone_model::{DeadLetter, NumberSet};
-use ledgerstone_proof::{Kind, TenantId, canonicalize, split_content};
+use ledgerstone_proof::{Kind, TenantId, canonical_string_into, split_content};
 use ledgerstone_store::StoredRecord;
 
-use crate::dead_letters::DeadLetters;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::reader::Order;
 use crate::subjects::SubjectIds;
 
-/// Shorter values stand in too many places that are about somebody else.
-const TEXT_BYTES_MIN: usize = 6;
-
-/// Values by which a person is looked for.
-const TEXTS_MAX: usize = 10_000;
-
-/// Dead letters looked at at a time.
-const LETTERS_PAGE: usize = 100;
+/// Names that are looked for at a time; whoever has more takes one more walk through the ledger for each.
+const NAMES_AT_A_TIME: usize = 10_000;
 
 /// Is told of progress, and says whether to go on.
 pub trait SurveyWatch: Sync {
@@ -46,8 +44,8 @@ impl SurveyWatch for () {
 pub struct Survey {
     sealed: NumberSet,
     clear: NumberSet,
-    /// Values that name the person, as they stand in canonical JSON without the quotes.
-    texts: HashSet<String>,
+    names: Names,
+    size: u64,
 }
 
 impl Survey {
@@ -56,115 +54,127 @@ impl Survey {
         &self.sealed
     }
 
-    /// Records that hold values of the person in clear which would be sealed today.
+    /// Records that hold values of the person in clear: such as would be sealed today, or a name.
     pub const fn clear(&self) -> &NumberSet {
         &self.clear
     }
+
+    pub(super) const fn names(&self) -> &Names {
+        &self.names
+    }
 }
 
-/// Looks at every record twice: once for the person's keys and values, and once for the values
-/// elsewhere. `None` where `watch` ended it.
-pub(super) fn survey(
-    ledger: &Ledger,
-    tenant: &TenantId,
-    subject: &SubjectId,
-    keys: &[SealingKeyId],
-    watch: &dyn SurveyWatch,
-) -> Result<Option<Survey>, LedgerError> {
-    let policy = ledger.sealing_policy(tenant)?;
-    let standard = FieldPolicy::of_preset(Preset::Standard);
-    let fields = policy.fields();
-    let mut surveyor = Surveyor {
-        ledger,
-        tenant,
-        subject,
-        keys: keys.iter().copied().collect(),
-        policy: if fields.seals_nothing() { &standard } else { fields },
-        ids: SubjectIds::new(ledger.ring_for(tenant)?, tenant),
-        found: Survey::default(),
-    };
-    let total = 2 * ledger.reader().size(tenant)?;
-    for record in ledger.reader().list(tenant, Order::Sequence, None)? {
-        surveyor.look_at(&record?)?;
-        if watch.records(1, total).is_break() {
-            return Ok(None);
-        }
-    }
-    let mut found = surveyor.found;
-    let Some(searcher) = searcher(&found.texts)? else {
-        let _ = watch.records(total / 2, total);
-        return Ok(Some(found));
-    };
-    for record in ledger.reader().list(tenant, Order::Sequence, None)? {
-        let record = record?;
-        if record.kind != Kind::System
-            && record.content.as_deref().is_some_and(|content| searcher.is_match(content))
-        {
-            found.clear.insert(record.sequence_number.value());
-        }
-        if watch.records(1, total).is_break() {
-            return Ok(None);
-        }
-    }
-    Ok(Some(found))
-}
-
-fn searcher(texts: &HashSet<String>) -> Result<Option<AhoCorasick>, LedgerError> {
-    if texts.is_empty() {
-        return Ok(None);
-    }
-    AhoCorasick::new(texts).map(Some).map_err(|error| LedgerError::Search(error.to_string()))
-}
-
-struct Surveyor<'a> {
+/// Looks for one person.
+pub(super) struct Surveyor<'a> {
     ledger: &'a Ledger,
     tenant: &'a TenantId,
     subject: &'a SubjectId,
     keys: HashSet<SealingKeyId>,
-    policy: &'a FieldPolicy,
+    policy: FieldPolicy,
     ids: SubjectIds<'a>,
     found: Survey,
 }
 
-impl Surveyor<'_> {
+impl<'a> Surveyor<'a> {
+    pub(super) fn new(
+        ledger: &'a Ledger,
+        tenant: &'a TenantId,
+        subject: &'a SubjectId,
+        keys: &[SealingKeyId],
+    ) -> Result<Self, LedgerError> {
+        let policy = ledger.sealing_policy(tenant)?;
+        let fields = policy.fields();
+        let standard = || FieldPolicy::of_preset(Preset::Standard);
+        Ok(Self {
+            ledger,
+            tenant,
+            subject,
+            keys: keys.iter().copied().collect(),
+            policy: if fields.seals_nothing() { standard() } else { fields.clone() },
+            ids: SubjectIds::new(ledger.ring_for(tenant)?, tenant),
+            found: Survey::default(),
+        })
+    }
+
+    pub(super) const fn found(&self) -> &Survey {
+        &self.found
+    }
+
+    pub(super) fn into_found(self) -> Survey {
+        self.found
+    }
+
+    /// Looks at what the ledger gained since the last look. Answers whether it got through it all: not
+    /// where `watch` ended it.
+    pub(super) fn go_on(&mut self, watch: &dyn SurveyWatch) -> Result<bool, LedgerError> {
+        let (from, size) = (self.found.size, self.ledger.reader().size(self.tenant)?);
+        let known = self.found.names.clone();
+        let total = 2 * (size - from);
+        for record in self.ledger.reader().walk(self.tenant, Order::Sequence, from..size) {
+            self.look_at(&record?)?;
+            if watch.records(1, total).is_break() {
+                return Ok(false);
+            }
+        }
+        // A name that is new stands perhaps where it was nobody's name before.
+        let new = self.found.names.beyond(&known);
+        if !self.search(&known, from..size, watch)? || !self.search(&new, 0..size, watch)? {
+            return Ok(false);
+        }
+        self.found.size = size;
+        Ok(true)
+    }
+
     fn look_at(&mut self, record: &StoredRecord) -> Result<(), LedgerError> {
-        let damaged = |reason| LedgerError::Damaged {
-            tenant: record.tenant.clone(),
-            number: record.sequence_number,
-            reason,
-        };
-        let Some(content) = record.content.as_deref().filter(|_| record.kind != Kind::System)
-        else {
-            return Ok(());
-        };
-        let (text, _) = split_content(content).map_err(|_| damaged("has no readable content"))?;
+        let Some(text) = event_text(record)? else { return Ok(()) };
         let number = record.sequence_number.value();
-        let unreadable = |_| damaged("is not canonical");
+        let unreadable = |_| damaged(record, "is not canonical");
+        let target_kind = Value::new(text).member("target").map_err(unreadable)?;
+        let target_kind = target_kind.map(|target| target.member("type")).transpose();
+        let target_kind = target_kind.map_err(unreadable)?.flatten().and_then(Value::text);
+        let targets_person = target_kind.is_some_and(|kind| self.policy.is_person(&kind));
         if let Some(sealed) = Value::new(text).member("sealed").map_err(unreadable)? {
             let mut elements = sealed.elements();
             while let Some(element) = elements.next_element().map_err(unreadable)? {
                 let envelope = Envelope::parse(element)
-                    .map_err(|_| damaged("has an envelope that is none"))?;
+                    .map_err(|_| damaged(record, "has an envelope that is none"))?;
                 if self.keys.contains(envelope.key_id()) {
                     self.found.sealed.insert(number);
-                    self.note_texts(record, &envelope)?;
+                    self.note_sealed_names(record, &envelope, targets_person)?;
                 }
             }
         }
-        let plan = SealingPlan::make(text, self.policy).map_err(unreadable)?;
-        for person in plan.subjects_in_clear(text) {
-            if self.ids.of(person)? == *self.subject {
-                self.found.clear.insert(number);
+        let mut is_clear = false;
+        for group in ["actor", "target"] {
+            let named = party(text, group).map_err(unreadable)?;
+            if self.is_them(named.as_ref())? {
+                is_clear |= self.found.names.note_party(text, group).map_err(unreadable)?;
             }
+        }
+        let plan = SealingPlan::make(text, &self.policy).map_err(unreadable)?;
+        for person in plan.subjects_in_clear(text) {
+            is_clear |= self.is_them(Some(person))?;
+        }
+        if is_clear {
+            self.found.clear.insert(number);
         }
         Ok(())
     }
 
-    /// Remembers the values of an envelope that name the person.
-    fn note_texts(
+    fn is_them(&mut self, somebody: Option<&Subject>) -> Result<bool, LedgerError> {
+        match somebody {
+            Some(somebody) => Ok(self.ids.of(somebody)? == *self.subject),
+            None => Ok(false),
+        }
+    }
+
+    /// Remembers what an envelope of the person calls them. The name of a thing that they did
+    /// something to is sealed under their key as well, and is not theirs.
+    fn note_sealed_names(
         &mut self,
         record: &StoredRecord,
         envelope: &Envelope,
+        targets_person: bool,
     ) -> Result<(), LedgerError> {
         let ring = self.ledger.ring_for(self.tenant)?;
         let Some(key) = ring.key(self.tenant, envelope.key_id())? else { return Ok(()) };
@@ -172,83 +182,72 @@ impl Surveyor<'_> {
         let Ok(opened) = envelope.open(&key, place) else { return Ok(()) };
         let mut members = Value::new(&opened).members();
         while let Ok(Some((pointer, value))) = members.next_member() {
-            note_names(&pointer.text(), value, &mut self.found.texts);
+            let is_theirs = match names_party(&pointer.text()) {
+                Some("target") => targets_person,
+                named => named.is_some(),
+            };
+            if let Some(name) = value.text().filter(|_| is_theirs) {
+                self.found.names.note(&name);
+            }
         }
         Ok(())
     }
-}
 
-/// Remembers the texts of a value that name somebody: by the name of their field, or by their form.
-fn note_names(pointer: &str, value: Value<'_>, texts: &mut HashSet<String>) {
-    match value.kind() {
-        ValueKind::Text => {
-            let text = value.text().unwrap_or_default();
-            let names = pointer.ends_with("/name") || pointer.ends_with("/email");
-            let raw = value.raw();
-            let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
-            if inner.len() >= TEXT_BYTES_MIN
-                && texts.len() < TEXTS_MAX
-                && (names || has_personal_data(&text))
-            {
-                texts.insert(String::from_utf8_lossy(inner).into_owned());
+    /// Looks for names in what stands in clear.
+    fn search(
+        &mut self,
+        names: &Names,
+        numbers: Range<u64>,
+        watch: &dyn SurveyWatch,
+    ) -> Result<bool, LedgerError> {
+        let names: Vec<&str> = names.iter().collect();
+        let total = 2 * numbers.end;
+        for names in names.chunks(NAMES_AT_A_TIME) {
+            let searcher = searcher(names)?;
+            for record in self.ledger.reader().walk(self.tenant, Order::Sequence, numbers.clone()) {
+                let record = record?;
+                if has_name(&searcher, names, &record)? {
+                    self.found.clear.insert(record.sequence_number.value());
+                }
+                if watch.records(1, total).is_break() {
+                    return Ok(false);
+                }
             }
         }
-        ValueKind::Object => {
-            let mut members = value.members();
-            while let Ok(Some((name, member))) = members.next_member() {
-                note_names(&format!("{pointer}/{}", name.text()), member, texts);
-            }
-        }
-        ValueKind::Array => {
-            let mut elements = value.elements();
-            while let Ok(Some(element)) = elements.next_element() {
-                note_names(pointer, element, texts);
-            }
-        }
-        ValueKind::Number | ValueKind::Bool | ValueKind::Null => {}
+        Ok(true)
     }
 }
 
-/// Removes refused submissions that name the person, and answers how many.
-pub(super) fn remove_letters(
-    ledger: &Ledger,
-    letters: &DeadLetters,
-    tenant: &TenantId,
-    subject: &SubjectId,
-    found: &Survey,
-) -> Result<u64, LedgerError> {
-    let searcher = searcher(&found.texts)?;
-    let standard = FieldPolicy::of_preset(Preset::Standard);
-    let mut ids = SubjectIds::new(ledger.ring_for(tenant)?, tenant);
-    let mut removed = 0;
-    let mut before = None;
-    loop {
-        let page = letters.list(tenant, before, LETTERS_PAGE)?;
-        let Some((last, _)) = page.last() else { return Ok(removed) };
-        before = Some(*last);
-        for (id, letter) in &page {
-            let is_named = searcher.as_ref().is_some_and(|texts| texts.is_match(&letter.text))
-                || is_about(letter, subject, &standard, &mut ids)?;
-            if is_named && letters.remove(tenant, *id)? {
-                removed += 1;
-            }
-        }
-    }
-}
-
-/// Whether a refused event, where it can be read, has the person for actor or target.
-fn is_about(
-    letter: &DeadLetter,
-    subject: &SubjectId,
-    policy: &FieldPolicy,
-    ids: &mut SubjectIds<'_>,
+/// Whether a value of the record holds one of the names, in clear.
+fn has_name(
+    searcher: &AhoCorasick,
+    names: &[&str],
+    record: &StoredRecord,
 ) -> Result<bool, LedgerError> {
-    let Ok(text) = canonicalize(&letter.text) else { return Ok(false) };
-    let Ok(plan) = SealingPlan::make(&text, policy) else { return Ok(false) };
-    for person in plan.subjects() {
-        if ids.of(person)? == *subject {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let Some(text) = event_text(record)? else { return Ok(false) };
+    let mut met = Names::default();
+    let places = searcher.find_overlapping_iter(text).map(|place| place.pattern());
+    places.filter_map(|name| names.get(name.as_usize())).for_each(|name| met.note(name));
+    met.stand_in(text).map_err(|_| damaged(record, "is not canonical"))
+}
+
+/// The canonical text of an event that may name people, and is there.
+fn event_text(record: &StoredRecord) -> Result<Option<&[u8]>, LedgerError> {
+    let content = record.content.as_deref().filter(|_| record.kind != Kind::System);
+    let text = content.map(split_content).transpose();
+    Ok(text.map_err(|_| damaged(record, "has no readable content"))?.map(|(text, _)| text))
+}
+
+fn damaged(record: &StoredRecord, reason: &'static str) -> LedgerError {
+    LedgerError::Damaged { tenant: record.tenant.clone(), number: record.sequence_number, reason }
+}
+
+/// Finds texts in which a name may stand, as it is spelt in canonical form.
+fn searcher(names: &[&str]) -> Result<AhoCorasick, LedgerError> {
+    let spelt = names.iter().map(|name| {
+        let mut spelt = Vec::with_capacity(name.len() + 2);
+        canonical_string_into(name, &mut spelt);
+        spelt.get(1..spelt.len().saturating_sub(1)).unwrap_or_default().to_vec()
+    });
+    AhoCorasick::new(spelt).map_err(|error| LedgerError::Search(error.to_string()))
 }

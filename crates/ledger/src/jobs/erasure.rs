@@ -13,17 +13,26 @@ use crate::jobs::pool::NewJob;
 /// The name of this kind.
 pub(super) const NAME: &str = "erasure";
 
+/// What was approved beside the request itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ErasureTerms {
+    /// That what is sealed goes although the retention policy names a duty to keep it.
+    pub despite_duties: bool,
+    /// How many contents that hold the person in clear may be dropped whole.
+    pub clear_contents: u64,
+}
+
 /// The job that carries a request out.
-/// `despite_duties` says that what is sealed goes although the retention policy names a duty to keep it.
 pub fn erasure_job(
     tenant: TenantId,
     request: SubjectRequestId,
-    despite_duties: bool,
+    terms: ErasureTerms,
     created_by: String,
 ) -> NewJob {
     let mut json = Vec::with_capacity(64);
     let mut object = ObjectWriter::open(&mut json);
-    object.boolean("despite_duties", despite_duties);
+    object.number("clear_contents", terms.clear_contents);
+    object.boolean("despite_duties", terms.despite_duties);
     object.text("request", &request.to_string());
     object.close();
     let request = String::from_utf8_lossy(&json).into_owned();
@@ -33,6 +42,7 @@ pub fn erasure_job(
 pub(super) fn run(work: &Work<'_>) -> Result<String, Ended> {
     let asked = Value::new(work.job.request.as_bytes());
     let despite_duties = asked.member("despite_duties").ok().flatten().and_then(Value::boolean);
+    let clear_contents = asked.member("clear_contents").ok().flatten().and_then(Value::unsigned);
     let request = asked.member("request").ok().flatten().and_then(Value::text);
     let request = request.and_then(|text| SubjectRequestId::parse(&text));
     let unreadable = || Ended::failed(ErrorCode::Internal, "the job's request cannot be read");
@@ -41,6 +51,7 @@ pub(super) fn run(work: &Work<'_>) -> Result<String, Ended> {
         letters: work.tools.dead_letters.as_deref(),
         contents: work.contents()?,
         despite_duties: despite_duties == Some(true),
+        clear_contents_max: clear_contents.unwrap_or(0),
     };
     let number = work.ledger.erase(tenant, request, &means, work.control)?;
     let number = number.ok_or(Ended::Interrupted)?;

@@ -308,6 +308,7 @@ fn told(code: ErrorCode, message: String) -> String {
         ErrorCode::HeldBack
         | ErrorCode::DutyToKeep
         | ErrorCode::ContentsWaiting
+        | ErrorCode::MoreInClear
         | ErrorCode::TenantClosing
         | ErrorCode::TenantClosed => message,
         _ => "the server could not do this; its log says why, under the job's id".to_owned(),

@@ -85,6 +85,8 @@ fn finish_erasures(work: &Work<'_>) -> Result<(), Ended> {
         letters: work.tools.dead_letters.as_deref(),
         contents: work.contents()?,
         despite_duties: false,
+        // What was approved is recorded: these have begun.
+        clear_contents_max: 0,
     };
     let own = &work.job.tenant;
     let mut unfinished = work.ledger.unfinished_erasures()?;
@@ -155,7 +157,8 @@ fn result(found: &[LedgerExpiry], did: Option<(&RetentionReport, &RetentionRepor
         let outcome = did.and_then(|(_, dropped)| {
             dropped.ledgers.iter().find(|outcome| outcome.tenant == one.tenant)
         });
-        write_ledger(one, outcome, out);
+        let is_overtaken = did.is_some_and(|(_, run)| run.overtaken.contains(&one.tenant));
+        write_ledger(one, (outcome, is_overtaken), out);
     });
     if let Some((resumed, dropped)) = did {
         object.array("resumed", &resumed.ledgers, write_outcome);
@@ -168,12 +171,19 @@ fn result(found: &[LedgerExpiry], did: Option<(&RetentionReport, &RetentionRepor
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn write_ledger(found: &LedgerExpiry, outcome: Option<&LedgerOutcome>, out: &mut Vec<u8>) {
+fn write_ledger(
+    found: &LedgerExpiry,
+    (outcome, is_overtaken): (Option<&LedgerOutcome>, bool),
+    out: &mut Vec<u8>,
+) {
     let mut object = ObjectWriter::open(out);
     object.array("conflicts", &found.conflicts, write_conflict);
     object.number("examined", found.examined);
     object.number("expired", found.expired.len());
     object.array("held", &found.held, write_held);
+    if is_overtaken {
+        object.boolean("overtaken", true);
+    }
     if let Some(outcome) = outcome {
         object.optional_number("retention_record", outcome.done.map(SequenceNumber::value));
         object.text("run", &outcome.run.to_string());

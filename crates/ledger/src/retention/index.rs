@@ -135,20 +135,20 @@ impl RetentionIndex {
         Ok(open)
     }
 
-    /// What runs of a reason cover that one `audit` record explains.
+    /// What runs of a reason cover that one `audit` record explains, by run.
     pub(crate) fn explained_by(
         &self,
         store: &dyn LedgerStore,
         tenant: &TenantId,
         (reason, audit_record): (RetentionReason, SequenceNumber),
-    ) -> Result<NumberSet, ReadError> {
+    ) -> Result<BTreeMap<RetentionRunId, NumberSet>, ReadError> {
         let mut state = hold(&self.state);
         state.follow(store)?;
-        let mut covered = NumberSet::new();
+        let mut covered = BTreeMap::<_, NumberSet>::new();
         let started = state.ledgers.get(tenant).map(|known| known.started.as_slice());
         for (_, started) in started.unwrap_or_default() {
             if started.reason() == reason && started.audit_record() == Some(audit_record) {
-                covered.add(started.numbers());
+                covered.entry(started.run()).or_default().add(started.numbers());
             }
         }
         Ok(covered)

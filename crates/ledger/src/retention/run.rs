@@ -1,8 +1,9 @@
 //! One run: recorded, covered by checkpoints, carried out by the store, and recorded as done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerstone_model::NumberSet;
+use ledgerstone_model::policy::PolicyKind;
 use ledgerstone_model::system::{
     RetentionDone, RetentionReason, RetentionRunId, RetentionStarted, SystemRecord,
 };
@@ -13,10 +14,10 @@ use crate::error::LedgerError;
 use crate::holds::StandingHolds;
 use crate::ledger::{Ledger, hold};
 use crate::reader::Order;
-use crate::sequencer::{Door, SignedAs};
+use crate::sequencer::{Door, Round, SignedAs};
 
 /// Records that begin a run which are written in one commit.
-const STARTED_PER_COMMIT: usize = 16;
+pub(crate) const STARTED_PER_COMMIT: usize = 16;
 
 /// What one ledger is to lose.
 #[derive(Clone, Debug)]
@@ -38,6 +39,9 @@ pub struct RetentionReport {
     pub ledgers: Vec<LedgerOutcome>,
     /// What legal holds kept of what was to be dropped.
     pub held: BTreeMap<TenantId, NumberSet>,
+    /// Ledgers of which nothing was dropped, as another policy came into force since it was looked what
+    /// expired there.
+    pub overtaken: BTreeSet<TenantId>,
     /// What the store did for all of them.
     pub store: DropReport,
 }
@@ -62,6 +66,29 @@ pub struct Retention<'a> {
     store: &'a dyn RetentionStore,
 }
 
+impl ContentDrop {
+    /// What a run over these numbers begins with.
+    pub(crate) fn records(
+        &self,
+        run: RetentionRunId,
+        numbers: &NumberSet,
+    ) -> Vec<RetentionStarted> {
+        let started = RetentionStarted::split(run, self.reason, numbers).into_iter();
+        let whole = |record: RetentionStarted| {
+            record.under_policy(self.policy_record).explained_by(self.audit_record)
+        };
+        started.map(whole).collect()
+    }
+}
+
+/// A run that was decided upon and recorded.
+struct Begun {
+    run: RetentionRunId,
+    covered: Covered,
+    /// What was left out.
+    report: RetentionReport,
+}
+
 /// What a run covers, by ledger.
 type Covered = BTreeMap<TenantId, NumberSet>;
 
@@ -79,37 +106,54 @@ impl Retention<'_> {
     /// that [`resume`](Self::resume) goes on with.
     pub fn drop_contents(&self, drops: &[ContentDrop]) -> Result<RetentionReport, LedgerError> {
         let _one_at_a_time = hold(&self.ledger.retaining);
-        let (run, covered, held) = self.begin(drops)?;
+        let Begun { run, covered, report } = self.begin(drops)?;
+        let RetentionReport { held, overtaken, .. } = report;
         let report = self.carry_out(&[(run, covered)])?;
-        Ok(RetentionReport { held, ..report })
+        Ok(RetentionReport { held, overtaken, ..report })
     }
 
-    /// Decides what goes and says so in the ledgers. No hold comes between the two.
-    fn begin(
-        &self,
-        drops: &[ContentDrop],
-    ) -> Result<(RetentionRunId, Covered, Covered), LedgerError> {
+    /// Decides what goes and says so in the ledgers. No hold and no policy comes between the two.
+    fn begin(&self, drops: &[ContentDrop]) -> Result<Begun, LedgerError> {
         let _deciding = hold(&self.ledger.holding);
+        let _policies = self.ledger.hold_policies()?;
         let mut wanted = Vec::with_capacity(drops.len());
-        let mut held = Covered::new();
+        let mut report = RetentionReport::default();
         for drop in drops {
+            if self.is_overtaken(drop)? {
+                report.overtaken.insert(drop.tenant.clone());
+                continue;
+            }
             let (numbers, kept) = self.droppable(drop)?;
             if !numbers.is_empty() {
                 wanted.push((drop, numbers));
             }
             if !kept.is_empty() {
-                held.entry(drop.tenant.clone()).or_default().add(&kept);
+                report.held.entry(drop.tenant.clone()).or_default().add(&kept);
             }
         }
-        let mut id = [0; 16];
-        self.ledger.entropy.fill(&mut id);
-        let run = RetentionRunId::from_bytes(id);
+        let run = self.new_run();
         let mut covered = Covered::new();
         for (drop, numbers) in wanted {
-            self.record_start(run, drop, &numbers)?;
+            self.record(&drop.tenant, &drop.records(run, &numbers))?;
             covered.entry(drop.tenant.clone()).or_default().add(&numbers);
         }
-        Ok((run, covered, held))
+        Ok(Begun { run, covered, report })
+    }
+
+    /// Whether the policy by which contents were found to have expired is in force no more.
+    fn is_overtaken(&self, drop: &ContentDrop) -> Result<bool, LedgerError> {
+        let Some(by) = drop.policy_record.filter(|_| drop.reason == RetentionReason::Expired)
+        else {
+            return Ok(false);
+        };
+        let now = self.ledger.policy(&drop.tenant, PolicyKind::Retention)?;
+        Ok(now.map(|policy| policy.set_by()) != Some(by))
+    }
+
+    pub(crate) fn new_run(&self) -> RetentionRunId {
+        let mut id = [0; 16];
+        self.ledger.entropy.fill(&mut id);
+        RetentionRunId::from_bytes(id)
     }
 
     /// Brings everything that was committed to where its contents can be dropped.
@@ -154,23 +198,17 @@ impl Retention<'_> {
     }
 
     /// Says in the ledger what goes.
-    fn record_start(
+    pub(crate) fn record(
         &self,
-        run: RetentionRunId,
-        drop: &ContentDrop,
-        numbers: &NumberSet,
+        tenant: &TenantId,
+        records: &[RetentionStarted],
     ) -> Result<(), LedgerError> {
-        let started = RetentionStarted::split(run, drop.reason, numbers);
-        for records in started.chunks(STARTED_PER_COMMIT) {
-            let tenants = std::slice::from_ref(&drop.tenant);
-            let pushed = self.ledger.sequencer.administer_by(Door::Ending, tenants, |round| {
-                records.iter().try_for_each(|record| {
-                    let record = record.clone().under_policy(drop.policy_record);
-                    let record = record.explained_by(drop.audit_record);
-                    let record = SystemRecord::RetentionStarted(record);
-                    round.push(0, SignedAs::Usual, |_, _| record).map(|_| ())
-                })
-            })?;
+        for records in records.chunks(STARTED_PER_COMMIT) {
+            let tenants = std::slice::from_ref(tenant);
+            let pushed = self
+                .ledger
+                .sequencer
+                .administer_by(Door::Ending, tenants, |round| push_started(round, records))?;
             pushed.ok_or(LedgerError::NotCreated)?;
         }
         Ok(())
@@ -198,7 +236,7 @@ impl Retention<'_> {
                 ledgers.push(self.record_end(*run, tenant, numbers, &store)?);
             }
         }
-        Ok(RetentionReport { ledgers, held: Covered::new(), store })
+        Ok(RetentionReport { ledgers, store, ..RetentionReport::default() })
     }
 
     /// Says in the ledger that a run is done there, unless something waits.
@@ -225,4 +263,12 @@ impl Retention<'_> {
         }
         Ok(outcome)
     }
+}
+
+/// Writes records that begin a run into the first ledger of a round.
+pub(crate) fn push_started(round: &mut Round<'_>, records: &[RetentionStarted]) -> Option<()> {
+    records.iter().try_for_each(|record| {
+        let record = SystemRecord::RetentionStarted(record.clone());
+        round.push(0, SignedAs::Usual, |_, _| record).map(|_| ())
+    })
 }

@@ -22,7 +22,7 @@ use ledgerstone_store::{DeadLetterLimits, FileDeadLetters, LedgerStore as _};
 use crate::rig::tenant;
 use crate::sealing_rig::{SealingRig, ana, login, status};
 
-struct Unwatched;
+pub struct Unwatched;
 
 impl SurveyWatch for Unwatched {
     fn records(&self, _: u64, _: u64) -> ControlFlow<()> {
@@ -30,11 +30,11 @@ impl SurveyWatch for Unwatched {
     }
 }
 
-fn person(name: &str) -> Actor {
+pub fn person(name: &str) -> Actor {
     Actor::operator(name)
 }
 
-fn open(ledger: &Ledger, subject: SubjectId) -> Result<SubjectRequestId, LedgerError> {
+pub fn open(ledger: &Ledger, subject: SubjectId) -> Result<SubjectRequestId, LedgerError> {
     let new = NewRequest {
         right: SubjectRight::Erasure,
         basis: Some(ErasureBasis::ConsentWithdrawn),
@@ -44,18 +44,23 @@ fn open(ledger: &Ledger, subject: SubjectId) -> Result<SubjectRequestId, LedgerE
     Ok(ledger.open_request(&tenant("acme"), &new, &person("anna"))?.request.id())
 }
 
-fn approve(ledger: &Ledger, id: SubjectRequestId) {
+pub fn approve(ledger: &Ledger, id: SubjectRequestId) {
     let acme = tenant("acme");
     for (step, who) in [(RequestStep::CheckIdentity, "anna"), (RequestStep::Approve, "berta")] {
         ledger.step_request(&acme, id, step, None, &person(who)).unwrap();
     }
 }
 
-fn means(own: &SealingRig) -> ErasureMeans<'_> {
-    ErasureMeans { letters: None, contents: &*own.rig.store, despite_duties: false }
+pub fn means(own: &SealingRig) -> ErasureMeans<'_> {
+    ErasureMeans {
+        letters: None,
+        contents: &*own.rig.store,
+        despite_duties: false,
+        clear_contents_max: 10,
+    }
 }
 
-fn erase(own: &SealingRig, ledger: &Ledger, id: SubjectRequestId) -> SequenceNumber {
+pub fn erase(own: &SealingRig, ledger: &Ledger, id: SubjectRequestId) -> SequenceNumber {
     ledger.erase(&tenant("acme"), id, &means(own), &Unwatched).unwrap().unwrap()
 }
 
@@ -75,7 +80,7 @@ fn filled() -> (SealingRig, Ledger, SubjectId) {
     (own, ledger, id)
 }
 
-fn said(ledger: &Ledger, number: SequenceNumber) -> SystemRecord {
+pub fn said(ledger: &Ledger, number: SequenceNumber) -> SystemRecord {
     let record = ledger.reader().record(&tenant("acme"), number).unwrap();
     let content = record.content.unwrap();
     SystemRecord::parse(split_content(&content).unwrap().0).unwrap().0

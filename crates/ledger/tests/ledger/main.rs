@@ -11,6 +11,7 @@ mod checkpoints;
 mod closing;
 mod duplicates;
 mod erasure;
+mod erasure_reach;
 mod faults;
 mod following;
 mod gathering;

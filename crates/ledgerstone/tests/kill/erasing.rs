@@ -196,7 +196,8 @@ impl Scene {
         post(&format!("{at}/check-identity"), json!({}));
         self.gone.extend((0..OF_PERSON).map(|number| format!("p{part}-{number}")));
         self.erased.push(part);
-        (format!("{at}/approve"), "{}".to_owned())
+        let terms = json!({"clear_contents": OF_PERSON}).to_string();
+        (format!("{at}/approve"), terms)
     }
 
     /// Sends a request, and kills the server so long afterwards.

@@ -9,7 +9,7 @@ use memchr::memmem;
 use crate::timestamp::EventTime;
 
 /// Shorter values are found only where a text consists of nothing else.
-const TOKEN_BYTES_MIN: usize = 6;
+pub(crate) const TOKEN_BYTES_MIN: usize = 6;
 
 /// Values that are compared with a text one by one; with more, the text is cut into its tokens.
 const SINGLE_VALUES_MAX: usize = 64;
@@ -108,7 +108,7 @@ fn begins_with_token(text: &str, token: &str) -> bool {
 }
 
 /// Whether the token stands in the text with no letter or digit beside it.
-fn has_token(text: &str, token: &str) -> bool {
+pub(crate) fn has_token(text: &str, token: &str) -> bool {
     if token.len() > text.len() {
         return false;
     }

@@ -2,7 +2,8 @@
 //! certificate that they are.
 //!
 //! The first names every key, so that whoever opens the ledger destroys again what an older copy of
-//! the key files may bring back. Both name the person by the opaque id alone.
+//! the key files may bring back, and says what was found while the keys were there, which nobody can find
+//! again. Both name the person by the opaque id alone.
 
 use ledgerstone_proof::{IngestedAt, SequenceNumber};
 
@@ -20,6 +21,23 @@ pub struct ErasureStarted {
     pub subject: SubjectId,
     /// Every key that the person has, in the order of their ids.
     pub key_ids: Vec<SealingKeyId>,
+    /// `None` in records that are older than this member.
+    pub reach: Option<ErasureReach>,
+}
+
+/// What an erasure reaches, as it was found before the keys went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErasureReach {
+    /// The record that says who approved it; the runs that drop contents for it name it too.
+    pub audit_record: SequenceNumber,
+    /// Contents with values that are sealed under the keys.
+    pub sealed_contents: u64,
+    /// Contents that hold the person in clear and stay, because of a hold or a duty to keep them.
+    pub still_readable: u64,
+    /// The records of holds and policies that keep them.
+    pub kept_by: Vec<SequenceNumber>,
+    /// Refused submissions that were removed.
+    pub dead_letters: u64,
 }
 
 /// The payload of `system.erasure`, the certificate.
@@ -53,6 +71,9 @@ pub struct ErasureCertificate {
 impl ErasureStarted {
     pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
         object.texts("key_ids", &texts(&self.key_ids));
+        if let Some(reach) = &self.reach {
+            reach.write(object.key("reach"));
+        }
         object.text("request", &self.request.to_string());
         object.text("subject", &self.subject.to_string());
     }
@@ -62,6 +83,32 @@ impl ErasureStarted {
             request: fields.parsed("request", |text| SubjectRequestId::parse(text).ok_or(()))?,
             subject: fields.parsed("subject", |text| SubjectId::parse(text).ok_or(()))?,
             key_ids: key_ids(fields)?,
+            reach: fields
+                .optional_object("reach")?
+                .map(|reach| ErasureReach::parse(&reach))
+                .transpose()?,
+        })
+    }
+}
+
+impl ErasureReach {
+    fn write(&self, out: &mut Vec<u8>) {
+        let mut object = ObjectWriter::open(out);
+        object.number("audit_record", self.audit_record.value());
+        object.number("dead_letters", self.dead_letters);
+        write_numbers(&mut object, "kept_by", &self.kept_by);
+        object.number("sealed_contents", self.sealed_contents);
+        object.number("still_readable", self.still_readable);
+        object.close();
+    }
+
+    fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
+        Ok(Self {
+            audit_record: fields.sequence_number("audit_record")?,
+            sealed_contents: fields.number("sealed_contents")?,
+            still_readable: fields.number("still_readable")?,
+            kept_by: kept_by(fields)?,
+            dead_letters: fields.number("dead_letters")?,
         })
     }
 }
@@ -72,9 +119,7 @@ impl ErasureCertificate {
         object.optional_text("basis", self.basis.map(ErasureBasis::as_str));
         object.number("dead_letters", self.dead_letters);
         object.number("dropped_contents", self.dropped_contents);
-        object.array("kept_by", &self.kept_by, |number, out| {
-            out.extend_from_slice(number.to_string().as_bytes());
-        });
+        write_numbers(object, "kept_by", &self.kept_by);
         let until = self.key_backups_expire_at.map(|at| at.to_string());
         object.optional_text("key_backups_expire_at", until.as_deref());
         object.texts("key_ids", &texts(&self.key_ids));
@@ -108,6 +153,10 @@ impl ErasureCertificate {
             storage: fields.optional("storage", |text| Ok::<_, ()>(text.to_owned()))?,
         })
     }
+}
+
+fn write_numbers(object: &mut ObjectWriter<'_>, name: &str, numbers: &[SequenceNumber]) {
+    object.array(name, numbers, |number, out| out.extend_from_slice(number.to_string().as_bytes()));
 }
 
 fn texts(ids: &[SealingKeyId]) -> Vec<String> {

@@ -35,7 +35,8 @@ pub(super) fn checked(ledger: &TenantId, at: u64) -> ProjectedRecord {
 }
 
 fn started() -> ErasureStarted {
-    ErasureStarted { request: ID, subject: WHO, key_ids: vec![SealingKeyId::new([8; 16])] }
+    let key_ids = vec![SealingKeyId::new([8; 16])];
+    ErasureStarted { request: ID, subject: WHO, key_ids, reach: None }
 }
 
 pub(super) fn begun(ledger: &TenantId, at: u64) -> ProjectedRecord {

@@ -1,0 +1,144 @@
+//! From an approved request to the record by which its erasure begins.
+//!
+//! Whatever is found by the person's own values is recorded before the keys go: which contents are dropped,
+//! in `system.retention_started`, and what stays and why, in `system.erasure_started`. So a run that is
+//! interrupted afterwards is finished from the records.
+
+use ledgerstone_model::sealing::SealingKeyId;
+use ledgerstone_model::subject_request::RequestState;
+use ledgerstone_model::system::{
+    ErasureReach, ErasureStarted, RetentionReason, RetentionStarted, SystemRecord,
+};
+use ledgerstone_proof::TenantId;
+
+use super::survey::{Survey, SurveyWatch, Surveyor};
+use super::{Begun, Erasure, ErasureMeans, Obstacles, letters};
+use crate::error::LedgerError;
+use crate::ledger::{Ledger, hold};
+use crate::retention::{ContentDrop, STARTED_PER_COMMIT, push_started};
+use crate::sequencer::SignedAs;
+use crate::subject_requests::RequestEntry;
+
+/// An approved request whose erasure is to begin.
+#[derive(Clone, Copy)]
+pub(super) struct Order<'a> {
+    pub(super) tenant: &'a TenantId,
+    pub(super) entry: &'a RequestEntry,
+    pub(super) means: &'a ErasureMeans<'a>,
+}
+
+impl Ledger {
+    /// Surveys the person and says in the ledger what is erased, unless something stands against it. `None`
+    /// where `watch` ended it.
+    ///
+    /// What came in since the survey is looked at again while no hold can be set and no policy changes.
+    pub(super) fn begin_erasure(
+        &self,
+        order: Order<'_>,
+        watch: &dyn SurveyWatch,
+    ) -> Result<Option<Begun>, LedgerError> {
+        let (tenant, subject) = (order.tenant, order.entry.request.subject());
+        loop {
+            let keys = self.keys_to_destroy(order)?;
+            let mut surveyor = Surveyor::new(self, tenant, subject, &keys)?;
+            if !surveyor.go_on(watch)? {
+                return Ok(None);
+            }
+            let _deciding = hold(&self.holding);
+            let _policies = self.hold_policies()?;
+            if self.keys_to_destroy(order)? != keys {
+                // Something of the person was sealed for the first time while the ledger was gone through.
+                continue;
+            }
+            surveyor.go_on(&())?;
+            return self.begin_surveyed(order, keys, surveyor.found()).map(Some);
+        }
+    }
+
+    /// The keys that were named when it began, or those that there are.
+    fn keys_to_destroy(&self, order: Order<'_>) -> Result<Vec<SealingKeyId>, LedgerError> {
+        let request = &order.entry.request;
+        if let Some(begun) = self.subject_requests.erasures.get(order.tenant, request.id()) {
+            return Ok(begun.started.key_ids.clone());
+        }
+        let (mut keys, _) = self.ring_for(order.tenant)?.keys_of(order.tenant, request.subject());
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    fn begin_surveyed(
+        &self,
+        order: Order<'_>,
+        key_ids: Vec<SealingKeyId>,
+        survey: &Survey,
+    ) -> Result<Begun, LedgerError> {
+        let Order { tenant, entry, means } = order;
+        let (request, subject) = (entry.request.id(), *entry.request.subject());
+        let _changing = self.subject_requests.requests.change();
+        if let Some(begun) = self.begun_erasure(tenant, request) {
+            return Ok(begun);
+        }
+        // It may have been refused while the survey went on.
+        let state = self.request(tenant, request)?.request.state();
+        if state != RequestState::Approved {
+            return Err(LedgerError::NotApproved { id: request, state: state.as_str() });
+        }
+        let obstacles = self.obstacles(tenant, survey)?;
+        obstacles.let_begin(means)?;
+        let drop = clear_drop(order, survey, &obstacles)?;
+        let whom = (&subject, survey.names());
+        let reach = ErasureReach {
+            audit_record: entry.audit_record,
+            sealed_contents: survey.sealed().len(),
+            still_readable: obstacles.kept.len(),
+            kept_by: obstacles.kept_by.into_iter().collect(),
+            dead_letters: letters::remove(self, means.letters, tenant, whom)?,
+        };
+        let started = ErasureStarted { request, subject, key_ids, reach: Some(reach.clone()) };
+        let run = self.retention(means.contents).new_run();
+        let erasure = self.record_start(order, started, &drop.records(run, &drop.numbers))?;
+        Ok(Begun { erasure, reach, names: survey.names().clone() })
+    }
+
+    /// The last of the records about contents, and the one about keys, are of one commit.
+    fn record_start(
+        &self,
+        Order { tenant, entry, means }: Order<'_>,
+        started: ErasureStarted,
+        drops: &[RetentionStarted],
+    ) -> Result<Erasure, LedgerError> {
+        let (before, with) = drops.split_at(drops.len() - drops.len() % STARTED_PER_COMMIT);
+        self.retention(means.contents).record(tenant, before)?;
+        let said = started.clone();
+        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
+            push_started(round, with)?;
+            round.push(0, SignedAs::Usual, |_, _| SystemRecord::ErasureStarted(said))
+        })?;
+        let started_by = written.ok_or(LedgerError::NotCreated)?;
+        let erasure = Erasure { started, started_by, certificate: None };
+        let request = entry.request.id();
+        self.subject_requests.erasures.put(tenant.clone(), request, erasure.clone());
+        Ok(erasure)
+    }
+}
+
+/// The contents in clear that go: all that nothing keeps, if they are not more than were approved.
+fn clear_drop(
+    Order { tenant, entry, means }: Order<'_>,
+    survey: &Survey,
+    obstacles: &Obstacles,
+) -> Result<ContentDrop, LedgerError> {
+    let mut numbers = survey.clear().clone();
+    numbers.remove(&obstacles.kept);
+    let (found, approved) = (numbers.len(), means.clear_contents_max);
+    if found > approved {
+        return Err(LedgerError::MoreInClear { found, approved });
+    }
+    Ok(ContentDrop {
+        tenant: tenant.clone(),
+        numbers,
+        reason: RetentionReason::Erasure,
+        policy_record: None,
+        audit_record: Some(entry.audit_record),
+    })
+}
