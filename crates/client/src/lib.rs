@@ -51,7 +51,7 @@ pub use problem::Problem;
 pub use proofs::SignedCheckpoint;
 pub use receipt::{Receipt, ReceiptStatus};
 pub use records::{EventsQuery, HiddenPart, Order, Pages, Record};
-pub use requests::{BundleFormat, BundlePage, Rectification, RequestAct, SubjectRequest};
+pub use requests::{Approval, BundleFormat, BundlePage, Rectification, RequestAct, SubjectRequest};
 pub use retry::Retry;
 pub use sealing_keys::{SealingKeyEntry, SealingKeyFiles, SealingKeyRotation, SealingKeys};
 pub use signing_keys::{Rotation, SigningKeyEntry};

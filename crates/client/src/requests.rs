@@ -38,6 +38,26 @@ pub struct SubjectRequest {
     pub rectification: Option<Rectification>,
 }
 
+/// What goes with an approval; the last two concern erasures alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Approval<'a> {
+    pub reason: Option<&'a str>,
+    /// That what is sealed becomes unreadable although the retention policy names a duty to keep it.
+    pub despite_duties: bool,
+    /// How many contents that hold the person in clear may be dropped whole.
+    pub clear_contents: u64,
+}
+
+impl Approval<'_> {
+    fn body(self) -> Value {
+        let mut members = Map::new();
+        members.insert("clear_contents".to_owned(), self.clear_contents.into());
+        members.insert("despite_duties".to_owned(), self.despite_duties.into());
+        members.extend(self.reason.map(|reason| ("reason".to_owned(), reason.into())));
+        Value::Object(members)
+    }
+}
+
 /// The record that holds corrections, and the records that they are about.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
@@ -169,14 +189,14 @@ impl Client {
     }
 
     /// Approves a request, and gives the job that carries it out where there is work to do. Approving
-    /// again begins the job again, should it have been lost.
+    /// again begins the job again, should it have been lost or have met something that stood against it.
     pub async fn approve_subject_request(
         &self,
         id: SubjectRequestId,
-        reason: Option<&str>,
+        approval: Approval<'_>,
     ) -> Result<(SubjectRequest, Option<Job>), ClientError> {
         let call = Call::post(self.route(&format!("v1/requests/{id}/approve"), &[]));
-        let call = call.json(&body(None, reason)).repeat(Repeat::Safe);
+        let call = call.json(&approval.body()).repeat(Repeat::Safe);
         self.send(&call)
             .await?
             .json_with(|Approved { request, job }| Ok((request, job.map(Job::parse).transpose()?)))

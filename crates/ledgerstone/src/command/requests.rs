@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use ledgerstone_client::{Job, RequestAct, SubjectRequest};
+use ledgerstone_client::{Approval, Job, RequestAct, SubjectRequest};
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::subject_request::{RefusalGround, RequestState, SubjectRequestId};
 use ledgerstone_model::{ErrorCode, JobState};
@@ -69,6 +69,8 @@ enum Action {
     Approve {
         #[command(flatten)]
         step: RequestOption,
+        #[command(flatten)]
+        terms: ErasureTerms,
         #[command(flatten)]
         reason: ReasonOption,
     },
@@ -141,6 +143,18 @@ struct RequestOption {
     options: LedgerOptions,
 }
 
+/// What is approved of an erasure beside the request itself.
+#[derive(Args, Debug)]
+struct ErasureTerms {
+    /// Let as many contents that hold the person in clear be dropped whole: the `clear_contents` of the
+    /// request's survey
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    clear_contents: u64,
+    /// Let what is sealed become unreadable although the retention policy names a duty to keep it
+    #[arg(long)]
+    despite_duties: bool,
+}
+
 fn request_id(text: &str) -> Result<SubjectRequestId, String> {
     SubjectRequestId::parse(text)
         .ok_or_else(|| "is no id of a request, 32 hexadecimal digits".to_owned())
@@ -164,7 +178,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
         Action::CheckIdentity { step, reason } => {
             take(step, RequestAct::CheckIdentity, reason, console)
         }
-        Action::Approve { step, reason } => approve(step, reason, console),
+        Action::Approve { step, terms, reason } => approve(step, terms, reason, console),
         Action::Rectify { step, file } => {
             let remote = step.options.on_server("requests", console)?;
             let document = Zeroizing::new(read(file)?);
@@ -209,13 +223,19 @@ fn take(
 
 fn approve(
     step: &RequestOption,
+    terms: &ErasureTerms,
     reason: &ReasonOption,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
     let remote = step.options.on_server("requests", console)?;
     let reason = reason_of(reason)?;
-    let reason = reason.as_ref().map(|line| line.as_str());
-    let (approved, job) = remote.wait(remote.client().approve_subject_request(step.id, reason))?;
+    let approval = Approval {
+        reason: reason.as_ref().map(|line| line.as_str()),
+        despite_duties: terms.despite_duties,
+        clear_contents: terms.clear_contents,
+    };
+    let (approved, job) =
+        remote.wait(remote.client().approve_subject_request(step.id, approval))?;
     let Some(job) = job else { return tell(&approved, &step.options, console) };
     let job = carried_out(&remote, job)?;
     let request = remote.wait(remote.client().subject_request(step.id))?;

@@ -190,3 +190,25 @@ fn a_request_is_refused_or_withdrawn_and_says_why() {
     office.program.run(&["requests", "list"]).failed(2, "INVALID_ARGUMENT");
     office.server.stop();
 }
+
+#[test]
+fn contents_that_name_a_person_in_clear_go_as_far_as_that_was_approved() {
+    let office = Office::new("people-clear");
+    let note = TestEvent::new("shift.noted").id("e-2").set("/metadata/note", "ask Ana Lima".into());
+    let (status, _) =
+        office.server.request("POST", "/v1/events", Some(&office.admin), &note.json());
+    assert_eq!(status, 201);
+    let id = text(&office.ana(), "/subject_id");
+    let erase = ["subjects", "erase", &id, "--basis", "consent_withdrawn"];
+    let request = text(&office.officer(&erase).ok().line(), "/id");
+    office.officer(&["requests", "check-identity", &request]).ok();
+    let approve = ["requests", "approve", &request, "--clear-contents", "1"];
+    let told = office.ask(&office.admin, &approve[..3], "").failed(2, "MORE_IN_CLEAR").errors();
+    assert!(told.contains("1 contents") && told.contains("clear_contents"), "{told}");
+    assert_eq!(office.ana()["live_keys"].as_array().unwrap().len(), 1);
+    // Nothing can be dropped yet from what is being written; what is sealed is unreadable already.
+    office.ask(&office.admin, &approve, "").failed(2, "CONTENTS_WAITING");
+    assert_eq!(office.ana()["live_keys"].as_array().unwrap().len(), 0);
+    office.server.stop();
+    office.program.run(&["verify"]).ok();
+}
