@@ -67,7 +67,7 @@ fn spellings(value: &str) -> Vec<Vec<u8>> {
     all
 }
 
-fn contains(text: &[u8], value: &[u8]) -> bool {
+pub fn contains(text: &[u8], value: &[u8]) -> bool {
     memchr::memmem::find(text, value).is_some()
 }
 
@@ -84,18 +84,17 @@ fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
     starts.filter_map(open).collect()
 }
 
-fn ask(server: &Served, key: &str, path: &str, body: &Value) -> Value {
+pub fn ask(server: &Served, key: &str, path: &str, body: &Value) -> Value {
     let (status, answer) = server.request("POST", path, Some(key), &body.to_string());
     assert!((200..300).contains(&status), "{path}: {status} {answer}");
     answer
 }
 
-/// Two people erase `cus-1`.
-fn erase(server: &Served, admin: &str) {
+/// Two people erase a third, who is named by type and id.
+pub fn erase(server: &Served, admin: &str, who: &Value) {
     let officer = json!({"label": "officer", "roles": ["privacy_officer"]});
     let officer = text(&ask(server, admin, "/v1/api-keys", &officer), "/api_key");
-    let who = json!({"type": "customer", "id": "cus-1"});
-    let subject = text(&ask(server, &officer, "/v1/subjects/lookup", &who), "/subject_id");
+    let subject = text(&ask(server, &officer, "/v1/subjects/lookup", who), "/subject_id");
     let basis = json!({"basis": "consent_withdrawn"});
     let request = ask(server, &officer, &format!("/v1/subjects/{subject}/erasure"), &basis);
     let at = format!("/v1/requests/{}", text(&request, "/id"));
@@ -142,7 +141,7 @@ fn nothing_of_an_erased_person_is_anywhere_and_every_proof_holds() {
     }
 
     let server = plainly(&program);
-    erase(&server, &admin);
+    erase(&server, &admin, &json!({"type": "customer", "id": "cus-1"}));
     server.stop();
 
     assert_eq!(places(&program, &VALUES), Vec::<String>::new());
