@@ -17,6 +17,7 @@ mod credentials;
 mod damage;
 mod directories;
 mod erased_bytes;
+mod expired;
 mod key_files;
 mod keys;
 mod neighbours;

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use ledgerstone_testkit::Served;
 use serde_json::json;
 
+use crate::expired::Scene;
 use crate::program::{Program, text};
 use crate::served::{plainly, start};
 
@@ -133,11 +134,23 @@ fn tesseras_fsck_reads_a_ledger_over_http() {
     let body = serde_json::Value::from(events).to_string();
     assert_eq!(server.request("POST", "/v1/events", Some(&key), &body).0, 200);
     let (_, checkpoint) = server.request("GET", "/v1/checkpoint", Some(&key), "");
-    let vkey = place.place().write("vkey", text(&checkpoint, "/vkey"));
+    assert_fsck(&fsck, &place, (&server, &key), &text(&checkpoint, "/vkey"));
+    server.stop();
+}
+
+fn assert_fsck(fsck: &Path, place: &Program, (server, key): (&Served, &str), vkey: &str) {
+    let vkey = place.place().write("vkey", vkey);
     let mut command = Command::new(fsck);
-    command.args(["-ui=false", &format!("-storage_url={}/v1/tlog/default/", base(&server))]);
+    command.args(["-ui=false", &format!("-storage_url={}/v1/tlog/default/", base(server))]);
     command.arg(format!("-public_key={}", vkey.display()));
     let said = succeeded(command.arg(format!("-bearer_token={key}")));
     assert!(said.contains("Successfully fsck'd log"), "{said}");
-    server.stop();
+}
+
+#[test]
+fn tesseras_fsck_reads_a_ledger_whose_contents_went() {
+    let Some(fsck) = tool("LEDGERSTONE_TESSERA_FSCK", "Tessera's `fsck`") else { return };
+    let scene = Scene::new("fsck-expired");
+    assert_fsck(&fsck, &scene.program, (&scene.server, &scene.admin), &scene.vkey);
+    scene.end();
 }
