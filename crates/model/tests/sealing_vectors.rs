@@ -3,12 +3,13 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hkdf;
-use ledgerstone_testkit::foreign_data;
 use serde_json::Value;
 
-fn vectors(name: &str) -> Option<Value> {
-    let path = foreign_data(&format!("vectors/wycheproof/{name}"))?;
-    Some(serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON"))
+const AES_256_GCM_CASES: &str = include_str!("../../../fixtures/wycheproof/aes_256_gcm.json");
+const HKDF_SHA_256_CASES: &str = include_str!("../../../fixtures/wycheproof/hkdf_sha256.json");
+
+fn vectors(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
 }
 
 fn bytes(case: &Value, name: &str) -> Vec<u8> {
@@ -17,24 +18,16 @@ fn bytes(case: &Value, name: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(digit).collect()
 }
 
-fn cases<'a>(
-    file: &'a Value,
-    wanted: impl Fn(&Value) -> bool + 'a,
-) -> impl Iterator<Item = &'a Value> {
+fn cases(file: &Value) -> impl Iterator<Item = &Value> {
     let groups = file["testGroups"].as_array().expect("a list").iter();
-    groups
-        .filter(move |group| wanted(group))
-        .flat_map(|group| group["tests"].as_array().expect("a list"))
+    groups.flat_map(|group| group["tests"].as_array().expect("a list"))
 }
 
 /// Keys of 256 bits, nonces of 96 and tags of 128: what XAES-256-GCM uses.
 #[test]
 fn aes_256_gcm_cases() {
-    let Some(file) = vectors("aes_gcm_test.json") else { return };
-    let ours =
-        |group: &Value| group["keySize"] == 256 && group["ivSize"] == 96 && group["tagSize"] == 128;
-    let mut seen = 0;
-    for case in cases(&file, ours) {
+    let (file, mut seen) = (vectors(AES_256_GCM_CASES), 0);
+    for case in cases(&file) {
         let key = || LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &bytes(case, "key")).unwrap());
         let nonce = || Nonce::try_assume_unique_for_key(&bytes(case, "iv")).unwrap();
         let aad = || Aad::from(bytes(case, "aad"));
@@ -64,9 +57,8 @@ impl hkdf::KeyType for Length {
 
 #[test]
 fn hkdf_sha_256_cases() {
-    let Some(file) = vectors("hkdf_sha256_test.json") else { return };
-    let mut seen = 0;
-    for case in cases(&file, |_| true) {
+    let (file, mut seen) = (vectors(HKDF_SHA_256_CASES), 0);
+    for case in cases(&file) {
         let length = usize::try_from(case["size"].as_u64().unwrap()).unwrap();
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, &bytes(case, "salt"));
         let pseudorandom = salt.extract(&bytes(case, "ikm"));
@@ -80,5 +72,5 @@ fn hkdf_sha_256_cases() {
         assert_eq!(made.ok(), expected, "case {}", case["tcId"]);
         seen += 1;
     }
-    assert_eq!(Some(seen), file["numberOfTests"].as_u64());
+    assert_eq!(seen, 86);
 }
