@@ -256,11 +256,17 @@ fn erase_the_user(preset: &str) {
     let vkey = text(&program.run(&["checkpoint", "--json"]).ok().line(), "/vkey");
     let is_theirs = |record: &Value| record["userIdentity"]["arn"] == ARN;
     let theirs = records.iter().filter(|(_, record)| is_theirs(record));
-    let proofs: Vec<PathBuf> = theirs.map(|(id, _)| keep(&program, id)).collect();
+    let mut proofs: Vec<PathBuf> = theirs.map(|(id, _)| keep(&program, id)).collect();
     assert_eq!(proofs.len(), 14);
 
     let server = serve();
-    erase(&server, &admin, &json!({"type": "IAMUser", "id": ARN}));
+    let certificate = erase(&server, &admin, &json!({"type": "IAMUser", "id": ARN}));
+    server.stop();
+    proofs.push(keep(&program, &format!("_{certificate}")));
+    let certificate = std::fs::read_to_string(proofs[14].with_extension("content")).unwrap();
+    let certificate: Value = serde_json::from_str(&certificate).unwrap();
+    assert_eq!(certificate["event"]["erasure"]["sealed_contents"], 14);
+    let server = serve();
     assert_holds(&server, &admin, &vkey, &proofs);
     server.stop();
 
