@@ -36,6 +36,9 @@ pub fn assert_holds(server: &Served, key: &str, vkey: &str, proofs: &[PathBuf]) 
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let expected = format!("{} proofs hold", proofs.len());
     assert!(output.status.success() && said.starts_with(&expected), "{said}\n{errors}");
+    if !said.ends_with("signatures too\n") {
+        eprintln!("\n*** SKIPPED: there is no openssl 3 here: {said}\n");
+    }
 }
 
 /// A script that agreed with everything would prove nothing.
