@@ -52,6 +52,56 @@ fn a_clerks_change_is_the_customers() {
     assert!(!shown.contains("4930901820"), "{shown}");
 }
 
+/// Somebody reads the chart of a patient who does nothing themselves.
+fn chart(kind: &str) -> String {
+    format!(
+        r#"{{"event_type":"chart.read","actor":{{"type":"user","id":"dr-9","name":"Dr Nine"}},
+            "target":{{"type":"{kind}","id":"p-8","name":"Patricia Onyx","metadata":{{"ward":"west-7"}}}},
+            "action":{{"verb":"read","description":"read the chart of Patricia Onyx"}}}}"#
+    )
+}
+
+#[test]
+fn somebody_who_is_only_the_target_is_sealed_under_their_own_key() {
+    for preset in [Preset::Standard, Preset::Strict, Preset::CloudTrail] {
+        let sealed = seal(&chart("patient"), &FieldPolicy::of_preset(preset));
+        assert!(sealed.subjects.contains(&person("patient", "p-8")), "{preset:?}");
+        for hidden in ["Patricia", "west-7", "Dr Nine"] {
+            assert!(!sealed.stored().contains(hidden), "{preset:?} {hidden}: {}", sealed.stored());
+        }
+        assert_eq!(open(&sealed, |_| true), sealed.text);
+        let blind = open(&sealed, |subject| *subject != person("patient", "p-8"));
+        let shown = String::from_utf8(blind).expect("text");
+        assert!(shown.contains("Dr Nine"), "{shown}");
+        // Without the patient's key the sentence that repeats the name goes with it, but where a rule
+        // makes it the doctor's words.
+        assert_eq!(shown.contains("Patricia"), preset == Preset::Strict, "{shown}");
+    }
+}
+
+#[test]
+fn the_names_of_things_stay_in_clear() {
+    for preset in [Preset::Standard, Preset::CloudTrail] {
+        let sealed = seal(&chart("ward_document"), &FieldPolicy::of_preset(preset));
+        for clear in [r#""name":"Patricia Onyx""#, "west-7", "the chart of Patricia Onyx"] {
+            assert!(sealed.stored().contains(clear), "{preset:?} {clear}: {}", sealed.stored());
+        }
+        assert!(!sealed.stored().contains("Dr Nine"), "{}", sealed.stored());
+    }
+}
+
+#[test]
+fn people_are_those_of_the_tenants_types_also_without_an_id() {
+    let text = r#"{"person_types":["resident"]}"#;
+    let policy = FieldPolicy::parse(text.as_bytes(), &mut Canonicalizer::new()).expect("a policy");
+    let resident = r#"{"event_type":"a","target":{"type":"resident","name":"Patricia Onyx"}}"#;
+    let sealed = seal(resident, &policy);
+    assert!(!sealed.stored().contains("Patricia"), "{}", sealed.stored());
+    assert_eq!(sealed.subjects, [Subject::Tenant]);
+    let patient = seal(&chart("patient"), &policy);
+    assert!(patient.stored().contains(r#""name":"Patricia Onyx""#), "{}", patient.stored());
+}
+
 #[test]
 fn sealed_values_are_sealed_wherever_they_stand() {
     let sealed = seal(CLERK_CHANGES_CUSTOMER, &FieldPolicy::of_preset(Preset::Standard));

@@ -12,6 +12,7 @@ mod crowded;
 mod dead_letters;
 mod dropped;
 mod erasure_in_clear;
+mod erasure_of_targets;
 mod every_route;
 mod jobs;
 mod key_rotation;

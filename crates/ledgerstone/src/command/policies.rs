@@ -301,15 +301,16 @@ fn presets(
         }
         return Ok(Ending::Done);
     }
-    let mut table = Table::new(&["preset", "field", "class", "searchable"]);
+    let mut table = Table::new(&["preset", "field", "class", "searchable", "of"]);
     for preset in Preset::all() {
         for rule in FieldPolicy::of_preset(preset).rules() {
             let searchable = if rule.is_searchable() { "yes" } else { "no" };
             let path = rule.path().to_string();
-            table.row([preset.as_str(), &path, rule.class().as_str(), searchable]);
+            let of = if rule.people_only() { "people" } else { "all" };
+            table.row([preset.as_str(), &path, rule.class().as_str(), searchable, of]);
         }
     }
-    table.keep_whole(&[0, 1, 2, 3]);
+    table.keep_whole(&[0, 1, 2, 3, 4]);
     console.text(&table.to_string())?;
     Ok(Ending::Done)
 }

@@ -65,6 +65,11 @@ impl PathPattern {
         self.steps.first().is_some_and(|step| step.is_met_by(name))
     }
 
+    /// Whether every place it is about is the member of the event of this name, or below it.
+    pub fn is_in(&self, member: &str) -> bool {
+        matches!(self.steps.first(), Some(PatternStep::Name(name)) if name == member)
+    }
+
     fn fits<S: AsRef<str>>(&self, names: &[S]) -> bool {
         self.steps.iter().zip(names).all(|(step, name)| step.is_met_by(name.as_ref()))
     }

@@ -12,7 +12,8 @@ use super::clear_paths::is_clear;
 use super::declared::declared_class;
 use super::envelope::{Envelope, EnvelopeError, EnvelopePlace};
 use super::key::SubjectKey;
-use super::policy::{FieldOwner, FieldPolicy, FieldRule};
+use super::policy::FieldPolicy;
+use super::rule::{FieldOwner, FieldRule, NamedPeople};
 use super::spread::SealedTexts;
 use super::subject::Subject;
 use super::xaes::NONCE_BYTES;
@@ -261,17 +262,25 @@ struct People {
     target_person: Option<Subject>,
     /// The target, whatever it is.
     target: Option<Subject>,
+    named: NamedPeople,
 }
 
 impl People {
     fn read(event: &TopMembers<'_>, policy: &FieldPolicy) -> Result<Self, NotCanonical> {
-        let actor = named(event.member("actor"))?;
-        let target = named(event.member("target"))?;
-        let is_person = |subject: &Subject| match subject {
-            Subject::Person { kind, .. } => policy.is_person(kind),
-            Subject::Tenant | Subject::AccessMonth(_) => false,
+        let (actor_group, target_group) = (event.member("actor"), event.member("target"));
+        let (actor, target) = (named(actor_group)?, named(target_group)?);
+        // Somebody may be named without an id.
+        let is_person = |group, subject: Option<&Subject>| match subject {
+            Some(Subject::Person { kind, .. }) => Ok(policy.is_person(kind)),
+            Some(Subject::Tenant | Subject::AccessMonth(_)) => Ok(false),
+            None => kind_of(group).map(|kind| kind.is_some_and(|kind| policy.is_person(&kind))),
         };
-        Ok(Self { actor, target_person: target.clone().filter(is_person), target })
+        let people = NamedPeople {
+            actor: is_person(actor_group, actor.as_ref())?,
+            target: is_person(target_group, target.as_ref())?,
+        };
+        let target_person = target.clone().filter(|_| people.target);
+        Ok(Self { actor, target_person, target, named: people })
     }
 
     fn owner(&self, owner: FieldOwner, names: &[Cow<'_, str>]) -> &Subject {
@@ -309,6 +318,12 @@ fn named(group: Option<Value<'_>>) -> Result<Option<Subject>, NotCanonical> {
     Ok(id.map(|id| Subject::Person { kind, id }))
 }
 
+/// The type of `actor` or `target`.
+fn kind_of(group: Option<Value<'_>>) -> Result<Option<Cow<'_, str>>, NotCanonical> {
+    let Some(group) = group else { return Ok(None) };
+    Ok(group.member("type")?.and_then(Value::text))
+}
+
 /// A text that no rule is about.
 struct ClearText<'a> {
     text: Cow<'a, str>,
@@ -336,8 +351,10 @@ impl<'a> Planner<'a> {
         for (key, member) in &event.0 {
             let name = key.text();
             self.rules.clear();
-            let rules = self.policy.rules().iter();
-            self.rules.extend(rules.filter(|rule| rule.path().begins_with(&name)));
+            let who = self.people.named;
+            let counts =
+                |rule: &&FieldRule| rule.path().begins_with(&name) && rule.counts(&name, who);
+            self.rules.extend(self.policy.rules().iter().filter(counts));
             names.clear();
             names.push(name);
             if self.rules.is_empty() && is_clear(&names) {

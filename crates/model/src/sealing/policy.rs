@@ -3,11 +3,11 @@
 use ledgerstone_proof::Canonicalizer;
 
 use super::class::FieldClass;
-use super::pattern::PathPattern;
 use super::preset::{
     Preset, rules_of_audit_records, rules_of_hold_acts, rules_of_rectifications,
     rules_of_server_records,
 };
+use super::rule::{FieldRule, NamedPeople};
 use super::subject::PERSON_TYPES;
 use crate::json::{NotCanonical, Value};
 use crate::json_write::ObjectWriter;
@@ -35,69 +35,6 @@ pub struct FieldPolicy {
     own_rules: Vec<FieldRule>,
     person_types: Vec<String>,
     has_detection: bool,
-}
-
-/// One line of a policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldRule {
-    path: PathPattern,
-    class: FieldClass,
-    owner: FieldOwner,
-    is_searchable: bool,
-}
-
-/// Whom a field is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FieldOwner {
-    /// The target, for `target` and `data` where it is a person; otherwise the actor.
-    ByPlace,
-    /// The actor, whatever the place.
-    Actor,
-    /// The target, whatever the place.
-    Target,
-    /// The tenant.
-    Tenant,
-}
-
-const OWNERS: &[(&str, FieldOwner)] = &[
-    ("by_place", FieldOwner::ByPlace),
-    ("actor", FieldOwner::Actor),
-    ("target", FieldOwner::Target),
-    ("tenant", FieldOwner::Tenant),
-];
-
-impl FieldRule {
-    pub const fn new(path: PathPattern, class: FieldClass) -> Self {
-        Self { path, class, owner: FieldOwner::ByPlace, is_searchable: false }
-    }
-
-    /// Lets the field's exact value be searched for by whoever may.
-    #[must_use]
-    pub const fn searchable(mut self) -> Self {
-        self.is_searchable = true;
-        self
-    }
-
-    /// The same about somebody else.
-    pub(super) fn owned_by(self, owner: FieldOwner) -> Self {
-        Self { owner, ..self }
-    }
-
-    pub const fn path(&self) -> &PathPattern {
-        &self.path
-    }
-
-    pub const fn class(&self) -> FieldClass {
-        self.class
-    }
-
-    pub const fn owner(&self) -> FieldOwner {
-        self.owner
-    }
-
-    pub const fn is_searchable(&self) -> bool {
-        self.is_searchable
-    }
 }
 
 impl FieldPolicy {
@@ -136,14 +73,16 @@ impl FieldPolicy {
         person_types: Vec<String>,
         has_detection: bool,
     ) -> Self {
-        // The tenant's own come first, and sorting keeps that order among equally precise ones.
+        // The tenant's own come first, those of people before the others, and sorting keeps that order
+        // among equally precise ones.
         let mut rules = own_rules.clone();
+        rules.sort_by_key(|rule| !rule.people_only());
         rules.extend(preset.rules());
-        rules.sort_by_key(|rule| std::cmp::Reverse(rule.path.precision()));
+        rules.sort_by_key(|rule| std::cmp::Reverse(rule.path().precision()));
         Self { preset, rules, own_rules, person_types, has_detection }
     }
 
-    /// Reads `{"preset","rules":[{"path","class","owner","searchable"}],"person_types","detection"}`,
+    /// Reads `{"preset","rules":[{"path","class","owner","searchable","people_only"}],"person_types","detection"}`,
     /// of which every member may be left out. Names every fault (`INVALID_POLICY`).
     pub fn parse(text: &[u8], scratch: &mut Canonicalizer) -> Result<Self, Rejection> {
         let reader = read_policy(text, POLICY_BYTES_MAX, scratch, PolicyReader::read)?;
@@ -172,7 +111,10 @@ impl FieldPolicy {
     pub fn written_out(&self) -> Self {
         let mut rules: Vec<FieldRule> = Vec::with_capacity(self.rules.len());
         for rule in &self.rules {
-            if !rules.iter().any(|earlier| earlier.path == rule.path) {
+            let hides = |earlier: &FieldRule| {
+                earlier.path() == rule.path() && (!earlier.people_only() || rule.people_only())
+            };
+            if !rules.iter().any(hides) {
                 rules.push(rule.clone());
             }
         }
@@ -184,14 +126,20 @@ impl FieldPolicy {
         &self.rules
     }
 
-    /// The rule for a place: the most precise of those that cover it.
+    /// The rule for a place, whoever it is about: the most precise of those that cover it.
     pub fn rule_at<S: AsRef<str>>(&self, names: &[S]) -> Option<&FieldRule> {
-        self.rules.iter().find(|rule| rule.path.covers(names))
+        self.rules.iter().find(|rule| rule.path().covers(names))
+    }
+
+    /// The rule for a place of an event that names these people.
+    pub fn rule_for<S: AsRef<str>>(&self, names: &[S], people: NamedPeople) -> Option<&FieldRule> {
+        let member = names.first().map_or("", AsRef::as_ref);
+        self.rules.iter().find(|rule| rule.counts(member, people) && rule.path().covers(names))
     }
 
     /// Whether a rule says something else about a place below this one.
     pub fn has_rules_below<S: AsRef<str>>(&self, names: &[S]) -> bool {
-        self.rules.iter().any(|rule| rule.path.reaches_below(names))
+        self.rules.iter().any(|rule| rule.path().reaches_below(names))
     }
 
     /// Whether actors and targets of this type are people.
@@ -206,20 +154,7 @@ impl FieldPolicy {
 
     /// Whether anything could ever be sealed.
     pub fn seals_nothing(&self) -> bool {
-        !self.has_detection && self.rules.iter().all(|rule| !rule.class.is_sealed())
-    }
-}
-
-impl FieldRule {
-    fn write(&self, out: &mut Vec<u8>) {
-        let owner =
-            OWNERS.iter().find(|(_, owner)| *owner == self.owner).map_or("", |(name, _)| name);
-        let mut object = ObjectWriter::open(out);
-        object.text("class", self.class.as_str());
-        object.text("owner", owner);
-        object.text("path", &self.path.to_string());
-        object.boolean("searchable", self.is_searchable);
-        object.close();
+        !self.has_detection && self.rules.iter().all(|rule| !rule.class().is_sealed())
     }
 }
 
@@ -271,20 +206,13 @@ impl PolicyReader {
     }
 
     fn rule(&mut self, value: Value<'_>) -> Result<(), ElementFault> {
-        let mut parts = RuleParts::default();
-        let mut members = value.members();
-        while let Some((key, member)) = members.next_member().map_err(|error| error.to_string())? {
-            let name = key.text();
-            parts.take(&name, member).map_err(|reason| ElementFault::of_member(&name, reason))?;
+        let rule = FieldRule::read(value)?;
+        let is_same =
+            |one: &FieldRule| one.path() == rule.path() && one.people_only() == rule.people_only();
+        if self.rules.iter().any(is_same) {
+            return Err(format!("is the second rule about {}; keep one", rule.path()).into());
         }
-        let (Some(path), Some(class)) = (parts.path, parts.class) else {
-            return Err("must be an object with path and class".into());
-        };
-        if self.rules.iter().any(|rule| rule.path == path) {
-            return Err(format!("is the second rule about {path}; keep one").into());
-        }
-        let (owner, is_searchable) = (parts.owner, parts.is_searchable);
-        self.rules.push(FieldRule { path, class, owner, is_searchable });
+        self.rules.push(rule);
         Ok(())
     }
 }
@@ -295,49 +223,10 @@ fn person_type(value: Value<'_>) -> Result<String, String> {
     Ok(text.ok_or_else(must_be)?.into_owned())
 }
 
-struct RuleParts {
-    path: Option<PathPattern>,
-    class: Option<FieldClass>,
-    owner: FieldOwner,
-    is_searchable: bool,
-}
-
-impl Default for RuleParts {
-    fn default() -> Self {
-        Self { path: None, class: None, owner: FieldOwner::ByPlace, is_searchable: false }
-    }
-}
-
-impl RuleParts {
-    fn take(&mut self, name: &str, value: Value<'_>) -> Result<(), String> {
-        let text = value.text();
-        match name {
-            "path" => self.path = Some(PathPattern::parse(text.as_deref().unwrap_or_default())?),
-            "class" => {
-                let class = text.and_then(|class| FieldClass::parse(&class));
-                self.class = Some(class.ok_or("must be public, personal, sensitive or secret")?);
-            }
-            "owner" => {
-                let known = OWNERS.iter().find(|(name, _)| text.as_deref() == Some(*name));
-                self.owner = known.ok_or("must be by_place, actor, target or tenant")?.1;
-            }
-            "searchable" => {
-                self.is_searchable = value.boolean().ok_or("must be true or false")?;
-            }
-            _ => {
-                return Err(
-                    "is no member of a rule; they are path, class, owner, searchable".to_owned()
-                );
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{FieldOwner, FieldPolicy, FieldRule};
-    use crate::sealing::{FieldClass, Preset};
+    use super::FieldPolicy;
+    use crate::sealing::{FieldClass, FieldOwner, FieldRule, NamedPeople, Preset};
     use ledgerstone_proof::{Canonicalizer, canonicalize};
 
     fn parse(text: &str) -> Result<FieldPolicy, String> {
@@ -375,11 +264,36 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_of_people_leaves_things_to_the_others() {
+        let policy = parse(
+            r#"{"preset":"strict","rules":[
+                {"path":"target.name","class":"public"},
+                {"path":"target.name","class":"secret","people_only":true},
+                {"path":"actor.name","class":"secret","people_only":true}]}"#,
+        )
+        .unwrap();
+        let class = |names: &[&str], actor, target| {
+            let people = NamedPeople { actor, target };
+            policy.rule_for(names, people).map(FieldRule::class)
+        };
+        assert_eq!(class(&["target", "name"], true, false), Some(FieldClass::Public));
+        assert_eq!(class(&["target", "name"], false, true), Some(FieldClass::Secret));
+        assert_eq!(class(&["actor", "name"], true, false), Some(FieldClass::Secret));
+        assert_eq!(class(&["actor", "name"], false, true), Some(FieldClass::Personal));
+        // A tenant's own word about a field goes before what the preset says of people.
+        let open = parse(r#"{"rules":[{"path":"target.name","class":"public"}]}"#).unwrap();
+        let both = NamedPeople { actor: true, target: true };
+        let rule = open.rule_for(&["target", "name"], both).unwrap();
+        assert_eq!(rule.class(), FieldClass::Public);
+    }
+
+    #[test]
     fn what_is_written_is_read_back() {
         for text in [
             "{}",
             r#"{"preset":"none"}"#,
             r#"{"preset":"strict","detection":false,"person_types":["a"],"rules":[{"path":"metadata.x","class":"secret","owner":"tenant"}]}"#,
+            r#"{"rules":[{"path":"target.name","class":"public","people_only":true},{"path":"target.name","class":"secret"}]}"#,
         ] {
             let policy = parse(text).unwrap();
             let mut written = Vec::new();
@@ -392,14 +306,24 @@ mod tests {
 
     #[test]
     fn a_preset_that_is_written_out_seals_the_same() {
-        let text = r#"{"preset":"strict","rules":[{"path":"data.after.x","class":"public"},
-            {"path":"actor.id","class":"secret"}]}"#;
+        let text = r#"{"preset":"standard","rules":[{"path":"data.after.x","class":"public"},
+            {"path":"actor.id","class":"secret"},
+            {"path":"target.metadata","class":"public","people_only":true},
+            {"path":"target.metadata","class":"sensitive"}]}"#;
         let policy = parse(text).unwrap();
         let out = policy.written_out();
-        for path in
-            [["actor", "id"], ["data", "after"], ["data", "y"], ["target", "id"], ["context", "a"]]
-        {
-            assert_eq!(out.rule_at(&path), policy.rule_at(&path), "{path:?}");
+        for (actor, target) in [(false, false), (false, true), (true, false), (true, true)] {
+            let people = NamedPeople { actor, target };
+            for path in [
+                ["actor", "id"],
+                ["data", "after"],
+                ["target", "name"],
+                ["target", "metadata"],
+                ["context", "a"],
+            ] {
+                let was = policy.rule_for(&path, people);
+                assert_eq!(out.rule_for(&path, people), was, "{path:?} {people:?}");
+            }
         }
         let mut written = Vec::new();
         out.write(&mut written);
@@ -428,6 +352,11 @@ mod tests {
                 r#"{"rules":[{"path":"data","class":"secret"},{"path":"/data","class":"public"}]}"#,
                 "second rule about data",
             ),
+            (
+                r#"{"rules":[{"path":"data","class":"secret","people_only":true}]}"#,
+                "/rules/0/people_only: is for fields of actor and target",
+            ),
+            (r#"{"rules":[{"path":"data","class":"secret","people_only":1}]}"#, "true or false"),
         ] {
             let reason = parse(text).unwrap_err();
             assert!(reason.contains(words), "{text}: {reason}");

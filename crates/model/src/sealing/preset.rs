@@ -2,7 +2,7 @@
 
 use super::class::FieldClass;
 use super::pattern::PathPattern;
-use super::policy::{FieldOwner, FieldRule};
+use super::rule::{FieldOwner, FieldRule};
 
 /// A named set of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,8 +17,47 @@ pub enum Preset {
     CloudTrail,
 }
 
-/// A rule of a preset: path, class, and whether its exact value can be searched for.
-type Line = (&'static str, FieldClass, bool);
+/// A rule of a preset.
+#[derive(Clone, Copy)]
+struct Line {
+    path: &'static str,
+    class: FieldClass,
+    is_searchable: bool,
+    people_only: bool,
+}
+
+const fn line(path: &'static str, class: FieldClass) -> Line {
+    Line { path, class, is_searchable: false, people_only: false }
+}
+
+const fn public(path: &'static str) -> Line {
+    line(path, FieldClass::Public)
+}
+
+const fn personal(path: &'static str) -> Line {
+    line(path, FieldClass::Personal)
+}
+
+impl Line {
+    /// Lets the exact value be searched for.
+    const fn searchable(self) -> Self {
+        Self { is_searchable: true, ..self }
+    }
+
+    /// Things keep the field in clear.
+    const fn of_people(self) -> Self {
+        Self { people_only: true, ..self }
+    }
+
+    /// `None` for a path that is no field, which the test below excludes.
+    fn rule(self) -> Option<FieldRule> {
+        let mut rule = FieldRule::new(PathPattern::parse(self.path).ok()?, self.class);
+        if self.is_searchable {
+            rule = rule.searchable();
+        }
+        Some(if self.people_only { rule.of_people() } else { rule })
+    }
+}
 
 const NAMES: &[(&str, Preset)] = &[
     ("none", Preset::None),
@@ -28,98 +67,103 @@ const NAMES: &[(&str, Preset)] = &[
 ];
 
 const STANDARD: &[Line] = &[
-    ("actor.id", FieldClass::Public, false),
-    ("target.id", FieldClass::Public, false),
-    ("actor.name", FieldClass::Personal, true),
-    ("actor.email", FieldClass::Personal, true),
-    ("actor.ip_address", FieldClass::Personal, true),
-    ("actor.user_agent", FieldClass::Personal, false),
-    ("actor.session_id", FieldClass::Personal, true),
-    ("data", FieldClass::Personal, false),
-    ("intake.original", FieldClass::Personal, false),
-    ("intake.unmapped", FieldClass::Personal, false),
+    public("actor.id"),
+    public("target.id"),
+    personal("actor.name").searchable(),
+    personal("actor.email").searchable(),
+    personal("actor.ip_address").searchable(),
+    personal("actor.user_agent"),
+    personal("actor.session_id").searchable(),
+    personal("target.name").searchable().of_people(),
+    personal("target.metadata").of_people(),
+    personal("data"),
+    personal("intake.original"),
+    personal("intake.unmapped"),
 ];
 
 const STRICT: &[Line] = &[
-    ("actor.id", FieldClass::Personal, true),
-    ("actor.name", FieldClass::Personal, true),
-    ("actor.email", FieldClass::Personal, true),
-    ("actor.ip_address", FieldClass::Personal, true),
-    ("actor.user_agent", FieldClass::Personal, false),
-    ("actor.session_id", FieldClass::Personal, true),
-    ("target.id", FieldClass::Personal, true),
-    ("target.name", FieldClass::Personal, true),
-    ("target.metadata", FieldClass::Personal, false),
-    ("action.description", FieldClass::Personal, false),
-    ("action.error", FieldClass::Personal, false),
-    ("ai_specific.reasoning", FieldClass::Personal, false),
-    ("compliance.findings", FieldClass::Personal, false),
-    ("metadata", FieldClass::Personal, false),
-    ("data", FieldClass::Personal, false),
-    ("intake.original", FieldClass::Personal, false),
-    ("intake.unmapped", FieldClass::Personal, false),
+    personal("actor.id").searchable(),
+    personal("actor.name").searchable(),
+    personal("actor.email").searchable(),
+    personal("actor.ip_address").searchable(),
+    personal("actor.user_agent"),
+    personal("actor.session_id").searchable(),
+    personal("target.id").searchable(),
+    personal("target.name").searchable(),
+    personal("target.metadata"),
+    personal("action.description"),
+    personal("action.error"),
+    personal("ai_specific.reasoning"),
+    personal("compliance.findings"),
+    personal("metadata"),
+    personal("data"),
+    personal("intake.original"),
+    personal("intake.unmapped"),
 ];
 
 const CLOUDTRAIL: &[Line] = &[
-    ("actor.id", FieldClass::Personal, true),
-    ("actor.name", FieldClass::Personal, true),
-    ("actor.ip_address", FieldClass::Personal, true),
-    ("actor.user_agent", FieldClass::Personal, false),
-    ("data", FieldClass::Personal, false),
-    ("intake.original", FieldClass::Personal, false),
-    ("intake.unmapped", FieldClass::Personal, false),
+    personal("actor.id").searchable(),
+    personal("actor.name").searchable(),
+    personal("actor.ip_address").searchable(),
+    personal("actor.user_agent"),
+    personal("target.id").searchable().of_people(),
+    personal("target.name").searchable().of_people(),
+    personal("target.metadata").of_people(),
+    personal("data"),
+    personal("intake.original"),
+    personal("intake.unmapped"),
 ];
 
 /// What the server writes about people into its own `audit` records.
 const SERVER_RECORDS: &[Line] = &[
-    ("actor.id", FieldClass::Public, false),
-    ("target.id", FieldClass::Public, false),
-    ("actor.name", FieldClass::Personal, false),
-    ("actor.ip_address", FieldClass::Personal, false),
+    public("actor.id"),
+    public("target.id"),
+    personal("actor.name"),
+    personal("actor.ip_address"),
     // Labels and reasons are written by people, and may be about people.
-    ("data.metadata.label", FieldClass::Personal, false),
-    ("data.metadata.owner", FieldClass::Personal, false),
-    ("data.metadata.filter", FieldClass::Sensitive, false),
-    ("action.description", FieldClass::Personal, false),
-    ("data.metadata.addresses", FieldClass::Personal, false),
+    personal("data.metadata.label"),
+    personal("data.metadata.owner"),
+    line("data.metadata.filter", FieldClass::Sensitive),
+    personal("action.description"),
+    personal("data.metadata.addresses"),
 ];
 
 /// What of the server's own `audit` records is sealed: what they say of whoever acted, and in whose words.
 const AUDIT_RECORDS: &[Line] = &[
-    ("action", FieldClass::Public, false),
-    ("action.description", FieldClass::Personal, false),
-    ("actor", FieldClass::Public, false),
-    ("actor.name", FieldClass::Personal, false),
-    ("actor.ip_address", FieldClass::Personal, false),
-    ("context", FieldClass::Public, false),
-    ("data", FieldClass::Public, false),
-    ("data.metadata.addresses", FieldClass::Personal, false),
-    ("target", FieldClass::Public, false),
+    public("action"),
+    personal("action.description"),
+    public("actor"),
+    personal("actor.name"),
+    personal("actor.ip_address"),
+    public("context"),
+    public("data"),
+    personal("data.metadata.addresses"),
+    public("target"),
 ];
 
 /// What was looked for, which is nobody's in particular.
-const LITERALS: Line = ("data.metadata.literals", FieldClass::Personal, false);
+const LITERALS: Line = personal("data.metadata.literals");
 
 pub(super) fn rules_of_server_records() -> Vec<FieldRule> {
-    SERVER_RECORDS.iter().filter_map(|line| rule(*line)).collect()
+    SERVER_RECORDS.iter().filter_map(|line| line.rule()).collect()
 }
 
 /// The corrections have the class of what they correct, and are not the acting person's.
 pub(super) fn rules_of_rectifications(class: FieldClass) -> Vec<FieldRule> {
-    let corrections = rule(("data.metadata.corrections", class, false));
+    let corrections = line("data.metadata.corrections", class).rule();
     let corrections = corrections.map(|rule| rule.owned_by(FieldOwner::Tenant));
-    AUDIT_RECORDS.iter().filter_map(|line| rule(*line)).chain(corrections).collect()
+    AUDIT_RECORDS.iter().filter_map(|line| line.rule()).chain(corrections).collect()
 }
 
 pub(super) fn rules_of_audit_records() -> Vec<FieldRule> {
-    let literals = rule(LITERALS).map(|rule| rule.owned_by(FieldOwner::Tenant));
-    AUDIT_RECORDS.iter().filter_map(|line| rule(*line)).chain(literals).collect()
+    let literals = LITERALS.rule().map(|rule| rule.owned_by(FieldOwner::Tenant));
+    AUDIT_RECORDS.iter().filter_map(|line| line.rule()).chain(literals).collect()
 }
 
 /// The words of a hold are the hold's.
 pub(super) fn rules_of_hold_acts() -> Vec<FieldRule> {
-    let lines = AUDIT_RECORDS.iter().filter(|(path, ..)| *path != "action.description");
-    lines.filter_map(|line| rule(*line)).collect()
+    let lines = AUDIT_RECORDS.iter().filter(|line| line.path != "action.description");
+    lines.filter_map(|line| line.rule()).collect()
 }
 
 impl Preset {
@@ -151,20 +195,14 @@ impl Preset {
             Self::Strict => STRICT,
             Self::CloudTrail => CLOUDTRAIL,
         };
-        lines.iter().filter_map(|line| rule(*line)).collect()
+        lines.iter().filter_map(|line| line.rule()).collect()
     }
-}
-
-/// `None` for a path that is no field, which the test below excludes.
-fn rule((path, class, is_searchable): Line) -> Option<FieldRule> {
-    let rule = FieldRule::new(PathPattern::parse(path).ok()?, class);
-    Some(if is_searchable { rule.searchable() } else { rule })
 }
 
 #[cfg(test)]
 mod tests {
     use super::{
-        AUDIT_RECORDS, CLOUDTRAIL, LITERALS, NAMES, Preset, SERVER_RECORDS, STANDARD, STRICT, rule,
+        AUDIT_RECORDS, CLOUDTRAIL, LITERALS, NAMES, Preset, SERVER_RECORDS, STANDARD, STRICT,
     };
 
     #[test]
@@ -172,7 +210,7 @@ mod tests {
         let literals = &[LITERALS][..];
         for lines in [STANDARD, STRICT, CLOUDTRAIL, SERVER_RECORDS, AUDIT_RECORDS, literals] {
             for line in lines {
-                assert!(rule(*line).is_some(), "{}", line.0);
+                assert!(line.rule().is_some(), "{}", line.path);
             }
         }
     }

@@ -17,10 +17,10 @@ use crate::personal::redact::{
     Structure, redact_text, redact_value, redact_whole, redaction_of_field,
 };
 use crate::rejection::pointer_push;
-use crate::sealing::FieldClass;
 use crate::sealing::clear_paths::is_clear;
 use crate::sealing::opening::GONE;
 use crate::sealing::spread::SealedTexts;
+use crate::sealing::{FieldClass, NamedPeople};
 use ledgerstone_proof::canonical_string_into;
 
 /// Classes of places, by their pointers, below which no value is handled more freely.
@@ -40,7 +40,7 @@ pub(super) fn redact(
         floors,
         own_places,
         visibility,
-        people: People::read(event, visibility)?,
+        people: people(event, visibility)?,
         replaced: Vec::new(),
         clear_texts: Vec::new(),
         seen_nowhere: SealedTexts::default(),
@@ -87,22 +87,14 @@ struct Place<'a> {
     pointer: String,
 }
 
-/// Which of the two that an event names are people.
-struct People {
-    actor: bool,
-    target: bool,
-}
-
-impl People {
-    /// Somebody without a type may be a person.
-    fn read(event: Value<'_>, visibility: Visibility<'_>) -> Result<Self, NotCanonical> {
-        let is_person = |group: &str| -> Result<bool, NotCanonical> {
-            let Some(group) = event.member(group)? else { return Ok(true) };
-            let kind = group.member("type")?.and_then(Value::text).filter(|kind| !kind.is_empty());
-            Ok(kind.is_none_or(|kind| visibility.fields.is_person(&kind)))
-        };
-        Ok(Self { actor: is_person("actor")?, target: is_person("target")? })
-    }
+/// Which of the two that an event names are people. Somebody without a type may be one.
+fn people(event: Value<'_>, visibility: Visibility<'_>) -> Result<NamedPeople, NotCanonical> {
+    let is_person = |group: &str| -> Result<bool, NotCanonical> {
+        let Some(group) = event.member(group)? else { return Ok(true) };
+        let kind = group.member("type")?.and_then(Value::text).filter(|kind| !kind.is_empty());
+        Ok(kind.is_none_or(|kind| visibility.fields.is_person(&kind)))
+    };
+    Ok(NamedPeople { actor: is_person("actor")?, target: is_person("target")? })
 }
 
 /// A text that is shown as far as is known yet.
@@ -118,7 +110,7 @@ struct Redacting<'a, 'e, 'p> {
     /// Values out of envelopes that are somebody's own.
     own_places: HashSet<&'e str>,
     visibility: Visibility<'p>,
-    people: People,
+    people: NamedPeople,
     replaced: Vec<Replaced>,
     clear_texts: Vec<ClearText<'a>>,
     /// Texts that are replaced.
@@ -176,7 +168,7 @@ impl<'a> Redacting<'a, '_, '_> {
     /// The class that the policy or the name of the field gives to what stands in clear.
     fn class_in_clear(&self, value: Value<'_>, names: &[Cow<'_, str>]) -> FieldClass {
         let Visibility { sight, fields, forms, .. } = self.visibility;
-        let rule = fields.rule_at(names);
+        let rule = fields.rule_for(names, self.people);
         let class = match rule {
             Some(_) if self.has_rules_below(value, names) => FieldClass::Public,
             Some(rule) => rule.class(),
@@ -276,7 +268,7 @@ impl<'a> Redacting<'a, '_, '_> {
             return self.replace_found(value, place, &shown);
         }
         // Ids that a rule leaves in clear stay, whatever else they are in the event.
-        if self.visibility.fields.rule_at(&place.names).is_none() {
+        if self.visibility.fields.rule_for(&place.names, self.people).is_none() {
             let (range, pointer) = (self.range_of(value), place.pointer.clone());
             self.clear_texts.push(ClearText { text, range, pointer });
         }
