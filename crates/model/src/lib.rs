@@ -21,6 +21,7 @@ pub mod json;
 pub mod json_pointer;
 pub mod json_tree;
 pub mod json_write;
+mod nearest;
 pub mod number_set;
 pub mod numbers;
 mod pattern_fault;

@@ -71,6 +71,20 @@ impl PolicyDocument {
         }
     }
 
+    /// The same of a document that is recorded, which is not judged again.
+    pub fn parse_recorded(
+        kind: PolicyKind,
+        text: &[u8],
+        scratch: &mut Canonicalizer,
+    ) -> Result<Self, Rejection> {
+        match kind {
+            PolicyKind::Sealing => FieldPolicy::parse_recorded(text, scratch).map(Self::Sealing),
+            PolicyKind::Redaction | PolicyKind::Retention | PolicyKind::AccessLog => {
+                Self::parse(kind, text, scratch)
+            }
+        }
+    }
+
     pub const fn kind(&self) -> PolicyKind {
         match self {
             Self::Sealing(_) => PolicyKind::Sealing,

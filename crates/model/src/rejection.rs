@@ -44,10 +44,15 @@ impl Fault {
     }
 }
 
+impl Fault {
+    fn place(&self) -> &str {
+        if self.pointer.is_empty() { "event" } else { &self.pointer }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.pointer.is_empty() { "event" } else { &self.pointer };
-        write!(f, "{place}: {} ({})", self.reason, self.code)
+        write!(f, "{}: {} ({})", self.place(), self.reason, self.code)
     }
 }
 
@@ -87,10 +92,18 @@ impl Rejection {
 }
 
 impl fmt::Display for Rejection {
+    /// A code that several faults share stands behind the last.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.faults.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "; " };
-            write!(f, "{separator}{fault}")?;
+        let mut faults = self.faults.iter().peekable();
+        while let Some(fault) = faults.next() {
+            write!(f, "{}: {}", fault.place(), fault.reason)?;
+            let next = faults.peek();
+            if next.is_none_or(|next| next.code != fault.code) {
+                write!(f, " ({})", fault.code)?;
+            }
+            if next.is_some() {
+                f.write_str("; ")?;
+            }
         }
         if self.omitted > 0 {
             write!(f, "; and {} more", self.omitted)?;
@@ -166,4 +179,26 @@ pub fn pointer_push(pointer: &mut String, step: &str) {
 /// The steps of a JSON pointer with their escapes undone.
 pub fn pointer_steps(pointer: &str) -> impl Iterator<Item = String> {
     pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, Rejection};
+    use crate::error_code::ErrorCode;
+
+    #[test]
+    fn a_code_that_faults_share_is_told_once() {
+        let fault =
+            |pointer: &str, code| Fault::new(pointer.to_owned(), code, "is wrong".to_owned());
+        let faults = vec![
+            fault("/a", ErrorCode::InvalidPolicy),
+            fault("/b", ErrorCode::InvalidPolicy),
+            fault("", ErrorCode::NotJson),
+        ];
+        let text = Rejection::relayed(ErrorCode::InvalidEvent, faults).to_string();
+        let told = "/a: is wrong; /b: is wrong (INVALID_POLICY); event: is wrong (NOT_JSON)";
+        assert_eq!(text, told);
+        let one = Rejection::of(fault("/a", ErrorCode::InvalidPolicy));
+        assert_eq!(one.to_string(), "/a: is wrong (INVALID_POLICY)");
+    }
 }

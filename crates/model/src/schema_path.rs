@@ -53,6 +53,17 @@ impl SchemaPlace {
         }
     }
 
+    /// The names that are known there; none where any name may stand, or nothing can.
+    pub fn names(self) -> Vec<&'static str> {
+        let of_fields = |fields: &'static [Field]| fields.iter().map(Field::name).collect();
+        match self {
+            Self::Event => [of_fields(FIELDS), vec!["intake"]].concat(),
+            Self::Group(fields) => of_fields(fields),
+            Self::Intake => [INTAKE_TEXTS, INTAKE_FREE].concat(),
+            Self::Field(_) => Vec::new(),
+        }
+    }
+
     fn of(fields: &'static [Field], name: &str) -> Option<Self> {
         find(fields, name.as_bytes()).map(|field| Self::of_type(field.kind()))
     }
@@ -91,5 +102,8 @@ mod tests {
         let all = SchemaPlace::Event.below_any();
         assert!(all.len() > 10 && all.iter().any(|place| matches!(place, SchemaPlace::Intake)));
         assert_eq!(SchemaPlace::Intake.below_any().len(), 6);
+        for place in [SchemaPlace::Event, SchemaPlace::Intake] {
+            assert!(place.names().into_iter().all(|name| place.below(name).is_some()));
+        }
     }
 }

@@ -143,6 +143,38 @@ fn exceptions_stay_in_clear_and_the_rest_around_them_does_not() {
 }
 
 #[test]
+fn what_says_how_an_event_is_to_be_handled_is_sealed_by_no_rule() {
+    // As recorded policies may say; new ones about such a field alone are refused.
+    let rules = ["*", "actor", "actor.type", "security", "intake", "compliance"];
+    let rules = rules.map(|path| format!(r#"{{"path":"{path}","class":"secret"}}"#)).join(",");
+    let text = format!(r#"{{"preset":"none","rules":[{rules}]}}"#);
+    let policy = FieldPolicy::parse_recorded(text.as_bytes(), &mut Canonicalizer::new());
+    let event = r#"{"id":"e-1","event_type":"chart.read","severity":"low","timestamp":"2026-03-02T08:00:00Z",
+        "actor":{"type":"employee","id":"emp-17"},"action":{"verb":"read","status":"success","error":"none"},
+        "compliance":{"findings":["late"],"traffic_light_status":"green"},
+        "security":{"retention_period_days":7},"intake":{"format":"x","unmapped":{"a":"b"}}}"#;
+    let sealed = seal(event, &policy.expect("a policy"));
+    let stored = sealed.stored();
+    for clear in [
+        r#""id":"e-1""#,
+        r#""type":"employee""#,
+        r#""event_type":"chart.read""#,
+        r#""severity":"low""#,
+        r#""verb":"read""#,
+        r#""status":"success""#,
+        r#""traffic_light_status":"green""#,
+        r#""retention_period_days":7"#,
+        r#""format":"x""#,
+    ] {
+        assert!(stored.contains(clear), "{clear}: {stored}");
+    }
+    for hidden in ["emp-17", "late", "none", r#""a":"b""#] {
+        assert!(!stored.contains(hidden), "{hidden}: {stored}");
+    }
+    assert_eq!(open(&sealed, |_| true), sealed.text);
+}
+
+#[test]
 fn an_event_that_holds_nothing_to_seal_is_stored_as_it_was() {
     let event = r#"{"event_type":"tick","timestamp":"2026-03-02T08:00:00Z"}"#;
     let sealed = seal(event, &FieldPolicy::of_preset(Preset::Strict));

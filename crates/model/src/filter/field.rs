@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::nearest::nearest;
 use crate::rejection::{pointer_push, pointer_steps};
 use crate::schema::{FieldType, pointers};
 use crate::schema_path::SchemaPlace;
@@ -11,9 +12,6 @@ const STEPS_MAX: usize = 16;
 
 /// Bytes that a path may have.
 const PATH_BYTES_MAX: usize = 512;
-
-/// How far a name may be from a known one, in edits, for the known one to be suggested.
-const EDITS_MAX: usize = 2;
 
 /// One field of a record: a member of its event, or something that its header says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -190,42 +188,17 @@ fn unknown(steps: &[String]) -> String {
     let asked = steps.join(".");
     let known = pointers().into_iter().map(|(pointer, _)| pointer[1..].replace('/', "."));
     let record = RECORD_FIELDS.iter().map(|(name, _)| (*name).to_owned());
-    let nearest = known
-        .chain(record)
-        .map(|name| (edits(&asked, &name), name))
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance <= EDITS_MAX);
-    match nearest {
-        Some((_, name)) => format!("is no field of an event; {name} is one"),
+    match nearest(&asked, known.chain(record)) {
+        Some(name) => format!("is no field of an event; {name} is one"),
         None => format!(
             "is no field of an event; what no field takes stands below intake.unmapped, e.g. intake.unmapped.{asked}"
         ),
     }
 }
 
-/// Letters to insert, remove or replace to make one text of the other (Levenshtein's distance).
-fn edits(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, letter) in left.chars().enumerate() {
-        let mut diagonal = i;
-        let mut before = i + 1;
-        if let Some(first) = row.first_mut() {
-            *first = before;
-        }
-        for (cell, other) in row.iter_mut().skip(1).zip(&right) {
-            let replaced = diagonal + usize::from(letter != *other);
-            diagonal = *cell;
-            before = replaced.min(before + 1).min(diagonal + 1);
-            *cell = before;
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{FieldKind, FieldPath, RecordField, edits};
+    use super::{FieldKind, FieldPath, RecordField};
 
     fn kind(text: &str) -> FieldKind {
         FieldPath::parse(text).unwrap().kind()
@@ -286,18 +259,5 @@ mod tests {
         }
         assert!(FieldPath::parse(&"a.".repeat(300)).unwrap_err().contains("bytes"));
         assert!(FieldPath::parse(&vec!["metadata"; 17].join(".")).unwrap_err().contains("steps"));
-    }
-
-    #[test]
-    fn edits_are_counted() {
-        for (left, right, count) in [
-            ("", "", 0),
-            ("a", "", 1),
-            ("", "ab", 2),
-            ("actor", "actr", 1),
-            ("kitten", "sitting", 3),
-        ] {
-            assert_eq!(edits(left, right), count, "{left} {right}");
-        }
     }
 }

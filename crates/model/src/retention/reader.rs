@@ -120,8 +120,7 @@ fn filter(rule: Value<'_>) -> Result<Filter, String> {
 }
 
 fn is_always_clear(field: &FieldPath) -> bool {
-    let steps: Vec<_> = field.steps().iter().map(|step| step.as_str().into()).collect();
-    field.record_field().is_some() || is_clear(&steps)
+    field.record_field().is_some() || is_clear(field.steps())
 }
 
 fn period(rule: Value<'_>, name: &str) -> Result<Option<Period>, String> {

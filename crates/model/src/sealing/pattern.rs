@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::clear_paths::is_clear;
+use crate::nearest::nearest;
 use crate::rejection::{pointer_push, pointer_steps};
 use crate::schema_path::SchemaPlace;
 
@@ -70,6 +72,15 @@ impl PathPattern {
         matches!(self.steps.first(), Some(PatternStep::Name(name)) if name == member)
     }
 
+    /// Whether every place it is about stays in clear, whatever a policy says.
+    pub(super) fn is_always_clear(&self) -> bool {
+        let named = self.steps.iter().map_while(|step| match step {
+            PatternStep::Name(name) => Some(name.as_str()),
+            PatternStep::Any => None,
+        });
+        is_clear(&named.collect::<Vec<_>>())
+    }
+
     fn fits<S: AsRef<str>>(&self, names: &[S]) -> bool {
         self.steps.iter().zip(names).all(|(step, name)| step.is_met_by(name.as_ref()))
     }
@@ -103,18 +114,47 @@ impl PatternStep {
 
 fn check_leads_somewhere(steps: &[PatternStep]) -> Result<(), String> {
     let mut places = vec![SchemaPlace::Event];
-    for step in steps {
-        places = match step {
-            PatternStep::Any => places.into_iter().flat_map(SchemaPlace::below_any).collect(),
+    for (index, step) in steps.iter().enumerate() {
+        let below: Vec<SchemaPlace> = match step {
+            PatternStep::Any => places.iter().flat_map(|place| place.below_any()).collect(),
             PatternStep::Name(name) => {
-                places.into_iter().filter_map(|place| place.below(name)).collect()
+                places.iter().filter_map(|place| place.below(name)).collect()
             }
         };
-        if places.is_empty() {
-            return Err(format!("names no field of an event: there is no {} there", step.as_str()));
+        if below.is_empty() {
+            let above = steps.get(..index).unwrap_or_default();
+            return Err(unknown(&places, above, step.as_str()));
         }
+        places = below;
     }
     Ok(())
+}
+
+/// Says that nothing of this name stands there, and what does.
+fn unknown(places: &[SchemaPlace], above: &[PatternStep], name: &str) -> String {
+    let written = |name: &str| {
+        above.iter().map(PatternStep::as_str).chain([name]).collect::<Vec<_>>().join(".")
+    };
+    let asked = written(name);
+    let mut known: Vec<&str> = places.iter().flat_map(|place| place.names()).collect();
+    known.sort_unstable();
+    known.dedup();
+    if known.is_empty() {
+        let above = above.iter().map(PatternStep::as_str).collect::<Vec<_>>().join(".");
+        return format!("names no field of an event: nothing stands below {above}");
+    }
+    match nearest(name, known.iter().copied()) {
+        Some(one) => {
+            format!("names no field of an event: there is no {asked}; {} is one", written(one))
+        }
+        None => {
+            let known: Vec<String> = known.into_iter().map(written).collect();
+            format!(
+                "names no field of an event: there is no {asked}; there are {}",
+                known.join(", ")
+            )
+        }
+    }
 }
 
 impl fmt::Display for PathPattern {

@@ -8,7 +8,7 @@ use ledgerstone_proof::canonical_string_into;
 use zeroize::Zeroizing;
 
 use super::class::FieldClass;
-use super::clear_paths::is_clear;
+use super::clear_paths::{is_clear, is_partly_clear};
 use super::declared::declared_class;
 use super::envelope::{Envelope, EnvelopeError, EnvelopePlace};
 use super::key::SubjectKey;
@@ -357,7 +357,7 @@ impl<'a> Planner<'a> {
             self.rules.extend(self.policy.rules().iter().filter(counts));
             names.clear();
             names.push(name);
-            if self.rules.is_empty() && is_clear(&names) {
+            if is_clear(&names) {
                 continue;
             }
             pointer.clear();
@@ -376,11 +376,11 @@ impl<'a> Planner<'a> {
     ) -> Result<(), NotCanonical> {
         let rule = self.rules.iter().find(|rule| rule.path().covers(names));
         let rule = rule.map(|rule| (rule.class(), rule.owner()));
-        let is_sealed = rule.is_some_and(|(class, _)| class.is_sealed());
+        let is_sealed = rule.is_some_and(|(class, _)| class.is_sealed()) && !is_clear(names);
         let is_container = matches!(value.kind(), ValueKind::Object | ValueKind::Array);
         if let Some((class, owner)) = rule
             && is_sealed
-            && !(is_container && self.rules.iter().any(|rule| rule.path().reaches_below(names)))
+            && !(is_container && self.is_divided(names))
         {
             if value.kind() != ValueKind::Null {
                 let subject = self.people.owner(owner, names);
@@ -399,6 +399,11 @@ impl<'a> Planner<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether something below the place is handled in another way than the place itself.
+    fn is_divided(&self, names: &[Cow<'a, str>]) -> bool {
+        is_partly_clear(names) || self.rules.iter().any(|rule| rule.path().reaches_below(names))
     }
 
     fn walk_members(

@@ -3,6 +3,7 @@
 use ledgerstone_proof::Canonicalizer;
 
 use super::class::FieldClass;
+use super::clear_paths::{clear_list, is_clear, is_partly_clear};
 use super::preset::{
     Preset, rules_of_audit_records, rules_of_hold_acts, rules_of_rectifications,
     rules_of_server_records,
@@ -83,17 +84,27 @@ impl FieldPolicy {
     }
 
     /// Reads `{"preset","rules":[{"path","class","owner","searchable","people_only"}],"person_types","detection"}`,
-    /// of which every member may be left out. Names every fault (`INVALID_POLICY`).
+    /// of which every member may be left out. Names every fault (`INVALID_POLICY`), rules that would
+    /// seal nothing among them.
     pub fn parse(text: &[u8], scratch: &mut Canonicalizer) -> Result<Self, Rejection> {
-        let reader = read_policy(text, POLICY_BYTES_MAX, scratch, PolicyReader::read)?;
+        read_policy(text, POLICY_BYTES_MAX, scratch, PolicyReader::read_new).map(Self::of_reader)
+    }
+
+    /// The same of a policy that is recorded: what it asks for is not judged again, as a ledger must be
+    /// read for ever.
+    pub fn parse_recorded(text: &[u8], scratch: &mut Canonicalizer) -> Result<Self, Rejection> {
+        read_policy(text, POLICY_BYTES_MAX, scratch, PolicyReader::read).map(Self::of_reader)
+    }
+
+    fn of_reader(reader: PolicyReader) -> Self {
         let preset = reader.preset.unwrap_or(Preset::Standard);
         let default = Self::of_preset(preset);
-        Ok(Self::assemble(
+        Self::assemble(
             preset,
             reader.rules,
             reader.person_types.unwrap_or(default.person_types),
             reader.has_detection.unwrap_or(default.has_detection),
-        ))
+        )
     }
 
     /// Appends the canonical JSON that [`Self::parse`] reads the same policy from.
@@ -131,15 +142,18 @@ impl FieldPolicy {
         self.rules.iter().find(|rule| rule.path().covers(names))
     }
 
-    /// The rule for a place of an event that names these people.
+    /// The rule for a place of an event that names these people; none for what always stays in clear.
     pub fn rule_for<S: AsRef<str>>(&self, names: &[S], people: NamedPeople) -> Option<&FieldRule> {
+        if is_clear(names) {
+            return None;
+        }
         let member = names.first().map_or("", AsRef::as_ref);
         self.rules.iter().find(|rule| rule.counts(member, people) && rule.path().covers(names))
     }
 
-    /// Whether a rule says something else about a place below this one.
-    pub fn has_rules_below<S: AsRef<str>>(&self, names: &[S]) -> bool {
-        self.rules.iter().any(|rule| rule.path().reaches_below(names))
+    /// Whether something below the place may be handled in another way than the place itself.
+    pub fn is_divided<S: AsRef<str>>(&self, names: &[S]) -> bool {
+        is_partly_clear(names) || self.rules.iter().any(|rule| rule.path().reaches_below(names))
     }
 
     /// Whether actors and targets of this type are people.
@@ -166,9 +180,19 @@ struct PolicyReader {
     has_detection: Option<bool>,
     person_types: Option<Vec<String>>,
     rules: Vec<FieldRule>,
+    is_new: bool,
 }
 
 impl PolicyReader {
+    fn read_new(
+        &mut self,
+        policy: Value<'_>,
+        faults: &mut PolicyFaults,
+    ) -> Result<(), NotCanonical> {
+        self.is_new = true;
+        self.read(policy, faults)
+    }
+
     fn read(&mut self, policy: Value<'_>, faults: &mut PolicyFaults) -> Result<(), NotCanonical> {
         let mut members = policy.members();
         while let Some((key, value)) = members.next_member()? {
@@ -207,6 +231,13 @@ impl PolicyReader {
 
     fn rule(&mut self, value: Value<'_>) -> Result<(), ElementFault> {
         let rule = FieldRule::read(value)?;
+        if self.is_new && rule.seals_nothing() {
+            let reason = format!(
+                "stays in clear whatever a policy says, as these do: {}; leave the rule out",
+                clear_list()
+            );
+            return Err(ElementFault::of_member("path", reason));
+        }
         let is_same =
             |one: &FieldRule| one.path() == rule.path() && one.people_only() == rule.people_only();
         if self.rules.iter().any(is_same) {
@@ -250,7 +281,7 @@ mod tests {
         assert_eq!((rule.class(), rule.owner()), (FieldClass::Secret, FieldOwner::Target));
         assert!(rule.is_searchable());
         assert_eq!(class(&["actor", "name"]), None);
-        assert!(policy.has_rules_below(&["data"]) && !policy.has_rules_below(&["actor"]));
+        assert!(policy.is_divided(&["data"]) && !policy.is_divided(&["metadata"]));
         assert!(!policy.has_detection() && !policy.seals_nothing());
     }
 
@@ -333,6 +364,33 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_that_would_seal_nothing_is_refused_and_one_that_is_recorded_is_read() {
+        for path in [
+            "id",
+            "tenant_id",
+            "event_type",
+            "actor.type",
+            "/context/request_id",
+            "context.*",
+            "security",
+        ] {
+            let text = format!(r#"{{"rules":[{{"path":"{path}","class":"secret"}}]}}"#);
+            let reason = parse(&text).unwrap_err();
+            assert!(reason.starts_with("/rules/0/path: stays in clear"), "{path}: {reason}");
+            let scratch = &mut Canonicalizer::new();
+            let recorded = FieldPolicy::parse_recorded(text.as_bytes(), scratch).unwrap();
+            let people = NamedPeople { actor: true, target: true };
+            assert_eq!(recorded.rule_for(&["context", "request_id"], people), None);
+            // Said to be public, it says what is so.
+            assert!(parse(&text.replace("secret", "public")).is_ok(), "{path}");
+        }
+        for path in ["*", "*.type", "actor", "actor.*", "intake"] {
+            let text = format!(r#"{{"rules":[{{"path":"{path}","class":"secret"}}]}}"#);
+            assert!(parse(&text).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
     fn every_fault_is_named_with_its_place() {
         for (text, words) in [
             ("[]", "must be an object"),
@@ -357,6 +415,18 @@ mod tests {
                 "/rules/0/people_only: is for fields of actor and target",
             ),
             (r#"{"rules":[{"path":"data","class":"secret","people_only":1}]}"#, "true or false"),
+            (
+                r#"{"rules":[{"path":"data","class":"secret"},{"path":"actor.nmae","class":"secret"}]}"#,
+                "/rules/1/path: names no field of an event: there is no actor.nmae; actor.name is one",
+            ),
+            (
+                r#"{"rules":[{"path":"data.a","class":"secret"}]}"#,
+                "no data.a; there are data.after, data.before, data.changes, data.metadata",
+            ),
+            (
+                r#"{"rules":[{"path":"actor.id.x","class":"secret"}]}"#,
+                "nothing stands below actor.id",
+            ),
         ] {
             let reason = parse(text).unwrap_err();
             assert!(reason.contains(words), "{text}: {reason}");

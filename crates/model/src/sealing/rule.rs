@@ -101,6 +101,11 @@ impl FieldRule {
             }
     }
 
+    /// Whether it asks for something to be sealed that always stays in clear.
+    pub(super) fn seals_nothing(&self) -> bool {
+        self.class.is_sealed() && self.path.is_always_clear()
+    }
+
     /// Appends the canonical JSON that [`Self::read`] reads the same rule from.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let owner =

@@ -55,7 +55,7 @@ impl PolicyRecord {
         let audit_record = fields.optional_sequence_number("audit_record")?;
         let kind = fields.parsed("policy", |name| PolicyKind::parse(name).ok_or(()))?;
         let text = fields.value("document")?.raw();
-        let document = PolicyDocument::parse(kind, text, &mut Canonicalizer::new())
+        let document = PolicyDocument::parse_recorded(kind, text, &mut Canonicalizer::new())
             .map_err(|_| SystemRecordError::Field("document"))?;
         Ok(Self { document, version: fields.number("version")?, audit_record })
     }

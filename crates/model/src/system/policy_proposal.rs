@@ -62,7 +62,7 @@ impl PolicyProposalRecord {
     pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
         let kind = fields.parsed("policy", |name| PolicyKind::parse(name).ok_or(()))?;
         let text = fields.value("document")?.raw();
-        let document = PolicyDocument::parse(kind, text, &mut Canonicalizer::new())
+        let document = PolicyDocument::parse_recorded(kind, text, &mut Canonicalizer::new())
             .map_err(|_| SystemRecordError::Field("document"))?;
         Ok(Self {
             document,

@@ -139,7 +139,7 @@ impl<'a> Redacting<'a, '_, '_> {
         let class = floor.max(self.class_in_clear(value, &place.names));
         match self.visibility.sight.view(class) {
             // Something in it may have a rule of its own, which is stricter.
-            View::Redacted if self.has_rules_below(value, &place.names) => {
+            View::Redacted if self.is_divided(value, &place.names) => {
                 self.shown(value, place, (floor, class))
             }
             View::Hidden => self.replace(value, place, (class, Why::Hidden), HIDDEN.to_vec()),
@@ -170,7 +170,7 @@ impl<'a> Redacting<'a, '_, '_> {
         let Visibility { sight, fields, forms, .. } = self.visibility;
         let rule = fields.rule_for(names, self.people);
         let class = match rule {
-            Some(_) if self.has_rules_below(value, names) => FieldClass::Public,
+            Some(_) if self.is_divided(value, names) => FieldClass::Public,
             Some(rule) => rule.class(),
             None => FieldClass::Public,
         };
@@ -182,9 +182,9 @@ impl<'a> Redacting<'a, '_, '_> {
         if is_named || forms.declared_at(names).is_some() { FieldClass::Personal } else { class }
     }
 
-    fn has_rules_below(&self, value: Value<'_>, names: &[Cow<'_, str>]) -> bool {
+    fn is_divided(&self, value: Value<'_>, names: &[Cow<'_, str>]) -> bool {
         matches!(value.kind(), ValueKind::Object | ValueKind::Array)
-            && self.visibility.fields.has_rules_below(names)
+            && self.visibility.fields.is_divided(names)
     }
 
     fn is_named_personal(&self, names: &[Cow<'_, str>]) -> bool {

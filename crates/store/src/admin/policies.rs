@@ -54,7 +54,8 @@ pub(super) fn policies(connection: &Connection) -> Result<Vec<PolicyRow>, AdminE
             set_at: row.parsed(4, moment)?,
             audit_record: row.optional(5, sequence_number)?,
             document: row.parsed(6, |value| {
-                PolicyDocument::parse(kind, value.as_str().ok()?.as_bytes(), &mut scratch).ok()
+                PolicyDocument::parse_recorded(kind, value.as_str().ok()?.as_bytes(), &mut scratch)
+                    .ok()
             })?,
         })
     };
