@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use ledgerstone_model::access::{Role, RoleSet, Sight};
 use ledgerstone_model::sealing::{SealingKeyId, Subject, party};
 use ledgerstone_model::subject_request::{RequestState, SubjectRequestId, SubjectRight};
-use ledgerstone_model::visible::{Own, OwnRole, ReadEvent, Why};
+use ledgerstone_model::visible::{Own, OwnRole, ReadEvent, Why, is_in_clear};
 use ledgerstone_model::{ErrorCode, HiddenPart};
 use ledgerstone_proof::{Hash, Kind, SequenceNumber, TenantId, TreeSize, split_content};
 use ledgerstone_store::StoredRecord;
@@ -60,7 +60,7 @@ pub struct Bundle<'l> {
 #[derive(Clone, Debug)]
 pub struct BundledEvent {
     event: VisibleEvent,
-    /// As it is hashed; `None` where it was dropped.
+    /// As it is hashed; `None` where it says of others in clear what the event does not show.
     content: Option<Vec<u8>>,
 }
 
@@ -77,7 +77,8 @@ impl BundledEvent {
         &self.event
     }
 
-    /// The canonical content, sealed as it is.
+    /// The canonical content, sealed as it is; `None` where it says of others in clear what is redacted
+    /// in the event.
     pub fn content(&self) -> Option<&[u8]> {
         self.content.as_deref()
     }
@@ -151,7 +152,10 @@ impl Bundle<'_> {
         if event.hidden().iter().any(is_away) {
             return Err(BundleError::NotWhole(number).into());
         }
-        Ok(Some(BundledEvent { event, content: Some(content) }))
+        let shows_nothing =
+            |part: &HiddenPart| is_in_clear(text, part.pointer()).is_ok_and(|is_clear| !is_clear);
+        let content = event.hidden().iter().all(shows_nothing).then_some(content);
+        Ok(Some(BundledEvent { event, content }))
     }
 
     fn role(

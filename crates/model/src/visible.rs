@@ -4,6 +4,7 @@
 //! sees redacted is redacted, and also where it stands in clear. What is not seen as it was sent is
 //! listed. What cannot be opened fails nothing: it is not shown, and the list says why.
 
+mod as_recorded;
 mod hidden;
 mod own;
 mod redacting;
@@ -21,6 +22,7 @@ use crate::sealing::opening::{EnvelopeValues, GONE, OpenedEvent, put_back};
 use crate::sealing::plan::ENVELOPES;
 use crate::sealing::{Envelope, EnvelopePlace, FieldClass, FieldPolicy, SealingKeyId, SubjectKey};
 
+pub use as_recorded::{departure, is_in_clear};
 pub use hidden::{HiddenPart, Why};
 pub use own::{Own, OwnRole};
 

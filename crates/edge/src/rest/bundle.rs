@@ -59,11 +59,13 @@ pub enum Format {
 /// them, or with anything sealed for them. Their own values are whole, those of others redacted. A page looks at
 /// 20,000 records of the ledger at most, so that it may be short, or empty, and have a `next_cursor`; all pages are
 /// over one snapshot. Each page of JSON has a checkpoint of its own, and proves each of its records by it, which
-/// `ledgerstone verify --bundle` checks without this server. It is in the access log before it is answered.
+/// `ledgerstone verify --bundle` checks without this server. `range` says which records of the ledger the page
+/// looked at, `from` the end of the page before, `of` so many in all. `content` is null where others stand in
+/// it in clear. It is in the access log before it is answered.
 #[utoipa::path(get, path = "/v1/requests/{id}/bundle", tag = "subjects",
     params(("id" = String, Path), BundleQuery),
     responses(
-        (status = 200, description = "`{\"bundle\":1,\"certificates\":[…],\"checkpoint\":…,\"erased\":…,\"next_cursor\":…,\"records\":[{\"content\":…,\"event\":…,\"hidden\":[…],\"proof\":{\"hashes\",\"header\",\"leaf_index\"},\"record\":…},…],\"request\":…,\"subject_id\":…,\"tree_size\":…,\"vkey\":…}`; CSV has the cursor in `Ledgerstone-Next-Cursor`",
+        (status = 200, description = "`{\"bundle\":1,\"certificates\":[…],\"checkpoint\":…,\"count\":…,\"erased\":…,\"next_cursor\":…,\"range\":{\"from\",\"of\",\"to\"},\"records\":[{\"content\":…,\"event\":…,\"hidden\":[…],\"proof\":{\"hashes\",\"header\",\"leaf_index\"},\"record\":…},…],\"request\":…,\"subject_id\":…,\"tree_size\":…,\"vkey\":…}`; CSV has the cursor in `Ledgerstone-Next-Cursor`",
             content((serde_json::Value = "application/json"), (String = "text/csv"))),
         (status = 409, description = "The request is none for access, or is not approved"),
         (status = 503, description = "Keys cannot be had, so that the bundle would not be whole")))]
@@ -134,14 +136,13 @@ fn json_page(
     let mut object = ObjectWriter::open(&mut body);
     object.number("bundle", BUNDLE_VERSION);
     let subject = bundle.subject();
-    let certificates: Vec<_> =
-        subject.certificates.iter().map(|number| number.value().to_string()).collect();
-    let certificates = format!("[{}]", certificates.join(","));
+    object.array("certificates", &subject.certificates, |number, out| {
+        out.extend_from_slice(number.value().to_string().as_bytes());
+    });
     let subject = subject.id.to_string();
-    object.key("certificates").extend_from_slice(certificates.as_bytes());
     object.text("checkpoint", &note);
-    object.key("erased").extend_from_slice(if bundle.is_erased() { b"true" } else { b"false" });
-    // The cursor stands before the records in the order of names, and is known behind them.
+    // Their number and the cursor stand before the records in the order of names, and are known behind them.
+    let (from, mut count) = (walk.rest.start, 0);
     let mut records = vec![b'['];
     let page =
         gather(bundle, walk, limit, (ledger, tenant), &mut records, |bundle, event, out| {
@@ -150,10 +151,18 @@ fn json_page(
             }
             let proof = bundle.prove(event, size)?;
             json::write_bundled(event, &proof, out);
+            count += 1;
             Ok(())
         })?;
     records.push(b']');
+    object.number("count", count);
+    object.boolean("erased", bundle.is_erased());
     write_next(page.next_cursor(tenant, service).as_deref(), &mut object);
+    let mut range = ObjectWriter::open(object.key("range"));
+    range.number("from", from);
+    range.number("of", page.rest.size);
+    range.number("to", page.rest.rest.start);
+    range.close();
     object.key("records").append(&mut records);
     object.text("request", &bundle.request().to_string());
     object.text("subject_id", &subject);
@@ -189,7 +198,7 @@ fn gather(
     limit: usize,
     (ledger, tenant): (&Ledger, &TenantId),
     out: &mut Vec<u8>,
-    write: impl Fn(&Bundle<'_>, &BundledEvent, &mut Vec<u8>) -> Result<(), Problem>,
+    mut write: impl FnMut(&Bundle<'_>, &BundledEvent, &mut Vec<u8>) -> Result<(), Problem>,
 ) -> Result<Page, Problem> {
     let mut seen = Seen::by(bundle.sight()).at_size(walk.size);
     let (mut looked_at, mut found) = (0, 0);

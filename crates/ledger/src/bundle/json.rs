@@ -7,8 +7,8 @@ use super::{BundledEvent, BundledProof};
 use crate::record_line::write_parts;
 
 /// Appends `{"content":{…},"corrected_by":[…],"event":{…},"hidden":[…],"proof":{"hashes","header","leaf_index"},"record":{…}}`:
-/// a line as listings have it, the canonical content that `record.content_hash` is over, and the way from
-/// the header to the root of the page's checkpoint.
+/// a line as listings have it, the canonical content that `record.content_hash` is over, or null, and the way
+/// from the header to the root of the page's checkpoint.
 pub fn write_bundled(bundled: &BundledEvent, proof: &BundledProof, out: &mut Vec<u8>) {
     let mut line = ObjectWriter::open(out);
     line.key("content").extend_from_slice(bundled.content().unwrap_or(b"null"));

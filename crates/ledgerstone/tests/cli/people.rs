@@ -1,55 +1,14 @@
 //! `subjects` and `requests`: from the lookup of a person to the certificate of erasure, through a
 //! server.
 
-use ledgerstone_testkit::{Served, TestEvent};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::program::{Program, Run, text};
-use crate::served::plainly;
-
-/// A server that has met Ana, and keys of those who answer for her data.
-struct Office {
-    program: Program,
-    server: Served,
-    admin: String,
-    officer: String,
-}
-
-impl Office {
-    fn new(name: &str) -> Self {
-        let program = Program::new(name);
-        let server = plainly(&program);
-        let admin = server.first_key();
-        let wanted = json!({"label": "officer", "roles": ["privacy_officer"]}).to_string();
-        let (_, granted) = server.request("POST", "/v1/api-keys", Some(&admin), &wanted);
-        let login = TestEvent::new("user.login")
-            .id("e-1")
-            .set("/actor/type", "customer".into())
-            .set("/actor/id", "cus-1".into())
-            .set("/actor/name", "Ana Lima".into());
-        let (status, _) = server.request("POST", "/v1/events", Some(&admin), &login.json());
-        assert_eq!(status, 201);
-        Self { officer: text(&granted, "/api_key"), program, server, admin }
-    }
-
-    fn ask(&self, key: &str, arguments: &[&str], input: &str) -> Run {
-        self.program.feed_with(arguments, input, |command| {
-            command.env("LEDGERSTONE_SERVER", self.server.url()).env("LEDGERSTONE_API_KEY", key);
-        })
-    }
-
-    fn officer(&self, arguments: &[&str]) -> Run {
-        self.ask(&self.officer, arguments, "")
-    }
-
-    fn ana(&self) -> Value {
-        self.ask(&self.officer, &["subjects", "lookup", "customer"], "cus-1\n").ok().line()
-    }
-}
+use crate::office::Office;
+use crate::program::text;
 
 #[test]
 fn a_person_is_erased_by_two_others() {
-    let office = Office::new("people-erase");
+    let office = Office::with_ana("people-erase");
     let ana = office.ana();
     assert_eq!(ana["live_keys"].as_array().unwrap().len(), 1);
     // What is read from standard input may also be an argument.
@@ -87,7 +46,7 @@ fn a_person_is_erased_by_two_others() {
 
 #[test]
 fn a_name_is_corrected_and_both_are_read() {
-    let office = Office::new("people-rectify");
+    let office = Office::with_ana("people-rectify");
     let id = text(&office.ana(), "/subject_id");
     let request = office.officer(&["subjects", "request", "rectification", &id]).ok().line();
     let request = text(&request, "/id");
@@ -118,7 +77,7 @@ fn a_name_is_corrected_and_both_are_read() {
 
 #[test]
 fn a_person_is_given_everything_and_can_check_it() {
-    let office = Office::new("people-access");
+    let office = Office::with_ana("people-access");
     let id = text(&office.ana(), "/subject_id");
     let request = office.officer(&["subjects", "request", "access", &id]).ok().line();
     let request = text(&request, "/id");
@@ -138,7 +97,10 @@ fn a_person_is_given_everything_and_can_check_it() {
         let verify = [&["verify", "--bundle", "-", "--key", &key], more].concat();
         office.program.feed(&verify, input)
     };
-    assert_eq!(verify(&whole, &["--json"]).ok().line(), json!({"holds": true, "records": 1}));
+    assert_eq!(
+        verify(&whole, &["--json"]).ok().line(),
+        json!({"completeness_proved": false, "holds": true, "records": 1, "without_content": 0})
+    );
     let laid_out = serde_json::to_string_pretty(&line).unwrap();
     verify(&laid_out, &[]).ok();
     let salt = text(&line, "/records/0/content/salt");
@@ -156,7 +118,7 @@ fn a_person_is_given_everything_and_can_check_it() {
 
 #[test]
 fn a_request_is_refused_or_withdrawn_and_says_why() {
-    let office = Office::new("people-refuse");
+    let office = Office::with_ana("people-refuse");
     let id = text(&office.ana(), "/subject_id");
     let open = |right: &str| {
         text(&office.officer(&["subjects", "request", right, &id]).ok().line(), "/id")

@@ -1,45 +1,18 @@
 //! `holds`, `retention` and the approval of policies: what is kept, what goes, and who has a say.
 
-use ledgerstone_testkit::Served;
 use serde_json::{Value, json};
 
-use crate::program::{Program, Run, number, text};
-use crate::served::{append, plainly};
+use crate::office::Office;
+use crate::program::{Program, number, text};
+use crate::served::append;
 
-/// A server with two people who answer for a tenant's records.
-struct Office {
-    program: Program,
-    server: Served,
-    admin: String,
-    officer: String,
-}
-
-impl Office {
-    fn new(name: &str) -> Self {
-        let program = Program::new(name);
-        let server = plainly(&program);
-        let admin = server.first_key();
-        let wanted = json!({"label": "officer", "roles": ["privacy_officer"]}).to_string();
-        let (_, granted) = server.request("POST", "/v1/api-keys", Some(&admin), &wanted);
-        for id in ["e-1", "e-2", "e-3"] {
-            assert_eq!(append(&server, &admin, id).0, 201);
-        }
-        Self { officer: text(&granted, "/api_key"), program, server, admin }
+/// An office whose ledger has three events.
+fn office(name: &str) -> Office {
+    let office = Office::new(name);
+    for id in ["e-1", "e-2", "e-3"] {
+        assert_eq!(append(&office.server, &office.admin, id).0, 201);
     }
-
-    fn ask(&self, key: &str, arguments: &[&str], input: &str) -> Run {
-        self.program.feed_with(arguments, input, |command| {
-            command.env("LEDGERSTONE_SERVER", self.server.url()).env("LEDGERSTONE_API_KEY", key);
-        })
-    }
-
-    fn admin(&self, arguments: &[&str]) -> Run {
-        self.ask(&self.admin, arguments, "")
-    }
-
-    fn officer(&self, arguments: &[&str]) -> Run {
-        self.ask(&self.officer, arguments, "")
-    }
+    office
 }
 
 const SHORTER: &str = "[[rules]]\nname = 'logins'\nmaximum = 'P8Y'\n\
@@ -47,7 +20,7 @@ const SHORTER: &str = "[[rules]]\nname = 'logins'\nmaximum = 'P8Y'\n\
 
 #[test]
 fn a_hold_is_set_by_one_and_released_by_two() {
-    let office = Office::new("holds");
+    let office = office("holds");
     let set = ["holds", "set", "--owner", "legal", "--reason", "case 17"];
     office.admin(&set).failed(2, "INVALID_ARGUMENT");
     let set = [&set[..], &["--review-at", "2030-01-01T00:00:00Z"]].concat();
@@ -83,7 +56,7 @@ fn a_hold_is_set_by_one_and_released_by_two() {
 
 #[test]
 fn a_shorter_retention_is_put_forward_and_approved_by_another() {
-    let office = Office::new("retention");
+    let office = office("retention");
     let set = ["policies", "set", "retention", "-"];
     office.officer(&["policies", "show", "retention", "--proposed"]).failed(2, "NOT_FOUND");
     let proposed = office.ask(&office.admin, &set, SHORTER).ok().line();

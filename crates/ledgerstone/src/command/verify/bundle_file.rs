@@ -1,44 +1,34 @@
 //! Verifies what a person was given about themselves, with nothing but the file and a key: every
-//! content is what its header says, and every header is in the tree of a signed checkpoint.
+//! content is what its header says, every header is in the tree of a signed checkpoint, and what is there
+//! to be read is what is proved.
+
+mod page;
+mod record;
 
 use std::path::Path;
 
+use ledgerstone_ledger::bundle::csv;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
-use ledgerstone_proof::{
-    Hash, RecordProofError, TlogProof, VerifierKey, canonicalize, verify_record_proof,
-};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use ledgerstone_proof::VerifierKey;
 
+use self::page::{Page, Pages, Wrong};
 use super::Arguments;
 use crate::arguments::verifier_key;
 use crate::command::taxonomy::read;
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
 
-#[derive(Deserialize)]
-struct BundlePage<'a> {
-    checkpoint: String,
-    #[serde(borrow)]
-    records: Vec<BundledRecord<'a>>,
-    next_cursor: Option<String>,
-}
+/// What no proof of single records can say.
+const NOT_PROVED: &str =
+    "not proved: that nothing about the person was left out by whoever made the file";
 
-#[derive(Deserialize)]
-struct BundledRecord<'a> {
-    #[serde(borrow)]
-    content: &'a RawValue,
-    #[serde(borrow)]
-    proof: BundledProof<'a>,
-}
-
-#[derive(Deserialize)]
-struct BundledProof<'a> {
-    hashes: Vec<String>,
-    #[serde(borrow)]
-    header: &'a RawValue,
-    leaf_index: u64,
+/// What was found to hold.
+#[derive(Default)]
+struct Held {
+    records: u64,
+    /// Those among them without a content that their event could be compared with.
+    without_content: u64,
 }
 
 pub fn run(path: &Path, arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
@@ -46,41 +36,62 @@ pub fn run(path: &Path, arguments: &Arguments, console: &mut Console) -> Result<
     let shown =
         if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
     let text = read(path)?;
-    let pages = serde_json::Deserializer::from_slice(&text).into_iter::<BundlePage<'_>>();
-    let (mut records, mut is_whole) = (0_u64, false);
-    for (number, page) in (1..).zip(pages) {
-        let place = |reason: &dyn std::fmt::Display| format!("{shown}: page {number}: {reason}");
-        let page = page.map_err(|error| Failure::new(ErrorCode::InvalidProof, place(&error)))?;
-        for record in &page.records {
-            match check(record, &page.checkpoint, &keys) {
-                Ok(()) => records += 1,
-                Err(Wrong::Form(reason)) => {
-                    return Err(Failure::new(ErrorCode::InvalidProof, place(&reason)));
-                }
-                Err(Wrong::Proof(reason)) => {
-                    let reason = format!("record {}: {reason}", record.proof.leaf_index);
-                    return tell_wrong(&place(&reason), arguments.output.json, console);
-                }
-            }
+    if text.starts_with(csv::HEADER.trim_end().as_bytes()) {
+        let reason = format!("{shown}: is a bundle as CSV, which has no proofs");
+        return Err(Failure::new(ErrorCode::InvalidProof, reason)
+            .with_remedy("Verify the bundle that `requests bundle` wrote as JSON."));
+    }
+    match verify(&text, &keys).map_err(|wrong| wrong.at(&shown)) {
+        Ok(held) => {
+            tell(&held, arguments.output.json, console)?;
+            Ok(Ending::Done)
         }
-        is_whole = page.next_cursor.is_none();
+        Err(Wrong::Form(reason)) => Err(Failure::new(ErrorCode::InvalidProof, reason)),
+        Err(Wrong::Proof(reason)) => tell_wrong(&reason, arguments.output.json, console),
     }
-    if !is_whole {
-        let reason = format!("{shown}: has no page that is the last one, so pages are missing");
-        return Err(Failure::new(ErrorCode::InvalidProof, reason));
+}
+
+fn verify(text: &[u8], keys: &[VerifierKey]) -> Result<Held, Wrong> {
+    let (mut held, mut pages) = (Held::default(), Pages::default());
+    let read = serde_json::Deserializer::from_slice(text).into_iter::<Page<'_>>();
+    for (number, page) in (1_u64..).zip(read) {
+        let at = format!("page {number}");
+        let page = page.map_err(|error| Wrong::form(error).at(&at))?;
+        pages.add(&page, keys).map_err(|wrong| wrong.at(&at))?;
+        for record in &page.records {
+            let has_content = record::check(record, &page.checkpoint, keys).map_err(|wrong| {
+                wrong.at(&format!("record {}", record.proof.leaf_index)).at(&at)
+            })?;
+            held.records += 1;
+            held.without_content += u64::from(!has_content);
+        }
     }
-    if arguments.output.json {
+    if pages.is_whole() {
+        return Ok(held);
+    }
+    Err(Wrong::Form("has no page that is the last one, so pages are missing".to_owned()))
+}
+
+fn tell(held: &Held, json: bool, console: &mut Console) -> Result<(), Failure> {
+    if json {
         let mut out = Vec::new();
         let mut object = ObjectWriter::open(&mut out);
-        object.key("holds").extend_from_slice(b"true");
-        object.number("records", records);
+        object.boolean("completeness_proved", false);
+        object.boolean("holds", true);
+        object.number("records", held.records);
+        object.number("without_content", held.without_content);
         object.close();
-        console.line(out)?;
-    } else {
-        console
-            .line(format!("the proofs of {records} records hold, and their contents are theirs"))?;
+        return console.line(out);
     }
-    Ok(Ending::Done)
+    let records = held.records;
+    console.line(format!("the proofs of {records} records hold, and their contents, headers and clear values are theirs"))?;
+    if held.without_content > 0 {
+        let count = held.without_content;
+        console.line(format!(
+            "{count} of them come without content, so that their events are not proved"
+        ))?;
+    }
+    console.line(NOT_PROVED)
 }
 
 fn tell_wrong(reason: &str, json: bool, console: &mut Console) -> Result<Ending, Failure> {
@@ -89,31 +100,4 @@ fn tell_wrong(reason: &str, json: bool, console: &mut Console) -> Result<Ending,
     }
     console.failure(&Failure::new(ErrorCode::ProofMismatch, reason.to_owned()));
     Ok(Ending::Findings)
-}
-
-/// Why a record is not proved.
-enum Wrong {
-    /// The file is none.
-    Form(String),
-    Proof(String),
-}
-
-fn check(record: &BundledRecord<'_>, checkpoint: &str, keys: &[VerifierKey]) -> Result<(), Wrong> {
-    let form = |error: &dyn std::fmt::Display| Wrong::Form(error.to_string());
-    // What laid the file out anew changed no value: the canonical text is the same.
-    let canonical =
-        |text: &RawValue| canonicalize(text.get().as_bytes()).map_err(|error| form(&error));
-    let hashes = record.proof.hashes.iter().map(|hash| Hash::from_base64(hash));
-    let hashes = hashes.collect::<Result<Vec<_>, _>>().map_err(|error| form(&error))?;
-    let header = canonical(record.proof.header)?;
-    let proof = TlogProof::new(Some(header), record.proof.leaf_index, hashes, checkpoint)
-        .map_err(|error| form(&error))?;
-    let content = canonical(record.content)?;
-    match verify_record_proof(&proof, keys, Some(&content)) {
-        Ok(_) => Ok(()),
-        Err(error @ (RecordProofError::NoHeader | RecordProofError::Header(_))) => {
-            Err(form(&error))
-        }
-        Err(error) => Err(Wrong::Proof(error.to_string())),
-    }
 }
