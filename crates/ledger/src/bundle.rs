@@ -8,11 +8,13 @@ pub mod json;
 use std::collections::HashSet;
 
 use ledgerstone_model::access::{Role, RoleSet, Sight};
-use ledgerstone_model::sealing::{SealingKeyId, Subject, party};
+use ledgerstone_model::sealing::{SealingKeyId, party};
 use ledgerstone_model::subject_request::{RequestState, SubjectRequestId, SubjectRight};
-use ledgerstone_model::visible::{Own, OwnRole, ReadEvent, Why, is_in_clear};
+use ledgerstone_model::visible::{Own, ReadEvent, Why, is_in_clear};
 use ledgerstone_model::{ErrorCode, HiddenPart};
-use ledgerstone_proof::{Hash, Kind, SequenceNumber, TenantId, TreeSize, split_content};
+use ledgerstone_proof::{
+    Hash, IngestedAt, Kind, SequenceNumber, TenantId, TreeSize, split_content,
+};
 use ledgerstone_store::StoredRecord;
 use thiserror::Error;
 
@@ -27,10 +29,12 @@ use crate::visible::{Viewer, VisibleEvent};
 pub enum BundleError {
     #[error("request {id} asks for {right}, and a bundle belongs to a request for access")]
     OtherRight { id: SubjectRequestId, right: &'static str },
-    #[error(
-        "request {id} is {state}; a bundle is given once a second person has approved it, until it is delivered"
-    )]
+    #[error("request {id} is {state}; a bundle is given once a second person has approved it")]
     NotApproved { id: SubjectRequestId, state: &'static str },
+    #[error(
+        "request {id} is {state} since {since}, and a bundle is given until then; open a new request for access"
+    )]
+    Ended { id: SubjectRequestId, state: &'static str, since: IngestedAt },
     #[error("keys cannot be had now, so that record {0} would not be whole; nothing was given out")]
     NotWhole(SequenceNumber),
 }
@@ -38,7 +42,9 @@ pub enum BundleError {
 impl BundleError {
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::OtherRight { .. } | Self::NotApproved { .. } => ErrorCode::RequestState,
+            Self::OtherRight { .. } | Self::NotApproved { .. } | Self::Ended { .. } => {
+                ErrorCode::RequestState
+            }
             Self::NotWhole(_) => ErrorCode::KeyServiceUnavailable,
         }
     }
@@ -97,6 +103,10 @@ impl Ledger {
         if right != SubjectRight::Access {
             return Err(BundleError::OtherRight { id: request, right: right.as_str() }.into());
         }
+        if state.is_final() {
+            let (state, since) = (state.as_str(), entry.set_at);
+            return Err(BundleError::Ended { id: request, state, since }.into());
+        }
         if state != RequestState::Approved {
             return Err(BundleError::NotApproved { id: request, state: state.as_str() }.into());
         }
@@ -142,7 +152,8 @@ impl Bundle<'_> {
         let read = ReadEvent::read(text).map_err(|_| damaged("is not canonical"))?;
         let named = |group| party(text, group).map_err(|_| damaged("is not canonical"));
         let (actor, target) = (named("actor")?, named("target")?);
-        let role = self.role(actor.as_ref(), target.as_ref())?;
+        let named = (actor.as_ref(), target.as_ref());
+        let role = self.ids.role_of(&self.subject.id, named, self.viewer.fields())?;
         let is_sealed_for_them = read.key_ids().any(|key| self.keys.contains(key));
         if !is_sealed_for_them && !role.is_actor && !role.is_target {
             return Ok(None);
@@ -156,23 +167,6 @@ impl Bundle<'_> {
             |part: &HiddenPart| is_in_clear(text, part.pointer()).is_ok_and(|is_clear| !is_clear);
         let content = event.hidden().iter().all(shows_nothing).then_some(content);
         Ok(Some(BundledEvent { event, content }))
-    }
-
-    fn role(
-        &mut self,
-        actor: Option<&Subject>,
-        target: Option<&Subject>,
-    ) -> Result<OwnRole, LedgerError> {
-        let mut is_them = |who: Option<&Subject>| match who {
-            Some(who) => self.ids.of(who).map(|id| id == self.subject.id),
-            None => Ok(false),
-        };
-        let (is_actor, is_target) = (is_them(actor)?, is_them(target)?);
-        let is_person = match target {
-            Some(Subject::Person { kind, .. }) => self.viewer.fields().is_person(kind),
-            _ => false,
-        };
-        Ok(OwnRole { is_actor, is_target, targets_another: is_person && !is_target })
     }
 
     /// A checkpoint over so many records at least.

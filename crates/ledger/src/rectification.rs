@@ -10,12 +10,13 @@ use ledgerstone_model::json::{NotCanonical, Value};
 use ledgerstone_model::json_pointer::value_at;
 use ledgerstone_model::rejection::pointer_steps;
 use ledgerstone_model::sealing::{
-    FieldClass, FieldPolicy, FieldRule, SealingKeyId, Subject, SubjectId, SubjectKey, party,
+    FieldClass, FieldPolicy, FieldRule, SealingKeyId, Subject, SubjectId, SubjectKey,
+    is_fact_of_log, party,
 };
 use ledgerstone_model::subject_request::{
     Rectification, RequestState, RequestStep, SubjectRequestId, SubjectRight,
 };
-use ledgerstone_model::visible::ReadEvent;
+use ledgerstone_model::visible::{OwnRole, ReadEvent, is_in_clear};
 use ledgerstone_model::{Actor, ErrorCode};
 use ledgerstone_proof::{EventId, Kind, SequenceNumber, TenantId, split_content};
 use ledgerstone_store::StoredRecord;
@@ -50,6 +51,14 @@ pub struct NewCorrection {
 pub enum RectificationError {
     #[error("request {id} asks for {right}, and not for rectification")]
     OtherRight { id: SubjectRequestId, right: &'static str },
+    #[error(
+        "request {id} is {state}; what is right is written once a second person has approved it"
+    )]
+    NotApproved { id: SubjectRequestId, state: &'static str },
+    #[error(
+        "request {id} is {state}, and nothing comes after it; to correct more, or a correction, open another request: of several corrections of a value the newest counts"
+    )]
+    Ended { id: SubjectRequestId, state: &'static str },
     #[error("corrections: has {0} events; 1 to {CORRECTED_RECORDS_MAX} are meant")]
     Count(usize),
     #[error("corrections: event {0} stands there twice; name it once with all of its changes")]
@@ -60,8 +69,14 @@ pub enum RectificationError {
     NotInIt(EventId),
     #[error("event {event} has nothing at {pointer}")]
     NoSuchPlace { event: EventId, pointer: String },
-    #[error("what event {event} has at {pointer} is about somebody else")]
+    #[error(
+        "what event {event} has at {pointer} is about somebody else: it is neither sealed for the person nor about the one of actor and target that they are"
+    )]
     SomebodyElses { event: EventId, pointer: String },
+    #[error(
+        "what event {event} has at {pointer} is a fact of the log, such as which event it is, when it was, what happened and whom it names, or holds one; those are not corrected, values about the person are, like /actor/name"
+    )]
+    FactOfLog { event: EventId, pointer: String },
     #[error("what event {event} has at {pointer} can be read by nobody any more")]
     Unreadable { event: EventId, pointer: String },
     #[error("the person is being erased, and nothing is written about them any more")]
@@ -73,11 +88,14 @@ pub enum RectificationError {
 impl RectificationError {
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::OtherRight { .. } => ErrorCode::RequestState,
+            Self::OtherRight { .. } | Self::NotApproved { .. } | Self::Ended { .. } => {
+                ErrorCode::RequestState
+            }
             Self::Count(_)
             | Self::Twice(_)
             | Self::NoSuchPlace { .. }
             | Self::SomebodyElses { .. }
+            | Self::FactOfLog { .. }
             | Self::Unreadable { .. } => ErrorCode::InvalidCorrection,
             Self::Dropped(_) => ErrorCode::ContentDropped,
             Self::NotInIt(_) => ErrorCode::SubjectNotInEvent,
@@ -118,8 +136,12 @@ impl Ledger {
         if right != SubjectRight::Rectification {
             return Err(RectificationError::OtherRight { id, right: right.as_str() }.into());
         }
+        let named = state.as_str();
+        if state.is_final() {
+            return Err(RectificationError::Ended { id, state: named }.into());
+        }
         if state != RequestState::Approved {
-            return Err(LedgerError::NotApproved { id, state: state.as_str() });
+            return Err(RectificationError::NotApproved { id, state: named }.into());
         }
         let subject = *entry.request.subject();
         let (record, key) = self.rectification_of(tenant, (id, subject), corrections, by)?;
@@ -224,9 +246,10 @@ impl Person<'_> {
         let (text, _) = split_content(content).map_err(|error| damaged(error.to_string()))?;
         let not_canonical = |error: NotCanonical| damaged(error.to_string());
         let read = ReadEvent::read(text).map_err(not_canonical)?;
-        let parties = self.parties(text)?.map_err(not_canonical)?;
+        let role = self.role(text)?.map_err(not_canonical)?;
         let is_sealed_for_them = read.key_ids().any(|key| self.keys.contains(key));
-        if record.kind == Kind::System || !(is_sealed_for_them || parties.are_theirs()) {
+        let is_about_them = is_sealed_for_them || role.is_actor || role.is_target;
+        if record.kind == Kind::System || !is_about_them {
             return Err(RectificationError::NotInIt(event_id.clone()).into());
         }
         let opened = self.opened(&record, text)?;
@@ -239,8 +262,14 @@ impl Person<'_> {
                 return Err(RectificationError::Unreadable { event, pointer }.into());
             }
             let sealed = read.sealed_at(pointer).map_err(not_canonical)?;
+            let is_clear = is_in_clear(text, pointer).map_err(not_canonical)?;
+            // The server's own records hold of people what is sealed, and nothing else.
+            if is_fact_of_log(pointer) || (is_clear && record.kind == Kind::Audit) {
+                let (event, pointer) = at();
+                return Err(RectificationError::FactOfLog { event, pointer }.into());
+            }
             let is_others = sealed.iter().any(|(key, _)| !self.keys.contains(key))
-                || (sealed.is_empty() && parties.actor_is_another && is_of_actor(pointer));
+                || ((is_clear || sealed.is_empty()) && !has(role, pointer));
             if is_others {
                 return Err(RectificationError::somebody_elses(at()));
             }
@@ -255,29 +284,18 @@ impl Person<'_> {
         })
     }
 
-    /// Which of the two that an event names is the person, as far as it says so in clear.
-    fn parties(&mut self, text: &[u8]) -> Result<Result<Parties, NotCanonical>, LedgerError> {
+    /// Who of the event the person is, as far as it says so in clear.
+    fn role(&mut self, text: &[u8]) -> Result<Result<OwnRole, NotCanonical>, LedgerError> {
         let (actor, target) = match (party(text, "actor"), party(text, "target")) {
             (Ok(actor), Ok(target)) => (actor, target),
             (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
         };
-        let mut found = Parties::default();
-        if let Some(actor) = actor {
-            found.actor_is_them = self.is_them(actor)?;
-            found.actor_is_another = !found.actor_is_them;
-        }
-        if let Some(target) = target {
-            found.target_is_them = self.is_them(target)?;
-        }
-        Ok(Ok(found))
-    }
-
-    fn is_them(&mut self, somebody: Subject) -> Result<bool, LedgerError> {
-        let is_them = self.ids.of(&somebody)? == self.id;
-        if is_them {
-            self.named = Some(somebody);
-        }
-        Ok(is_them)
+        let named = (actor.as_ref(), target.as_ref());
+        let role = self.ids.role_of(&self.id, named, self.fields)?;
+        let is_them = [(role.is_actor, actor), (role.is_target, target)];
+        let them = is_them.into_iter().find_map(|(is_them, who)| who.filter(|_| is_them));
+        self.named = them.or_else(|| self.named.take());
+        Ok(Ok(role))
     }
 
     fn opened(
@@ -299,20 +317,7 @@ impl Person<'_> {
     }
 }
 
-/// Who an event names in clear.
-#[derive(Clone, Copy, Debug, Default)]
-struct Parties {
-    actor_is_them: bool,
-    actor_is_another: bool,
-    target_is_them: bool,
-}
-
-impl Parties {
-    const fn are_theirs(self) -> bool {
-        self.actor_is_them || self.target_is_them
-    }
-}
-
-fn is_of_actor(pointer: &str) -> bool {
-    pointer_steps(pointer).next().is_some_and(|first| first == "actor")
+/// Whether what stands in clear there is about the person.
+fn has(role: OwnRole, pointer: &str) -> bool {
+    pointer_steps(pointer).next().is_some_and(|member| role.has(&member))
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use ledgerstone_model::sealing::{SealingKeyId, Subject, SubjectId};
+use ledgerstone_model::sealing::{FieldPolicy, SealingKeyId, Subject, SubjectId};
+use ledgerstone_model::visible::OwnRole;
 use ledgerstone_proof::{SequenceNumber, TenantId};
 
 use crate::error::LedgerError;
@@ -72,5 +73,24 @@ impl<'a> SubjectIds<'a> {
         }
         self.known.insert(subject.clone(), id);
         Ok(id)
+    }
+
+    /// Who of an event somebody is, of the actor and the target that it names in clear.
+    pub(crate) fn role_of(
+        &mut self,
+        who: &SubjectId,
+        (actor, target): (Option<&Subject>, Option<&Subject>),
+        fields: &FieldPolicy,
+    ) -> Result<OwnRole, KeyRingError> {
+        let mut is_them = |named: Option<&Subject>| match named {
+            Some(named) => self.of(named).map(|id| id == *who),
+            None => Ok(false),
+        };
+        let (is_actor, is_target) = (is_them(actor)?, is_them(target)?);
+        let is_person = match target {
+            Some(Subject::Person { kind, .. }) => fields.is_person(kind),
+            _ => false,
+        };
+        Ok(OwnRole { is_actor, is_target, targets_another: is_person && !is_target })
     }
 }

@@ -22,6 +22,7 @@ pub mod xaes;
 pub use access_month::AccessMonth;
 pub use class::FieldClass;
 pub(crate) use clear_paths::is_clear;
+pub use clear_paths::is_fact_of_log;
 pub use envelope::{Envelope, EnvelopeError, EnvelopePlace};
 pub use key::{SealingKeyId, SubjectKey};
 pub use opening::{NotOpenedEvent, open_event};

@@ -4,14 +4,16 @@
 //! A request goes through steps, each by somebody; every step gives the next state of the whole
 //! request, which is what records hold.
 
+mod step_error;
+
 use ledgerstone_proof::{EventId, IngestedAt, SequenceNumber};
-use thiserror::Error;
 
 use crate::access::PrincipalId;
 use crate::calendar::months_after;
-use crate::error_code::ErrorCode;
 use crate::random_id::random_id;
 use crate::sealing::SubjectId;
+
+pub use step_error::StepError;
 
 /// Months within which a request must be answered (article 12(3)).
 const DUE_MONTHS: u32 = 1;
@@ -175,28 +177,6 @@ pub struct Rectification {
     pub corrected: Vec<SequenceNumber>,
 }
 
-/// Why a step cannot be taken.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum StepError {
-    #[error("the request is {}, and `{}` is no step from there", .state.as_str(), .step.as_str())]
-    State { state: RequestState, step: RequestStep },
-    #[error("it was extended already, until {0}; that is possible once")]
-    Extended(IngestedAt),
-    #[error(
-        "whoever opened the request or checked the identity cannot approve it; a second person must"
-    )]
-    SamePerson,
-}
-
-impl StepError {
-    pub const fn code(&self) -> ErrorCode {
-        match self {
-            Self::State { .. } | Self::Extended(_) => ErrorCode::RequestState,
-            Self::SamePerson => ErrorCode::SecondPersonNeeded,
-        }
-    }
-}
-
 impl SubjectRequest {
     /// A request that comes in now.
     pub fn open(
@@ -225,6 +205,11 @@ impl SubjectRequest {
 
     /// The request after a step by somebody.
     pub fn after(&self, step: RequestStep, by: &PrincipalId) -> Result<Self, StepError> {
+        self.take(step, by).map_err(|error| error.unwrap_or_else(|| self.no_step(step)))
+    }
+
+    /// The same; without an error where the state has no such step.
+    fn take(&self, step: RequestStep, by: &PrincipalId) -> Result<Self, Option<StepError>> {
         use RequestState::{Approved, Done, IdentityChecked, Received, Refused, Withdrawn};
         let mut next = self.clone();
         next.state = match (self.state, step) {
@@ -233,7 +218,7 @@ impl SubjectRequest {
                 IdentityChecked
             }
             (Received | IdentityChecked, RequestStep::Extend) if self.is_extended => {
-                return Err(StepError::Extended(self.due_at));
+                return Err(Some(StepError::Extended { id: self.id, until: self.due_at }));
             }
             (Received | IdentityChecked, RequestStep::Extend) => {
                 next.is_extended = true;
@@ -245,7 +230,7 @@ impl SubjectRequest {
                 RequestStep::Approve | RequestStep::ApproveDespiteDuties,
             ) if self.state == IdentityChecked || self.right == SubjectRight::Erasure => {
                 if self.opened_by == *by || self.identity_checked_by.as_ref() == Some(by) {
-                    return Err(StepError::SamePerson);
+                    return Err(Some(StepError::SamePerson));
                 }
                 next.decided_by = Some(by.clone());
                 Approved
@@ -259,7 +244,7 @@ impl SubjectRequest {
             (Approved, RequestStep::Lift) if self.right == SubjectRight::Restriction => Done,
             (Approved, RequestStep::Deliver) if self.right == SubjectRight::Access => Done,
             (Approved, RequestStep::Finish) => Done,
-            (state, step) => return Err(StepError::State { state, step }),
+            _ => return Err(None),
         };
         Ok(next)
     }
@@ -419,7 +404,7 @@ mod tests {
             (at("2026-04-30"), RequestState::Received)
         );
         let again = extended.after(RequestStep::Extend, &who("a"));
-        assert_eq!(again, Err(StepError::Extended(at("2026-04-30"))));
+        assert_eq!(again, Err(StepError::Extended { id: extended.id(), until: at("2026-04-30") }));
         let step = RequestStep::Refuse(RefusalGround::LegalClaims);
         let refused = extended.after(step, &who("a")).unwrap();
         assert_eq!(refused.ground(), Some(RefusalGround::LegalClaims));

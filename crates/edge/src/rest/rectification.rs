@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use ledgerstone_ledger::rectification::NewCorrection;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::audit::Changes;
+use ledgerstone_model::rejection::Rejection;
 use ledgerstone_proof::{Canonicalizer, EventId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -85,6 +86,13 @@ fn correction(
         Problem::new(ErrorCode::InvalidId, detail).with_status(StatusCode::BAD_REQUEST)
     })?;
     let changes = Changes::parse(body.changes.get().as_bytes(), scratch)
-        .map_err(|rejection| Problem::of_rejection("correction", &rejection))?;
+        .map_err(|rejection| refused(&event_id, &rejection))?;
     Ok(NewCorrection { event_id, changes })
+}
+
+/// Names the event too: the pointers are all there is in the faults.
+fn refused(event_id: &EventId, rejection: &Rejection) -> Problem {
+    let problem = Problem::of_rejection("correction", rejection);
+    let detail = format!("the correction of event {event_id}: {}", problem.detail());
+    problem.with_detail(detail)
 }

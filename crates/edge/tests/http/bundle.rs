@@ -135,7 +135,9 @@ async fn a_person_gets_everything_and_nothing_of_others() {
     let done = post(&rig, Role::PrivacyOfficer, &format!("{at}/deliver"), json!({})).await;
     assert_eq!(done["state"], "done");
     let again = rig.request(Method::GET, &bundle, "acme", Role::Admin);
-    assert_problem(again, 409, "REQUEST_STATE").await;
+    let problem = assert_problem(again, 409, "REQUEST_STATE").await;
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("is done since 20") && detail.ends_with("a new request for access"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

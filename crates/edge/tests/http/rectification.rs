@@ -30,12 +30,20 @@ async fn filled() -> Rig {
     send(
         &rig,
         json!({"id": "e-1", "event_type": "address.changed", "actor": clerk, "target": customer,
-            "data": {"after": {"name": "Anna Lima", "city": "Lisbon"}}}),
+            "data": {"after": {"name": "Anna Lima", "city": "Lisbon"}},
+            "action": {"description": "by counter 3"}, "metadata": {"desk": "3"}}),
     )
     .await;
     let ana = json!({"type": "customer", "id": "cus-1", "name": "Anna Lima"});
-    send(&rig, json!({"id": "e-2", "event_type": "user.login", "actor": ana})).await;
+    send(&rig, json!({"id": "e-2", "event_type": "user.login", "actor": &ana})).await;
     send(&rig, json!({"id": "e-3", "event_type": "user.login", "actor": clerk})).await;
+    let other = json!({"type": "employee", "id": "emp-2", "name": "Bea Voss"});
+    send(
+        &rig,
+        json!({"id": "e-4", "event_type": "contact.chosen", "actor": ana, "target": other,
+            "action": {"description": "chose a contact"}}),
+    )
+    .await;
     rig
 }
 
@@ -133,6 +141,10 @@ async fn what_cannot_be_corrected_is_refused_by_name() {
         (one("e-1", "/data/after/street"), 422, "INVALID_CORRECTION"),
         (one("e-1", "/actor/name"), 422, "INVALID_CORRECTION"),
         (one("e-1", "/actor/id"), 422, "INVALID_CORRECTION"),
+        // What somebody else did is theirs, and so is another person's name.
+        (one("e-1", "/action/description"), 422, "INVALID_CORRECTION"),
+        (one("e-1", "/metadata/desk"), 422, "INVALID_CORRECTION"),
+        (one("e-4", "/target/name"), 422, "INVALID_CORRECTION"),
         (
             json!({"corrections": [
                 {"event_id": "e-1", "changes": {"/data/after/name": "x"}},
@@ -156,6 +168,51 @@ async fn what_cannot_be_corrected_is_refused_by_name() {
     let access = approved(&rig, "access", json!({})).await;
     let other = rig.request(Method::POST, &format!("{access}/rectify"), "acme", Role::Admin);
     assert_problem(other.json(&name_of_e1()), 409, "REQUEST_STATE").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn facts_of_the_log_are_no_values_of_a_person() {
+    let rig = filled().await;
+    let at = approved(&rig, "rectification", json!({})).await;
+    let path = format!("{at}/rectify");
+    let refused = async |id: &str, pointer: &str, reason: &str| {
+        let sent = json!({"corrections": [{"event_id": id, "changes": {pointer: "x"}}]});
+        let request = rig.request(Method::POST, &path, "acme", Role::Admin).json(&sent);
+        let problem = assert_problem(request, 422, "INVALID_CORRECTION").await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(&format!("event {id} has at {pointer} is {reason}")), "{detail}");
+    };
+    for pointer in ["/event_type", "/id", "/timestamp", "/actor/id", "/actor/type", "/actor"] {
+        refused("e-2", pointer, "a fact of the log").await;
+    }
+    refused("e-4", "/target/name", "about somebody else").await;
+    // What the person did may be described wrongly.
+    let sent =
+        json!({"corrections": [{"event_id": "e-4", "changes": {"/action/description": "x"}}]});
+    assert_eq!(post(&rig, Role::Admin, &path, sent).await["state"], "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_correction_is_mended_by_another_request() {
+    let rig = filled().await;
+    for name in ["Ana Lima-Resi", "Ana Lima-Reis"] {
+        let at = approved(&rig, "rectification", json!({})).await;
+        let sent =
+            json!({"corrections": [{"event_id": "e-1", "changes": {"/data/after/name": name}}]});
+        post(&rig, Role::Admin, &format!("{at}/rectify"), sent.clone()).await;
+        let again = rig.request(Method::POST, &format!("{at}/rectify"), "acme", Role::Admin);
+        let problem = assert_problem(again.json(&sent), 409, "REQUEST_STATE").await;
+        assert!(problem["detail"].as_str().unwrap().contains("open another request"), "{problem}");
+    }
+    let shown = get(&rig, Role::Admin, "/v1/events/e-1").await;
+    let by = shown["corrected_by"].as_array().unwrap();
+    assert_eq!(by.len(), 2);
+    // The last one counts.
+    let last = format!("/v1/events/{}", by[1]["event_id"].as_str().unwrap());
+    let corrections =
+        &get(&rig, Role::Admin, &last).await["event"]["data"]["metadata"]["corrections"];
+    assert_eq!(corrections[0]["/data/after/name"], "Ana Lima-Reis");
+    rig.assert_sound();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use crate::error_code::ErrorCode;
 use crate::json::{NotCanonical, Value, ValueKind};
 use crate::json_pointer::is_pointer;
 use crate::json_write::ObjectWriter;
-use crate::rejection::{Fault, Faults, Rejection, pointer_push};
+use crate::rejection::{Fault, Faults, Rejection};
 use crate::sealing::{FieldClass, SEALED_MARK, SubjectId};
 use crate::subject_request::SubjectRequestId;
 
@@ -45,14 +45,15 @@ impl Changes {
         let mut members = object.members();
         while let Some((key, value)) = members.next_member()? {
             let pointer = key.text().into_owned();
-            let mut place = String::new();
-            pointer_push(&mut place, &pointer);
             if !is_pointer(&pointer) {
-                let reason = "is no JSON pointer into an event, like /actor/name";
-                faults.add(place, ErrorCode::InvalidCorrection, reason);
+                let reason = format!(
+                    "changes: `{pointer}` is no JSON pointer into an event, like /actor/name"
+                );
+                faults.add(String::new(), ErrorCode::InvalidCorrection, reason);
             } else if holds_mark(value)? {
-                let reason = "holds the mark of sealed values, which only the server writes";
-                faults.add(place, ErrorCode::InvalidCorrection, reason);
+                let reason =
+                    "its new value holds the mark of sealed values, which only the server writes";
+                faults.add(pointer.clone(), ErrorCode::InvalidCorrection, reason);
             }
             pointers.push(pointer);
         }
@@ -205,9 +206,9 @@ mod tests {
         for (text, part) in [
             ("{}", "has 0 values"),
             ("[]", "must be an object"),
-            (r#"{"actor.name":1}"#, "/actor.name: is no JSON pointer"),
+            (r#"{"actor.name":1}"#, "`actor.name` is no JSON pointer"),
             (r#"{"":1}"#, "is no JSON pointer"),
-            (r#"{"/a":[{"$sealed":0}]}"#, "/~1a: holds the mark"),
+            (r#"{"/a":[{"$sealed":0}]}"#, "/a: its new value holds the mark"),
             (r#"{"/a":1,"/a":2}"#, "DUPLICATE_KEY"),
             (r#"{"/a":9007199254740993}"#, "number"),
         ] {

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use crate::rejection::pointer_steps;
+
 /// What of a member of an event stays in clear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ClearPart {
@@ -70,9 +72,20 @@ pub(crate) fn clear_list() -> String {
     out
 }
 
+/// Ids of those whom an event names: whom a record is about is what it says, and no value of theirs.
+const NAMED: &[&[&str]] = &[&["actor", "id"], &["target", "id"]];
+
+/// Whether a JSON pointer into an event leads to what the record says of itself, or to something that holds
+/// such a thing: which event it is, when it was, what happened, and whom it names.
+pub fn is_fact_of_log(pointer: &str) -> bool {
+    let steps: Vec<String> = pointer_steps(pointer).collect();
+    let is_named = |path: &&[&str]| path.iter().zip(&steps).all(|(name, step)| name == step);
+    is_clear(&steps) || is_partly_clear(&steps) || NAMED.iter().any(|path| is_named(&path))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{CLEAR, ClearPart, clear_list, is_clear, is_partly_clear};
+    use super::{CLEAR, ClearPart, clear_list, is_clear, is_fact_of_log, is_partly_clear};
     use crate::sealing::PathPattern;
 
     #[test]
@@ -94,5 +107,33 @@ mod tests {
             assert!(PathPattern::parse(path).is_ok(), "{path}");
         }
         assert!(CLEAR.iter().all(|(_, part)| *part != ClearPart::Nothing));
+    }
+
+    #[test]
+    fn facts_of_the_log_are_told_from_values_of_people() {
+        for pointer in [
+            "/event_type",
+            "/id",
+            "/timestamp",
+            "/actor",
+            "/actor/id",
+            "/target/type",
+            "/action/status",
+            "/context/request_id",
+            "/security/pii_detected",
+            "",
+        ] {
+            assert!(is_fact_of_log(pointer), "{pointer}");
+        }
+        for pointer in [
+            "/actor/name",
+            "/target/name",
+            "/action/description",
+            "/data",
+            "/data/after/id",
+            "/metadata/id",
+        ] {
+            assert!(!is_fact_of_log(pointer), "{pointer}");
+        }
     }
 }
