@@ -80,7 +80,7 @@ const NAMED: &[&[&str]] = &[&["actor", "id"], &["target", "id"]];
 pub fn is_fact_of_log(pointer: &str) -> bool {
     let steps: Vec<String> = pointer_steps(pointer).collect();
     let is_named = |path: &&[&str]| path.iter().zip(&steps).all(|(name, step)| name == step);
-    is_clear(&steps) || is_partly_clear(&steps) || NAMED.iter().any(|path| is_named(&path))
+    is_clear(&steps) || is_partly_clear(&steps) || NAMED.iter().any(is_named)
 }
 
 #[cfg(test)]
