@@ -112,6 +112,34 @@ pub fn erase(server: &Served, admin: &str, who: &Value) -> u64 {
     number(&job, "/result/certificate")
 }
 
+/// Derived files in which a key that a certificate names stands: what is made again from the ledger names no
+/// person, and so nothing of an erasure has to be carried into it.
+fn derived_with_keys(program: &Program, certificate: u64) -> Vec<String> {
+    let certificate = program.run(&["get", &format!("_{certificate}")]).ok().line();
+    let keys = certificate["event"]["erasure"]["key_ids"].as_array().unwrap();
+    let keys: Vec<&str> = keys.iter().map(|key| key.as_str().unwrap()).collect();
+    assert!(!keys.is_empty(), "{certificate}");
+    let spelled = keys.iter().flat_map(|key| {
+        let bytes = URL_SAFE_NO_PAD.decode(key).unwrap();
+        [bytes, key.as_bytes().to_vec()]
+    });
+    let spelled: Vec<Vec<u8>> = spelled.collect();
+    let names_one = |bytes: &[u8]| spelled.iter().any(|key| contains(bytes, key));
+    let is_derived = |name: &str| {
+        let is_index = std::path::Path::new(name).extension().is_some_and(|it| it == "idx");
+        is_index || name.starts_with("ids/") || name.starts_with("tiles/")
+    };
+    let (derived, kept): (Vec<_>, Vec<_>) =
+        files(&program.data("")).into_iter().partition(|(name, _)| is_derived(name));
+    // Runs of ids come with several segments.
+    for folder in ["segments/", "tiles/"] {
+        let is_there = derived.iter().any(|(name, _)| name.starts_with(folder));
+        assert!(is_there, "something derived is in {folder}");
+    }
+    assert!(kept.iter().any(|(_, bytes)| names_one(bytes)), "the ledger itself names the keys");
+    derived.into_iter().filter(|(_, bytes)| names_one(bytes)).map(|(name, _)| name).collect()
+}
+
 #[test]
 fn nothing_of_an_erased_person_is_anywhere_and_every_proof_holds() {
     let program = Program::new("erased-bytes");
@@ -145,10 +173,11 @@ fn nothing_of_an_erased_person_is_anywhere_and_every_proof_holds() {
     }
 
     let server = plainly(&program);
-    erase(&server, &admin, &json!({"type": "customer", "id": "cus-1"}));
+    let certificate = erase(&server, &admin, &json!({"type": "customer", "id": "cus-1"}));
     server.stop();
 
     assert_eq!(places(&program, &VALUES), Vec::<String>::new());
+    assert_eq!(derived_with_keys(&program, certificate), Vec::<String>::new());
     for listing in [program.run(&["list"]).ok(), program.run(&["list", "--open"]).ok()] {
         let found = VALUES.iter().filter(|value| contains(listing.bytes(), value.as_bytes()));
         assert_eq!(found.collect::<Vec<_>>(), Vec::<&&str>::new());
