@@ -233,7 +233,7 @@ fn contents_in_clear_are_counted_step_by_step_and_anew_under_another_policy() {
     assert_eq!(count(100), (5, 7, 7));
     assert_eq!(count(100), (5, 7, 7));
     let document = FieldPolicy::parse(
-        br#"{"preset":"none","rules":[{"path":"context","class":"personal"}]}"#,
+        br#"{"preset":"none","rules":[{"path":"metadata.nothing","class":"personal"}]}"#,
         &mut Canonicalizer::new(),
     );
     let document = PolicyDocument::Sealing(document.unwrap());

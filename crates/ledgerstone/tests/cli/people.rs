@@ -1,6 +1,7 @@
 //! `subjects` and `requests`: from the lookup of a person to the certificate of erasure, through a
 //! server.
 
+use ledgerstone_testkit::TestEvent;
 use serde_json::json;
 
 use crate::office::Office;
@@ -155,7 +156,7 @@ fn a_request_is_refused_or_withdrawn_and_says_why() {
 
 #[test]
 fn contents_that_name_a_person_in_clear_go_as_far_as_that_was_approved() {
-    let office = Office::new("people-clear");
+    let office = Office::with_ana("people-clear");
     let note = TestEvent::new("shift.noted").id("e-2").set("/metadata/note", "ask Ana Lima".into());
     let (status, _) =
         office.server.request("POST", "/v1/events", Some(&office.admin), &note.json());
