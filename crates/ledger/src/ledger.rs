@@ -169,6 +169,7 @@ impl Ledger {
                     events = back;
                     attempts -= 1;
                 }
+                Submitted::Outdated { events: back } => events = self.seal_again(back)?,
                 // Only said of submissions that are taken as a whole.
                 Submitted::Unsettled { events: back, .. } => events = back,
             }

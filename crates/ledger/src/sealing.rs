@@ -5,10 +5,12 @@ use std::collections::HashMap;
 
 use ledgerstone_model::json::NotCanonical;
 use ledgerstone_model::sealing::{
-    EnvelopeError, EnvelopePlace, NONCE_BYTES, NotOpenedEvent, Subject, SubjectKey, open_event,
+    EnvelopeError, EnvelopePlace, NONCE_BYTES, NotOpenedEvent, SealingKeyId, Subject, SubjectKey,
+    open_event,
 };
+use ledgerstone_model::visible::ReadEvent;
 use ledgerstone_model::{AdmittedEvent, Entropy, ErrorCode, PlannedEvent, SealedEvent};
-use ledgerstone_proof::{EventId, SALT_BYTES, Salt, TenantId};
+use ledgerstone_proof::{EventId, SALT_BYTES, Salt, TenantId, split_content};
 use ledgerstone_store::ReadError;
 use rayon::prelude::*;
 use thiserror::Error;
@@ -105,14 +107,59 @@ impl Ledger {
         self.sequencer.refuse_shut(tenant)?;
         let policy = self.sealing_policy(tenant)?;
         let plan = |event| PlannedEvent::new(event, policy.fields());
-        let mut planned: Vec<PlannedEvent> = if events.len() < PARALLEL_EVENTS_MIN {
+        let planned: Vec<PlannedEvent> = if events.len() < PARALLEL_EVENTS_MIN {
             events.into_iter().map(plan).collect::<Result<_, _>>()?
         } else {
             let min = PARALLEL_EVENTS_MIN;
             events.into_par_iter().with_min_len(min).map(plan).collect::<Result<_, _>>()?
         };
+        self.seal_with_keys(tenant, planned)
+    }
+
+    fn seal_with_keys(
+        &self,
+        tenant: &TenantId,
+        mut planned: Vec<PlannedEvent>,
+    ) -> Result<Vec<SealedEvent>, SealError> {
+        // Before the keys: of those that are destroyed from here on it is found out later.
+        let as_of = self.key_destructions();
         let keys = self.keys_for(tenant, &mut planned)?;
-        seal_planned(planned, &keys, &*self.entropy)
+        let sealed = seal_planned(planned, &keys, &*self.entropy)?;
+        Ok(sealed.into_iter().map(|event| event.with_keys_as_of(as_of)).collect())
+    }
+
+    fn key_destructions(&self) -> u64 {
+        self.sealing_keys().map_or(0, KeyRing::destructions)
+    }
+
+    /// Seals those of the events again whose keys were destroyed after they got them, so that nothing is
+    /// recorded which nobody could ever read: who acts again gets a new key.
+    pub(crate) fn seal_again(
+        &self,
+        events: Vec<SealedEvent>,
+    ) -> Result<Vec<SealedEvent>, SealError> {
+        let as_of = self.key_destructions();
+        let mut out = Vec::with_capacity(events.len());
+        for event in events {
+            if !event.may_have_lost_keys(as_of) || self.has_its_keys(&event) {
+                out.push(event.with_keys_as_of(as_of));
+                continue;
+            }
+            let tenant = event.tenant().clone();
+            let policy = self.sealing_policy(&tenant)?;
+            let planned = PlannedEvent::again(event, policy.fields())?;
+            out.extend(self.seal_with_keys(&tenant, vec![planned])?);
+        }
+        Ok(out)
+    }
+
+    fn has_its_keys(&self, event: &SealedEvent) -> bool {
+        let ring = self.sealing_keys();
+        let is_live = |id: &SealingKeyId| ring.is_some_and(|ring| ring.is_live(id));
+        let keys = split_content(event.content()).ok().and_then(|(text, _)| {
+            ReadEvent::read(text).ok().map(|read| read.key_ids().all(is_live))
+        });
+        keys.unwrap_or(false)
     }
 
     fn keys_for(

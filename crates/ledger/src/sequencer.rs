@@ -108,6 +108,10 @@ pub(crate) enum Submitted {
         why: Unsettled,
         events: Vec<SealedEvent>,
     },
+    /// Nothing was taken, because keys were destroyed after the events got theirs.
+    Outdated {
+        events: Vec<SealedEvent>,
+    },
 }
 
 /// Who commits a submission.
@@ -267,6 +271,10 @@ impl Sequencer {
             && let Some(why) = state.unsettled(&events, &lookups.numbers, settled)
         {
             return Ok(Submitted::Unsettled { why, events });
+        }
+        let destructions = self.sealing_keys.as_ref().map_or(0, |keys| keys.destructions());
+        if events.iter().any(|event| event.may_have_lost_keys(destructions)) {
+            return Ok(Submitted::Outdated { events });
         }
         let now = self.clock.now();
         let slots = state.sequence(events, lookups.numbers, now);

@@ -54,6 +54,7 @@ impl Ledger {
                     }
                     events = back;
                 }
+                Submitted::Outdated { events: back } => events = self.seal_again(back)?,
             }
         }
     }

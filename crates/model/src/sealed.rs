@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::audit::AuditRecord;
 use crate::error_code::ErrorCode;
 use crate::id::uuid_v7;
-use crate::json::NotCanonical;
+use crate::json::{NotCanonical, Value};
 use crate::sealing::{
     EnvelopeError, EnvelopePlace, FieldPolicy, NONCE_BYTES, SealingPlan, Subject, SubjectKey,
 };
@@ -32,9 +32,19 @@ const FOUND: &[(&str, &[u8])] =
 /// An event of which is decided what will be sealed, and under whose keys.
 #[derive(Debug)]
 pub struct PlannedEvent {
-    event: AdmittedEvent,
+    event: ClearEvent,
     plan: SealingPlan,
     repeats_only: Option<ErrorCode>,
+}
+
+/// What an event says, as it was sent and with what the server added.
+#[derive(Debug)]
+struct ClearEvent {
+    text: ClearText,
+    event_id: EventId,
+    tenant: TenantId,
+    event_type: String,
+    timestamp_micros: i64,
 }
 
 impl PlannedEvent {
@@ -43,13 +53,29 @@ impl PlannedEvent {
         let repeats_only = event.repeats_only();
         let plan = SealingPlan::make(event.event().text(), policy)?;
         if !plan.has_detected() {
-            return Ok(Self { event, plan, repeats_only });
+            return Ok(Self { event: ClearEvent::of(event), plan, repeats_only });
         }
         let Some(told) = event.event().with_found(FOUND)? else {
-            return Ok(Self { event, plan, repeats_only });
+            return Ok(Self { event: ClearEvent::of(event), plan, repeats_only });
         };
         let plan = SealingPlan::make(told.text(), policy)?;
-        Ok(Self { event: event.with_event(told), plan, repeats_only })
+        Ok(Self { event: ClearEvent::of(event.with_event(told)), plan, repeats_only })
+    }
+
+    /// Decides anew about an event that was sealed under keys which were destroyed before it was recorded.
+    pub fn again(event: SealedEvent, policy: &FieldPolicy) -> Result<Self, NotCanonical> {
+        let SealedEvent { tenant, event_id, event_type, timestamp_micros, .. } = event;
+        let text = match event.clear_text {
+            Some(text) => text,
+            None => {
+                let text = Value::new(&event.content).member("event")?.map(Value::raw);
+                ClearText(Zeroizing::new(text.unwrap_or_default().to_vec()))
+            }
+        };
+        let plan = SealingPlan::make(&text.0, policy)?;
+        let repeats_only = event.repeats_only;
+        let event = ClearEvent { text, event_id, tenant, event_type, timestamp_micros };
+        Ok(Self { event, plan, repeats_only })
     }
 
     /// Lets it be nothing but a repetition of what is recorded under its id, so that it may be sealed under
@@ -64,12 +90,12 @@ impl PlannedEvent {
     }
 
     pub const fn event_id(&self) -> &EventId {
-        self.event.event().id()
+        &self.event.event_id
     }
 
     /// The tenant whose ledger it was made for, and no other.
     pub const fn tenant(&self) -> &TenantId {
-        self.event.event().tenant()
+        &self.event.tenant
     }
 
     /// Whose keys are needed, without repetition.
@@ -91,14 +117,13 @@ impl PlannedEvent {
         salt: &Salt,
     ) -> Result<SealedEvent, E> {
         let Self { event, plan, repeats_only } = self;
-        let (text, event_id, tenant, event_type, timestamp_micros) =
-            event.into_event().into_parts();
+        let ClearEvent { mut text, event_id, tenant, event_type, timestamp_micros } = event;
         let (content, clear_text) = if plan.is_empty() {
-            (wrap(&text, salt), None)
+            (wrap(&std::mem::take(&mut *text.0), salt), None)
         } else {
             let place = EnvelopePlace { tenant: &tenant, event_id: &event_id };
-            let sealed = plan.seal(&text, place, key_of, nonce)?;
-            (wrap(&sealed, salt), Some(ClearText(Zeroizing::new(text))))
+            let sealed = plan.seal(&text.0, place, key_of, nonce)?;
+            (wrap(&sealed, salt), Some(text))
         };
         let (content, content_hash) = content;
         Ok(SealedEvent {
@@ -111,7 +136,17 @@ impl PlannedEvent {
             content_hash,
             clear_text,
             repeats_only,
+            keys_as_of: 0,
         })
+    }
+}
+
+impl ClearEvent {
+    fn of(event: AdmittedEvent) -> Self {
+        let (text, event_id, tenant, event_type, timestamp_micros) =
+            event.into_event().into_parts();
+        let text = ClearText(Zeroizing::new(text));
+        Self { text, event_id, tenant, event_type, timestamp_micros }
     }
 }
 
@@ -150,6 +185,8 @@ pub struct SealedEvent {
     /// `None` where nothing of it was sealed.
     clear_text: Option<ClearText>,
     repeats_only: Option<ErrorCode>,
+    /// How many destructions of keys there had been when it got its own.
+    keys_as_of: u64,
 }
 
 impl SealedEvent {
@@ -174,6 +211,7 @@ impl SealedEvent {
             content_hash,
             clear_text: None,
             repeats_only: None,
+            keys_as_of: 0,
         }
     }
 
@@ -198,6 +236,7 @@ impl SealedEvent {
             content_hash,
             clear_text: None,
             repeats_only: None,
+            keys_as_of: 0,
         })
     }
 
@@ -233,6 +272,7 @@ impl SealedEvent {
             content_hash,
             clear_text: None,
             repeats_only: None,
+            keys_as_of: 0,
         })
     }
 
@@ -271,6 +311,18 @@ impl SealedEvent {
     /// has its id.
     pub const fn repeats_only(&self) -> Option<ErrorCode> {
         self.repeats_only
+    }
+
+    /// Remembers how many destructions of keys there had been when its keys were looked up.
+    #[must_use]
+    pub fn with_keys_as_of(self, destructions: u64) -> Self {
+        Self { keys_as_of: destructions, ..self }
+    }
+
+    /// Whether its keys may be destroyed by now, when there have been so many destructions. Nothing is
+    /// ever asked of one that holds nothing sealed, or that is a repetition.
+    pub const fn may_have_lost_keys(&self, destructions: u64) -> bool {
+        self.clear_text.is_some() && self.repeats_only.is_none() && self.keys_as_of != destructions
     }
 
     /// The canonical event as it was sent, with what the server added, before anything was sealed.

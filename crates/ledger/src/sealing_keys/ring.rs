@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ledgerstone_model::sealing::{SealingKeyId, Subject, SubjectId, SubjectKey};
@@ -59,6 +60,8 @@ pub struct KeyRing {
     calls: SharedCalls<Question, Result<Arc<Asked>, RootKeyError>>,
     /// Held by who rotates: one at a time.
     rotating: Mutex<()>,
+    /// How often keys of subjects were destroyed since the files were opened.
+    destructions: AtomicU64,
 }
 
 /// What the root key service is asked.
@@ -154,7 +157,8 @@ impl KeyRing {
         let state = Mutex::new(State::new(tenants, subjects, settings));
         let (calls, rotating) = (SharedCalls::new(), Mutex::new(()));
         let (root, lost) = (RootCalls::new(root), report.faults.len() as u64);
-        Ok((Self { root, lost, clock, entropy, state, calls, rotating }, report))
+        let destructions = AtomicU64::new(0);
+        Ok((Self { root, lost, clock, entropy, state, calls, rotating, destructions }, report))
     }
 
     pub(super) fn root(&self) -> &dyn RootKey {
@@ -322,13 +326,25 @@ impl KeyRing {
 
     /// Destroys keys: when this returns, they are in no file and not in memory.
     pub fn destroy(&self, ids: &[SealingKeyId]) -> Result<KeyGeneration, KeyRingError> {
-        Ok(self.state().destroy(ids)?)
+        let mut state = self.state();
+        let done = state.destroy(ids);
+        self.destructions.fetch_add(1, Ordering::Release);
+        Ok(done?)
+    }
+
+    /// How often keys of subjects were destroyed since the files were opened. Whoever takes the number,
+    /// then keys, and later finds the same number, holds keys that live.
+    pub(crate) fn destructions(&self) -> u64 {
+        self.destructions.load(Ordering::Acquire)
     }
 
     /// Destroys all keys of a tenant, those of its people and its own: when this returns, they are in no
     /// file and not in memory. Answers whether there was one.
     pub fn destroy_all_of(&self, tenant: &TenantId) -> Result<bool, KeyRingError> {
-        Ok(self.state().destroy_all_of(tenant)?)
+        let mut state = self.state();
+        let done = state.destroy_all_of(tenant);
+        self.destructions.fetch_add(1, Ordering::Release);
+        Ok(done?)
     }
 
     /// Whether anything was ever sealed for a tenant.

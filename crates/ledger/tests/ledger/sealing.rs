@@ -2,12 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use ledgerstone_ledger::{ContentDrop, LedgerError, PolicyDraft, ReceiptStatus};
+use ledgerstone_ledger::{ContentDrop, Ledger, LedgerError, Outcome, PolicyDraft, ReceiptStatus};
+use ledgerstone_model::access::Sight;
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::{FieldPolicy, Preset};
 use ledgerstone_model::system::RetentionReason;
-use ledgerstone_model::{Actor, ErrorCode};
-use ledgerstone_proof::{Canonicalizer, SequenceNumber};
+use ledgerstone_model::{Actor, ErrorCode, SealedEvent};
+use ledgerstone_proof::{Canonicalizer, EventId, SequenceNumber};
 use ledgerstone_testkit::TestEvent;
 
 use crate::rig::tenant;
@@ -233,7 +234,7 @@ fn contents_in_clear_are_counted_step_by_step_and_anew_under_another_policy() {
     assert_eq!(count(100), (5, 7, 7));
     assert_eq!(count(100), (5, 7, 7));
     let document = FieldPolicy::parse(
-        br#"{"preset":"none","rules":[{"path":"metadata.nothing","class":"personal"}]}"#,
+        br#"{"preset":"none","rules":[{"path":"ai_specific.reasoning","class":"personal"}]}"#,
         &mut Canonicalizer::new(),
     );
     let document = PolicyDocument::Sealing(document.unwrap());
@@ -258,4 +259,64 @@ fn contents_in_clear_are_counted_step_by_step_and_anew_under_another_policy() {
     }];
     ledger.retention(&*own.rig.store).drop_contents(&drops).unwrap();
     assert_eq!(count(100).0, 3);
+}
+
+/// A way of handing events over, up to their outcomes.
+type HandOver = fn(&Ledger, Vec<SealedEvent>) -> Vec<Outcome>;
+
+#[test]
+fn an_event_whose_key_was_destroyed_before_it_was_recorded_is_sealed_again() {
+    let own = SealingRig::new(Preset::Standard);
+    let ledger = own.rig.create(&["acme"]);
+    SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
+    SealingRig::append(&ledger, "acme", &login("e-2", "bo", "Bo Berg"));
+    let of_ana = || own.sealing.ids_of(&tenant("acme"), &ana()).unwrap();
+    let first = of_ana();
+
+    let ways: [HandOver; 3] = [
+        |ledger, events| ledger.append(events).unwrap(),
+        |ledger, events| ledger.submit(events).unwrap().wait(),
+        |ledger, events| ledger.try_submit_whole(events).unwrap().wait(),
+    ];
+    for (way, hand_over) in ways.into_iter().enumerate() {
+        let id = |name: &str| format!("{name}-{way}");
+        let events = vec![
+            SealingRig::event("acme", &login(&id("ana"), "ana", "Ana Lima")),
+            SealingRig::event("acme", &login(&id("bo"), "bo", "Bo Berg")),
+            SealingRig::event("acme", &login("e-1", "ana", "Ana Lima")),
+        ];
+        let sealed = ledger.seal(events).unwrap();
+        let before = own.sealing.generation();
+        own.sealing.destroy(&of_ana()).unwrap();
+        let outcomes = hand_over(&ledger, sealed);
+        let statuses: Vec<_> = outcomes.iter().map(status).collect();
+        let created = ReceiptStatus::Created;
+        assert_eq!(statuses, [created, created, ReceiptStatus::Duplicate]);
+        // What was acknowledged can be read: she has a key again, and it is another one.
+        assert_eq!(of_ana().len(), 1);
+        assert!(!first.contains(&of_ana()[0]) && own.sealing.generation() > before);
+        let seen = |name: &str| {
+            let id = EventId::parse(name).unwrap();
+            let stored = ledger.reader().get(&tenant("acme"), &id).unwrap();
+            let seen = ledger.viewer(&tenant("acme"), Sight::EVERYTHING).unwrap().view(stored);
+            String::from_utf8(seen.event().unwrap().to_vec()).unwrap()
+        };
+        assert!(seen(&id("ana")).contains("Ana Lima") && seen(&id("bo")).contains("Bo Berg"));
+        // And what was recorded before stays unreadable.
+        assert!(!seen("e-1").contains("Ana Lima"));
+    }
+    own.rig.assert_sound();
+}
+
+#[test]
+fn nobody_gets_a_key_for_a_repetition_that_was_under_way_when_they_were_erased() {
+    let own = SealingRig::new(Preset::Standard);
+    let ledger = own.rig.create(&["acme"]);
+    SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
+    let again = vec![SealingRig::event("acme", &login("e-1", "ana", "Ana Lima"))];
+    let sealed = ledger.seal(again).unwrap();
+    let keys = own.sealing.ids_of(&tenant("acme"), &ana()).unwrap();
+    own.sealing.destroy(&keys).unwrap();
+    assert_eq!(status(&ledger.append(sealed).unwrap()[0]), ReceiptStatus::Duplicate);
+    assert_eq!(own.sealing.ids_of(&tenant("acme"), &ana()).unwrap(), []);
 }
