@@ -58,7 +58,8 @@ async fn nothing_is_left_of_somebody_who_is_only_a_target() {
     assert_eq!([&survey["sealed_contents"], &survey["clear_contents"]], [1, 1], "{survey}");
     let at = format!("/v1/requests/{}", request["id"].as_str().unwrap());
     post(&rig, Role::Admin, &format!("{at}/check-identity"), json!({})).await;
-    let (_, done) = post(&rig, Role::PrivacyOfficer, &format!("{at}/approve"), json!({})).await;
+    let terms = json!({"clear_contents": 1});
+    let (_, done) = post(&rig, Role::PrivacyOfficer, &format!("{at}/approve"), terms).await;
     let number = done["job"]["result"]["certificate"].as_u64().unwrap();
     let certificate = get(&rig, &format!("/v1/events/_{number}")).await["event"]["erasure"].take();
     let counts = ["sealed_contents", "dropped_contents", "still_readable"];
