@@ -16,7 +16,7 @@ use crate::subjects::SubjectIds;
 #[derive(Debug)]
 pub(crate) struct Restricted<'l> {
     people: HashSet<SubjectId>,
-    /// Everything that was ever sealed for them.
+    /// All that were ever theirs: those that live, and those that are destroyed.
     keys: HashSet<SealingKeyId>,
     ids: SubjectIds<'l>,
 }
@@ -37,22 +37,73 @@ impl Ledger {
             return Ok(None);
         }
         let ring = self.ring_for(tenant)?;
-        let keys = people.iter().flat_map(|person| ring.keys_of(tenant, person).0).collect();
+        let keys = people.iter().flat_map(|person| {
+            let (live, destroyed) = ring.keys_of(tenant, person);
+            live.into_iter().chain(destroyed)
+        });
+        let keys = keys.collect();
         Ok(Some(Restricted { people, keys, ids: SubjectIds::new(ring, tenant) }))
     }
 }
 
 impl Restricted<'_> {
     /// Whether a stored event is by one of them, or about one of them, or holds anything that is sealed for
-    /// them. One of which that cannot be told, because the tenant's key cannot be had, is closed too.
+    /// them. One of which that cannot be told is closed too: because it cannot be read, or because the
+    /// tenant's key cannot be had.
     pub(crate) fn concerns(&mut self, event: &[u8]) -> bool {
-        let is_sealed_for_them = ReadEvent::read(event)
-            .is_ok_and(|read| read.key_ids().any(|key| self.keys.contains(key)));
-        is_sealed_for_them
-            || parties(event).is_ok_and(|parties| parties.iter().any(|one| self.is_one(one)))
+        let Self { people, keys, ids } = self;
+        concerns(event, keys, |one| ids.of(one).map_or(true, |id| people.contains(&id)))
+    }
+}
+
+fn concerns(
+    event: &[u8],
+    keys: &HashSet<SealingKeyId>,
+    mut is_one: impl FnMut(&Subject) -> bool,
+) -> bool {
+    let is_free_of_their_keys = ReadEvent::read(event)
+        .is_ok_and(|read| read.is_whole() && !read.key_ids().any(|key| keys.contains(key)));
+    let mut is_of_others = || parties(event).is_ok_and(|parties| !parties.iter().any(&mut is_one));
+    !(is_free_of_their_keys && is_of_others())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use ledgerstone_model::sealing::{SealingKeyId, Subject};
+
+    use super::concerns;
+
+    const ENVELOPE: &str = r#"{"alg":"XAES-256-GCM","class":"personal","cm":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","ct":"AAAAAAAAAAAAAAAAAAAAAA","kid":"AQEBAQEBAQEBAQEBAQEBAQ","n":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#;
+
+    /// Ana is restricted, and has the key of ones.
+    fn is_closed(event: &str) -> bool {
+        let keys = HashSet::from([SealingKeyId::new([1; 16])]);
+        concerns(
+            event.as_bytes(),
+            &keys,
+            |one| matches!(one, Subject::Person { id, .. } if id == "ana"),
+        )
     }
 
-    fn is_one(&mut self, subject: &Subject) -> bool {
-        self.ids.of(subject).map_or(true, |id| self.people.contains(&id))
+    #[test]
+    fn what_cannot_be_read_is_closed() {
+        let sealed = |envelope: &str| {
+            format!(r#"{{"actor":{{"id":"bo","name":{{"$sealed":0}}}},"sealed":[{envelope}]}}"#)
+        };
+        assert!(!is_closed(r#"{"actor":{"id":"bo"},"target":{"id":"cy"}}"#));
+        assert!(is_closed(r#"{"actor":{"id":"bo"},"target":{"id":"ana"}}"#));
+        assert!(is_closed(&sealed(ENVELOPE)));
+        let of_another = ENVELOPE.replace("AQEBAQEBAQEBAQEBAQEBAQ", "AgICAgICAgICAgICAgICAg");
+        assert!(!is_closed(&sealed(&of_another)));
+        for unreadable in [
+            sealed(r#"{"alg":"unheard-of"}"#),
+            sealed(&of_another.replace("personal", "curious")),
+            r#"{"actor":{"id":"bo"},"sealed":[{"#.to_owned(),
+            r#"{"actor":{"id":"bo"#.to_owned(),
+        ] {
+            assert!(is_closed(&unreadable), "{unreadable}");
+        }
     }
 }

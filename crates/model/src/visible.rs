@@ -114,7 +114,13 @@ impl<'a> ReadEvent<'a> {
         Ok(Self { text, envelopes })
     }
 
-    /// The keys of all its envelopes; perhaps repeatedly.
+    /// Whether all its envelopes can be read, so that nobody else has something sealed in it than
+    /// [`Self::key_ids`] tell.
+    pub fn is_whole(&self) -> bool {
+        self.envelopes.iter().all(Option::is_some)
+    }
+
+    /// The keys of all its envelopes that can be read; perhaps repeatedly.
     pub fn key_ids(&self) -> impl Iterator<Item = &SealingKeyId> {
         self.envelopes.iter().flatten().map(Envelope::key_id)
     }
