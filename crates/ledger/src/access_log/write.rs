@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-use ledgerstone_model::AuditRecord;
+use ledgerstone_model::SealedEvent;
 use ledgerstone_model::sealing::{AccessMonth, Subject, SubjectKey};
 use ledgerstone_proof::TenantId;
 
@@ -93,10 +93,16 @@ impl Ledger {
         let acting = self.acting(who.filter(|(_, actor)| actor.is_named()));
         let pushed = self.sequencer.administer(&tenants, |round| {
             round.name_as(acting);
-            let mut records = 0;
+            let mut sealed = Vec::with_capacity(entries.len());
             for entry in &entries {
                 let ledger = tenants.binary_search(entry.tenant()).ok()?;
-                records += push(round, ledger, entry, &keys)?;
+                seal(round, ledger, entry, &keys, &mut sealed)?;
+            }
+            // Nothing is left out from here on: what was put back after a part of it was written would stand
+            // there twice.
+            let records = sealed.len() as u64;
+            for (ledger, record) in sealed {
+                round.push_sealed(ledger, record)?;
             }
             Some(records)
         })?;
@@ -122,25 +128,25 @@ impl Ledger {
     }
 }
 
-/// Adds the records of an entry to a ledger of the round; `None` where it has no such ledger.
-fn push(
-    round: &mut Round<'_>,
+/// Adds the records of an entry, sealed for a ledger of the round; `None` where that has no such ledger, or
+/// the library refuses.
+fn seal(
+    round: &Round<'_>,
     ledger: usize,
     entry: &Entry,
     keys: &HashMap<TenantId, SubjectKey>,
-) -> Option<u64> {
+    sealed: &mut Vec<(usize, SealedEvent)>,
+) -> Option<()> {
     match entry {
         Entry::Access(key, group) => {
-            let mut records = 0;
             for record in group.to_records() {
-                round.push_access(ledger, record, keys.get(&key.tenant))?;
-                records += 1;
+                let record = round.seal_access(ledger, record, keys.get(&key.tenant))?;
+                sealed.push((ledger, record));
             }
-            Some(records)
         }
         Entry::Denial(_, refused) => {
-            let record = AuditRecord::Denial(refused.to_record());
-            round.push_audit(ledger, |_| record).map(|_| 1)
+            sealed.push((ledger, round.seal_denial(ledger, refused.to_record())?));
         }
     }
+    Some(())
 }

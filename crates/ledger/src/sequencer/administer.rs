@@ -6,12 +6,12 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
-use ledgerstone_model::audit::{AccessRecord, RectificationRecord};
+use ledgerstone_model::audit::{AccessRecord, DenialRecord, RectificationRecord};
 use ledgerstone_model::sealed::AuditKeys;
 use ledgerstone_model::sealing::{NONCE_BYTES, SubjectKey};
 use ledgerstone_model::system::SystemRecord;
-use ledgerstone_model::{Administration, AuditRecord, Entropy, ErrorCode, SealedEvent};
-use ledgerstone_proof::{EventId, Hash, IngestedAt, Salt, SequenceNumber, TenantId};
+use ledgerstone_model::{Administration, AuditRecord, ErrorCode, SealedEvent};
+use ledgerstone_proof::{EventId, Hash, IngestedAt, SALT_BYTES, Salt, SequenceNumber, TenantId};
 use ledgerstone_store::{AnchoredRound, Head, NewCheckpoint, ReadError};
 use thiserror::Error;
 
@@ -80,9 +80,37 @@ impl Round<'_> {
         signed: SignedAs,
         record: impl FnOnce(SequenceNumber, IngestedAt) -> SystemRecord,
     ) -> Option<SequenceNumber> {
-        self.place(ledger, signed, |tenant, number, at, salt, _| {
-            Some(SealedEvent::system(&record(number, at), tenant, number, at, salt))
-        })
+        let (_, tip) = self.tip(ledger)?;
+        let (number, at) = (tip.next_number(), tip.next_time(self.now));
+        let salt = self.new_salt();
+        let sealed = SealedEvent::system(&record(number, at), &tip.tenant, number, at, &salt);
+        self.place(ledger, signed, sealed)
+    }
+
+    /// What the access log says, for [`Self::push_sealed`]: what was looked for sealed under the key of the
+    /// month, or left out where there is none.
+    pub(crate) fn seal_access(
+        &self,
+        ledger: usize,
+        record: AccessRecord,
+        key: Option<&SubjectKey>,
+    ) -> Option<SealedEvent> {
+        let record = if key.is_some() { record } else { record.without_literals() };
+        self.seal_observed(ledger, |_| AuditRecord::Access(record), key)
+    }
+
+    /// What the access log says of refusals, for [`Self::push_sealed`].
+    pub(crate) fn seal_denial(&self, ledger: usize, record: DenialRecord) -> Option<SealedEvent> {
+        self.seal_observed(ledger, |_| AuditRecord::Denial(record), None)
+    }
+
+    /// Appends a record that was sealed for this ledger in this round.
+    pub(crate) fn push_sealed(
+        &mut self,
+        ledger: usize,
+        sealed: SealedEvent,
+    ) -> Option<SequenceNumber> {
+        self.place(ledger, SignedAs::Usual, sealed)
     }
 
     /// Appends what the server observed to one of the round's ledgers and answers its number.
@@ -92,18 +120,6 @@ impl Round<'_> {
         record: impl FnOnce(SequenceNumber) -> AuditRecord,
     ) -> Option<SequenceNumber> {
         self.push_observed(ledger, record, None).map(|(number, _)| number)
-    }
-
-    /// Appends what the access log says, what was looked for sealed under the key of the month, or left
-    /// out where there is none, and answers its number.
-    pub(crate) fn push_access(
-        &mut self,
-        ledger: usize,
-        record: AccessRecord,
-        key: Option<&SubjectKey>,
-    ) -> Option<SequenceNumber> {
-        let record = if key.is_some() { record } else { record.without_literals() };
-        self.push_observed(ledger, |_| AuditRecord::Access(record), key).map(|(number, _)| number)
     }
 
     /// Appends what a person had corrected, sealed under the person's key, and answers its number and id.
@@ -116,60 +132,63 @@ impl Round<'_> {
         self.push_observed(ledger, |_| AuditRecord::Rectification(record), Some(key))
     }
 
-    /// Appends what the server observed. What it says of whoever acted is sealed as [`Acting`] has it, and
-    /// everything else that is sealed of it under `others`.
+    /// Appends what the server observed, sealed as [`Self::seal_observed`] says.
     fn push_observed(
         &mut self,
         ledger: usize,
         record: impl FnOnce(SequenceNumber) -> AuditRecord,
         others: Option<&SubjectKey>,
     ) -> Option<(SequenceNumber, EventId)> {
-        let acting = Arc::clone(&self.acting);
-        let mut id = None;
-        let number = self.place(ledger, SignedAs::Usual, |tenant, number, at, salt, entropy| {
-            let mut new_id = [0; 16];
-            entropy.fill(&mut new_id);
-            let record = record(number);
-            let (record, actor) = match acting.named(tenant, &record) {
-                Named::InClear => (record, None),
-                Named::Sealed(key) => (record, Some(key)),
-                Named::LeftOut => (record.unnamed(), None),
-            };
-            let sealed = if actor.is_none() && others.is_none() {
-                SealedEvent::audit(&record, tenant, new_id, at, salt).ok()?
-            } else {
-                let mut nonces = [[0; NONCE_BYTES]; 2];
-                nonces.iter_mut().for_each(|nonce| entropy.fill(nonce));
-                let keys = AuditKeys { actor, others, nonces };
-                SealedEvent::sealed_audit(&record, tenant, new_id, at, salt, keys)?
-            };
-            id = Some(sealed.event_id().clone());
-            Some(sealed)
-        })?;
-        Some((number, id?))
+        let sealed = self.seal_observed(ledger, record, others)?;
+        let id = sealed.event_id().clone();
+        Some((self.push_sealed(ledger, sealed)?, id))
     }
 
-    /// Places the record that `seal` makes at the end of one of the round's ledgers.
+    /// What the server observed, as the next record of a ledger: what it says of whoever acted is sealed as
+    /// [`Acting`] has it, and everything else that is sealed of it under `others`.
+    fn seal_observed(
+        &self,
+        ledger: usize,
+        record: impl FnOnce(SequenceNumber) -> AuditRecord,
+        others: Option<&SubjectKey>,
+    ) -> Option<SealedEvent> {
+        let (_, tip) = self.tip(ledger)?;
+        let (tenant, at) = (&tip.tenant, tip.next_time(self.now));
+        let entropy = &*self.sequencer.entropy;
+        let mut new_id = [0; 16];
+        entropy.fill(&mut new_id);
+        let (salt, record) = (self.new_salt(), record(tip.next_number()));
+        let (record, actor) = match self.acting.named(tenant, &record) {
+            Named::InClear => (record, None),
+            Named::Sealed(key) => (record, Some(key)),
+            Named::LeftOut => (record.unnamed(), None),
+        };
+        if actor.is_none() && others.is_none() {
+            return SealedEvent::audit(&record, tenant, new_id, at, &salt).ok();
+        }
+        let mut nonces = [[0; NONCE_BYTES]; 2];
+        nonces.iter_mut().for_each(|nonce| entropy.fill(nonce));
+        let keys = AuditKeys { actor, others, nonces };
+        SealedEvent::sealed_audit(&record, tenant, new_id, at, &salt, keys)
+    }
+
+    fn new_salt(&self) -> Salt {
+        let mut salt = [0; SALT_BYTES];
+        self.sequencer.entropy.fill(&mut salt);
+        Salt::from_bytes(salt)
+    }
+
+    /// Places a record at the end of one of the round's ledgers.
     fn place(
         &mut self,
         ledger: usize,
         signed: SignedAs,
-        seal: impl FnOnce(
-            &TenantId,
-            SequenceNumber,
-            IngestedAt,
-            &Salt,
-            &dyn Entropy,
-        ) -> Option<SealedEvent>,
+        sealed: SealedEvent,
     ) -> Option<SequenceNumber> {
         let id = *self.tips.get(ledger)?;
         let State { tips, open, signing, .. } = &mut *self.state;
         let tip = tips.get_mut(id)?;
-        let (number, at) = (tip.next_number(), tip.next_time(self.now));
-        let entropy = &*self.sequencer.entropy;
-        let mut salt = [0; ledgerstone_proof::SALT_BYTES];
-        entropy.fill(&mut salt);
-        let sealed = seal(&tip.tenant, number, at, &Salt::from_bytes(salt), entropy)?;
+        let number = tip.next_number();
         let key = match signed {
             SignedAs::Usual => signing.signer(tip).cloned(),
             SignedAs::Always => Some(Arc::clone(signing.key_at(tip))),
