@@ -5,6 +5,7 @@
 //! journals; a slot is overwritten where it stands. Each change is synced in the first file and then
 //! in the second, so that one of them is whole at every moment.
 
+mod differing_copies;
 mod look;
 mod lost_slots;
 mod paired_slots;
@@ -13,6 +14,7 @@ mod slots_on_disk;
 mod tenant_slot;
 mod tenants_on_disk;
 
+pub use differing_copies::{DifferingCopy, differing_copies};
 pub use lost_slots::lost_slots;
 pub use paired_slots::{PairedSlots, SlotFault, SlotNumber, SlotsError, SlotsReport};
 pub use slot::{SubjectKeySlot, SubjectTag, WRAPPED_KEY_BYTES, WrappedKey};

@@ -68,3 +68,24 @@ fn older_key_files_are_told_with_their_generation_and_what_to_do() {
     program.feed(&["append"], login(3)).failed(2, "KEYS_BEHIND");
     program.run(&["verify"]).ok();
 }
+
+#[test]
+fn a_key_file_that_is_older_than_the_one_beside_it_is_named() {
+    let program = Program::new("key-file-stale");
+    program.run(&["init"]).ok();
+    program.feed(&["append"], login(1)).ok();
+    for name in ["subjects.a", "subjects.b"] {
+        let path = program.data("keys").join(name);
+        let older = std::fs::read(&path).unwrap();
+        program.feed(&["append"], login(2 + u64::from(name.as_bytes()[9]))).ok();
+        assert!(!program.run(&["doctor"]).ok().text().contains("beside it"));
+        std::fs::write(&path, &older).unwrap();
+        let seen = program.run(&["doctor"]).ended(1).lines();
+        let named = seen.iter().find(|line| line["problem"] == true).unwrap();
+        assert!(text(named, "/what").contains(&format!("{name} is not as the file")), "{named}");
+        assert!(text(named, "/what").contains("1 slot"), "{named}");
+        // Whoever writes next makes them equal.
+        program.feed(&["append"], login(1)).ok();
+        program.run(&["doctor"]).ok();
+    }
+}

@@ -14,14 +14,7 @@ pub(super) type Looked<const N: usize> = (Vec<HeldSlot<N>>, Vec<SlotFault>);
 impl<const N: usize> PairedSlots<N> {
     /// What the files `<name>.a` and `<name>.b` of a directory hold; nothing where there are none.
     pub(super) fn look(directory: &Path, name: &str) -> Result<Looked<N>, SlotsError> {
-        let texts = ["a", "b"].map(|which| {
-            let path = directory.join(format!("{name}.{which}"));
-            let bytes = read(&path)?;
-            let slots = Self::behind_header(&bytes, &path)?;
-            Ok(slots.unwrap_or_default().to_vec())
-        });
-        let [first, second] = texts;
-        let texts = [first?, second?];
+        let texts = Self::look_at_texts(directory, name)?;
         let count = texts.iter().map(|text| Self::count(text)).max().unwrap_or(0);
         let (mut held, mut faults) = (Vec::new(), Vec::new());
         for number in 0..count {
@@ -36,6 +29,18 @@ impl<const N: usize> PairedSlots<N> {
             }
         }
         Ok((held, faults))
+    }
+
+    /// The slots of both files, behind their headers.
+    pub(super) fn look_at_texts(directory: &Path, name: &str) -> Result<[Vec<u8>; 2], SlotsError> {
+        let texts = ["a", "b"].map(|which| {
+            let path = directory.join(format!("{name}.{which}"));
+            let bytes = read(&path)?;
+            let slots = Self::behind_header(&bytes, &path)?;
+            Ok(slots.unwrap_or_default().to_vec())
+        });
+        let [first, second] = texts;
+        Ok([first?, second?])
     }
 }
 

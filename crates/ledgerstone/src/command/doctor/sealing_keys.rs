@@ -5,7 +5,7 @@ use std::path::Path;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_store::KeyGeneration;
 use ledgerstone_store::embedded::Layout;
-use ledgerstone_store::subject_keys::SubjectKeySlots;
+use ledgerstone_store::subject_keys::{SubjectKeySlots, differing_copies};
 
 use super::Observation;
 use crate::data_dir::Means;
@@ -62,6 +62,29 @@ pub fn look_at_files(path: &Path, relied_on: KeyGeneration, seen: &mut Vec<Obser
         relied_on.0
     );
     seen.push(Observation::note("sealing keys", what));
+    look_at_copies(&keys, seen);
+}
+
+/// Names a key file that is not as the one beside it: one from before an erasure holds keys that were
+/// destroyed, although nothing opens with them.
+fn look_at_copies(keys: &Path, seen: &mut Vec<Observation>) {
+    let Ok(first) = differing_copies(keys) else { return };
+    if first.is_empty() {
+        return;
+    }
+    // Beside a writer a change may be on its way from the one file to the other.
+    let again = differing_copies(keys).unwrap_or_default();
+    for copy in first.into_iter().filter(|copy| again.contains(copy)) {
+        let what = format!(
+            "{} is not as the file beside it: {} are older in it or missing, and {} are damaged; the others              count, and what was destroyed since may lie in this one",
+            keys.join(&copy.file).display(),
+            counted(copy.stale.len() as u64, "slot"),
+            copy.damaged.len()
+        );
+        let remedy = "The next command that writes copies the newer slots into it, as does starting the \
+                      server. If somebody has put an older copy there, destroy that copy too.";
+        seen.push(Observation::problem("sealing keys", what, remedy));
+    }
 }
 
 /// Has the root key that the settings name unwrap what lies in the key files, if anything does.
