@@ -51,11 +51,13 @@ pub use problem::Problem;
 pub use proofs::SignedCheckpoint;
 pub use receipt::{Receipt, ReceiptStatus};
 pub use records::{EventsQuery, HiddenPart, Order, Pages, Record};
-pub use requests::{Approval, BundleFormat, BundlePage, Rectification, RequestAct, SubjectRequest};
+pub use requests::{
+    Approval, BundleFormat, BundlePage, Rectification, RequestAct, RequestJob, SubjectRequest,
+};
 pub use retry::Retry;
 pub use sealing_keys::{SealingKeyEntry, SealingKeyFiles, SealingKeyRotation, SealingKeys};
 pub use signing_keys::{Rotation, SigningKeyEntry};
 pub use status::{AuditHealth, ComponentHealth, ComponentStatus, Deployment, LedgerStatus, Status};
 pub use stream::{EventSender, Outcomes, StreamEnd};
-pub use subjects::Subject;
+pub use subjects::{AccessPage, Subject};
 pub use tenants::{ClosingAsked, FirstAdminKey, TenantEntry};

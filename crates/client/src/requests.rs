@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::call::{Call, JSON, Repeat};
 use crate::client::Client;
 use crate::error::ClientError;
-use crate::jobs::{Job, JobMembers};
+use crate::jobs::{Job, JobError, JobMembers};
 
 /// A request as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -36,6 +36,21 @@ pub struct SubjectRequest {
     pub audit_record: u64,
     /// What a rectification corrected, once it did.
     pub rectification: Option<Rectification>,
+    /// The job that carries an erasure out, where one request was asked for and the server remembers it.
+    pub job: Option<RequestJob>,
+    /// The job that finds what an erasure would reach, where one was opened just now.
+    pub survey: Option<RequestJob>,
+}
+
+/// A job of a request, and how it stood; [`Client::job`] says how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct RequestJob {
+    pub id: String,
+    /// `queued`, `running`, `done`, `failed` or `cancelled`.
+    pub state: String,
+    /// Why it could not be done.
+    pub error: Option<JobError>,
 }
 
 /// What goes with an approval; the last two concern erasures alone.
@@ -186,6 +201,12 @@ impl Client {
     ) -> Result<SubjectRequest, ClientError> {
         let call = Call::post(self.route(&format!("v1/requests/{id}/rectify"), &[]));
         self.send(&call.body(JSON, document.to_vec())).await?.json()
+    }
+
+    /// Finds what an erasure would reach, and what stands against it, as things are now.
+    pub async fn survey(&self, id: SubjectRequestId) -> Result<Job, ClientError> {
+        let call = Call::post(self.route(&format!("v1/requests/{id}/survey"), &[]));
+        self.send(&call.repeat(Repeat::Safe)).await?.json_with(Job::parse)
     }
 
     /// Approves a request, and gives the job that carries it out where there is work to do. Approving

@@ -4,6 +4,7 @@
 use ledgerstone_model::sealing::SubjectId;
 use ledgerstone_model::subject_request::{ErasureBasis, SubjectRight};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::call::{Call, Repeat};
@@ -25,6 +26,16 @@ pub struct Subject {
     pub certificates: Vec<u64>,
 }
 
+/// Some of the records of the access log that name a person.
+#[derive(Debug, Deserialize)]
+#[non_exhaustive]
+pub struct AccessPage {
+    /// Each as the server wrote it: `{"event","hidden","record","view"}`.
+    pub accesses: Vec<Box<RawValue>>,
+    /// Where to go on; `None` at the end.
+    pub next_cursor: Option<String>,
+}
+
 impl Client {
     /// Looks a person up by the type and id of actors and targets. The id travels in the body, so that
     /// no path and no log holds it.
@@ -37,6 +48,19 @@ impl Client {
     /// What is known of a person.
     pub async fn subject(&self, id: &SubjectId) -> Result<Subject, ClientError> {
         self.send(&Call::get(self.route(&format!("v1/subjects/{id}"), &[]))).await?.json()
+    }
+
+    /// Who saw a person, the newest first: one page, which may be empty and have a cursor. `cursor` is that of
+    /// the page before.
+    pub async fn subject_access(
+        &self,
+        id: &SubjectId,
+        cursor: Option<&str>,
+    ) -> Result<AccessPage, ClientError> {
+        let parameters: Vec<_> =
+            cursor.map(|cursor| ("cursor", cursor.to_owned())).into_iter().collect();
+        let route = self.route(&format!("v1/subjects/{id}/access"), &parameters);
+        self.send(&Call::get(route)).await?.json()
     }
 
     /// Opens a request of a person in the register. An erasure names its basis, and nothing else does.

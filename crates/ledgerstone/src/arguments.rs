@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::data_dir::FIRST_TENANT;
 use crate::failure::Failure;
 use crate::ingest::TenantChoice;
-use crate::location::{Location, LocationOption, only_with_data};
+use crate::location::{LocationOption, ServerOption, only_with_data};
 use crate::output::Console;
 use crate::remote::Remote;
 
@@ -131,21 +131,25 @@ pub struct LedgerOptions {
     pub output: JsonOption,
 }
 
-impl LedgerOptions {
-    /// The server that a command works through which works on no data directory.
+/// The same where a server alone will do.
+#[derive(Args, Debug)]
+pub struct ServerOptions {
+    #[command(flatten)]
+    server: ServerOption,
+    /// Do nothing unless the credential is of this tenant
+    #[arg(long, value_name = "T")]
+    tenant: Option<String>,
+    #[command(flatten)]
+    pub output: JsonOption,
+}
+
+impl ServerOptions {
+    /// The server that the command works through.
     pub fn on_server(&self, command: &str, console: &mut Console) -> Result<Box<Remote>, Failure> {
-        match self.location.find(console)? {
-            Location::Server(remote) => {
-                remote.check_tenant(self.tenant.named()?.as_ref())?;
-                Ok(remote)
-            }
-            Location::Directory(_) => {
-                let message = format!("`{command}` works through a server, and none is named");
-                Err(Failure::new(ErrorCode::InvalidArgument, message).with_remedy(
-                    "Start one on the data directory, and give its URL with --server.",
-                ))
-            }
-        }
+        let remote = self.server.find(command, console)?;
+        let tenant = self.tenant.as_deref().map(tenant_to_read).transpose()?;
+        remote.check_tenant(tenant.as_ref())?;
+        Ok(remote)
     }
 }
 

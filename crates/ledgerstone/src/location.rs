@@ -25,6 +25,7 @@ pub const CLIENT_VARIABLES: &[&str] = &[SERVER, API_KEY, API_KEY_FILE, AUTHORITI
 const DATA_HELP: &str = "The data directory; ./ledgerstone-data where no server is named either";
 const SERVER_HELP: &str =
     "In its place a server, like http://127.0.0.1:8003; also $LEDGERSTONE_SERVER, without --data";
+const ONLY_SERVER_HELP: &str = "The server, like http://127.0.0.1:8003; also $LEDGERSTONE_SERVER";
 const API_KEY_HELP: &str =
     "Its API key; $LEDGERSTONE_API_KEY is better where others see the list of processes";
 const API_KEY_FILE_HELP: &str = "A file with the API key; also $LEDGERSTONE_API_KEY_FILE";
@@ -37,15 +38,37 @@ const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
 /// `--data DIR`, or `--server URL` with what it takes.
 #[derive(Args, Debug)]
 pub struct LocationOption {
-    #[arg(id = "data", long = "data", value_name = "DIR", help = DATA_HELP)]
+    #[arg(
+        id = "data",
+        long = "data",
+        value_name = "DIR",
+        conflicts_with_all = ["server", "api_key", "api_key_file", "ca"],
+        help = DATA_HELP
+    )]
     data: Option<PathBuf>,
-    #[arg(long, value_name = "URL", conflicts_with = "data", help = SERVER_HELP)]
+    #[arg(long, value_name = "URL", help = SERVER_HELP)]
     server: Option<String>,
-    #[arg(long, value_name = "KEY", conflicts_with = "data", value_parser = Secret::of, help = API_KEY_HELP)]
+    #[command(flatten)]
+    access: AccessOption,
+}
+
+/// `--server URL` with what it takes, for what works on no data directory.
+#[derive(Args, Debug)]
+pub struct ServerOption {
+    #[arg(long, value_name = "URL", help = ONLY_SERVER_HELP)]
+    server: Option<String>,
+    #[command(flatten)]
+    access: AccessOption,
+}
+
+/// How a server is reached.
+#[derive(Args, Debug)]
+struct AccessOption {
+    #[arg(long, value_name = "KEY", value_parser = Secret::of, help = API_KEY_HELP)]
     api_key: Option<Secret>,
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "api_key"], help = API_KEY_FILE_HELP)]
+    #[arg(long, value_name = "FILE", conflicts_with = "api_key", help = API_KEY_FILE_HELP)]
     api_key_file: Option<PathBuf>,
-    #[arg(long, value_name = "FILE", conflicts_with = "data", help = CA_HELP)]
+    #[arg(long, value_name = "FILE", help = CA_HELP)]
     ca: Option<PathBuf>,
 }
 
@@ -83,20 +106,39 @@ impl LocationOption {
         if let Some(path) = &self.data {
             return Ok(Location::Directory(path.clone()));
         }
-        let Some(url) = self.server.clone().or_else(|| variable(SERVER)) else {
-            self.refuse_without_server()?;
-            return Ok(Location::Directory(PathBuf::from(DEFAULT_DATA)));
-        };
+        if let Some(url) = self.server.clone().or_else(|| variable(SERVER)) {
+            return Ok(Location::Server(self.access.remote(&url, console)?));
+        }
+        self.access.refuse_without_server()?;
+        Ok(Location::Directory(PathBuf::from(DEFAULT_DATA)))
+    }
+}
+
+impl ServerOption {
+    /// The server that was named. Nothing is sent.
+    pub fn find(&self, command: &str, console: &mut Console) -> Result<Box<Remote>, Failure> {
+        if let Some(url) = self.server.clone().or_else(|| variable(SERVER)) {
+            return self.access.remote(&url, console);
+        }
+        let message = format!("`{command}` works through a server, and none is named");
+        Err(Failure::new(ErrorCode::InvalidArgument, message).with_remedy(
+            "Start one on the data directory, and give its URL with --server or $LEDGERSTONE_SERVER.",
+        ))
+    }
+}
+
+impl AccessOption {
+    fn remote(&self, url: &str, console: &mut Console) -> Result<Box<Remote>, Failure> {
         let authorities = self.ca.clone().or_else(|| variable(AUTHORITIES).map(PathBuf::from));
         let authorities = authorities.as_deref().map(crate::arguments::read_file).transpose()?;
-        let remote = Remote::new(&url, self.credential()?.as_ref(), authorities)?;
+        let remote = Remote::new(url, self.credential()?.as_ref(), authorities)?;
         if remote.is_exposed() {
             console.note(format!(
                 "the API key crosses the network in the clear; use https if {url} is not reached \
                  through a tunnel"
             ));
         }
-        Ok(Location::Server(Box::new(remote)))
+        Ok(Box::new(remote))
     }
 
     fn credential(&self) -> Result<Option<Secret>, Failure> {

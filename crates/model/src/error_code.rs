@@ -223,10 +223,10 @@ error_codes! {
         "The message names the hold; where it is no longer needed, two people release it.";
     DutyToKeep = "DUTY_TO_KEEP",
         "The retention policy names a duty of law or contract to keep what was to become unreadable.",
-        "Refuse the request with the ground legal_obligation; or approve it again with despite_duties, where the duty does not need what is sealed.";
+        "Where the duty does not need what would go, approve the erasure again, or ask for the end of the tenant again, with despite_duties (`--despite-duties`). Otherwise refuse the erasure with the ground legal_obligation, or wait.";
     MoreInClear = "MORE_IN_CLEAR",
         "An erasure would drop more contents whole than were approved.",
-        "Look at the request's survey, and approve it again with clear_contents, the number that it names.";
+        "Look at the request's survey, and approve it again with that number as clear_contents (`--clear-contents`).";
     ContentsWaiting = "CONTENTS_WAITING",
         "Contents that are to go lie in the part that is being written, of which nothing can be dropped.",
         "Nothing: the next run of retention tries again once that part is sealed, at the latest a day later.";

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use http::HeaderMap;
-use ledgerstone_ledger::jobs::{ErasureTerms, erasure_job, erasure_survey_job};
+use ledgerstone_ledger::jobs::{ErasureTerms, carries_out, erasure_job, erasure_survey_job};
 use ledgerstone_ledger::subject_requests::RequestEntry;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::subject_request::{
@@ -55,6 +55,10 @@ pub struct SubjectRequest {
     decided_by: Option<String>,
     system_record: u64,
     audit_record: u64,
+    /// Of one request, where it is an erasure that was approved: the job that carries it out, as long as the
+    /// server remembers it. `error` says what the job met, and with which code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<Job>,
     /// Of a rectification that is done: the record that holds the corrections.
     #[serde(skip_serializing_if = "Option::is_none")]
     rectification: Option<RectificationDone>,
@@ -112,6 +116,7 @@ impl From<&RequestEntry> for SubjectRequest {
             decided_by: request.decided_by().map(ToString::to_string),
             system_record: entry.set_by.value(),
             audit_record: entry.audit_record.value(),
+            job: None,
             rectification: request.rectification().map(RectificationDone::from),
             survey: None,
         }
@@ -176,8 +181,9 @@ pub async fn get(
     Path(id): Path<String>,
 ) -> Result<Json<SubjectRequest>, Problem> {
     let (tenant, id) = (authorised.tenant().clone(), request_id(&id)?);
+    let job = service.jobs().list(&tenant).into_iter().find(|job| carries_out(&job.row, id));
     let entry = service.blocking(move |ledger| ledger.request(&tenant, id)).await?;
-    Ok(Json(SubjectRequest::from(&*entry)))
+    Ok(Json(SubjectRequest { job: job.map(Job::brief), ..SubjectRequest::from(&*entry) }))
 }
 
 /// Takes a request a step further: `check-identity`, `extend`, `refuse`, `withdraw`, `lift` for a

@@ -14,7 +14,8 @@ pub const COMMAND: Command = Command {
     about: "Print one record by its event's id",
     details: "Of a data directory the event is printed as it is stored, sealed values sealed; with \
               --open they are opened, and nothing is written. A server shows what the credential's \
-              roles may see, and lists under `hidden` what they do not. With --content the exact \
+              roles may see, lists under `hidden` what they do not, and under `corrected_by` the \
+              records that correct it, which takes the whole ledger and so is told by servers alone. With --content the exact \
               canonical bytes are printed whose SHA-256 the record's header holds: what `verify \
               --proof FILE --content FILE` wants.",
     arguments: Arguments::augment_args,

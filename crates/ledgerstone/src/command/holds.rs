@@ -13,7 +13,7 @@ use super::policies::document;
 use super::requests::{carried_out, reason_of};
 use super::subjects::ReasonOption;
 use super::{Command, parsed};
-use crate::arguments::LedgerOptions;
+use crate::arguments::{ServerOptions, line_of_input};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
 use crate::table::Table;
@@ -43,7 +43,7 @@ enum Action {
         #[arg(long)]
         standing: bool,
         #[command(flatten)]
-        options: LedgerOptions,
+        options: ServerOptions,
     },
     /// Print a hold
     Show {
@@ -69,12 +69,13 @@ struct HoldOption {
     #[arg(value_name = "ID", value_parser = hold_id)]
     id: HoldId,
     #[command(flatten)]
-    options: LedgerOptions,
+    options: ServerOptions,
 }
 
 #[derive(Args, Debug)]
 struct SetOptions {
-    /// Who answers for it, at most 500 characters
+    /// Who answers for it, at most 500 characters; `-` is one line of standard input, before that of the
+    /// reason and a filter
     #[arg(long, value_name = "TEXT")]
     owner: String,
     #[command(flatten)]
@@ -95,7 +96,7 @@ struct SetOptions {
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     #[command(flatten)]
-    options: LedgerOptions,
+    options: ServerOptions,
 }
 
 fn hold_id(text: &str) -> Result<HoldId, String> {
@@ -132,6 +133,7 @@ fn given_reason(reason: &ReasonOption) -> Result<String, Failure> {
 
 fn set(wish: &SetOptions, console: &mut Console) -> Result<Ending, Failure> {
     let remote = wish.options.on_server("holds", console)?;
+    let owner = (wish.owner == "-").then(|| line_of_input("the owner")).transpose()?;
     let reason = given_reason(&wish.reason)?;
     let filter = wish.filter.as_deref().map(document::read).transpose()?;
     let filter: Option<Value> =
@@ -139,7 +141,7 @@ fn set(wish: &SetOptions, console: &mut Console) -> Result<Ending, Failure> {
             Failure::new(ErrorCode::InvalidArgument, format!("the filter is no JSON: {error}"))
         })?;
     let new = NewHold {
-        owner: &wish.owner,
+        owner: owner.as_ref().map_or(wish.owner.as_str(), |line| line.as_str()),
         reason: &reason,
         review_at: &wish.review_at,
         subject_id: wish.subject.as_deref(),
@@ -169,7 +171,7 @@ fn set(wish: &SetOptions, console: &mut Console) -> Result<Ending, Failure> {
     Ok(Ending::Done)
 }
 
-fn list(standing: bool, options: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure> {
+fn list(standing: bool, options: &ServerOptions, console: &mut Console) -> Result<Ending, Failure> {
     let remote = options.on_server("holds", console)?;
     let mut holds = remote.wait(remote.client().holds())?;
     holds.retain(|hold| !standing || hold.state != "released");
@@ -187,7 +189,7 @@ fn list(standing: bool, options: &LedgerOptions, console: &mut Console) -> Resul
     Ok(Ending::Done)
 }
 
-fn tell(hold: &Hold, options: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure> {
+fn tell(hold: &Hold, options: &ServerOptions, console: &mut Console) -> Result<Ending, Failure> {
     if console.is_terminal() && !options.output.json {
         console.line(format!("hold {}: {}", hold.id, hold.state))?;
     } else {

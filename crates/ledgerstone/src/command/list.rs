@@ -20,7 +20,8 @@ pub const COMMAND: Command = Command {
     details: "In a pipe, each line is {\"event\":…,\"record\":…}: the event, and the header fields with \
               record_hash, signature and key_id. Of a data directory the event is shown as it is \
               stored, or opened with --open; of a server as the credential's roles see it, with what \
-              they do not see under `hidden`. Nothing is locked or written: beside a \
+              they do not see under `hidden`, and the records that correct an event under \
+              `corrected_by`, which takes the whole ledger and so is told by servers alone. Nothing is locked or written: beside a \
               process that writes, records are shown that it has completed within the last second \
               or before.",
     arguments: Arguments::augment_args,

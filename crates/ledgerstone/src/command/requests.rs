@@ -1,12 +1,13 @@
 //! `requests`: the register of what people ask about their own data, and the steps of a request.
 
 mod bundle;
+pub mod survey;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use ledgerstone_client::{Approval, Job, RequestAct, SubjectRequest};
+use ledgerstone_client::{Approval, Job, RequestAct, RequestJob, SubjectRequest};
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::subject_request::{RefusalGround, RequestState, SubjectRequestId};
 use ledgerstone_model::{ErrorCode, JobState};
@@ -15,7 +16,7 @@ use zeroize::Zeroizing;
 use super::subjects::ReasonOption;
 use super::taxonomy::read;
 use super::{Command, parsed};
-use crate::arguments::{LedgerOptions, line_of_input};
+use crate::arguments::{ServerOptions, line_of_input};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
 use crate::remote::Remote;
@@ -50,9 +51,9 @@ enum Action {
         #[arg(long)]
         open: bool,
         #[command(flatten)]
-        options: LedgerOptions,
+        options: ServerOptions,
     },
-    /// Print a request
+    /// Print a request, and how the job stands that carries an erasure out
     Show {
         #[command(flatten)]
         step: RequestOption,
@@ -63,6 +64,11 @@ enum Action {
         step: RequestOption,
         #[command(flatten)]
         reason: ReasonOption,
+    },
+    /// Find what an erasure would reach, and what stands against it, as things are now, and wait for that
+    Survey {
+        #[command(flatten)]
+        step: RequestOption,
     },
     /// Approve a request that another person opened and checked; an erasure is carried out, which is waited
     /// for
@@ -140,7 +146,7 @@ struct RequestOption {
     #[arg(value_name = "REQUEST_ID", value_parser = request_id)]
     id: SubjectRequestId,
     #[command(flatten)]
-    options: LedgerOptions,
+    options: ServerOptions,
 }
 
 /// What is approved of an erasure beside the request itself.
@@ -173,11 +179,16 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
         Action::Show { step } => {
             let remote = step.options.on_server("requests", console)?;
             let request = remote.wait(remote.client().subject_request(step.id))?;
-            tell(&request, &step.options, console)
+            tell(&request, &step.options, console)?;
+            if console.is_terminal() && !step.options.output.json {
+                request.job.iter().try_for_each(|job| console.line(words(job)))?;
+            }
+            Ok(Ending::Done)
         }
         Action::CheckIdentity { step, reason } => {
             take(step, RequestAct::CheckIdentity, reason, console)
         }
+        Action::Survey { step } => survey::run(step, console),
         Action::Approve { step, terms, reason } => approve(step, terms, reason, console),
         Action::Rectify { step, file } => {
             let remote = step.options.on_server("requests", console)?;
@@ -196,7 +207,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     }
 }
 
-fn list(open: bool, options: &LedgerOptions, console: &mut Console) -> Result<Ending, Failure> {
+fn list(open: bool, options: &ServerOptions, console: &mut Console) -> Result<Ending, Failure> {
     let remote = options.on_server("requests", console)?;
     let mut requests = remote.wait(remote.client().subject_requests())?;
     // A state that this version does not know is left in.
@@ -246,7 +257,7 @@ fn approve(
     } else {
         let mut line = Vec::new();
         let mut object = ObjectWriter::open(&mut line);
-        object.key("request").extend_from_slice(&json(&request));
+        object.key("request").extend_from_slice(&json(&request, None));
         object.key("result").extend_from_slice(result.as_bytes());
         object.close();
         console.line(line)?;
@@ -279,10 +290,20 @@ pub fn reason_of(reason: &ReasonOption) -> Result<Option<Zeroizing<String>>, Fai
     }
 }
 
+/// How the job of an erasure stands.
+fn words(job: &RequestJob) -> String {
+    match &job.error {
+        Some(error) => {
+            format!("job {}: {}: {}: {}", job.id, job.state, error.code(), error.detail())
+        }
+        None => format!("job {}: {}", job.id, job.state),
+    }
+}
+
 /// Prints one request.
 pub fn tell(
     request: &SubjectRequest,
-    options: &LedgerOptions,
+    options: &ServerOptions,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
     print(std::slice::from_ref(request), options, console)?;
@@ -291,11 +312,11 @@ pub fn tell(
 
 fn print(
     requests: &[SubjectRequest],
-    options: &LedgerOptions,
+    options: &ServerOptions,
     console: &mut Console,
 ) -> Result<(), Failure> {
     if !console.is_terminal() || options.output.json {
-        return requests.iter().try_for_each(|request| console.line(json(request)));
+        return requests.iter().try_for_each(|request| console.line(json(request, None)));
     }
     let mut table = Table::new(&["request id", "right", "state", "due", "subject id"]);
     for request in requests {
@@ -311,7 +332,8 @@ fn print(
     console.text(&table.to_string())
 }
 
-fn json(request: &SubjectRequest) -> Vec<u8> {
+/// The request as it is printed in a pipe, with the survey of an erasure that was opened.
+fn json(request: &SubjectRequest, survey: Option<&[u8]>) -> Vec<u8> {
     let mut line = Vec::with_capacity(512);
     let mut object = ObjectWriter::open(&mut line);
     object.number("audit_record", request.audit_record);
@@ -322,13 +344,25 @@ fn json(request: &SubjectRequest) -> Vec<u8> {
     object.text("id", &request.id);
     object.optional_text("identity_checked_by", request.identity_checked_by.as_deref());
     object.boolean("is_extended", request.is_extended);
+    if let Some(job) = &request.job {
+        let mut inner = ObjectWriter::open(object.key("job"));
+        if let Some(error) = &job.error {
+            let mut why = ObjectWriter::open(inner.key("error"));
+            why.text("code", error.code());
+            why.text("detail", error.detail());
+            why.close();
+        }
+        inner.text("id", &job.id);
+        inner.text("state", &job.state);
+        inner.close();
+    }
     object.text("opened_by", &request.opened_by);
     object.text("received_at", &request.received_at);
     if let Some(done) = &request.rectification {
         let mut inner = ObjectWriter::open(object.key("rectification"));
-        let numbers: Vec<_> = done.corrected.iter().map(ToString::to_string).collect();
-        let list = format!("[{}]", numbers.join(","));
-        inner.key("corrected").extend_from_slice(list.as_bytes());
+        inner.array("corrected", &done.corrected, |number, out| {
+            out.extend_from_slice(number.to_string().as_bytes());
+        });
         inner.text("event_id", &done.event_id);
         inner.number("sequence_number", done.sequence_number);
         inner.close();
@@ -336,6 +370,9 @@ fn json(request: &SubjectRequest) -> Vec<u8> {
     object.text("right", &request.right);
     object.text("state", &request.state);
     object.text("subject_id", &request.subject_id);
+    if let Some(survey) = survey {
+        object.key("survey").extend_from_slice(survey);
+    }
     object.number("system_record", request.system_record);
     object.close();
     line

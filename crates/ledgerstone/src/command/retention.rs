@@ -7,7 +7,7 @@ use ledgerstone_model::retention::{RetentionPreset, RetentionRule};
 
 use super::requests::carried_out;
 use super::{Command, parsed};
-use crate::arguments::{JsonOption, LedgerOptions};
+use crate::arguments::{JsonOption, ServerOptions};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
 use crate::table::Table;
@@ -35,7 +35,7 @@ enum Action {
     /// Say whether the policy lets anything go, how many holds stand, and which runs are not done
     Show {
         #[command(flatten)]
-        options: LedgerOptions,
+        options: ServerOptions,
     },
     /// Drop the contents whose time is over, and wait for that
     Run {
@@ -43,7 +43,7 @@ enum Action {
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
-        options: LedgerOptions,
+        options: ServerOptions,
     },
     /// Print the presets of the policy `retention`
     Presets {
@@ -72,7 +72,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
 
 fn show(
     state: &RetentionState,
-    options: &LedgerOptions,
+    options: &ServerOptions,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
     if console.is_terminal() && !options.output.json {
@@ -87,20 +87,13 @@ fn show(
     let mut line = Vec::with_capacity(256);
     let mut object = ObjectWriter::open(&mut line);
     object.number("holds", state.holds);
-    let lets: &[u8] = if state.lets_anything_go { b"true" } else { b"false" };
-    object.key("lets_anything_go").extend_from_slice(lets);
-    let out = object.key("open_runs");
-    out.push(b'[');
-    for (at, open) in state.open_runs.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
+    object.boolean("lets_anything_go", state.lets_anything_go);
+    object.array("open_runs", &state.open_runs, |open, out| {
         let mut run = ObjectWriter::open(out);
         run.number("contents", open.contents);
         run.text("run", &open.run);
         run.close();
-    }
-    out.push(b']');
+    });
     object.number("policy_version", state.policy_version);
     object.close();
     console.line(line)?;

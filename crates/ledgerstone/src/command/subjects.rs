@@ -1,17 +1,20 @@
 //! `subjects`: people, looked up and named by an opaque id, and what they ask as it comes in.
 
+mod access;
+
 use clap::{Args, Subcommand};
-use ledgerstone_client::Subject;
+use ledgerstone_client::{Subject, SubjectRequest};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::sealing::SubjectId;
 use ledgerstone_model::subject_request::{ErasureBasis, SubjectRight};
 
-use super::requests::{reason_of, tell};
+use super::requests::{reason_of, survey, tell};
 use super::{Command, parsed};
-use crate::arguments::{LedgerOptions, line_of_input};
+use crate::arguments::{ServerOptions, line_of_input};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
+use crate::remote::Remote;
 use crate::table::Table;
 
 pub const COMMAND: Command = Command {
@@ -36,7 +39,7 @@ struct Arguments {
 enum Action {
     /// Look a person up; whoever was never met has an id too, and no keys
     Lookup {
-        /// The type of the actor or target, as events say it, like `customer`
+        /// The type of the actor or target, as events say it, like `customer`; empty where they say none
         #[arg(value_name = "TYPE")]
         kind: String,
         /// The id of the actor or target, as events say it; `-` is one line of standard input, which
@@ -49,16 +52,26 @@ enum Action {
         )]
         id: String,
         #[command(flatten)]
-        options: LedgerOptions,
+        options: ServerOptions,
     },
     /// Say what is known of a person
     Show {
         #[command(flatten)]
         subject: SubjectOption,
         #[command(flatten)]
-        options: LedgerOptions,
+        options: ServerOptions,
     },
-    /// Take in that a person asks to be erased
+    /// Say who saw a person: the records of the access log that name a key of the person, the newest first
+    Access {
+        #[command(flatten)]
+        subject: SubjectOption,
+        /// At most so many records; by default all of them in a pipe and 20 on a terminal
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+        #[command(flatten)]
+        options: ServerOptions,
+    },
+    /// Take in that a person asks to be erased, and say what that would reach
     Erase {
         #[command(flatten)]
         subject: SubjectOption,
@@ -68,7 +81,7 @@ enum Action {
         #[command(flatten)]
         reason: ReasonOption,
         #[command(flatten)]
-        options: LedgerOptions,
+        options: ServerOptions,
     },
     /// Take in that a person asks for something else: access, rectification or restriction
     Request {
@@ -80,7 +93,7 @@ enum Action {
         #[command(flatten)]
         reason: ReasonOption,
         #[command(flatten)]
-        options: LedgerOptions,
+        options: ServerOptions,
     },
 }
 
@@ -129,13 +142,18 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
             let subject = remote.wait(remote.client().subject(&subject.subject))?;
             show(&subject, options, console)
         }
+        Action::Access { subject, limit, options } => {
+            access::run(&subject.subject, *limit, options, console)
+        }
         Action::Erase { subject, basis, reason, options } => {
             let right = (SubjectRight::Erasure, Some(*basis));
-            open(subject, right, reason, options, console)
+            let (remote, request) = open(subject, right, reason, options, console)?;
+            survey::tell_opened(&request, &remote, options, console)
         }
         Action::Request { right, subject, reason, options } => {
             let right = SubjectRight::parse(right).unwrap_or(SubjectRight::Access);
-            open(subject, (right, None), reason, options, console)
+            let (_, request) = open(subject, (right, None), reason, options, console)?;
+            tell(&request, options, console)
         }
     }
 }
@@ -144,20 +162,20 @@ fn open(
     subject: &SubjectOption,
     (right, basis): (SubjectRight, Option<ErasureBasis>),
     reason: &ReasonOption,
-    options: &LedgerOptions,
+    options: &ServerOptions,
     console: &mut Console,
-) -> Result<Ending, Failure> {
+) -> Result<(Box<Remote>, SubjectRequest), Failure> {
     let remote = options.on_server("subjects", console)?;
     let reason = reason_of(reason)?;
     let (client, reason) = (remote.client(), reason.as_ref().map(|line| line.as_str()));
     let request =
         remote.wait(client.open_subject_request(&subject.subject, right, basis, reason))?;
-    tell(&request, options, console)
+    Ok((remote, request))
 }
 
 fn show(
     subject: &Subject,
-    options: &LedgerOptions,
+    options: &ServerOptions,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
     let numbers = subject.certificates.iter().map(u64::to_string);

@@ -5,7 +5,7 @@ use ledgerstone_testkit::TestEvent;
 use serde_json::json;
 
 use crate::office::Office;
-use crate::program::text;
+use crate::program::{Program, text};
 
 #[test]
 fn a_person_is_erased_by_two_others() {
@@ -23,7 +23,10 @@ fn a_person_is_erased_by_two_others() {
         (text(&request, "/state"), text(&request, "/subject_id")),
         ("received".into(), id.clone())
     );
+    assert_eq!(request["survey"]["sealed_contents"], 1, "{request}");
     let request = text(&request, "/id");
+    let survey = office.officer(&["requests", "survey", &request]).ok().line();
+    assert_eq!((&survey["sealed_contents"], &survey["clear_contents"]), (&json!(1), &json!(0)));
     assert_eq!(office.officer(&["requests", "list", "--open"]).ok().lines().len(), 1);
     let checked = office.officer(&["requests", "check-identity", &request]).ok().line();
     assert_eq!(text(&checked, "/state"), "identity_checked");
@@ -38,6 +41,7 @@ fn a_person_is_erased_by_two_others() {
     assert_eq!(office.officer(&["requests", "list", "--open"]).ok().lines().len(), 0);
     let shown = office.officer(&["requests", "show", &request]).ok().line();
     assert_eq!(shown, approved["request"]);
+    assert_eq!(text(&shown, "/job/state"), "done");
     office.officer(&erase[..5]).failed(2, "ALREADY_ERASED");
     let event = office.ask(&office.admin, &["get", "e-1"], "").ok().text();
     assert!(!event.contains("Ana Lima"), "{event}");
@@ -174,4 +178,67 @@ fn contents_that_name_a_person_in_clear_go_as_far_as_that_was_approved() {
     assert_eq!(office.ana()["live_keys"].as_array().unwrap().len(), 0);
     office.server.stop();
     office.program.run(&["verify"]).ok();
+}
+
+#[test]
+fn an_erasure_that_a_duty_stops_says_so_until_it_is_overruled() {
+    let office = Office::with_ana("people-duty");
+    let duty = "[[rules]]\nname = 'ledger'\nminimum = 'P10Y'\nbasis = 'a law'\n";
+    office.ask(&office.admin, &["policies", "set", "retention", "-"], duty).ok();
+    let id = text(&office.ana(), "/subject_id");
+    let erase = ["subjects", "erase", &id, "--basis", "objection"];
+    let opened = office.officer(&erase).ok().line();
+    assert_eq!(opened["survey"]["duties"][0]["rule"], "ledger", "{opened}");
+    let request = text(&opened, "/id");
+    office.officer(&["requests", "check-identity", &request]).ok();
+    let approve = ["requests", "approve", &request];
+    let stopped = office.admin(&approve).failed(2, "DUTY_TO_KEEP");
+    let shown = office.officer(&["requests", "show", &request]).ok().line();
+    assert_eq!(
+        (text(&shown, "/state"), text(&shown, "/job/state")),
+        ("approved".into(), "failed".into())
+    );
+    assert_eq!(text(&shown, "/job/error/code"), "DUTY_TO_KEEP");
+    assert!(stopped.errors().contains("--despite-duties"), "{}", stopped.errors());
+    let approved = office.admin(&[&approve[..], &["--despite-duties"]].concat()).ok().line();
+    assert_eq!(text(&approved, "/request/state"), "done");
+    office.server.stop();
+}
+
+#[test]
+fn who_saw_a_person_is_listed() {
+    let office = Office::with_ana("people-access-log");
+    let id = text(&office.ana(), "/subject_id");
+    office.admin(&["get", "e-1"]).ok();
+    office.officer(&["get", "e-1"]).ok();
+    let seen = office.officer(&["subjects", "access", &id]).ok().lines();
+    assert!(seen.len() >= 2, "{seen:?}");
+    assert!(seen.iter().all(|one| text(one, "/event/target/id") == "GET /v1/events/{id}"));
+    assert!(seen.iter().all(|one| one["view"] == "shown"));
+    let one = office.officer(&["subjects", "access", &id, "--limit", "1"]).ok().lines();
+    assert_eq!(one, seen[..1]);
+    let nobody = text(
+        &office.ask(&office.officer, &["subjects", "lookup", "customer"], "cus-9").ok().line(),
+        "/subject_id",
+    );
+    office.officer(&["subjects", "access", &nobody]).failed(2, "UNKNOWN_SUBJECT");
+    office.server.stop();
+}
+
+#[test]
+fn what_works_through_a_server_offers_no_directory() {
+    let program = Program::new("people-no-data");
+    for command in [
+        &["subjects", "show", "x"][..],
+        &["requests", "list"],
+        &["holds", "list"],
+        &["retention", "show"],
+    ] {
+        let name = command[0];
+        let help = program.run(&[name, command[1], "--help"]).ok().text();
+        assert!(help.contains("--server") && !help.contains("--data"), "{name}: {help}");
+        program.run(&[command, &["--data", "."]].concat()).ended(2);
+    }
+    let refused = program.run(&["holds", "list"]).failed(2, "INVALID_ARGUMENT");
+    assert!(refused.errors().contains("$LEDGERSTONE_SERVER"), "{}", refused.errors());
 }

@@ -30,7 +30,13 @@ fn a_hold_is_set_by_one_and_released_by_two() {
     let made = office.ask(&office.admin, &with_filter, filter).ok().line();
     assert_eq!(made["result"]["contents"], 3, "{made}");
     assert_eq!(made["hold"]["filter"], json!({"field": "event_type", "eq": "user.login"}));
-    let all = office.admin(&set).ok().line();
+    let named =
+        ["holds", "set", "--owner", "-", "--reason", "-", "--review-at", "2030-01-01T00:00:00Z"];
+    let all = office.ask(&office.admin, &named, "legal\ncase 17\n").ok().line();
+    assert_eq!(
+        (text(&all, "/hold/owner"), text(&all, "/hold/reason")),
+        ("legal".into(), "case 17".into())
+    );
     let ids = [text(&made, "/hold/id"), text(&all, "/hold/id")];
     let listed = office.officer(&["holds", "list", "--standing"]).ok().lines();
     assert_eq!(listed.iter().map(|one| text(one, "/id")).collect::<Vec<_>>(), ids);
