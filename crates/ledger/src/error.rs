@@ -91,7 +91,9 @@ pub enum LedgerError {
         "the {kind} policy that waits for a second person stands in record {found}, and not in {expected}"
     )]
     OtherProposal { kind: &'static str, expected: SequenceNumber, found: SequenceNumber },
-    #[error("no {0} policy waits for a second person")]
+    #[error(
+        "no {0} policy waits for a second person; it was approved or replaced, or none was put forward"
+    )]
     NothingProposed(&'static str),
     #[error("whoever {0}; a second person must")]
     SecondPerson(&'static str),

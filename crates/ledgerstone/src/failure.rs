@@ -110,7 +110,8 @@ impl Failure {
     /// The same for so many more events, which are not named.
     pub fn and_more(mut self, count: u64) -> Self {
         if count > 0 {
-            let more = format!("; so it went with {count} more events: those without a receipt");
+            let more =
+                format!("; {count} more events that went with it met the same, and are not named");
             self.told.message.push_str(&more);
         }
         self
@@ -217,16 +218,14 @@ pub fn io_code(error: &std::io::Error) -> ErrorCode {
     }
 }
 
-/// What was wrong; a single fault whose code stands before the message does not name it again.
+/// What was wrong; faults whose code stands before the message do not name it again.
 fn told_once(rejection: &Rejection) -> String {
-    let text = rejection.to_string();
-    match rejection.faults() {
-        [only] if only.code() == rejection.code() => {
-            let code = format!(" ({})", only.code());
-            text.strip_suffix(&code).map_or(text.clone(), ToOwned::to_owned)
-        }
-        _ => text,
+    let faults = rejection.faults();
+    if rejection.omitted() > 0 || faults.iter().any(|fault| fault.code() != rejection.code()) {
+        return rejection.to_string();
     }
+    let told = faults.iter().map(|fault| format!("{}: {}", fault.place(), fault.reason()));
+    told.collect::<Vec<_>>().join("; ")
 }
 
 impl From<AdmissionError> for Failure {

@@ -54,7 +54,14 @@ pub trait Sink {
 
     /// Nothing more is known for a while.
     fn pause(&mut self) -> Result<(), Failure>;
+
+    /// The server has not answered for a while, and is asked again: [`NO_ANSWER`].
+    fn waits(&mut self);
 }
+
+/// What is said while a server is waited for.
+pub const NO_ANSWER: &str =
+    "the server has not answered yet; what was sent is sent again for about a minute";
 
 /// Submitted events, with the items among them that were refused before.
 struct Submitted {

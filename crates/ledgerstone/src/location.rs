@@ -131,7 +131,12 @@ impl AccessOption {
     fn remote(&self, url: &str, console: &mut Console) -> Result<Box<Remote>, Failure> {
         let authorities = self.ca.clone().or_else(|| variable(AUTHORITIES).map(PathBuf::from));
         let authorities = authorities.as_deref().map(crate::arguments::read_file).transpose()?;
-        let remote = Remote::new(url, self.credential()?.as_ref(), authorities)?;
+        let credential = self.credential()?;
+        let empty = [API_KEY, API_KEY_FILE].into_iter().find(|name| is_empty(name));
+        if let Some(name) = empty.filter(|_| credential.is_none()) {
+            console.note(format!("${name} is set and empty, so no API key is sent"));
+        }
+        let remote = Remote::new(url, credential.as_ref(), authorities)?;
         if remote.is_exposed() {
             console.note(format!(
                 "the API key crosses the network in the clear; use https if {url} is not reached \
@@ -186,6 +191,10 @@ pub fn only_with_data(option: &str, is_given: bool) -> Result<(), Failure> {
 /// A variable of the environment that is set and not empty.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+fn is_empty(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|text| text.is_empty())
 }
 
 fn read_key(path: &Path) -> Result<Secret, Failure> {

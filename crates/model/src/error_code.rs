@@ -266,7 +266,7 @@ error_codes! {
     // The HTTP interface.
     NotFound = "NOT_FOUND",
         "There is nothing under this path.",
-        "Check the path; /docs lists every route.";
+        "Check the path and what it names; /docs lists every route.";
     MethodNotAllowed = "METHOD_NOT_ALLOWED",
         "The route exists, but not for this method.",
         "Use one of the methods that the Allow header lists.";

@@ -33,6 +33,17 @@ impl Fault {
         self.code
     }
 
+    /// The pointer, or what the whole is called.
+    pub fn place(&self) -> &str {
+        match self.code {
+            _ if !self.pointer.is_empty() => &self.pointer,
+            ErrorCode::InvalidFilter => "filter",
+            ErrorCode::InvalidPolicy => "policy",
+            ErrorCode::InvalidCorrection => "correction",
+            _ => "event",
+        }
+    }
+
     /// Why, as a clause that follows the pointer.
     pub fn reason(&self) -> &str {
         &self.reason
@@ -41,12 +52,6 @@ impl Fault {
     /// For faults of the JSON text: the byte of the text as sent, counted from 0.
     pub const fn offset(&self) -> Option<usize> {
         self.offset
-    }
-}
-
-impl Fault {
-    fn place(&self) -> &str {
-        if self.pointer.is_empty() { "event" } else { &self.pointer }
     }
 }
 

@@ -68,13 +68,6 @@ impl Problem {
         self
     }
 
-    /// The same in other words.
-    #[must_use]
-    pub fn with_detail(mut self, detail: String) -> Self {
-        self.detail = detail;
-        self
-    }
-
     #[must_use]
     pub fn with_faults(mut self, faults: Vec<Fault>) -> Self {
         self.faults = faults;

@@ -90,9 +90,12 @@ fn correction(
     Ok(NewCorrection { event_id, changes })
 }
 
-/// Names the event too: the pointers are all there is in the faults.
+/// Names the event too, which pointers into it do not.
 fn refused(event_id: &EventId, rejection: &Rejection) -> Problem {
-    let problem = Problem::of_rejection("correction", rejection);
-    let detail = format!("the correction of event {event_id}: {}", problem.detail());
-    problem.with_detail(detail)
+    let faults = rejection.faults().iter().map(|fault| match fault.pointer() {
+        "" => fault.reason().to_owned(),
+        pointer => format!("{pointer}: {}", fault.reason()),
+    });
+    let faults = faults.collect::<Vec<_>>().join("; ");
+    Problem::new(rejection.code(), format!("the correction of event {event_id}: {faults}"))
 }

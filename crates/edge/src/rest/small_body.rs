@@ -56,7 +56,10 @@ impl Service {
 
 fn members<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(text).map_err(|error| {
-        let code = if error.is_data() { ErrorCode::InvalidArgument } else { ErrorCode::NotJson };
-        Problem::new(code, format!("the body: {error}"))
+        if error.is_data() {
+            Problem::new(ErrorCode::InvalidArgument, format!("the body: {error}"))
+        } else {
+            Problem::new(ErrorCode::NotJson, format!("the body is no JSON: {error}"))
+        }
     })
 }

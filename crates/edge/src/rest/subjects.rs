@@ -125,7 +125,10 @@ pub async fn request(
 ) -> Result<(StatusCode, HeaderMap, Json<SubjectRequest>), Problem> {
     let right = SubjectRight::parse(&right).ok_or_else(|| {
         let known: Vec<_> = SubjectRight::ALL.iter().map(|right| right.as_str()).collect();
-        let detail = format!("a person has the rights {}", known.join(", "));
+        let detail = format!(
+            "a person asks for one of {}, and the path names none of them",
+            known.join(", ")
+        );
         Problem::new(ErrorCode::NotFound, detail)
     })?;
     let wanted: NewSubjectRequest = service.read_small(&headers, body).await?;

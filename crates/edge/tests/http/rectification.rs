@@ -186,6 +186,22 @@ async fn facts_of_the_log_are_no_values_of_a_person() {
         refused("e-2", pointer, "a fact of the log").await;
     }
     refused("e-4", "/target/name", "about somebody else").await;
+    for (changes, says) in [
+        (json!({}), "the correction of event e-2: changes: has 0 values"),
+        (
+            json!({"/actor/name": {"$sealed": 0}}),
+            "event e-2: /actor/name: its new value holds the mark",
+        ),
+    ] {
+        let sent = json!({"corrections": [{"event_id": "e-2", "changes": changes}]});
+        let request = rig.request(Method::POST, &path, "acme", Role::Admin).json(&sent);
+        let problem = assert_problem(request, 422, "INVALID_CORRECTION").await;
+        assert!(problem["detail"].as_str().unwrap().contains(says), "{problem}");
+    }
+    let nonsense = rig.request(Method::POST, &path, "acme", Role::Admin);
+    let nonsense = nonsense.header("content-type", "application/json").body("nonsense");
+    let problem = assert_problem(nonsense, 400, "NOT_JSON").await;
+    assert!(problem["detail"].as_str().unwrap().starts_with("the body is no JSON"), "{problem}");
     // What the person did may be described wrongly.
     let sent =
         json!({"corrections": [{"event_id": "e-4", "changes": {"/action/description": "x"}}]});

@@ -12,7 +12,8 @@ use super::{Command, parsed};
 use crate::arguments::{IntoOption, JsonOption, KnownOption};
 use crate::failure::{Ending, Failure, InputPlace};
 use crate::ingest::{
-    Item, Queue, Reading, Recorded, Sink, ending, ingest, interruptible_queue, with_destination,
+    Item, NO_ANSWER, Queue, Reading, Recorded, Sink, ending, ingest, interruptible_queue,
+    with_destination,
 };
 use crate::location::LocationOption;
 use crate::output::Console;
@@ -123,5 +124,9 @@ impl Sink for Receipts<'_> {
             return Err(Failure::new(ErrorCode::StorageFailed, message));
         }
         Ok(())
+    }
+
+    fn waits(&mut self) {
+        self.console.note(NO_ANSWER);
     }
 }

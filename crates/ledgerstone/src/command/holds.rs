@@ -1,21 +1,24 @@
 //! `holds`: legal holds, set by one person and released by two.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use ledgerstone_client::{Hold, NewHold};
 use ledgerstone_model::ErrorCode;
+use ledgerstone_model::EventTime;
 use ledgerstone_model::hold::HoldId;
 use ledgerstone_model::json_write::ObjectWriter;
+use ledgerstone_model::sealing::SubjectId;
 use serde_json::Value;
 
 use super::policies::document;
 use super::requests::{carried_out, reason_of};
-use super::subjects::ReasonOption;
+use super::subjects::{ReasonOption, note_unknown};
 use super::{Command, parsed};
 use crate::arguments::{ServerOptions, line_of_input};
 use crate::failure::{Ending, Failure};
 use crate::output::Console;
+use crate::system::System;
 use crate::table::Table;
 
 pub const COMMAND: Command = Command {
@@ -135,10 +138,11 @@ fn set(wish: &SetOptions, console: &mut Console) -> Result<Ending, Failure> {
     let remote = wish.options.on_server("holds", console)?;
     let owner = (wish.owner == "-").then(|| line_of_input("the owner")).transpose()?;
     let reason = given_reason(&wish.reason)?;
-    let filter = wish.filter.as_deref().map(document::read).transpose()?;
+    let read = |file: &Path| document::read(file, ErrorCode::InvalidFilter);
+    let filter = wish.filter.as_deref().map(read).transpose()?;
     let filter: Option<Value> =
         filter.map(|json| serde_json::from_slice(&json)).transpose().map_err(|error| {
-            Failure::new(ErrorCode::InvalidArgument, format!("the filter is no JSON: {error}"))
+            Failure::new(ErrorCode::InvalidFilter, format!("the filter is no JSON: {error}"))
         })?;
     let new = NewHold {
         owner: owner.as_ref().map_or(wish.owner.as_str(), |line| line.as_str()),
@@ -149,6 +153,13 @@ fn set(wish: &SetOptions, console: &mut Console) -> Result<Ending, Failure> {
         from: wish.from.as_deref(),
         until: wish.until.as_deref(),
     };
+    if let Some(subject) = wish.subject.as_deref().and_then(SubjectId::parse) {
+        note_unknown(&remote, &subject, console);
+    }
+    let review = EventTime::parse(&wish.review_at);
+    if review.is_ok_and(|time| time.micros() <= System::new().clock.now().micros()) {
+        console.note("--review-at is past already: the hold stands, and is due for review at once");
+    }
     let (hold, job) = remote.wait(remote.client().set_hold(&new))?;
     let job = carried_out(&remote, job)?;
     let result = job.result().map(|result| result.get().to_owned());

@@ -72,7 +72,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
         let mut summary = Summary::begin(console, inputs.len());
         read(inputs, importer, Arc::clone(&queue));
         let outcome = ingest(destination, reading, &queue, &mut summary);
-        summary.finish(as_json)?;
+        summary.finish(as_json, outcome.is_ok())?;
         let any_refused = summary.has_refusals();
         outcome.map(|()| ending(&queue, any_refused, console))
     })

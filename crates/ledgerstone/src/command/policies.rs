@@ -139,7 +139,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
             Ok(Ending::Done)
         }
         Action::Set { kind, file, based_on, options } => {
-            let document = document::read(file)?;
+            let document = document::read(file, ErrorCode::InvalidPolicy)?;
             set(*kind, &document, *based_on, options, console)
         }
         Action::Approve { kind, proposal, options } => approve(*kind, *proposal, options, console),

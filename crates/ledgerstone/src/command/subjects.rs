@@ -170,7 +170,23 @@ fn open(
     let (client, reason) = (remote.client(), reason.as_ref().map(|line| line.as_str()));
     let request =
         remote.wait(client.open_subject_request(&subject.subject, right, basis, reason))?;
+    note_unknown(&remote, &subject.subject, console);
     Ok((remote, request))
+}
+
+/// Says of an id under which nothing was ever sealed that it is one: a mistyped person is one too. Whoever
+/// cannot be asked after is not noted.
+pub fn note_unknown(remote: &Remote, subject: &SubjectId, console: &mut Console) {
+    let is_met = match remote.wait(remote.client().subject(subject)) {
+        Ok(known) => !known.live_keys.is_empty() || !known.destroyed_keys.is_empty(),
+        Err(failure) => failure.code() != ErrorCode::UnknownSubject,
+    };
+    if !is_met {
+        console.note(format!(
+            "nothing was ever sealed for {subject}: either contents hold the person in clear alone, or type or id \
+             was mistyped at the lookup"
+        ));
+    }
 }
 
 fn show(

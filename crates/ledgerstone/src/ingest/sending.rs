@@ -1,6 +1,9 @@
 //! Events on their way to a server: batch after batch in the order of the input, each sent again
 //! under its own key until the server has said what became of it.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use ledgerstone_client::{Append, Event, IdempotencyKey, Outcome};
 use ledgerstone_model::ErrorCode;
 
@@ -13,6 +16,9 @@ use crate::system::System;
 
 /// Random bytes of a batch's key, of which nothing else must ever have the same.
 const KEY_BYTES: usize = 16;
+
+/// How long nothing is said while an answer is waited for.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
 
 /// Sends everything from the queue. Records of foreign formats are mapped by the server.
 pub fn send(
@@ -40,7 +46,7 @@ fn send_batches(
         let (outcomes, ended) = if events.is_empty() {
             (Vec::new(), Ok(()))
         } else {
-            remote.wait_for(client.append_all(&events, &key(&system)?, &how))
+            answered(remote, sink, client.append_all(&events, &key(&system)?, &how))
         };
         let ended = ended.map_err(Failure::from);
         Teller { sink, end: None, unnamed: 0 }.tell(entries, outcomes, ended)?;
@@ -48,6 +54,20 @@ fn send_batches(
         sink.pause()?;
     }
     Ok(())
+}
+
+/// Waits for an answer, and says so once it has taken long.
+fn answered<T>(remote: &Remote, sink: &mut dyn Sink, call: impl Future<Output = T>) -> T {
+    remote.wait_for(async {
+        let mut call = pin!(call);
+        match tokio::time::timeout(SILENCE_MAX, call.as_mut()).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                sink.waits();
+                call.await
+            }
+        }
+    })
 }
 
 /// A name that no other batch has.

@@ -175,7 +175,15 @@ fn import_reads_files_directories_and_standard_input() {
     let summary = program.run(&[&import[..], &["logs", "named.txt"]].concat()).ok().line();
     assert_eq!(
         names(&summary),
-        ["duplicates", "inputs", "inputs_with_refusals", "recorded", "refused", "refused_by_code"]
+        [
+            "complete",
+            "duplicates",
+            "inputs",
+            "inputs_with_refusals",
+            "recorded",
+            "refused",
+            "refused_by_code"
+        ]
     );
     assert_eq!((number(&summary, "/recorded"), number(&summary, "/inputs")), (30, 3));
     let again = program.feed(&[&import[..], &["-"]].concat(), lines(25, 35)).ok().line();

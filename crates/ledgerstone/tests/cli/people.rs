@@ -5,7 +5,7 @@ use ledgerstone_testkit::TestEvent;
 use serde_json::json;
 
 use crate::office::Office;
-use crate::program::{Program, text};
+use crate::program::{Program, Run, text};
 
 #[test]
 fn a_person_is_erased_by_two_others() {
@@ -217,11 +217,17 @@ fn who_saw_a_person_is_listed() {
     assert!(seen.iter().all(|one| one["view"] == "shown"));
     let one = office.officer(&["subjects", "access", &id, "--limit", "1"]).ok().lines();
     assert_eq!(one, seen[..1]);
+    let unmet = |run: Run| run.errors().contains("nothing was ever sealed for");
+    assert!(!unmet(office.officer(&["subjects", "request", "access", &id]).ok()));
     let nobody = text(
         &office.ask(&office.officer, &["subjects", "lookup", "customer"], "cus-9").ok().line(),
         "/subject_id",
     );
     office.officer(&["subjects", "access", &nobody]).failed(2, "UNKNOWN_SUBJECT");
+    // A request of somebody who was never met is taken in, and looks like a mistyped one.
+    assert!(unmet(office.officer(&["subjects", "request", "access", &nobody]).ok()));
+    let erase = ["subjects", "erase", &nobody, "--basis", "objection"];
+    assert!(unmet(office.officer(&erase).ok()));
     office.server.stop();
 }
 
@@ -239,6 +245,12 @@ fn what_works_through_a_server_offers_no_directory() {
         assert!(help.contains("--server") && !help.contains("--data"), "{name}: {help}");
         program.run(&[command, &["--data", "."]].concat()).ended(2);
     }
+    let empty =
+        program.run_with(&["retention", "show", "--server", "http://127.0.0.1:9"], |command| {
+            command.env("LEDGERSTONE_API_KEY", "");
+        });
+    let noted = empty.failed(2, "SERVER_UNREACHABLE").errors();
+    assert!(noted.contains("$LEDGERSTONE_API_KEY is set and empty"), "{noted}");
     let refused = program.run(&["holds", "list"]).failed(2, "INVALID_ARGUMENT");
     assert!(refused.errors().contains("$LEDGERSTONE_SERVER"), "{}", refused.errors());
 }

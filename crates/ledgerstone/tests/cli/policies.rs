@@ -71,6 +71,7 @@ fn what_is_wrong_with_a_document_is_named() {
     let bad = "preset = 'loose'\n[[rules]]\npath = 'nowhere'\nclass = 'personal'\n";
     let run = program.feed(&["policies", "set", "sealing", "-"], bad).failed(2, "INVALID_POLICY");
     assert!(run.errors().contains("/preset") && run.errors().contains("/rules/0/path"), "{run}");
+    assert_eq!(run.errors().matches("INVALID_POLICY").count(), 1, "{run}");
     let run =
         program.feed(&["policies", "set", "sealing", "-"], "preset = ").failed(2, "INVALID_POLICY");
     assert!(run.errors().contains("line 1"), "{run}");

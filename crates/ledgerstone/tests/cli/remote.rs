@@ -277,6 +277,8 @@ fn an_import_outlives_a_restart_of_the_server() {
     assert!(importing.try_wait().unwrap().is_none(), "it ended before the server did");
     let Remote { program, server, key, .. } = remote;
     server.ended();
+    // Whoever watches is told that there is no answer.
+    std::thread::sleep(std::time::Duration::from_millis(3_500));
     let listen = format!("127.0.0.1:{port}");
     let server = start(&program, |command| {
         command.env("LEDGERSTONE_LISTEN", &listen).env("LEDGERSTONE_PORT", port.to_string());
@@ -284,7 +286,10 @@ fn an_import_outlives_a_restart_of_the_server() {
     let output = importing.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    let noted = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(noted.contains("the server has not answered yet"), "{noted}");
     let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["complete"], true);
     assert_eq!(number(&told, "/recorded") + number(&told, "/duplicates"), 20_000);
     assert_eq!(server.request("GET", "/v1/events/e-19999", Some(&key), "").0, 200);
     server.stop();

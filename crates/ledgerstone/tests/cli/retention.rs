@@ -26,6 +26,25 @@ fn a_hold_is_set_by_one_and_released_by_two() {
     let set = [&set[..], &["--review-at", "2030-01-01T00:00:00Z"]].concat();
     office.admin(&[&set[..], &["--from", "yesterday"]].concat()).failed(2, "INVALID_ARGUMENT");
     let with_filter = [&set[..], &["--filter", "-"]].concat();
+    for (filter, says) in [
+        (
+            "\"field\": \"id\"",
+            "standard input: is not JSON, which begins with a brace, and as TOML line 1",
+        ),
+        ("{\"field\": }", "the filter is no JSON: "),
+        ("field = 'timestamp'\neq = 'yesterday'\n", "/eq: timestamp holds points in time"),
+        ("and = []\n", "filter: and must be an array"),
+    ] {
+        let refused = office.ask(&office.admin, &with_filter, filter).failed(2, "INVALID_FILTER");
+        assert!(refused.errors().contains(says), "{}", refused.errors());
+    }
+    let past =
+        ["holds", "set", "--owner", "a", "--reason", "b", "--review-at", "2020-01-01T00:00:00Z"];
+    let past = office.admin(&past).ok();
+    assert!(past.errors().contains("--review-at is past already"), "{}", past.errors());
+    let past = text(&past.line(), "/hold/id");
+    office.admin(&["holds", "release", &past, "--reason", "x"]).ok();
+    office.officer(&["holds", "release", &past, "--reason", "x"]).ok();
     let filter = "field = 'event_type'\neq = 'user.login'\n";
     let made = office.ask(&office.admin, &with_filter, filter).ok().line();
     assert_eq!(made["result"]["contents"], 3, "{made}");
@@ -51,7 +70,7 @@ fn a_hold_is_set_by_one_and_released_by_two() {
         ("released".into(), "legal".into())
     );
     assert_eq!(office.officer(&["holds", "list", "--standing"]).ok().lines().len(), 1);
-    assert_eq!(office.officer(&["holds", "list"]).ok().lines().len(), 2);
+    assert_eq!(office.officer(&["holds", "list"]).ok().lines().len(), 3);
     let state = office.officer(&["retention", "show"]).ok().line();
     assert_eq!(state["holds"], 1);
     office.admin(&["holds", "show", &"0".repeat(32)]).failed(2, "UNKNOWN_HOLD");

@@ -125,7 +125,8 @@ impl Reader {
         }
         match parts.into_filter() {
             Ok(filter) => Ok(Some(filter)),
-            Err(reason) => Ok(self.fault(place, reason)),
+            Err((Some(test), reason)) => Ok(self.fault(&place.below(&[&test]), reason)),
+            Err((None, reason)) => Ok(self.fault(place, reason)),
         }
     }
 
@@ -151,6 +152,8 @@ struct Parts {
     upper: Option<Limit>,
     is_negated: bool,
     tests: usize,
+    /// The member that was taken last, of those that are tests.
+    name: Option<String>,
 }
 
 impl Parts {
@@ -162,6 +165,7 @@ impl Parts {
             }),
             "in" | "not_in" => values(value)?.map(|values| {
                 self.set(Test::In(values), name == "not_in");
+                self.name = Some(name.to_owned());
             }),
             _ => self.take_scalar(name, value),
         })
@@ -182,6 +186,7 @@ impl Parts {
             }
             _ => return Err(format!("is no member of a comparison; they are field and {TESTS}")),
         }
+        self.name = Some(name.to_owned());
         Ok(())
     }
 
@@ -205,22 +210,29 @@ impl Parts {
         }
     }
 
-    fn into_filter(self) -> Result<Filter, String> {
-        let field = self
-            .field
-            .ok_or_else(|| format!("names no field; a comparison is field and one of {TESTS}"))?;
+    /// The filter, or what is wrong, with the member that it stands in where it is one of them.
+    fn into_filter(self) -> Result<Filter, (Option<String>, String)> {
+        let whole = |reason: String| (None, reason);
+        let field = self.field.ok_or_else(|| {
+            whole(format!("names no field; a comparison is field and one of {TESTS}"))
+        })?;
         let has_range = self.lower.is_some() || self.upper.is_some();
+        let has_both = self.lower.is_some() && self.upper.is_some();
         let test = match (self.test, self.tests, has_range) {
             (Some(test), 1, false) => test,
-            (None, _, true) => Test::Range(Range::new(self.lower, self.upper)?),
+            (None, _, true) => Test::Range(Range::new(self.lower, self.upper).map_err(whole)?),
             (None, _, false) => {
-                return Err(format!("{field} is put to no test; use one of {TESTS}"));
+                return Err(whole(format!("{field} is put to no test; use one of {TESTS}")));
             }
-            _ => return Err(format!("{field} is put to several tests; join them with and")),
+            _ => {
+                return Err(whole(format!("{field} is put to several tests; join them with and")));
+            }
         };
         let name = field.to_string();
+        // Of a range with two ends it may be either.
+        let at = self.name.filter(|_| !has_both);
         let comparison =
-            Comparison::new(field, test).map_err(|reason| format!("{name} {reason}"))?;
+            Comparison::new(field, test).map_err(|reason| (at, format!("{name} {reason}")))?;
         let filter = Filter::Compare(comparison);
         Ok(if self.is_negated { filter.negated() } else { filter })
     }

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ledgerstone_model::json_write::ObjectWriter;
 
 use crate::failure::Failure;
-use crate::ingest::{Recorded, Sink};
+use crate::ingest::{NO_ANSWER, Recorded, Sink};
 use crate::output::{Console, counted};
 
 /// How often the bar is drawn again.
@@ -50,11 +50,15 @@ impl<'c> Summary<'c> {
         !self.refused.is_empty()
     }
 
-    /// Prints the sums.
-    pub fn finish(&mut self, as_json: bool) -> Result<(), Failure> {
+    /// Prints the sums. Where the import is not complete, something ended it that was no fault of an item.
+    pub fn finish(&mut self, as_json: bool, is_complete: bool) -> Result<(), Failure> {
         self.bar.finish_and_clear();
-        let text = if as_json { self.to_json() } else { self.to_text() };
-        self.console.line(text)
+        let text = if as_json { self.to_json(is_complete) } else { self.to_text() };
+        self.console.line(text)?;
+        if !is_complete {
+            self.console.note("the import ended early: what is not counted here was not taken");
+        }
+        Ok(())
     }
 
     fn draw(&mut self) {
@@ -91,12 +95,13 @@ impl<'c> Summary<'c> {
         lines.join("\n")
     }
 
-    fn to_json(&self) -> String {
+    fn to_json(&self, is_complete: bool) -> String {
         let mut out = Vec::with_capacity(256);
         let mut object = ObjectWriter::open(&mut out);
         object.number("recorded", self.recorded);
         object.number("duplicates", self.duplicates);
         object.number("refused", self.refused_count());
+        object.boolean("complete", is_complete);
         object.number("inputs", self.files as u64);
         object.number("inputs_with_refusals", self.faulty_inputs.len() as u64);
         let mut codes = ObjectWriter::open(object.key("refused_by_code"));
@@ -131,5 +136,10 @@ impl Sink for Summary<'_> {
 
     fn pause(&mut self) -> Result<(), Failure> {
         Ok(())
+    }
+
+    fn waits(&mut self) {
+        let console = &mut *self.console;
+        self.bar.suspend(|| console.note(NO_ANSWER));
     }
 }

@@ -9,8 +9,9 @@ use serde_json::{Map, Number, Value};
 use crate::arguments::read_file;
 use crate::failure::Failure;
 
-/// Reads a document from a file, or from standard input where it is called `-`, and gives it as JSON.
-pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+/// Reads a document from a file, or from standard input where it is called `-`, and gives it as JSON. What is
+/// neither JSON nor TOML is refused with this code.
+pub fn read(file: &Path, code: ErrorCode) -> Result<Vec<u8>, Failure> {
     let text = if file == Path::new("-") {
         let mut text = Vec::new();
         std::io::stdin().read_to_end(&mut text).map_err(|error| {
@@ -20,9 +21,9 @@ pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     } else {
         read_file(file)?
     };
-    as_json(text).map_err(|reason| {
-        Failure::new(ErrorCode::InvalidPolicy, format!("{}: {reason}", file.display()))
-    })
+    let shown =
+        if file == Path::new("-") { "standard input".into() } else { file.display().to_string() };
+    as_json(text).map_err(|reason| Failure::new(code, format!("{shown}: {reason}")))
 }
 
 /// No TOML begins with a brace, and every policy in JSON does.
@@ -35,7 +36,10 @@ fn as_json(text: Vec<u8>) -> Result<Vec<u8>, String> {
         let line = error
             .span()
             .map_or(1, |span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count());
-        format!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(" "))
+        let reason = error.message().lines().collect::<Vec<_>>().join(" ");
+        format!(
+            "is not JSON, which begins with a brace, and as TOML line {line} is wrong: {reason}"
+        )
     })?;
     Ok(value("", toml::Value::Table(table))?.to_string().into_bytes())
 }
@@ -91,8 +95,8 @@ mod tests {
     #[test]
     fn what_is_neither_is_named() {
         for (text, says) in [
-            (&b"preset ="[..], "line 1: "),
-            (b"a = 1\na = 2", "line 2: "),
+            (&b"preset ="[..], "as TOML line 1 is wrong: "),
+            (b"a = 1\na = 2", "as TOML line 2 is wrong: "),
             (b"\xff\xfe", "neither JSON nor TOML"),
             (b"limit = nan", "limit: JSON has no such number"),
         ] {

@@ -118,7 +118,11 @@ impl PoliciesReading {
         };
         found.ok_or_else(|| {
             let message = format!("no {} policy waits for a second person", kind.as_str());
-            Failure::new(ErrorCode::NotFound, message)
+            Failure::new(ErrorCode::NotFound, message).with_remedy(format!(
+                "`ledgerstone policies show {}` has the one in force; `policies set` puts forward what \
+                 needs a second person.",
+                kind.as_str()
+            ))
         })
     }
 
