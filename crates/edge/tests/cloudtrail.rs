@@ -164,7 +164,6 @@ fn whole_files_are_no_records() {
 #[test]
 fn strange_shapes_stay_under_their_own_names() {
     for record in [
-        "{}",
         r#"{"userIdentity":"root"}"#,
         r#"{"userIdentity":{}}"#,
         r#"{"userIdentity":null,"resources":null,"eventName":null,"errorCode":null}"#,
@@ -192,12 +191,31 @@ fn strange_shapes_stay_under_their_own_names() {
         r#"{"id":"i","event_type":"e","action":{"verb":"v"},"intake":{"set":1},"_x":1}"#,
         r#"{"readOnly":"maybe","awsRegion":{"a":{"b":{}}}}"#,
     ] {
-        there_and_back(record.as_bytes());
+        let marked = record.replacen('{', r#"{"eventVersion":"1.08","#, 1);
+        there_and_back(marked.as_bytes());
     }
+    there_and_back(br#"{"eventVersion":"1.08"}"#);
     let long = format!(r#"{{"eventSource":"{}.amazonaws.com","eventName":"x"}}"#, "s".repeat(300));
     there_and_back(long.as_bytes());
     let long = format!(r#"{{"eventID":"{0}","sourceIPAddress":"{0}"}}"#, "s".repeat(2000));
     there_and_back(long.as_bytes());
+}
+
+#[test]
+fn what_has_nothing_of_a_record_is_refused() {
+    for other in [
+        "{}",
+        r#"{"userIdentity":{"type":"IAMUser"},"awsRegion":"eu-central-1"}"#,
+        r#"{"event_type":"user.login","actor":{"id":"u"}}"#,
+        r#"{"eventName":7,"eventTime":null}"#,
+    ] {
+        let rejection = map(other.as_bytes()).expect_err(other);
+        assert_eq!(rejection.code(), ErrorCode::InvalidImport, "{other}");
+        let reason = rejection.to_string();
+        assert!(reason.contains("none of eventVersion, eventTime"), "{reason}");
+    }
+    // Those of insights have no name and no source.
+    assert!(map(br#"{"eventVersion":"1.09","eventType":"AwsCloudTrailInsight"}"#).is_ok());
 }
 
 /// The place of each record, with its event or why it is none.
@@ -213,7 +231,7 @@ fn places(file: &[u8]) -> Vec<(Position, Result<Shaped, Rejection>)> {
 #[test]
 fn what_is_no_record_is_refused_and_the_rest_goes_on() {
     let file =
-        br#"{"Records":[{"a":1,"a":2},{"eventName":"X"},{"b":"\ud800"},{"c":{"$sealed":1}}]}"#;
+        br#"{"Records":[{"a":1,"a":2},{"eventName":"X"},{"b":"\ud800"},{"eventName":"Y","c":{"$sealed":1}}]}"#;
     let results = places(file);
     let code = |result: &Result<Shaped, Rejection>| {
         result.as_ref().map_or_else(|one| Some(one.code()), |_| None)
@@ -228,7 +246,7 @@ fn what_is_no_record_is_refused_and_the_rest_goes_on() {
 
 #[test]
 fn a_value_that_is_no_object_ends_nothing() {
-    let file = br#"{"Records":[{"a":1},5,[{}], "x]" ,null,tru,1e400,{"a":2}]}"#;
+    let file = br#"{"Records":[{"eventName":"X"},5,[{}], "x]" ,null,tru,1e400,{"eventName":"Y"}]}"#;
     let results = places(file);
     assert_eq!(results.len(), 8);
     assert!(results[0].1.is_ok() && results[7].1.is_ok());
@@ -343,6 +361,7 @@ fn any_record() -> impl Strategy<Value = Value> {
             let members = identity.into_iter().map(|(name, value)| (name.to_owned(), value));
             record.insert("userIdentity".to_owned(), Value::Object(members.collect()));
         }
+        record.insert("eventVersion".to_owned(), json!("1.08"));
         Value::Object(record)
     })
 }

@@ -244,6 +244,18 @@ fn syntax_faults_name_their_place() {
 }
 
 #[test]
+fn a_byte_order_mark_is_called_by_its_name() {
+    for text in ["\u{feff}{}", "\u{feff}", "\u{feff}\u{feff}1"] {
+        let (offset, fault) = refusal(text);
+        assert!(fault.to_string().contains("byte order mark"), "{text:?}: {fault}");
+        assert_eq!(offset, 0);
+    }
+    // Inside a string it is a character like any other, and elsewhere nothing is known of it.
+    assert_eq!(strict("\"\u{feff}\""), "\"\u{feff}\"");
+    assert!(!refusal("[\u{feff}1]").1.to_string().contains("byte order mark"));
+}
+
+#[test]
 fn depth_limit() {
     let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
     assert_eq!(strict(&nested(MAX_DEPTH)), nested(MAX_DEPTH));

@@ -13,6 +13,9 @@ use super::{CanonError, CanonFault, MAX_DEPTH, MAX_DEPTH_LENIENT};
 /// long name over many numbers would make a small text into a large answer.
 const MAX_POINTER_BYTES: usize = 1 << 20;
 
+/// U+FEFF in UTF-8, which some editors write before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What is done with a number that strict canonical JSON refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rules {
@@ -83,6 +86,10 @@ impl<'a> Run<'a> {
             Some(b't') => self.literal(b"true").map(|()| false),
             Some(b'f') => self.literal(b"false").map(|()| false),
             Some(b'n') => self.literal(b"null").map(|()| false),
+            // RFC 8259 section 8.1 forbids it to be sent, and lets readers refuse it.
+            _ if self.at == 0 && self.text.starts_with(BYTE_ORDER_MARK) => {
+                Err(self.syntax("a byte order mark stands before the text; send it without one"))
+            }
             _ => Err(self.syntax("expected a value")),
         }
     }

@@ -42,6 +42,10 @@ pub(super) const ACTOR_ID: Path = &["actor", "id"];
 pub(super) const RESOURCE_MOVES: &[(&str, Path)] =
     &[("ARN", &["target", "id"]), ("type", &["target", "type"])];
 
+/// Members that AWS writes into every record, or into all but those of insights. One of them is enough.
+const MARKS: &[&str] =
+    &["eventVersion", "eventTime", "eventSource", "eventName", "eventID", "eventType"];
+
 /// The end of every service's name that the event type leaves out.
 pub(super) const SERVICE_SUFFIX: &str = ".amazonaws.com";
 
@@ -61,6 +65,7 @@ pub fn map(record: &[u8]) -> Result<(Vec<u8>, IntakeSource), Rejection> {
         return Err(Rejection::of(Fault::new(String::new(), ErrorCode::InvalidImport, reason)));
     }
     refuse_files(value)?;
+    refuse_others(value)?;
     let intake = IntakeSource::mapped(FORMAT, MAPPING);
     let mut mapper = Mapper {
         rest: Tree::read(value, 2)?,
@@ -92,6 +97,17 @@ fn refuse_files(value: Value<'_>) -> Result<(), Rejection> {
         return Ok(());
     };
     Err(Rejection::of(Fault::new(String::new(), ErrorCode::InvalidImport, reason.to_owned())))
+}
+
+/// Refuses what has nothing of a record: it was sent under the wrong name of a format.
+fn refuse_others(value: Value<'_>) -> Result<(), Rejection> {
+    for name in MARKS {
+        if value.member(name)?.is_some_and(|one| one.kind() == ValueKind::Text) {
+            return Ok(());
+        }
+    }
+    let reason = format!("is no CloudTrail record: it has none of {}", MARKS.join(", "));
+    Err(Rejection::of(Fault::new(String::new(), ErrorCode::InvalidImport, reason)))
 }
 
 /// The member of `userIdentity` that names the actor where there is no ARN.
