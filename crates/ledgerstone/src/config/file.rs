@@ -24,21 +24,23 @@ fn parse(text: &str) -> Result<Vec<(&'static Setting, Value)>, String> {
         let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
         format!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(" "))
     })?;
-    let mut found = Vec::new();
-    collect("", &table, &mut found)?;
-    Ok(found)
+    let (mut found, mut faults) = (Vec::new(), Vec::new());
+    collect("", &table, (&mut found, &mut faults));
+    if faults.is_empty() { Ok(found) } else { Err(faults.join("; ")) }
 }
 
 fn collect(
     prefix: &str,
     table: &toml::Table,
-    found: &mut Vec<(&'static Setting, Value)>,
-) -> Result<(), String> {
+    (found, faults): (&mut Vec<(&'static Setting, Value)>, &mut Vec<String>),
+) {
     for (name, value) in table {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         if let Some(setting) = find(&key) {
-            let value = setting.kind.read(value).map_err(|reason| format!("{key}: {reason}"))?;
-            found.push((setting, value));
+            match setting.kind.read(value) {
+                Ok(value) => found.push((setting, value)),
+                Err(reason) => faults.push(format!("{key}: {reason}")),
+            }
             continue;
         }
         let begins_with_it = |setting: &&Setting| {
@@ -46,12 +48,11 @@ fn collect(
         };
         match value {
             toml::Value::Table(inner) if SETTINGS.iter().any(|one| begins_with_it(&one)) => {
-                collect(&key, inner, found)?;
+                collect(&key, inner, (&mut *found, &mut *faults));
             }
-            _ => return Err(format!("there is no setting {key}; {}", suggestion(&key))),
+            _ => faults.push(format!("there is no setting {key}; {}", suggestion(&key))),
         }
     }
-    Ok(())
 }
 
 /// The known key that is most like this one.

@@ -2,6 +2,7 @@
 
 mod auth;
 mod entry;
+mod faults;
 mod file;
 mod kind;
 mod page;
@@ -22,6 +23,7 @@ use ledgerstone_model::ErrorCode;
 
 use crate::failure::Failure;
 use crate::location::CLIENT_VARIABLES;
+use faults::Faults;
 use table::{AWS_CREDENTIALS, FILE_VARIABLE, PREFIX, SETTINGS, Setting, UNUSED_NAMES};
 
 pub use kind::{Kind, Value};
@@ -97,14 +99,15 @@ impl Configuration {
     }
 
     /// Everything that was said, each setting by whoever comes first: flags, `LEDGERSTONE_…`, the
-    /// names that others have, the file, the default.
+    /// names that others have, the file, the default. Tells everything of it that is no value.
     pub fn gather(matches: &ArgMatches, variables: &Variables) -> Result<Self, Failure> {
         let file = matches.get_one::<String>("config").or_else(|| variables.get(FILE_VARIABLE));
-        let mut gathered = Self::begin(file, |_| true)?;
-        gathered.take_variables(variables, |_| true)?;
+        let (mut gathered, mut faults) = (Self::begin(|_| true)?, Faults::default());
+        faults.note(gathered.take_file(file, |_| true));
+        faults.note(gathered.take_variables(variables, |_| true));
         gathered.note_unused(variables);
-        gathered.take_flags(matches)?;
-        Ok(gathered)
+        faults.note(gathered.take_flags(matches));
+        faults.into_result().map(|()| gathered)
     }
 
     /// The settings of some tables alone, for commands that do not serve: nothing else that may be
@@ -112,13 +115,14 @@ impl Configuration {
     pub fn of_environment(variables: &Variables, tables: &[&str]) -> Result<Self, Failure> {
         let is_wanted =
             |setting: &Setting| tables.iter().any(|table| setting.key.starts_with(table));
-        let mut gathered = Self::begin(variables.get(FILE_VARIABLE), is_wanted)?;
+        let mut gathered = Self::begin(is_wanted)?;
+        gathered.take_file(variables.get(FILE_VARIABLE), is_wanted)?;
         gathered.take_variables(variables, is_wanted)?;
         Ok(gathered)
     }
 
-    /// The defaults, and what a file says.
-    fn begin(file: Option<&String>, is_wanted: impl Fn(&Setting) -> bool) -> Result<Self, Failure> {
+    /// The defaults.
+    fn begin(is_wanted: impl Fn(&Setting) -> bool) -> Result<Self, Failure> {
         let aws = AwsEnvironment::default();
         let mut begun = Self { values: BTreeMap::new(), aws, notes: Vec::new() };
         for setting in SETTINGS.iter().filter(|setting| is_wanted(setting)) {
@@ -126,13 +130,20 @@ impl Configuration {
                 begun.set(setting, default, Source::Default)?;
             }
         }
-        if let Some(path) = file {
-            let said = file::read(Path::new(path))?;
-            for (setting, value) in said.into_iter().filter(|(setting, _)| is_wanted(setting)) {
-                begun.values.insert(setting.key, (value, Source::File(path.into())));
-            }
-        }
         Ok(begun)
+    }
+
+    fn take_file(
+        &mut self,
+        file: Option<&String>,
+        is_wanted: impl Fn(&Setting) -> bool,
+    ) -> Result<(), Failure> {
+        let Some(path) = file else { return Ok(()) };
+        let said = file::read(Path::new(path))?;
+        for (setting, value) in said.into_iter().filter(|(setting, _)| is_wanted(setting)) {
+            self.values.insert(setting.key, (value, Source::File(path.into())));
+        }
+        Ok(())
     }
 
     fn take_variables(
@@ -140,17 +151,18 @@ impl Configuration {
         variables: &Variables,
         is_wanted: impl Fn(&Setting) -> bool,
     ) -> Result<(), Failure> {
+        let mut faults = Faults::default();
         for setting in SETTINGS.iter().filter(|setting| is_wanted(setting)) {
             let own = setting.variable();
             let names = setting.other_names.iter().copied().chain([own.as_str()]);
             for name in names {
                 if let Some(text) = variables.get(name) {
-                    self.set(setting, text, Source::Variable(name.to_owned()))?;
+                    faults.note(self.set(setting, text, Source::Variable(name.to_owned())));
                 }
             }
         }
         self.aws = AwsEnvironment::of(variables.clone());
-        Ok(())
+        faults.into_result()
     }
 
     /// Notes the variables that say nothing.
@@ -177,6 +189,7 @@ impl Configuration {
     }
 
     fn take_flags(&mut self, matches: &ArgMatches) -> Result<(), Failure> {
+        let mut faults = Faults::default();
         for setting in SETTINGS {
             let Some(flag) = setting.flag else { continue };
             if matches.value_source(setting.key) != Some(ValueSource::CommandLine) {
@@ -186,9 +199,9 @@ impl Configuration {
                 Kind::Switch => "true",
                 _ => matches.get_one::<String>(setting.key).map_or("", String::as_str),
             };
-            self.set(setting, text, Source::Flag(flag))?;
+            faults.note(self.set(setting, text, Source::Flag(flag)));
         }
-        Ok(())
+        faults.into_result()
     }
 
     fn set(

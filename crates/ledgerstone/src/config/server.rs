@@ -14,6 +14,7 @@ use ledgerstone_model::system::KeyAlgorithm;
 use ledgerstone_store::DeadLetterLimits;
 use tracing::level_filters::LevelFilter;
 
+use super::faults::Faults;
 use super::kind::Value;
 use super::{Configuration, unusable};
 use crate::data_dir::{Birth, SealingChoices};
@@ -40,20 +41,27 @@ pub struct LogSettings {
 
 impl Configuration {
     /// Checks all that can be checked without starting: also what stands in the files that the
-    /// settings name. Makes nothing.
+    /// settings name. Makes nothing, and tells everything that is wrong.
     pub fn check(&self) -> Result<(), Failure> {
-        let server = self.server()?;
-        self.router()?;
-        let auth = self.auth()?;
-        self.numbers()?;
-        self.first_keys()?;
-        self.root_key()?;
-        self.traces()?;
-        self.data()?;
-        self.birth()?;
-        server.check().map_err(|error| Failure::new(error.code(), error.to_string()))?;
-        auth.check(&System::new().clock)
-            .map_err(|error| Failure::new(error.code(), error.to_string()))
+        let mut faults = Faults::default();
+        let server = faults.note(self.server());
+        faults.note(self.router());
+        let auth = faults.note(self.auth());
+        faults.note(self.numbers());
+        faults.note(self.first_keys());
+        faults.note(self.root_key());
+        faults.note(self.traces());
+        faults.note(self.data());
+        faults.note(self.birth());
+        if let Some(server) = server {
+            let checked = server.check();
+            faults.note(checked.map_err(|error| Failure::new(error.code(), error.to_string())));
+        }
+        if let Some(auth) = auth {
+            let checked = auth.check(&System::new().clock);
+            faults.note(checked.map_err(|error| Failure::new(error.code(), error.to_string())));
+        }
+        faults.into_result()
     }
 
     pub fn server(&self) -> Result<ServerSettings, Failure> {

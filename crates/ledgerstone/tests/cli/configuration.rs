@@ -107,6 +107,25 @@ fn what_is_wrong_is_named() {
         assert!(run.errors().contains(says), "{file}: {run}");
     }
     program.run(&["config", "--check", "--config", "nowhere.toml"]).failed(2, "INVALID_SETTINGS");
+    // All of it is told at once: what is no value, and then what does not go together.
+    let file = "lissten = \"x\"\n[limits]\nheaders = 1\nconnections = \"many\"\n";
+    program.place().write("l.toml", file);
+    let check = ["config", "--check", "--config", "l.toml"];
+    let mut command = program.command(&check);
+    command.env("LEDGERSTONE_PORT", "high").env("LEDGERSTONE_LIMITS_EVENT_BYTES", "big");
+    let told = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    for says in
+        ["lissten", "limits.headers", "limits.connections", "$LEDGERSTONE_PORT", "event_bytes"]
+    {
+        assert!(told.contains(says), "{says}: {told}");
+    }
+    let file =
+        "[tls]\ncertificate = \"x\"\n[cors]\norigins = [\"a b\"]\n[bootstrap]\nkey = \"lsk_x\"\n";
+    program.place().write("l.toml", file);
+    let told = program.run(&check).failed(2, "INVALID_SETTINGS").errors();
+    for says in ["tls.key", "cors.origins", "bootstrap.key"] {
+        assert_eq!(told.matches(says).count(), 1, "{says}: {told}");
+    }
     let good = format!(
         "{issuer}jwks_url = \"https://a.example/jwks\"\ntenant_claim = \"org\"\nroles_claim = \"/realm/roles\"\n"
     );
