@@ -19,7 +19,7 @@ use thiserror::Error;
 
 use crate::projection;
 
-pub use granting::{Ensured, FirstAdminKey, IssuedKey, NewApiKey};
+pub use granting::{Ensured, FirstAdminKey, IssuedKey, LABEL_MAX, NewApiKey};
 
 /// Why a key opens nothing. An unknown id and a wrong secret are one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

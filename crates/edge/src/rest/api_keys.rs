@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::{Array, ArrayBuilder};
 
 use super::body_schemas::one_of;
-use super::body_schemas::words_or_null;
+use super::body_schemas::{label, words_or_null};
 use super::problem::Problem;
 use super::service::Service;
 use super::tenants::checked_reason;
@@ -70,11 +70,7 @@ impl IssuedApiKey {
 #[serde(deny_unknown_fields)]
 pub struct WantedKey {
     /// What people call it; at most 200 characters, not all blank, none of them control characters.
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = label)]
     label: String,
     /// None that may or see more than the caller.
     #[schema(schema_with = role_names)]

@@ -1,6 +1,7 @@
 //! Schemas of what is sent, where no type of ours stands for it: events are read by the model's own
 //! table, and so their schema follows from it.
 
+use ledgerstone_ledger::api_keys::LABEL_MAX;
 use ledgerstone_model::schema::{FIELDS, Field, FieldType};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
@@ -22,23 +23,35 @@ pub(super) fn one_of_or_null<'n>(names: impl IntoIterator<Item = &'n str>) -> Ob
 
 /// What somebody says in words: 1 to 500 characters, not all blank, none of them control characters.
 pub(super) fn words() -> Object {
-    words_of(Type::String.into())
+    words_of(Type::String.into(), REASON_MAX)
 }
 
 /// The same, or null, which stands for «not given».
 pub(super) fn words_or_null() -> Object {
-    words_of(SchemaType::from_iter([Type::String, Type::Null]))
+    words_of(SchemaType::from_iter([Type::String, Type::Null]), REASON_MAX)
 }
 
-fn words_of(kind: SchemaType) -> Object {
+/// What people call a key: the same with 1 to 200 characters.
+pub(super) fn label() -> Object {
+    words_of(Type::String.into(), LABEL_MAX)
+}
+
+/// The same, or null, which stands for «not given».
+pub(super) fn label_or_null() -> Object {
+    words_of(SchemaType::from_iter([Type::String, Type::Null]), LABEL_MAX)
+}
+
+fn words_of(kind: SchemaType, characters_max: usize) -> Object {
     const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
     let pattern = format!(r"^[^{CONTROL}]*[^\s{CONTROL}][^{CONTROL}]*$");
     ObjectBuilder::new()
         .schema_type(kind)
         .min_length(Some(1))
-        .max_length(Some(REASON_MAX))
+        .max_length(Some(characters_max))
         .pattern(Some(pattern))
-        .description(Some("1 to 500 characters, not all blank, none of them control characters"))
+        .description(Some(format!(
+            "1 to {characters_max} characters, not all blank, none of them control characters"
+        )))
         .build()
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::api_keys::{IssuedApiKey, expiry};
-use super::body_schemas::words_or_null;
+use super::body_schemas::{label_or_null, words_or_null};
 use super::problem::Problem;
 use super::service::Service;
 use super::tenant_closing::ClosingAsked;
@@ -59,11 +59,7 @@ pub struct NewTenant {
 #[serde(deny_unknown_fields)]
 pub struct FirstKey {
     /// What people call it, at most 200 characters; `first admin key` unless given.
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = label_or_null)]
     label: Option<String>,
     /// The first moment at which it is no longer good, as RFC 3339 in UTC with microseconds.
     #[schema(format = DateTime)]

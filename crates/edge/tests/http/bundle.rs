@@ -6,22 +6,8 @@ use ledgerstone_proof::{Hash, TlogProof, VerifierKey, verify_record_proof};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, assert_problem, json as body};
-
-async fn send(rig: &Rig, event: Value) {
-    assert_eq!(rig.append("", event.to_string()).send().await.unwrap().status(), 201);
-}
-
-async fn post(rig: &Rig, role: Role, path: &str, sent: Value) -> Value {
-    let response = rig.request(Method::POST, path, "acme", role).json(&sent).send().await.unwrap();
-    let (status, answer) = (response.status(), body(response).await);
-    assert!(status.is_success(), "{path}: {answer}");
-    answer
-}
-
-async fn get(rig: &Rig, role: Role, path: &str) -> Value {
-    body(rig.request(Method::GET, path, "acme", role).send().await.unwrap()).await
-}
+use crate::person::{approved, get, opened, post, send, subject};
+use crate::rig::{Rig, assert_problem};
 
 async fn filled(preset: Preset) -> Rig {
     let rig = Rig::start_sealing(preset).await;
@@ -38,26 +24,6 @@ async fn filled(preset: Preset) -> Rig {
     send(&rig, json!({"id": "e-2", "event_type": "user.login", "actor": clerk})).await;
     send(&rig, json!({"id": "e-3", "event_type": "user.login", "actor": ana, "data": diary})).await;
     rig
-}
-
-async fn subject(rig: &Rig) -> String {
-    let who = json!({"type": "customer", "id": "cus-1"});
-    let found = post(rig, Role::PrivacyOfficer, "/v1/subjects/lookup", who).await;
-    found["subject_id"].as_str().unwrap().to_owned()
-}
-
-async fn opened(rig: &Rig, right: &str, sent: Value) -> String {
-    let path = format!("/v1/subjects/{}/{right}", subject(rig).await);
-    let request = post(rig, Role::PrivacyOfficer, &path, sent).await;
-    format!("/v1/requests/{}", request["id"].as_str().unwrap())
-}
-
-/// Opens a request and lets a second person approve it.
-async fn approved(rig: &Rig, right: &str, sent: Value) -> String {
-    let at = opened(rig, right, sent).await;
-    post(rig, Role::PrivacyOfficer, &format!("{at}/check-identity"), json!({})).await;
-    post(rig, Role::Admin, &format!("{at}/approve"), json!({})).await;
-    at
 }
 
 /// What an outsider does with a page: checks each content and its way to the checkpoint.

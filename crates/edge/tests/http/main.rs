@@ -23,6 +23,7 @@ mod ndjson;
 mod not_yet;
 mod openapi;
 mod openapi_faults;
+mod person;
 mod proofs;
 mod queries;
 mod queued;

@@ -5,22 +5,8 @@ use ledgerstone_model::sealing::Preset;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, assert_problem, json as body};
-
-async fn send(rig: &Rig, event: Value) {
-    assert_eq!(rig.append("", event.to_string()).send().await.unwrap().status(), 201);
-}
-
-async fn post(rig: &Rig, role: Role, path: &str, sent: Value) -> Value {
-    let response = rig.request(Method::POST, path, "acme", role).json(&sent).send().await.unwrap();
-    let (status, answer) = (response.status(), body(response).await);
-    assert!(status.is_success(), "{path}: {answer}");
-    answer
-}
-
-async fn get(rig: &Rig, role: Role, path: &str) -> Value {
-    body(rig.request(Method::GET, path, "acme", role).send().await.unwrap()).await
-}
+use crate::person::{approved, get, post, send};
+use crate::rig::{Rig, assert_problem};
 
 /// A change of a customer's data by a clerk, and what the customer and somebody else did.
 async fn filled() -> Rig {
@@ -45,22 +31,6 @@ async fn filled() -> Rig {
     )
     .await;
     rig
-}
-
-async fn subject(rig: &Rig) -> String {
-    let who = json!({"type": "customer", "id": "cus-1"});
-    let found = post(rig, Role::PrivacyOfficer, "/v1/subjects/lookup", who).await;
-    found["subject_id"].as_str().unwrap().to_owned()
-}
-
-/// Opens a request and lets a second person approve it.
-async fn approved(rig: &Rig, right: &str, sent: Value) -> String {
-    let path = format!("/v1/subjects/{}/{right}", subject(rig).await);
-    let request = post(rig, Role::PrivacyOfficer, &path, sent).await;
-    let at = format!("/v1/requests/{}", request["id"].as_str().unwrap());
-    post(rig, Role::PrivacyOfficer, &format!("{at}/check-identity"), json!({})).await;
-    post(rig, Role::Admin, &format!("{at}/approve"), json!({})).await;
-    at
 }
 
 fn name_of_e1() -> Value {

@@ -17,7 +17,7 @@ use crate::reader::Reader;
 use crate::sequencer::{Round, SignedAs};
 
 /// Longest label of a key, in characters.
-const LABEL_MAX: usize = 200;
+pub const LABEL_MAX: usize = 200;
 
 /// What is wanted of a new key.
 #[derive(Clone, Copy, Debug)]

@@ -280,7 +280,7 @@ impl Shown {
         object.text("key_id", &entry.key_id);
         object.optional_text("label", entry.label.as_deref());
         object.optional_text("revoked_at", entry.revoked_at.as_deref());
-        object.text("roles", &self.roles());
+        object.texts("roles", &entry.roles);
         object.text("state", &entry.state);
         object.text("tenant_id", &entry.tenant_id);
         object.close();

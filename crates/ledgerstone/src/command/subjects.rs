@@ -194,15 +194,14 @@ fn show(
     options: &ServerOptions,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
-    let numbers = subject.certificates.iter().map(u64::to_string);
-    let certificates = numbers.collect::<Vec<_>>();
     if console.is_terminal() && !options.output.json {
+        let numbers = subject.certificates.iter().map(u64::to_string);
         let mut table = Table::new(&["subject id", "live keys", "destroyed keys", "certificates"]);
         table.row([
             subject.subject_id.clone(),
             subject.live_keys.len().to_string(),
             subject.destroyed_keys.len().to_string(),
-            certificates.join(" "),
+            numbers.collect::<Vec<_>>().join(" "),
         ]);
         table.keep_whole(&[0, 1, 2]);
         console.text(&table.to_string())?;
@@ -210,8 +209,9 @@ fn show(
     }
     let mut line = Vec::new();
     let mut object = ObjectWriter::open(&mut line);
-    let list = format!("[{}]", certificates.join(","));
-    object.key("certificates").extend_from_slice(list.as_bytes());
+    object.array("certificates", &subject.certificates, |number, out| {
+        out.extend_from_slice(number.to_string().as_bytes());
+    });
     object.texts("destroyed_keys", &subject.destroyed_keys);
     object.texts("live_keys", &subject.live_keys);
     object.text("subject_id", &subject.subject_id);

@@ -341,7 +341,7 @@ fn keys_and_tenants_are_administered() {
     let new = ["api-keys", "create", "--label", "app", "--role", "writer"];
     let issued = remote.run(&new).ok().line();
     let (writer, id) = (text(&issued, "/api_key"), text(&issued, "/key_id"));
-    assert_eq!(text(&issued, "/roles"), "writer");
+    assert_eq!(issued["roles"], json!(["writer"]));
     remote
         .program
         .feed_with(&["append"], numbered(1), |command| remote.point(command, &writer))
