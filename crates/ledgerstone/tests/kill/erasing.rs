@@ -31,7 +31,12 @@ const OF_PERSON: usize = 2;
 /// Contents that name a person in clear: their own, and a note about them that is somebody else's.
 const NAMING_PERSON: usize = OF_PERSON + 1;
 /// Kills until enough of them met something.
-const KILLS_MAX: usize = 100;
+const KILLS_MAX: usize = 60;
+/// How late a kill comes at most after the request, and after a run was seen, in microseconds.
+const AFTER_REQUEST: u64 = 100_000;
+const AFTER_BEGIN: u64 = 5_000;
+/// How long a run is looked for.
+const UNSEEN: Duration = Duration::from_secs(1);
 
 fn tenant() -> TenantId {
     TenantId::parse("default").unwrap()
@@ -44,6 +49,15 @@ fn name_of(person: usize) -> String {
 fn by_person(id: &str, person: usize) -> TestEvent {
     let actor = json!({"type": "customer", "id": format!("cus-{person}"), "name": name_of(person)});
     TestEvent::new("order.paid").id(id).set("/actor", actor)
+}
+
+/// When the server is killed.
+#[derive(Clone, Copy)]
+enum Moment {
+    /// So long after the request was sent.
+    Sent(Duration),
+    /// So long after a run was seen that is recorded and not done.
+    Begun(Duration),
 }
 
 /// A directory whose events are two years old, in clear, and in segments of a few records.
@@ -204,18 +218,8 @@ impl Scene {
         (format!("{at}/approve"), terms)
     }
 
-    /// Answers how long a request takes that nobody interrupts: it depends on the machine.
-    fn time(&self, server: Served, (path, body): &(String, String)) -> Duration {
-        let begun = Instant::now();
-        let (status, answer) = server.request("POST", path, Some(&self.admin), body);
-        let took = begun.elapsed();
-        assert!(status < 300, "{answer}");
-        server.stop();
-        took
-    }
-
-    /// Sends a request, and kills the server so long afterwards.
-    fn kill(&self, server: Served, (path, body): &(String, String), later: Duration) {
+    /// Sends a request, and kills the server at the moment.
+    fn kill(&self, server: Served, (path, body): &(String, String), moment: Moment) {
         let mut stream = TcpStream::connect(server.address()).unwrap();
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nauthorization: Bearer {}\r\n\
@@ -224,9 +228,27 @@ impl Scene {
             body.len()
         );
         stream.write_all(head.as_bytes()).unwrap();
+        let later = match moment {
+            Moment::Sent(later) => later,
+            Moment::Begun(later) => {
+                self.wait_for_run(&server);
+                later
+            }
+        };
         std::thread::sleep(later);
         server.signal("KILL");
         assert_eq!(server.ended().0.code(), None, "it ended by itself");
+    }
+
+    /// Waits until contents are being dropped, unless that came and went unseen.
+    fn wait_for_run(&self, server: &Served) {
+        let sent = Instant::now();
+        while sent.elapsed() < UNSEEN {
+            let (_, state) = server.request("GET", "/v1/retention", Some(&self.admin), "");
+            if state["open_runs"] != json!([]) {
+                return;
+            }
+        }
     }
 
     /// The next server ends what was begun, and what was not begun when it is asked again.
@@ -252,22 +274,21 @@ impl Scene {
 fn a_server_killed_while_it_erases_or_drops_leaves_what_the_next_one_ends() {
     let entropy = SeededEntropy::new(seed());
     let mut scene = Scene::new();
-    let mut took = [Duration::ZERO; 2];
     let (kills, mut kill, mut met) = (if is_long() { 220 } else { 6 }, 0, 0);
     while kill < kills || (met == 0 && kill < KILLS_MAX) {
         let (part, is_erasure) = (kill / 2, kill % 2 == 1);
-        kill += 1;
         let server = scene.serve();
         let request =
             if is_erasure { scene.erasure(&server, part) } else { scene.expiry(&server, part) };
-        if part == 0 {
-            took[usize::from(is_erasure)] = scene.time(server, &request);
-            scene.finish(&request);
-            continue;
-        }
-        let latest = u64::try_from(took[usize::from(is_erasure)].as_micros()).unwrap();
-        let later = entropy.below(latest.max(1));
-        scene.kill(server, &request, Duration::from_micros(later));
+        let later = |most| Duration::from_micros(entropy.below(most));
+        let is_at_random = kill % 6 < 2;
+        let moment = if is_at_random {
+            Moment::Sent(later(AFTER_REQUEST))
+        } else {
+            Moment::Begun(later(AFTER_BEGIN))
+        };
+        kill += 1;
+        scene.kill(server, &request, moment);
         scene.history.assert_verifies("tree");
         met += usize::from(scene.begun() > 0);
         scene.finish(&request);
