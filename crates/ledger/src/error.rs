@@ -44,6 +44,8 @@ pub enum LedgerError {
         .duties.join(", ")
     )]
     DutiesStand { tenant: TenantId, duties: Vec<String> },
+    #[error("{0} entries of the access log could not be sealed; they are kept, and tried again")]
+    AccessNotSealed(u64),
     #[error("tenant {0} exists already")]
     TenantExists(TenantId),
     #[error("tenant {tenant} has no API key {id}")]
@@ -239,7 +241,9 @@ impl LedgerError {
                 ErrorCode::InvalidArgument
             }
             Self::NotWritten { code, .. } => *code,
-            Self::Thread(_) | Self::NoKey(_) | Self::Search(_) => ErrorCode::Internal,
+            Self::Thread(_) | Self::NoKey(_) | Self::Search(_) | Self::AccessNotSealed(_) => {
+                ErrorCode::Internal
+            }
             Self::Submit(error) => error.code(),
             Self::Read(error) => error.code(),
             Self::Keys(error) => error.code(),

@@ -240,8 +240,8 @@ impl SealedEvent {
         })
     }
 
-    /// An `audit` record of a tenant's ledger with what it says of people sealed under these keys. `None`
-    /// only where the library refuses.
+    /// An `audit` record of a tenant's ledger with what it says of people sealed under these keys. Without
+    /// a key for whoever acted, what it says of them is in clear. `None` only where the library refuses.
     pub fn sealed_audit(
         record: &AuditRecord,
         tenant: &TenantId,
@@ -254,6 +254,7 @@ impl SealedEvent {
         let mut text = Vec::with_capacity(1024);
         record.write_event(at, &mut text);
         let plan = SealingPlan::make(&text, &record.fields()).ok()?;
+        let plan = plan.only_for(|who| keys.actor.is_some() || *who == Subject::Tenant);
         let place = EnvelopePlace { tenant, event_id: &event_id };
         let key_of = |subject: &Subject| {
             let key = if *subject == Subject::Tenant { keys.others } else { keys.actor };

@@ -10,6 +10,7 @@ use ledgerstone_store::conformance::AppendFault;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::retention::call;
 use crate::rig::{Rig, assert_problem, json as body};
 
 fn event(id: &str, patient: &str) -> String {
@@ -390,5 +391,31 @@ async fn a_clean_stop_writes_what_is_gathered() {
     read(&rig, "/v1/events/e-1", Role::Admin).await;
     rig.ledger.close().unwrap();
     assert_eq!(accesses(&rig).len(), 1);
+    rig.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_seals_nothing_keeps_nobodys_reads_out_of_the_log() {
+    let rig = Rig::start_sealing(Preset::Standard).await;
+    let none = json!({"preset": "none"});
+    let path = "/v1/policies/sealing";
+    let (status, set) = call(&rig, Role::Admin, Method::PUT, path, &none).await;
+    assert_eq!(status, 200, "{set}");
+    send(&rig, "e-1", "pat-1").await;
+    read(&rig, "/v1/events/e-1", Role::Admin).await;
+    let who = json!({"type": "patient", "id": "pat-1"});
+    let (status, told) = call(&rig, Role::Admin, Method::POST, "/v1/subjects/lookup", &who).await;
+    assert_eq!(status, 200, "{told}");
+    let beta = rig.request(Method::GET, "/v1/events?limit=2", "beta", Role::Admin);
+    assert_eq!(beta.send().await.unwrap().status(), 200);
+    a_minute_later(&rig);
+    let found = accesses(&rig);
+    assert!(found.len() >= 2, "{found:?}");
+    // Who read is in clear, as everything is; what was looked for is under the key of the month.
+    assert!(found.iter().all(|one| one["actor"]["ip_address"].is_string()), "{found:?}");
+    let literals: Vec<&Value> =
+        found.iter().map(|one| &one["data"]["metadata"]["literals"]).collect();
+    assert!(literals.iter().any(|one| one["$sealed"].is_u64()), "{found:?}");
+    assert_eq!(stored(&rig, "beta", "audit.access").len(), 1);
     rig.assert_sound();
 }

@@ -1,6 +1,6 @@
 //! Writes what is gathered: whatever is ripe in one commit, with what others wait for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use ledgerstone_model::SealedEvent;
@@ -54,18 +54,21 @@ impl Ledger {
         mut entries: Vec<Entry>,
         is_awaited: bool,
     ) -> Result<usize, LedgerError> {
-        let mut written = 0;
+        let (mut written, mut unsealed) = (0, 0);
         while !entries.is_empty() {
             let rest = entries.split_off(entries.len().min(AT_ONCE));
             let some = std::mem::replace(&mut entries, rest);
             let ended = self.write_some(&some);
             let mut gathered = hold(&self.access_log.gathered);
             match ended {
-                Ok(records) => {
-                    written += some.len();
+                Ok(Written { records, left_out }) => {
+                    written += some.len() - left_out.len();
                     self.access_log.written.fetch_add(records, Ordering::Relaxed);
-                    for entry in &some {
-                        if let Entry::Access(key, group) = entry {
+                    for (place, entry) in some.into_iter().enumerate() {
+                        if left_out.contains(&place) {
+                            unsealed += 1;
+                            gathered.put_back(entry, is_awaited);
+                        } else if let Entry::Access(key, group) = &entry {
                             gathered.remember(key, group);
                         }
                     }
@@ -77,14 +80,19 @@ impl Ledger {
                 }
             }
         }
-        Ok(written)
+        match unsealed {
+            0 => Ok(written),
+            _ => Err(LedgerError::AccessNotSealed(unsealed)),
+        }
     }
 
-    /// Writes entries in one commit, and answers how many records that were.
-    fn write_some(&self, entries: &[Entry]) -> Result<u64, LedgerError> {
+    /// Writes entries in one commit, as far as they can be sealed: what is wrong with those of one tenant
+    /// keeps nobody else's back.
+    fn write_some(&self, entries: &[Entry]) -> Result<Written, LedgerError> {
         // A ledger that is brought to its end takes no more of them.
-        let is_taken = |one: &&Entry| self.refuse_shut(one.tenant()).is_ok();
-        let entries: Vec<&Entry> = entries.iter().filter(is_taken).collect();
+        let is_taken = |(_, one): &(usize, &Entry)| self.refuse_shut(one.tenant()).is_ok();
+        let taken: Vec<(usize, &Entry)> = entries.iter().enumerate().filter(is_taken).collect();
+        let entries: Vec<&Entry> = taken.iter().map(|(_, entry)| *entry).collect();
         let mut tenants: Vec<TenantId> = entries.iter().map(|one| one.tenant().clone()).collect();
         tenants.sort_unstable();
         tenants.dedup();
@@ -94,9 +102,15 @@ impl Ledger {
         let pushed = self.sequencer.administer(&tenants, |round| {
             round.name_as(acting);
             let mut sealed = Vec::with_capacity(entries.len());
-            for entry in &entries {
+            let mut left_out = HashSet::new();
+            for (place, entry) in &taken {
                 let ledger = tenants.binary_search(entry.tenant()).ok()?;
-                seal(round, ledger, entry, &keys, &mut sealed)?;
+                match seal(round, ledger, entry, &keys) {
+                    Some(records) => {
+                        sealed.extend(records.into_iter().map(|record| (ledger, record)));
+                    }
+                    None => drop(left_out.insert(*place)),
+                }
             }
             // Nothing is left out from here on: what was put back after a part of it was written would stand
             // there twice.
@@ -104,7 +118,7 @@ impl Ledger {
             for (ledger, record) in sealed {
                 round.push_sealed(ledger, record)?;
             }
-            Some(records)
+            Some(Written { records, left_out })
         })?;
         pushed.ok_or(LedgerError::NotCreated)
     }
@@ -128,25 +142,26 @@ impl Ledger {
     }
 }
 
-/// Adds the records of an entry, sealed for a ledger of the round; `None` where that has no such ledger, or
-/// the library refuses.
+/// What came of entries.
+struct Written {
+    records: u64,
+    /// Places of those that could not be sealed.
+    left_out: HashSet<usize>,
+}
+
+/// The records of an entry, sealed for a ledger of the round; `None` where that has no such ledger, or the
+/// library refuses.
 fn seal(
     round: &Round<'_>,
     ledger: usize,
     entry: &Entry,
     keys: &HashMap<TenantId, SubjectKey>,
-    sealed: &mut Vec<(usize, SealedEvent)>,
-) -> Option<()> {
+) -> Option<Vec<SealedEvent>> {
     match entry {
         Entry::Access(key, group) => {
-            for record in group.to_records() {
-                let record = round.seal_access(ledger, record, keys.get(&key.tenant))?;
-                sealed.push((ledger, record));
-            }
+            let records = group.to_records().into_iter();
+            records.map(|record| round.seal_access(ledger, record, keys.get(&key.tenant))).collect()
         }
-        Entry::Denial(_, refused) => {
-            sealed.push((ledger, round.seal_denial(ledger, refused.to_record())?));
-        }
+        Entry::Denial(_, refused) => Some(vec![round.seal_denial(ledger, refused.to_record())?]),
     }
-    Some(())
 }

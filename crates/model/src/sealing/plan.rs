@@ -91,6 +91,27 @@ impl SealingPlan {
         Ok(plan)
     }
 
+    /// The same without what would be sealed for somebody else than these: that stays in clear.
+    #[must_use]
+    pub fn only_for(mut self, is_kept: impl Fn(&Subject) -> bool) -> Self {
+        let mut count = 0;
+        let kept = self.envelopes.iter().map(|envelope| {
+            let place = count;
+            is_kept(&envelope.subject).then(|| {
+                count += 1;
+                place
+            })
+        });
+        let kept: Vec<Option<usize>> = kept.collect();
+        self.envelopes.retain(|envelope| is_kept(&envelope.subject));
+        let moved = |place: SealedPlace| {
+            let envelope = kept.get(place.envelope).copied().flatten()?;
+            Some(SealedPlace { envelope, ..place })
+        };
+        self.places = self.places.into_iter().filter_map(moved).collect();
+        self
+    }
+
     /// Whether the event stays as it is.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
