@@ -236,6 +236,7 @@ impl Replay<'_> {
         }
         head.record_hash = run.last_record_hash;
         ledger.head = head;
+        open.first_at = open.first_at.or_else(|| run.rows.first().map(|row| row.ingested_at));
         let count = run.rows.len() as u64;
         open.order.push((run.tenant.clone(), run.first, count as u32));
         open.records += count;

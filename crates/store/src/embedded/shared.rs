@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLock
 use std::time::Duration;
 
 use ledgerstone_model::{Clock, Entropy};
-use ledgerstone_proof::{Hash, SigningKey, TenantId, VerifyingKey};
+use ledgerstone_proof::{Hash, IngestedAt, SigningKey, TenantId, VerifyingKey};
 
 use super::StoreId;
 use super::active::Ledger;
@@ -135,6 +135,8 @@ pub struct Log {
     pub file: Arc<DataFile>,
     pub first_ordinal: u64,
     pub records: u64,
+    /// When its first record was ingested; `None` for logs that this process wrote.
+    pub first_at: Option<IngestedAt>,
     pub last_frame: u64,
     /// Offset after the last frame.
     pub end: u64,
@@ -154,6 +156,7 @@ impl Log {
             file,
             first_ordinal,
             records: 0,
+            first_at: None,
             last_frame: 0,
             end: super::frame::SECTOR as u64,
             order: Vec::new(),

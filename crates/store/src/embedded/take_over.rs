@@ -133,11 +133,13 @@ fn continue_writing(
     if let Some((bytes, file)) = last {
         let known = state.logs.back();
         let (end, records) = known.map_or((SECTOR as u64, 0), |log| (log.end, log.records));
+        let first_at = known.and_then(|log| log.first_at);
         let mut writer = Writer::new(file, bytes.header.nonce, bytes.bytes.len() as u64, frame);
         writer.end = end;
         writer.records = records;
         writer.content_bytes = end;
-        writer.first_at = (records > 0).then(|| shared.clock.now());
+        // A restart makes nothing younger: what waits for the end of this file waits a day and no more.
+        writer.first_at = first_at;
         return Ok(writer);
     }
     // No log file holds a frame: the prepared one begins, or the first is made.

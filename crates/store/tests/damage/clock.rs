@@ -65,3 +65,26 @@ fn only_time_that_has_passed_closes_a_log() {
     assert_eq!(store.status().sealed_segments, 1);
     assert_holds(&store, &place.chain);
 }
+
+#[test]
+fn a_restart_makes_a_log_no_younger() {
+    let mut place = Place::new("age-restart", 7);
+    drop(place.create());
+    let clock = Arc::new(MockClock::at(1_767_225_600_000_000));
+    let entropy = Arc::new(SeededEntropy::new(7));
+    let open = |place: &Place| {
+        let (files, clock, entropy) = (Files::new(), clock.clone(), entropy.clone());
+        EmbeddedStore::open(&place.data(), Mode::Write, options(), files, clock, entropy).unwrap()
+    };
+    let store = open(&place);
+    place.write(&store, 1);
+    store.close().unwrap();
+    drop(store);
+    // After the last of the records, whenever in that year they were made.
+    clock.advance(Duration::from_hours(24 * 366));
+    let store = open(&place);
+    place.write(&store, 1);
+    store.wait_until_sealed();
+    assert_eq!(store.status().sealed_segments, 1);
+    assert_holds(&store, &place.chain);
+}
