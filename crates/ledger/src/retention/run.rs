@@ -142,12 +142,11 @@ impl Retention<'_> {
 
     /// Whether the policy by which contents were found to have expired is in force no more.
     fn is_overtaken(&self, drop: &ContentDrop) -> Result<bool, LedgerError> {
-        let Some(by) = drop.policy_record.filter(|_| drop.reason == RetentionReason::Expired)
-        else {
+        if drop.reason != RetentionReason::Expired {
             return Ok(false);
-        };
+        }
         let now = self.ledger.policy(&drop.tenant, PolicyKind::Retention)?;
-        Ok(now.map(|policy| policy.set_by()) != Some(by))
+        Ok(now.map(|policy| policy.set_by()) != drop.policy_record)
     }
 
     pub(crate) fn new_run(&self) -> RetentionRunId {
@@ -180,7 +179,12 @@ impl Retention<'_> {
         }
         let mut holds = StandingHolds::read(self.ledger, tenant)?;
         let (mut there, mut held) = (NumberSet::new(), NumberSet::new());
-        for numbers in drop.numbers.ranges() {
+        let mut wanted = drop.numbers.clone();
+        if drop.reason == RetentionReason::Expired {
+            // What waits for the end of the part that is being written goes with the run that named it.
+            wanted.remove(&reader.retention_index().covered(self.ledger.store(), tenant)?);
+        }
+        for numbers in wanted.ranges() {
             for record in reader.walk(tenant, Order::Sequence, numbers) {
                 let record = record?;
                 let number = record.sequence_number;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ledgerstone_ledger::erasure::{ErasureMeans, SurveyWatch};
-use ledgerstone_ledger::{Ledger, LedgerError, NewHold, Order, PolicyDraft, PolicyOutcome};
+use ledgerstone_ledger::{
+    ContentDrop, Ledger, LedgerError, NewHold, Order, PolicyDraft, PolicyOutcome,
+};
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::{Preset, Subject, SubjectId};
-use ledgerstone_model::system::ErasureCertificate;
+use ledgerstone_model::system::{ErasureCertificate, RetentionReason};
 use ledgerstone_model::{Clock as _, ErrorCode, Filter, NumberSet, SystemRecord};
 use ledgerstone_proof::{Canonicalizer, SequenceNumber};
 use ledgerstone_store::conformance::{AppendFault, FaultyStore};
@@ -312,4 +314,13 @@ fn nothing_expires_by_a_policy_that_is_in_force_no_more() {
     assert!(run.dropped.ledgers.is_empty());
     let run = retention.expire(&tenants, &Unwatched).unwrap().unwrap();
     assert!(run.dropped.overtaken.is_empty() && run.found[0].expired.is_empty());
+    // Nor by what counts for those who have none, once there is one.
+    let drop = ContentDrop {
+        tenant: acme.clone(),
+        numbers: run.found[0].expired.clone(),
+        reason: RetentionReason::Expired,
+        policy_record: None,
+        audit_record: None,
+    };
+    assert!(retention.drop_contents(&[drop]).unwrap().overtaken.contains(&acme));
 }

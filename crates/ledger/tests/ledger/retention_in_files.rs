@@ -137,6 +137,8 @@ fn what_is_not_sealed_waits_and_goes_when_the_run_is_resumed() {
     assert_eq!(acme.done, None);
     let still = running.ledger.retention(&*running.store).resume().unwrap();
     assert_eq!((still.store.dropped, still.ledgers[0].done), (0, None), "{still:?}");
+    // What waits is not dropped a second time.
+    assert_eq!(running.expire(NumberSet::from(1..size)).ledgers, []);
     place.assert_sound();
     running.stop();
     place.assert_sound();
