@@ -76,10 +76,11 @@ fn look_at_copies(keys: &Path, seen: &mut Vec<Observation>) {
     let again = differing_copies(keys).unwrap_or_default();
     for copy in first.into_iter().filter(|copy| again.contains(copy)) {
         let what = format!(
-            "{} is not as the file beside it: {} are older in it or missing, and {} are damaged; the others              count, and what was destroyed since may lie in this one",
+            "{} is not as the file beside it: older in it or missing: {}, damaged: {}; the newer ones \
+             count, and what was destroyed since may lie in this one",
             keys.join(&copy.file).display(),
             counted(copy.stale.len() as u64, "slot"),
-            copy.damaged.len()
+            counted(copy.damaged.len() as u64, "slot")
         );
         let remedy = "The next command that writes copies the newer slots into it, as does starting the \
                       server. If somebody has put an older copy there, destroy that copy too.";

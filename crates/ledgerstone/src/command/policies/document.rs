@@ -41,6 +41,12 @@ fn as_json(text: Vec<u8>) -> Result<Vec<u8>, String> {
             "is not JSON, which begins with a brace, and as TOML line {line} is wrong: {reason}"
         )
     })?;
+    if table.is_empty() {
+        // Every policy that says nothing means something, and nobody means it by an empty file.
+        return Err(
+            "holds no policy; `{}` is one that leaves everything to its defaults".to_owned()
+        );
+    }
     Ok(value("", toml::Value::Table(table))?.to_string().into_bytes())
 }
 
@@ -85,7 +91,7 @@ mod tests {
         });
         assert_eq!(json, expected);
         assert_eq!(as_json(b" \n{\"a\": 1}".to_vec()).unwrap(), b" \n{\"a\": 1}");
-        assert_eq!(as_json(Vec::new()).unwrap(), b"{}");
+        assert_eq!(as_json(b"{}".to_vec()).unwrap(), b"{}");
         assert_eq!(
             as_json(b"at = 2026-01-02\nn = 1.5".to_vec()).unwrap(),
             br#"{"at":"2026-01-02","n":1.5}"#
@@ -98,6 +104,8 @@ mod tests {
             (&b"preset ="[..], "as TOML line 1 is wrong: "),
             (b"a = 1\na = 2", "as TOML line 2 is wrong: "),
             (b"\xff\xfe", "neither JSON nor TOML"),
+            (b"", "holds no policy"),
+            (b"# nothing\n", "holds no policy"),
             (b"limit = nan", "limit: JSON has no such number"),
         ] {
             let reason = as_json(text.to_vec()).unwrap_err();
