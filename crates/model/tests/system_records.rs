@@ -172,7 +172,9 @@ fn certificate() -> ErasureCertificate {
         key_ids: vec![SealingKeyId::new([1; 16])],
         requested_by: person("a"),
         approved_by: person("b"),
+        approved_at: Some(at()),
         received_at: at(),
+        despite_duties: vec!["hipaa".to_owned()],
         sealed_contents: 12,
         dropped_contents: 3,
         still_readable: 1,
@@ -261,12 +263,20 @@ fn erasures(from: SequenceNumber) -> Vec<SystemRecord> {
             key_ids: vec![SealingKeyId::new([1; 16])],
             reach: Some(ErasureReach {
                 audit_record: from,
+                approved_by: person("a"),
+                approved_at: at(),
+                despite_duties: vec!["hipaa".to_owned()],
                 sealed_contents: 12,
                 still_readable: 3,
                 kept_by: vec![from],
                 dead_letters: 1,
             }),
         }),
+        SystemRecord::Erasure(Box::new(ErasureCertificate {
+            approved_at: None,
+            despite_duties: Vec::new(),
+            ..certificate()
+        })),
         SystemRecord::Erasure(Box::new(certificate())),
     ]
 }

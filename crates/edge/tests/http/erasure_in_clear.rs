@@ -133,6 +133,8 @@ async fn a_duty_stands_against_it_until_somebody_says_that_it_does_not() {
         (&json!(0), &json!(1))
     );
     assert_eq!(certificate["kept_by"], json!([set["set_by"]["system_record"]]));
+    assert_eq!(certificate["despite_duties"], json!(["hipaa"]));
+    assert!(certificate["approved_at"].is_string(), "{certificate}");
     assert_eq!(gone(&rig).await, Vec::<String>::new());
     rig.assert_sound();
 }

@@ -89,6 +89,9 @@ impl Ledger {
         let whom = (&subject, survey.names());
         let reach = ErasureReach {
             audit_record: entry.audit_record,
+            approved_by: entry.request.decided_by().unwrap_or(entry.request.opened_by()).clone(),
+            approved_at: entry.set_at,
+            despite_duties: obstacles.duties_on_sealed().map(str::to_owned).collect(),
             sealed_contents: survey.sealed().len(),
             still_readable: obstacles.kept.len(),
             kept_by: obstacles.kept_by.into_iter().collect(),

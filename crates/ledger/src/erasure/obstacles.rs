@@ -60,8 +60,13 @@ impl Obstacles {
 
     /// A duty to keep something that is sealed under the person's keys.
     pub fn duty_on_sealed(&self) -> Option<&str> {
-        let mut duties = self.duties.iter();
-        duties.find(|(_, parts)| parts.sealed > 0).map(|(name, _)| name.as_str())
+        self.duties_on_sealed().next()
+    }
+
+    /// All of them.
+    pub fn duties_on_sealed(&self) -> impl Iterator<Item = &str> {
+        let duties = self.duties.iter().filter(|(_, parts)| parts.sealed > 0);
+        duties.map(|(name, _)| name.as_str())
     }
 }
 

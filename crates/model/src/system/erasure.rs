@@ -30,6 +30,10 @@ pub struct ErasureStarted {
 pub struct ErasureReach {
     /// The record that says who approved it; the runs that drop contents for it name it too.
     pub audit_record: SequenceNumber,
+    pub approved_by: PrincipalId,
+    pub approved_at: IngestedAt,
+    /// Rules of the retention policy that name a duty to keep something sealed, which was set aside.
+    pub despite_duties: Vec<String>,
     /// Contents with values that are sealed under the keys.
     pub sealed_contents: u64,
     /// Contents that hold the person in clear and stay, because of a hold or a duty to keep them.
@@ -51,7 +55,11 @@ pub struct ErasureCertificate {
     pub key_ids: Vec<SealingKeyId>,
     pub requested_by: PrincipalId,
     pub approved_by: PrincipalId,
+    /// `None` in certificates that are older than this member.
+    pub approved_at: Option<IngestedAt>,
     pub received_at: IngestedAt,
+    /// Rules of the retention policy that name a duty to keep something sealed, which was set aside.
+    pub despite_duties: Vec<String>,
     /// Contents with sealed values of the person, which nobody can open any more.
     pub sealed_contents: u64,
     /// Contents that held the person in clear and were dropped as a whole.
@@ -94,8 +102,11 @@ impl ErasureStarted {
 impl ErasureReach {
     fn write(&self, out: &mut Vec<u8>) {
         let mut object = ObjectWriter::open(out);
+        object.text("approved_at", &self.approved_at.to_string());
+        object.text("approved_by", self.approved_by.as_str());
         object.number("audit_record", self.audit_record.value());
         object.number("dead_letters", self.dead_letters);
+        write_duties(&mut object, &self.despite_duties);
         write_numbers(&mut object, "kept_by", &self.kept_by);
         object.number("sealed_contents", self.sealed_contents);
         object.number("still_readable", self.still_readable);
@@ -105,6 +116,9 @@ impl ErasureReach {
     fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
         Ok(Self {
             audit_record: fields.sequence_number("audit_record")?,
+            approved_by: fields.parsed("approved_by", |text| PrincipalId::parse(text).ok_or(()))?,
+            approved_at: fields.parsed("approved_at", IngestedAt::parse)?,
+            despite_duties: fields.texts_if_any("despite_duties")?,
             sealed_contents: fields.number("sealed_contents")?,
             still_readable: fields.number("still_readable")?,
             kept_by: kept_by(fields)?,
@@ -115,9 +129,12 @@ impl ErasureReach {
 
 impl ErasureCertificate {
     pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
+        let approved_at = self.approved_at.map(|at| at.to_string());
+        object.optional_text("approved_at", approved_at.as_deref());
         object.text("approved_by", self.approved_by.as_str());
         object.optional_text("basis", self.basis.map(ErasureBasis::as_str));
         object.number("dead_letters", self.dead_letters);
+        write_duties(object, &self.despite_duties);
         object.number("dropped_contents", self.dropped_contents);
         write_numbers(object, "kept_by", &self.kept_by);
         let until = self.key_backups_expire_at.map(|at| at.to_string());
@@ -143,7 +160,9 @@ impl ErasureCertificate {
             key_ids: key_ids(fields)?,
             requested_by: fields.parsed("requested_by", principal)?,
             approved_by: fields.parsed("approved_by", principal)?,
+            approved_at: fields.optional("approved_at", IngestedAt::parse)?,
             received_at: fields.parsed("received_at", IngestedAt::parse)?,
+            despite_duties: fields.texts_if_any("despite_duties")?,
             sealed_contents: fields.number("sealed_contents")?,
             dropped_contents: fields.number("dropped_contents")?,
             still_readable: fields.number("still_readable")?,
@@ -152,6 +171,13 @@ impl ErasureCertificate {
             key_backups_expire_at: fields.optional("key_backups_expire_at", IngestedAt::parse)?,
             storage: fields.optional("storage", |text| Ok::<_, ()>(text.to_owned()))?,
         })
+    }
+}
+
+/// Left out where there are none.
+fn write_duties(object: &mut ObjectWriter<'_>, duties: &[String]) {
+    if !duties.is_empty() {
+        object.texts("despite_duties", duties);
     }
 }
 

@@ -79,6 +79,14 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The same for a member that is left out where there are none.
+    pub(super) fn texts_if_any(
+        &self,
+        name: &'static str,
+    ) -> Result<Vec<String>, SystemRecordError> {
+        if self.object.member(name)?.is_some() { self.texts(name) } else { Ok(Vec::new()) }
+    }
+
     pub(super) fn texts(&self, name: &'static str) -> Result<Vec<String>, SystemRecordError> {
         let mut elements = self.value(name)?.elements();
         let mut out = Vec::new();
