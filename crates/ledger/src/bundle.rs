@@ -21,7 +21,7 @@ use thiserror::Error;
 use crate::checkpoint::SignedCheckpoint;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
-use crate::subjects::{SubjectIds, SubjectView};
+use crate::subjects::{SubjectIds, SubjectView, opened_party, targets_person};
 use crate::visible::{Viewer, VisibleEvent};
 
 /// Why there is no bundle.
@@ -153,7 +153,11 @@ impl Bundle<'_> {
         let named = |group| party(text, group).map_err(|_| damaged("is not canonical"));
         let (actor, target) = (named("actor")?, named("target")?);
         let named = (actor.as_ref(), target.as_ref());
-        let role = self.ids.role_of(&self.subject.id, named, self.viewer.fields())?;
+        let targets_person = targets_person(text, self.viewer.fields());
+        let targets_person = targets_person.map_err(|_| damaged("is not canonical"))?;
+        let ring = self.ledger.ring_for(&self.tenant)?;
+        let opened_target = || opened_party(ring, &record, text, "target");
+        let role = self.ids.role_of(&self.subject.id, named, targets_person, opened_target)?;
         let is_sealed_for_them = read.key_ids().any(|key| self.keys.contains(key));
         if !is_sealed_for_them && !role.is_actor && !role.is_target {
             return Ok(None);

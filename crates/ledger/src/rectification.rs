@@ -27,7 +27,7 @@ use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::sealing::{ReopenError, reopen};
 use crate::subject_requests::{RequestEntry, push_request};
-use crate::subjects::SubjectIds;
+use crate::subjects::{SubjectIds, opened_party, targets_person};
 
 /// Stands in the place of a value whose key is gone.
 const GONE: &[u8] = br#"{"$sealed":true}"#;
@@ -246,7 +246,7 @@ impl Person<'_> {
         let (text, _) = split_content(content).map_err(|error| damaged(error.to_string()))?;
         let not_canonical = |error: NotCanonical| damaged(error.to_string());
         let read = ReadEvent::read(text).map_err(not_canonical)?;
-        let role = self.role(text)?.map_err(not_canonical)?;
+        let role = self.role(&record, text)?.map_err(not_canonical)?;
         let is_sealed_for_them = read.key_ids().any(|key| self.keys.contains(key));
         let is_about_them = is_sealed_for_them || role.is_actor || role.is_target;
         if record.kind == Kind::System || !is_about_them {
@@ -269,6 +269,7 @@ impl Person<'_> {
                 return Err(RectificationError::FactOfLog { event, pointer }.into());
             }
             let is_others = sealed.iter().any(|(key, _)| !self.keys.contains(key))
+                || role.is_anothers(pointer)
                 || ((is_clear || sealed.is_empty()) && !has(role, pointer));
             if is_others {
                 return Err(RectificationError::somebody_elses(at()));
@@ -285,13 +286,23 @@ impl Person<'_> {
     }
 
     /// Who of the event the person is, as far as it says so in clear.
-    fn role(&mut self, text: &[u8]) -> Result<Result<OwnRole, NotCanonical>, LedgerError> {
+    fn role(
+        &mut self,
+        record: &StoredRecord,
+        text: &[u8],
+    ) -> Result<Result<OwnRole, NotCanonical>, LedgerError> {
         let (actor, target) = match (party(text, "actor"), party(text, "target")) {
             (Ok(actor), Ok(target)) => (actor, target),
             (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
         };
         let named = (actor.as_ref(), target.as_ref());
-        let role = self.ids.role_of(&self.id, named, self.fields)?;
+        let targets_person = match targets_person(text, self.fields) {
+            Ok(targets_person) => targets_person,
+            Err(error) => return Ok(Err(error)),
+        };
+        let ring = self.ledger.ring_for(self.tenant)?;
+        let opened_target = || opened_party(ring, record, text, "target");
+        let role = self.ids.role_of(&self.id, named, targets_person, opened_target)?;
         let is_them = [(role.is_actor, actor), (role.is_target, target)];
         let them = is_them.into_iter().find_map(|(is_them, who)| who.filter(|_| is_them));
         self.named = them.or_else(|| self.named.take());

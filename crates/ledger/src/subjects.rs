@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
-use ledgerstone_model::sealing::{FieldPolicy, SealingKeyId, Subject, SubjectId};
+use ledgerstone_model::json::{NotCanonical, Value};
+use ledgerstone_model::sealing::{FieldPolicy, SealingKeyId, Subject, SubjectId, party};
 use ledgerstone_model::visible::OwnRole;
 use ledgerstone_proof::{SequenceNumber, TenantId};
+use ledgerstone_store::StoredRecord;
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
+use crate::sealing::reopen;
 use crate::sealing_keys::{KeyRing, KeyRingError};
 
 /// What is known of a person.
@@ -75,22 +78,48 @@ impl<'a> SubjectIds<'a> {
         Ok(id)
     }
 
-    /// Who of an event somebody is, of the actor and the target that it names in clear.
+    /// Who of an event somebody is, of the actor and the target that it names in clear. A target of a person's
+    /// type is another person, unless its id, which `opened_target` reads where it is sealed, says that it
+    /// is them.
     pub(crate) fn role_of(
         &mut self,
         who: &SubjectId,
         (actor, target): (Option<&Subject>, Option<&Subject>),
-        fields: &FieldPolicy,
+        targets_person: bool,
+        opened_target: impl FnOnce() -> Option<Subject>,
     ) -> Result<OwnRole, KeyRingError> {
         let mut is_them = |named: Option<&Subject>| match named {
             Some(named) => self.of(named).map(|id| id == *who),
             None => Ok(false),
         };
         let (is_actor, is_target) = (is_them(actor)?, is_them(target)?);
-        let is_person = match target {
-            Some(Subject::Person { kind, .. }) => fields.is_person(kind),
-            _ => false,
+        let is_another = match target {
+            _ if !targets_person => false,
+            Some(_) => !is_target,
+            None => !is_them(opened_target().as_ref())?,
         };
-        Ok(OwnRole { is_actor, is_target, targets_another: is_person && !is_target })
+        Ok(OwnRole { is_actor, is_target, targets_another: is_another })
     }
+}
+
+/// Whether the target of an event has a person's type.
+pub(crate) fn targets_person(text: &[u8], fields: &FieldPolicy) -> Result<bool, NotCanonical> {
+    let Some(target) = Value::new(text).member("target")? else { return Ok(false) };
+    let kind = target.member("type")?.and_then(Value::text);
+    Ok(kind.is_some_and(|kind| fields.is_person(&kind)))
+}
+
+/// The actor or target of a record, whose id is opened where it is sealed; `None` where there is none, or
+/// it can be read no more.
+pub(crate) fn opened_party(
+    keys: &KeyRing,
+    record: &StoredRecord,
+    text: &[u8],
+    group: &str,
+) -> Option<Subject> {
+    if let Some(clear) = party(text, group).ok()? {
+        return Some(clear);
+    }
+    let opened = reopen(Some(keys), (&record.tenant, &record.event_id), text).ok()?;
+    party(&opened.text, group).ok()?
 }

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::access::{Sight, View};
 use crate::json::{NotCanonical, Value};
 use crate::personal::redact::Forms;
-use crate::sealing::opening::{EnvelopeValues, GONE, OpenedEvent, put_back};
+use crate::sealing::opening::{EnvelopeValues, GONE, OpenedEvent, PutBack, put_back};
 use crate::sealing::plan::ENVELOPES;
 use crate::sealing::{Envelope, EnvelopePlace, FieldClass, FieldPolicy, SealingKeyId, SubjectKey};
 
@@ -171,9 +171,10 @@ impl<'a> ReadEvent<'a> {
         self.envelopes.get(envelope)?.as_ref().map(Envelope::class)
     }
 
-    fn is_own(&self, envelope: usize, visibility: Visibility<'_>) -> bool {
-        let envelope = self.envelopes.get(envelope).and_then(Option::as_ref);
-        envelope.zip(visibility.own).is_some_and(|(one, own)| own.has_envelope(one))
+    fn is_own(&self, place: &PutBack, visibility: Visibility<'_>) -> bool {
+        let envelope = self.envelopes.get(place.envelope).and_then(Option::as_ref);
+        let is_theirs = |(one, own): (&Envelope, Own<'_>)| own.has_sealed(one, &place.pointer);
+        envelope.zip(visibility.own).is_some_and(is_theirs)
     }
 
     /// The places whose values are somebody's own.
@@ -183,7 +184,7 @@ impl<'a> ReadEvent<'a> {
         visibility: Visibility<'_>,
     ) -> HashSet<&'e str> {
         let open = event.places.iter().filter(|place| place.is_open);
-        let own = open.filter(|place| self.is_own(place.envelope, visibility));
+        let own = open.filter(|place| self.is_own(place, visibility));
         own.map(|place| place.pointer.as_str()).collect()
     }
 
@@ -194,7 +195,7 @@ impl<'a> ReadEvent<'a> {
         visibility: Visibility<'_>,
     ) -> redacting::Floors<'e> {
         let open = event.places.iter().filter(|place| place.is_open);
-        let open = open.filter(|place| !self.is_own(place.envelope, visibility));
+        let open = open.filter(|place| !self.is_own(place, visibility));
         open.filter_map(|place| Some((place.pointer.as_str(), self.class_of(place.envelope)?)))
             .collect()
     }

@@ -223,3 +223,23 @@ async fn what_stands_in_clear_is_theirs_where_the_event_is_about_them() {
     assert_eq!(page["records"][1]["content"]["event"]["actor"]["name"], "=Ana, Lima");
     assert!(!page.to_string().contains("Bo Chen"), "{page}");
 }
+
+/// Whoever did something to somebody without an id has those values sealed under their own key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_without_an_id_is_somebody_else() {
+    let rig = Rig::start_sealing(Preset::Standard).await;
+    let ana = json!({"type": "customer", "id": "cus-1", "name": "Ana Lima"});
+    let other = json!({"type": "customer", "name": "Patricia Onyx"});
+    send(
+        &rig,
+        json!({"id": "e-1", "event_type": "customer.called", "actor": ana, "target": other,
+            "data": {"after": {"phone": "+4930901820"}}}),
+    )
+    .await;
+    let at = approved(&rig, "access", json!({})).await;
+    let page = get(&rig, Role::PrivacyOfficer, &format!("{at}/bundle")).await;
+    let event = &page["records"][0]["event"];
+    assert_eq!(event["actor"]["name"], "Ana Lima");
+    assert_eq!(event["target"]["name"], "P. O.");
+    assert!(!page.to_string().contains("30901820"), "{page}");
+}

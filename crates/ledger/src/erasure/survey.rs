@@ -21,7 +21,7 @@ use ledgerstone_store::StoredRecord;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::reader::Order;
-use crate::subjects::SubjectIds;
+use crate::subjects::{SubjectIds, opened_party};
 
 /// Names that are looked for at a time; whoever has more takes one more walk through the ledger for each.
 const NAMES_AT_A_TIME: usize = 10_000;
@@ -129,10 +129,6 @@ impl<'a> Surveyor<'a> {
         let Some(text) = event_text(record)? else { return Ok(()) };
         let number = record.sequence_number.value();
         let unreadable = |_| damaged(record, "is not canonical");
-        let target_kind = Value::new(text).member("target").map_err(unreadable)?;
-        let target_kind = target_kind.map(|target| target.member("type")).transpose();
-        let target_kind = target_kind.map_err(unreadable)?.flatten().and_then(Value::text);
-        let targets_person = target_kind.is_some_and(|kind| self.policy.is_person(&kind));
         if let Some(sealed) = Value::new(text).member("sealed").map_err(unreadable)? {
             let mut elements = sealed.elements();
             while let Some(element) = elements.next_element().map_err(unreadable)? {
@@ -140,7 +136,7 @@ impl<'a> Surveyor<'a> {
                     .map_err(|_| damaged(record, "has an envelope that is none"))?;
                 if self.keys.contains(envelope.key_id()) {
                     self.found.sealed.insert(number);
-                    self.note_sealed_names(record, &envelope, targets_person)?;
+                    self.note_sealed_names(record, text, &envelope)?;
                 }
             }
         }
@@ -168,13 +164,13 @@ impl<'a> Surveyor<'a> {
         }
     }
 
-    /// Remembers what an envelope of the person calls them. The name of a thing that they did
-    /// something to is sealed under their key as well, and is not theirs.
+    /// Remembers what an envelope of the person calls them. The name of whatever they did something to, a thing
+    /// or somebody without an id, is sealed under their key as well, and is not theirs.
     fn note_sealed_names(
         &mut self,
         record: &StoredRecord,
+        text: &[u8],
         envelope: &Envelope,
-        targets_person: bool,
     ) -> Result<(), LedgerError> {
         let ring = self.ledger.ring_for(self.tenant)?;
         let Some(key) = ring.key(self.tenant, envelope.key_id())? else { return Ok(()) };
@@ -182,11 +178,11 @@ impl<'a> Surveyor<'a> {
         let Ok(opened) = envelope.open(&key, place) else { return Ok(()) };
         let mut members = Value::new(&opened).members();
         while let Ok(Some((pointer, value))) = members.next_member() {
-            let is_theirs = match names_party(&pointer.text()) {
-                Some("target") => targets_person,
-                named => named.is_some(),
-            };
-            if let Some(name) = value.text().filter(|_| is_theirs) {
+            let Some(group) = names_party(&pointer.text()) else { continue };
+            let named = opened_party(ring, record, text, group);
+            if self.is_them(named.as_ref())?
+                && let Some(name) = value.text()
+            {
                 self.found.names.note(&name);
             }
         }

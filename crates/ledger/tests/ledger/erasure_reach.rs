@@ -156,6 +156,40 @@ fn the_name_of_a_thing_is_not_the_name_of_whoever_used_it() {
     assert_eq!(clear_of(&ledger, &subject), ["f-3"]);
 }
 
+/// What somebody did to a person without an id is sealed under their own key, that person's name with it.
+#[test]
+fn the_name_of_a_person_without_an_id_is_not_the_name_of_whoever_called_them() {
+    for preset in [Preset::Standard, Preset::Strict] {
+        let own = SealingRig::new(preset);
+        let ledger = own.rig.create(&["acme"]);
+        let called = login("o-1", "ana", "Ana Lima").replacen(
+            '{',
+            r#"{"target":{"type":"customer","name":"Patricia Onyx"},"#,
+            1,
+        );
+        SealingRig::append(&ledger, "acme", &called);
+        set_policy(&ledger, PolicyKind::Sealing, r#"{"preset":"standard"}"#);
+        SealingRig::append(&ledger, "acme", &note("o-2", "order of Patricia Onyx"));
+        SealingRig::append(&ledger, "acme", &note("o-3", "ask Ana Lima"));
+        let subject = ledger.subject(&tenant("acme"), &ana()).unwrap().id;
+        assert_eq!(clear_of(&ledger, &subject), ["o-3"], "{preset:?}");
+    }
+}
+
+/// Under `strict` the id by which a target is told from others is sealed, and opened for it.
+#[test]
+fn the_name_of_a_target_counts_where_its_sealed_id_is_the_persons() {
+    let own = SealingRig::new(Preset::Strict);
+    let ledger = own.rig.create(&["acme"]);
+    let target = r#"{"target":{"id":"ana","type":"user","name":"Ana Lima"},"#;
+    let called = login("s-1", "bo", "Bo Berg").replacen('{', target, 1);
+    SealingRig::append(&ledger, "acme", &called);
+    set_policy(&ledger, PolicyKind::Sealing, r#"{"preset":"standard"}"#);
+    SealingRig::append(&ledger, "acme", &note("s-2", "ask Ana Lima"));
+    let subject = ledger.subject(&tenant("acme"), &ana()).unwrap().id;
+    assert_eq!(clear_of(&ledger, &subject), ["s-2"]);
+}
+
 /// Ana sealed, and in clear in three of Bo's contents, of which a hold keeps one. Answers the `system.hold_set`
 /// record as well.
 fn scatter(own: &SealingRig, ledger: &Ledger) -> (SubjectId, SequenceNumber) {

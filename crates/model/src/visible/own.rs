@@ -18,7 +18,7 @@ pub struct Own<'a> {
 pub struct OwnRole {
     pub is_actor: bool,
     pub is_target: bool,
-    /// Whether the target is a person, and another one.
+    /// Whether the target is a person, and not known by its id to be them.
     pub targets_another: bool,
 }
 
@@ -32,9 +32,21 @@ impl OwnRole {
             _ => self.is_actor,
         }
     }
+
+    /// Whether what stands at the place is about another person, whosever key it is sealed under: where the
+    /// target is a person who cannot be told by an id, that is the actor's key.
+    pub fn is_anothers(self, pointer: &str) -> bool {
+        let member = pointer.split('/').nth(1);
+        self.targets_another && !self.is_target && matches!(member, Some("target" | "data"))
+    }
 }
 
 impl Own<'_> {
+    /// Whether a value out of the envelope, which was at the place, is theirs.
+    pub(super) fn has_sealed(&self, envelope: &Envelope, pointer: &str) -> bool {
+        self.has_envelope(envelope) && !self.role.is_anothers(pointer)
+    }
+
     pub(super) fn has_envelope(&self, envelope: &Envelope) -> bool {
         self.keys.contains(envelope.key_id())
     }
@@ -51,6 +63,8 @@ mod tests {
         assert!(!actor.has("target"));
         let clerk = OwnRole { targets_another: true, ..actor };
         assert!(clerk.has("actor") && !clerk.has("data"));
+        assert!(clerk.is_anothers("/target/name") && clerk.is_anothers("/data"));
+        assert!(!clerk.is_anothers("/actor/name") && !actor.is_anothers("/data"));
         let customer = OwnRole { is_target: true, ..OwnRole::default() };
         assert!(customer.has("target") && customer.has("data"));
         assert!(!customer.has("actor") && !customer.has("metadata"));
