@@ -136,14 +136,16 @@ fn read(store: &dyn LedgerStore) -> Result<SubjectRequests, ReadError> {
     Ok(all)
 }
 
-/// How many keys of people erasures have named, by tenant, out of the ledgers themselves, all of
+/// The keys of people that erasures have named, by tenant, out of the ledgers themselves, all of
 /// which are gone through.
-pub fn erased_keys(store: &dyn LedgerStore) -> Result<HashMap<TenantId, u64>, ReadError> {
+pub fn erased_keys(
+    store: &dyn LedgerStore,
+) -> Result<HashMap<TenantId, HashSet<SealingKeyId>>, ReadError> {
     let mut erased: HashMap<TenantId, HashSet<SealingKeyId>> = HashMap::new();
     for (tenant, _, erasure) in read(store)?.erasures.entries() {
         erased.entry(tenant).or_default().extend(&erasure.started.key_ids);
     }
-    Ok(erased.into_iter().map(|(tenant, keys)| (tenant, keys.len() as u64)).collect())
+    Ok(erased)
 }
 
 impl Ledger {

@@ -7,7 +7,9 @@ use clap::Args;
 use ledgerstone_client::{EventsQuery, Order as RemoteOrder, Pages};
 use ledgerstone_ledger::record_line::write_record;
 use ledgerstone_ledger::sealing_keys::{KeyLook, KeySource};
-use ledgerstone_ledger::{LedgerError, Listing, Order, VIEWED_AT_ONCE, Viewer, VisibleEvent};
+use ledgerstone_ledger::{
+    LedgerError, Listing, Order, VIEWED_AT_ONCE, Viewer, VisibleEvent, subject_requests,
+};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_proof::{EventId, TenantId};
 
@@ -15,7 +17,7 @@ use crate::arguments::LedgerOptions;
 use crate::data_dir::{ForReading, Means};
 use crate::failure::Failure;
 use crate::location::{Location, only_with_data};
-use crate::output::Console;
+use crate::output::{Console, counted};
 use crate::remote::Remote;
 
 /// Records of a page, at most.
@@ -50,16 +52,28 @@ pub struct OpenOption {
 fn refuse_older(keys: &KeyLook, data: &ForReading) -> Result<(), Failure> {
     let (found, expected) =
         (keys.overview().generation, data.reader.store().status().key_generation);
-    // Where slots are lost, the newest may be among them; what is left is not older for that.
-    if found >= expected || keys.faults() > 0 {
+    if found >= expected {
         return Ok(());
     }
+    let lost = match keys.faults() {
+        0 => String::new(),
+        // The newest may be among them, and nobody can tell that from older files.
+        lost => format!(", with {} damaged in both files", counted(lost as u64, "slot")),
+    };
     let message = format!(
-        "the key files have generation {}, and the ledger relies on {}: they may hold keys that were \
-         destroyed since then, so nothing is opened with them",
+        "the key files have generation {}{lost}, and the ledger relies on {}: they may hold keys that \
+         were destroyed since then, so nothing is opened with them",
         found.0, expected.0
     );
     Err(Failure::new(ErrorCode::KeysBehind, message))
+}
+
+/// The keys that something is opened with: of files that are as new as the ledger, and never one that an
+/// erasure named, since an older copy of its slot may have been put into such files.
+fn trusted(keys: KeyLook, data: &ForReading) -> Result<KeyLook, Failure> {
+    refuse_older(&keys, data)?;
+    let erased = subject_requests::erased_keys(data.reader.store()).map_err(LedgerError::from)?;
+    Ok(keys.without_erased(erased.into_values().flatten().collect()))
 }
 
 impl LedgerReading {
@@ -75,7 +89,7 @@ impl LedgerReading {
                 let data = ForReading::open(&path, console)?;
                 let sealed = if open.open {
                     let keys = Means::of_environment()?.look_at_sealing_keys(&path, console)?;
-                    keys.as_ref().map_or(Ok(()), |keys| refuse_older(keys, &data))?;
+                    let keys = keys.map(|keys| trusted(keys, &data)).transpose()?;
                     Sealed::AreOpened(keys.map(Box::new))
                 } else {
                     Sealed::Stay

@@ -1,7 +1,7 @@
 //! Keys of a data directory that is only read: as the key files are at one moment, and nothing is made,
 //! healed or kept.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -28,6 +28,8 @@ pub struct KeyLook {
     tenants: Vec<TenantKeySlot>,
     subjects: HashMap<SealingKeyId, SubjectKeySlot>,
     faults: usize,
+    /// What erasures named: destroyed, whatever the files say.
+    erased: HashSet<SealingKeyId>,
     opened: Mutex<HashMap<SealingKeyId, Arc<TenantSecrets>>>,
 }
 
@@ -44,7 +46,21 @@ impl KeyLook {
         let (subjects, lost_subjects) = SubjectKeySlots::look(directory)?;
         let subjects = subjects.into_iter().map(|slot| (slot.key_id, slot)).collect();
         let faults = lost_tenants.len() + lost_subjects.len();
-        Ok(Self { root, tenants, subjects, faults, opened: Mutex::default() })
+        Ok(Self {
+            root,
+            tenants,
+            subjects,
+            faults,
+            erased: HashSet::new(),
+            opened: Mutex::default(),
+        })
+    }
+
+    /// The same with the keys that erasures named, for which an older copy of a slot may still hold
+    /// something: nothing is opened with them.
+    #[must_use]
+    pub fn without_erased(self, erased: HashSet<SealingKeyId>) -> Self {
+        Self { erased, ..self }
     }
 
     /// Slots that are damaged in both files.
@@ -84,6 +100,9 @@ impl KeyLook {
     }
 
     fn state(&self, tenant: &TenantId, id: &SealingKeyId, refused: &mut Refused) -> KeyState {
+        if self.erased.contains(id) {
+            return KeyState::Destroyed(None);
+        }
         let Some(slot) = self.subjects.get(id) else {
             // It may have been in a slot that is lost.
             return if self.faults > 0 { KeyState::Unavailable } else { KeyState::Unknown };

@@ -101,7 +101,7 @@ fn in_directory(path: &Path, console: &mut Console) -> Result<(Vec<Row>, Option<
     let erased = subject_requests::erased_keys(data.reader.store())?;
     let SealingKeysOverview { generation, tenants, destroyed, lost } = keys.overview();
     let row = |keys: ledgerstone_ledger::sealing_keys::TenantKeys| Row {
-        erased: erased.get(&keys.tenant).copied().unwrap_or_default(),
+        erased: erased.get(&keys.tenant).map_or(0, |keys| keys.len() as u64),
         tenant: keys.tenant.to_string(),
         key_id: keys.key_id.to_string(),
         root_service: keys.wrapped_by.service,

@@ -1,8 +1,18 @@
 //! Key files that are damaged, or older than the ledger.
 
-use ledgerstone_testkit::TestEvent;
+use std::fs;
 
+use ledgerstone_testkit::TestEvent;
+use serde_json::json;
+
+use crate::erased_bytes::{ask, erase};
 use crate::program::{Program, text};
+use crate::served::plainly;
+
+const FILES: [&str; 2] = ["subjects.a", "subjects.b"];
+
+/// Bytes of a slot of these files; the first is their header.
+const SLOT_BYTES: usize = 128;
 
 fn login(number: u64) -> String {
     TestEvent::new("user.login")
@@ -88,4 +98,70 @@ fn a_key_file_that_is_older_than_the_one_beside_it_is_named() {
         program.feed(&["append"], login(1)).ok();
         program.run(&["doctor"]).ok();
     }
+}
+
+/// A directory whose first customer, Bo Karlsson, was erased after two others came, and the key files from before.
+fn with_an_erased_person(name: &str) -> (Program, Vec<Vec<u8>>) {
+    let program = Program::new(name);
+    let server = plainly(&program);
+    let admin = server.first_key();
+    let bo = json!({"type": "customer", "id": "cus-1", "name": "Bo Karlsson"});
+    ask(&server, &admin, "/v1/events", &json!({"id": "b-1", "event_type": "a.b", "actor": bo}));
+    let before: serde_json::Value = serde_json::from_str(&login(1)).unwrap();
+    ask(&server, &admin, "/v1/events", &before);
+    let older = FILES.map(|file| fs::read(program.data("keys").join(file)).unwrap());
+    erase(&server, &admin, &json!({"type": "customer", "id": "cus-1"}));
+    server.stop();
+    (program, older.to_vec())
+}
+
+fn assert_stays_erased(program: &Program) {
+    for command in [vec!["get", "b-1", "--open"], vec!["list", "--open", "--limit", "1000"]] {
+        let shown = program.run(&command).ok();
+        assert!(!shown.text().contains("Karlsson"), "{}", shown.text());
+    }
+    let other = program.run(&["get", "e-1", "--open"]).ok().line();
+    assert_eq!(other["event"]["actor"]["name"], "Ana Lima");
+}
+
+#[test]
+fn an_older_slot_among_newer_ones_brings_nobody_back() {
+    let (program, older) = with_an_erased_person("keys-older-slot");
+    assert_stays_erased(&program);
+    program.feed(&["append"], login(7)).ok();
+    program.run(&["doctor"]).ok();
+    for (file, older) in FILES.iter().zip(older) {
+        let path = program.data("keys").join(file);
+        let mut now = fs::read(&path).unwrap();
+        let slots = older.chunks_exact(SLOT_BYTES).enumerate().skip(1);
+        for (slot, bytes) in slots.filter(|(_, bytes)| bytes.iter().any(|byte| *byte != 0)) {
+            now[slot * SLOT_BYTES..][..SLOT_BYTES].copy_from_slice(bytes);
+        }
+        fs::write(path, now).unwrap();
+    }
+    assert_stays_erased(&program);
+    let seen = program.run(&["doctor"]).ended(1).lines();
+    let problem = seen.iter().find(|line| line["problem"] == true).unwrap();
+    assert!(
+        text(problem, "/what").contains("still hold 1 key of tenant default that an erasure"),
+        "{problem}"
+    );
+    // Whoever writes next destroys it again.
+    program.feed(&["append"], login(8)).ok();
+    program.run(&["doctor"]).ok();
+}
+
+#[test]
+fn older_key_files_open_nothing_although_a_slot_of_them_is_damaged() {
+    let (program, older) = with_an_erased_person("keys-older-damaged");
+    for (file, mut older) in FILES.iter().zip(older) {
+        older[2 * SLOT_BYTES + 20] ^= 1;
+        fs::write(program.data("keys").join(file), older).unwrap();
+    }
+    for command in [vec!["get", "b-1", "--open"], vec!["list", "--open"]] {
+        let refused = program.run(&command).failed(2, "KEYS_BEHIND");
+        assert!(refused.errors().contains("1 slot damaged in both files"));
+    }
+    let seen = program.run(&["doctor"]).ended(1).text();
+    assert!(seen.contains("that an erasure named"), "{seen}");
 }

@@ -37,7 +37,7 @@ pub fn examine(path: &Path, console: &mut Console) -> Result<Vec<Observation>, F
     match open_store(path, Mode::Read, &System::new()) {
         Ok(store) => {
             look_at_store(&store, &mut seen)?;
-            sealing_keys::look_at_files(path, store.status().key_generation, &mut seen);
+            sealing_keys::look_at_files(path, &store, &mut seen);
             look_into_keys(path, store, &mut seen);
         }
         Err(error) => seen.push(unopened(path, &error)?),

@@ -2,18 +2,21 @@
 
 use std::path::Path;
 
+use ledgerstone_ledger::subject_requests;
 use ledgerstone_model::ErrorCode;
-use ledgerstone_store::KeyGeneration;
-use ledgerstone_store::embedded::Layout;
-use ledgerstone_store::subject_keys::{SubjectKeySlots, differing_copies};
+use ledgerstone_model::sealing::SealingKeyId;
+use ledgerstone_store::LedgerStore as _;
+use ledgerstone_store::embedded::{EmbeddedStore, Layout};
+use ledgerstone_store::subject_keys::{SubjectKeySlot, SubjectKeySlots, differing_copies};
 
 use super::Observation;
 use crate::data_dir::Means;
 use crate::failure::Failure;
 use crate::output::{Console, counted};
 
-/// Compares the key files with the generation that the ledger relies on.
-pub fn look_at_files(path: &Path, relied_on: KeyGeneration, seen: &mut Vec<Observation>) {
+/// Compares the key files with the generation that the ledger relies on, and with its erasures.
+pub fn look_at_files(path: &Path, store: &EmbeddedStore, seen: &mut Vec<Observation>) {
+    let relied_on = store.status().key_generation;
     let keys = Layout::new(path).keys();
     if !keys.exists() {
         let what =
@@ -32,6 +35,7 @@ pub fn look_at_files(path: &Path, relied_on: KeyGeneration, seen: &mut Vec<Obser
             return;
         }
     };
+    look_at_erased(&keys, &slots, store, seen);
     let found = slots.iter().map(|slot| slot.generation).max().unwrap_or_default();
     if found < relied_on {
         let what = format!(
@@ -63,6 +67,42 @@ pub fn look_at_files(path: &Path, relied_on: KeyGeneration, seen: &mut Vec<Obser
     );
     seen.push(Observation::note("sealing keys", what));
     look_at_copies(&keys, seen);
+}
+
+/// Names keys that are there although an erasure destroyed them, or was about to.
+fn look_at_erased(
+    keys: &Path,
+    slots: &[SubjectKeySlot],
+    store: &EmbeddedStore,
+    seen: &mut Vec<Observation>,
+) {
+    let erased = match subject_requests::erased_keys(store) {
+        Ok(erased) => erased,
+        Err(error) => {
+            let what = format!("which keys erasures have named cannot be told: {error}");
+            let remedy = "Run `ledgerstone verify`, which names the damaged record.";
+            seen.push(Observation::problem("sealing keys", what, remedy));
+            return;
+        }
+    };
+    let live =
+        |id: &SealingKeyId| slots.iter().any(|slot| slot.key_id == *id && slot.key.is_some());
+    for (tenant, ids) in erased {
+        let back = ids.iter().filter(|id| live(id)).count() as u64;
+        if back == 0 {
+            continue;
+        }
+        let what = format!(
+            "the files in {} still hold {} of tenant {tenant} that an erasure named: an older copy was put \
+             there, or an erasure was interrupted; nothing is opened with them",
+            keys.display(),
+            counted(back, "key")
+        );
+        let remedy = "The next command that writes destroys them, as does starting the server; where that \
+                      is refused, put the newest copy of the files there first. If somebody has put an \
+                      older copy there, destroy that copy too.";
+        seen.push(Observation::problem("sealing keys", what, remedy));
+    }
 }
 
 /// Names a key file that is not as the one beside it: one from before an erasure holds keys that were
