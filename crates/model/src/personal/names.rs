@@ -89,6 +89,34 @@ impl Names {
         Ok(false)
     }
 
+    /// Whether a text anywhere in a JSON value, in canonical form, holds one of them. The value may be no
+    /// event: all places are looked at, and names of members are not.
+    pub fn stand_in_json(&self, value: Value<'_>) -> Result<bool, NotCanonical> {
+        match value.kind() {
+            ValueKind::Text => {
+                return Ok(value.text().is_some_and(|text| self.stand_in_text(&text)));
+            }
+            ValueKind::Object => {
+                let mut members = value.members();
+                while let Some((_, member)) = members.next_member()? {
+                    if self.stand_in_json(member)? {
+                        return Ok(true);
+                    }
+                }
+            }
+            ValueKind::Array => {
+                let mut elements = value.elements();
+                while let Some(element) = elements.next_element()? {
+                    if self.stand_in_json(element)? {
+                        return Ok(true);
+                    }
+                }
+            }
+            ValueKind::Number | ValueKind::Bool | ValueKind::Null => {}
+        }
+        Ok(false)
+    }
+
     fn stand_below<'a>(
         &self,
         place: &mut Vec<Cow<'a, str>>,
@@ -129,6 +157,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::{Names, names_party};
+    use crate::json::Value;
 
     fn names(of: &[&str]) -> Names {
         let mut names = Names::default();
@@ -156,6 +185,19 @@ mod tests {
         let odd = names(&["status", "invoice.created", "success"]);
         let event = br#"{"action":{"status":"success"},"data":{"status":1},"event_type":"invoice.created"}"#;
         assert_eq!(odd.stand_in(event), Ok(false));
+    }
+
+    #[test]
+    fn in_json_that_is_no_event_every_value_is_looked_at() {
+        let jose = names(&["José Lima"]);
+        for (json, expected) in [
+            (r#"["x",{"status":"of José Lima"}]"#, true),
+            (r#""José Lima""#, true),
+            (r#"{"event_type":"José Lima"}"#, true),
+            (r#"{"José Lima":["x",1,null,true]}"#, false),
+        ] {
+            assert_eq!(jose.stand_in_json(Value::new(json.as_bytes())), Ok(expected), "{json}");
+        }
     }
 
     #[test]
