@@ -1,6 +1,8 @@
 //! Decides what of one event is sealed and under whom, and writes the event with envelopes in the
 //! places of its values.
 
+mod acted_upon;
+
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -81,12 +83,18 @@ impl SealingPlan {
             declared: declared_class(event.member("security"))?,
             rules: Vec::new(),
             sealed_texts: SealedTexts::default(),
+            texts_acted_upon: SealedTexts::default(),
+            texts_of_actor: Vec::new(),
             clear_texts: Vec::new(),
         };
         planner.walk_event(&event)?;
         planner.detect();
+        let is_any_given = planner.give_to_acted_upon()?;
         planner.spread();
         let mut plan = planner.plan;
+        if is_any_given {
+            plan.drop_empty_envelopes();
+        }
         plan.places.sort_by_key(|place| place.range.start);
         Ok(plan)
     }
@@ -361,6 +369,10 @@ struct Planner<'a> {
     /// Those that are about the member of the event that is being walked, or something below it.
     rules: Vec<&'a FieldRule>,
     sealed_texts: SealedTexts<'a>,
+    /// Those of them that are sealed for the person acted upon, where somebody else acted.
+    texts_acted_upon: SealedTexts<'a>,
+    /// What is sealed of whoever acted on another person.
+    texts_of_actor: Vec<Cow<'a, str>>,
     clear_texts: Vec<ClearText<'a>>,
     /// What the sender says of all that no rule is about.
     declared: Option<FieldClass>,
@@ -406,7 +418,7 @@ impl<'a> Planner<'a> {
             if value.kind() != ValueKind::Null {
                 let subject = self.people.owner(owner, names);
                 let envelope = self.envelope(subject, class);
-                self.note_texts(value, envelope)?;
+                self.note_texts(value, pointer, envelope)?;
                 self.seal_place(value, pointer.clone(), envelope);
             }
             return Ok(());
@@ -477,16 +489,29 @@ impl<'a> Planner<'a> {
         self.plan.places.push(SealedPlace { range, pointer, envelope });
     }
 
-    fn note_texts(&mut self, value: Value<'a>, envelope: usize) -> Result<(), NotCanonical> {
+    /// Notes a text that is sealed at the place.
+    fn note_text(&mut self, text: Cow<'a, str>, pointer: &str, envelope: usize) {
+        if let Some(target) = self.acted_upon() {
+            self.note_acted_upon(target, text.clone(), (pointer, envelope));
+        }
+        self.sealed_texts.note(text, envelope);
+    }
+
+    fn note_texts(
+        &mut self,
+        value: Value<'a>,
+        pointer: &str,
+        envelope: usize,
+    ) -> Result<(), NotCanonical> {
         match value.kind() {
             ValueKind::Text => {
-                self.sealed_texts.note(value.text().unwrap_or_default(), envelope);
+                self.note_text(value.text().unwrap_or_default(), pointer, envelope);
             }
-            ValueKind::Object => self.note_members(&mut value.members(), envelope)?,
+            ValueKind::Object => self.note_members(&mut value.members(), pointer, envelope)?,
             ValueKind::Array => {
                 let mut elements = value.elements();
                 while let Some(element) = elements.next_element()? {
-                    self.note_texts(element, envelope)?;
+                    self.note_texts(element, pointer, envelope)?;
                 }
             }
             ValueKind::Number | ValueKind::Bool | ValueKind::Null => {}
@@ -497,14 +522,15 @@ impl<'a> Planner<'a> {
     fn note_members(
         &mut self,
         members: &mut Members<'a>,
+        pointer: &str,
         envelope: usize,
     ) -> Result<(), NotCanonical> {
         while members.next_name()?.is_some() {
             if let Some(mut inner) = members.enter() {
-                self.note_members(&mut inner, envelope)?;
+                self.note_members(&mut inner, pointer, envelope)?;
                 members.leave(&inner);
             } else {
-                self.note_texts(members.value()?, envelope)?;
+                self.note_texts(members.value()?, pointer, envelope)?;
             }
         }
         Ok(())
@@ -532,8 +558,8 @@ impl<'a> Planner<'a> {
             let class = self.declared.or(is_found.then_some(FieldClass::Personal));
             if let Some(class) = class {
                 let envelope = self.envelope(clear.owner, class);
-                self.sealed_texts.note(clear.text, envelope);
                 let (range, pointer) = (clear.range, clear.pointer);
+                self.note_text(clear.text, &pointer, envelope);
                 self.plan.places.push(SealedPlace { range, pointer, envelope });
             } else {
                 self.clear_texts.push(clear);
@@ -545,7 +571,7 @@ impl<'a> Planner<'a> {
     fn spread(&mut self) {
         self.sealed_texts.settle();
         for clear in std::mem::take(&mut self.clear_texts) {
-            if let Some(envelope) = self.sealed_texts.envelope_of(&clear.text) {
+            if let Some(envelope) = self.envelope_of(&clear.pointer, &clear.text) {
                 let (range, pointer) = (clear.range, clear.pointer);
                 self.plan.places.push(SealedPlace { range, pointer, envelope });
             }

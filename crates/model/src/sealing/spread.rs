@@ -49,6 +49,10 @@ impl<'a> SealedTexts<'a> {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.few.is_empty() && self.many.is_empty()
+    }
+
     /// The envelope of exactly this text.
     fn whole(&self, text: &str) -> Option<usize> {
         let few = self.few.iter().find(|(own, _)| own == text).map(|(_, envelope)| *envelope);
