@@ -1,7 +1,8 @@
 //! Access to the log is in the log: who read what, and who was turned away.
 //!
 //! Requests that are alike are gathered for a minute and become one `audit` record of the tenant's
-//! ledger. What opened somebody's values is written before it is answered. All of it is bounded, since
+//! ledger. What opened somebody's values, or
+//! gave a person's out, is written before it is answered. All of it is bounded, since
 //! nobody can empty what it is written to: what finds no room is counted, and the count is written.
 
 mod gathered;
@@ -91,7 +92,8 @@ impl Ledger {
     /// Notes that a request was answered; a look into memory. What is answered now must be written
     /// first: see [`Ledger::secure_access`].
     pub fn note_access(&self, access: Access) -> Option<Awaited> {
-        let has_opened = !access.returned.opened.is_empty();
+        let returned = &access.returned;
+        let has_opened = returned.precedes_answer || !returned.opened.is_empty();
         if !self.has_access_log(&access.tenant) {
             return None;
         }

@@ -200,7 +200,7 @@ fn gather(
     out: &mut Vec<u8>,
     mut write: impl FnMut(&Bundle<'_>, &BundledEvent, &mut Vec<u8>) -> Result<(), Problem>,
 ) -> Result<Page, Problem> {
-    let mut seen = Seen::by(bundle.sight()).at_size(walk.size);
+    let mut seen = Seen::by(bundle.sight()).at_size(walk.size).before_answer();
     let (mut looked_at, mut found) = (0, 0);
     for record in ledger.reader().walk(tenant, walk.order, walk.rest.clone()) {
         let record = record?;

@@ -66,8 +66,8 @@ impl Asking {
         self.deny(service, None, problem);
     }
 
-    /// Notes what became of the request of a caller. What opened values of people is written before it
-    /// is answered, or it is not answered.
+    /// Notes what became of the request of a caller. What opened values of people or gave them
+    /// out is written before it is answered, or it is not answered.
     pub(super) async fn answered(
         self,
         service: &Service,

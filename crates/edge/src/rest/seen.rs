@@ -24,6 +24,13 @@ impl Seen {
         self
     }
 
+    /// The same of an answer that gives out what is known of a person: it waits for its record.
+    #[must_use]
+    pub(super) const fn before_answer(mut self) -> Self {
+        self.returned.precede_answer();
+        self
+    }
+
     /// Adds a record that the answer has.
     pub(super) fn note(&mut self, event: &VisibleEvent) {
         self.returned.note(event);

@@ -3,6 +3,7 @@
 use ledgerstone_model::access::Role;
 use ledgerstone_model::sealing::Preset;
 use ledgerstone_proof::{Hash, TlogProof, VerifierKey, verify_record_proof};
+use ledgerstone_store::conformance::AppendFault;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -206,6 +207,28 @@ async fn of_an_erased_person_the_bundle_says_so() {
     }
     assert!(!page.to_string().contains("Lima"), "{page}");
     check(&page);
+}
+
+/// Nothing is opened for it: all of it stands in clear.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_of_clear_values_is_recorded_before_it_is_answered_too() {
+    let rig = filled(Preset::None).await;
+    let at = approved(&rig, "access", json!({})).await;
+    for query in ["", "?format=csv", "?limit=1", "?limit=1"] {
+        let before = rig.size("acme");
+        let request = rig.request(Method::GET, &format!("{at}/bundle{query}"), "acme", Role::Admin);
+        let answer = request.send().await.unwrap().error_for_status().unwrap();
+        assert!(answer.text().await.unwrap().contains("Ana"));
+        assert_eq!(rig.size("acme") - before, 1, "{query}");
+    }
+    let newest = get(&rig, Role::Auditor, "/v1/events?order=newest&limit=1").await;
+    let target = &newest["events"][0]["event"]["target"];
+    assert_eq!(target["id"], "GET /v1/requests/{id}/bundle?limit", "{newest}");
+    rig.store.fail_next(AppendFault::Unavailable);
+    let refused = rig.request(Method::GET, &format!("{at}/bundle"), "acme", Role::Admin);
+    let refused = refused.send().await.unwrap();
+    assert!(refused.status().is_server_error(), "{}", refused.status());
+    assert!(!refused.text().await.unwrap().contains("Lima"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -204,6 +204,9 @@ impl Gathered {
     /// records.
     fn is_remembered(&self, access: &Access) -> bool {
         let returned = &access.returned;
+        if returned.precedes_answer {
+            return false;
+        }
         if returned.opened.is_empty() {
             return true;
         }

@@ -18,6 +18,7 @@ pub struct ReturnedRecords {
     pub(super) opened_numbers: Ranges,
     pub(super) snapshot: Option<u64>,
     pub(super) opened: OpenedKeys,
+    pub(super) precedes_answer: bool,
 }
 
 impl ReturnedRecords {
@@ -35,6 +36,12 @@ impl ReturnedRecords {
     pub fn note_number(&mut self, number: SequenceNumber) {
         self.records += 1;
         self.numbers.insert(number.value());
+    }
+
+    /// It is given out to leave the server, as what is known of a person: it is recorded before it is
+    /// answered, also where nothing had to be opened for it.
+    pub const fn precede_answer(&mut self) {
+        self.precedes_answer = true;
     }
 
     /// The ledger had this size.

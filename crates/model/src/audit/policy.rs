@@ -68,7 +68,8 @@ impl AccessLogPolicy {
         object.close();
     }
 
-    /// Whether a request is recorded; `opened` says whether values of people were opened for it.
+    /// Whether a request is recorded; `opened` says whether values of people were opened for it, or given
+    /// out.
     pub fn records(&self, principal: &PrincipalId, verb: AccessVerb, opened: bool) -> bool {
         let is_left_out = self.without.contains(&verb)
             || (verb != AccessVerb::Administer && self.without_principals.contains(principal));
