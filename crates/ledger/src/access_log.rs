@@ -1,9 +1,9 @@
 //! Access to the log is in the log: who read what, and who was turned away.
 //!
 //! Requests that are alike are gathered for a minute and become one `audit` record of the tenant's
-//! ledger. What opened somebody's values, or
-//! gave a person's out, is written before it is answered. All of it is bounded, since
-//! nobody can empty what it is written to: what finds no room is counted, and the count is written.
+//! ledger. What opened somebody's values, or gave a person's out, is written before it is answered. All
+//! of it is bounded, since nobody can empty what it is written to: what finds no room is counted, and
+//! the count is written.
 
 mod gathered;
 mod group;

@@ -30,7 +30,7 @@ use crate::retention::LedgerOutcome;
 use crate::sequencer::SignedAs;
 use crate::subject_requests::{RequestEntry, push_request};
 
-use begin::Order;
+use begin::ApprovedErasure;
 use survey::Surveyor;
 
 pub use obstacles::{KeptParts, Obstacles};
@@ -104,10 +104,12 @@ impl Ledger {
         }
         let begun = match self.begun_erasure(tenant, request) {
             Some(begun) => begun,
-            None => match self.begin_erasure(Order { tenant, entry: &entry, means }, watch)? {
-                Some(begun) => begun,
-                None => return Ok(None),
-            },
+            None => {
+                match self.begin_erasure(ApprovedErasure { tenant, entry: &entry, means }, watch)? {
+                    Some(begun) => begun,
+                    None => return Ok(None),
+                }
+            }
         };
         self.ring_for(tenant)?.destroy(&begun.erasure.started.key_ids)?;
         // What was refused while the erasure began.

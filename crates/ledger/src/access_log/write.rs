@@ -46,7 +46,15 @@ impl Ledger {
             }
             gathered.take_awaited()
         };
-        self.write_entries(entries, true).map(drop)
+        match self.write_entries(entries, true) {
+            // That of somebody else is kept back, and nobody waits for it.
+            Err(LedgerError::AccessNotSealed(_))
+                if !hold(&self.access_log.gathered).is_awaited(&awaited.0) =>
+            {
+                Ok(())
+            }
+            written => written.map(drop),
+        }
     }
 
     fn write_entries(
@@ -109,7 +117,9 @@ impl Ledger {
                     Some(records) => {
                         sealed.extend(records.into_iter().map(|record| (ledger, record)));
                     }
-                    None => drop(left_out.insert(*place)),
+                    None => {
+                        left_out.insert(*place);
+                    }
                 }
             }
             // Nothing is left out from here on: what was put back after a part of it was written would stand

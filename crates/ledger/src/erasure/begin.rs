@@ -21,7 +21,7 @@ use crate::subject_requests::RequestEntry;
 
 /// An approved request whose erasure is to begin.
 #[derive(Clone, Copy)]
-pub(super) struct Order<'a> {
+pub(super) struct ApprovedErasure<'a> {
     pub(super) tenant: &'a TenantId,
     pub(super) entry: &'a RequestEntry,
     pub(super) means: &'a ErasureMeans<'a>,
@@ -34,45 +34,49 @@ impl Ledger {
     /// What came in since the survey is looked at again while no hold can be set and no policy changes.
     pub(super) fn begin_erasure(
         &self,
-        order: Order<'_>,
+        approved: ApprovedErasure<'_>,
         watch: &dyn SurveyWatch,
     ) -> Result<Option<Begun>, LedgerError> {
-        let (tenant, subject) = (order.tenant, order.entry.request.subject());
+        let (tenant, subject) = (approved.tenant, approved.entry.request.subject());
         loop {
-            let keys = self.keys_to_destroy(order)?;
+            let keys = self.keys_to_destroy(approved)?;
             let mut surveyor = Surveyor::new(self, tenant, subject, &keys)?;
             if !surveyor.go_on(watch)? {
                 return Ok(None);
             }
             let _deciding = hold(&self.holding);
             let _policies = self.hold_policies()?;
-            if self.keys_to_destroy(order)? != keys {
+            if self.keys_to_destroy(approved)? != keys {
                 // Something of the person was sealed for the first time while the ledger was gone through.
                 continue;
             }
             surveyor.go_on(&())?;
-            return self.begin_surveyed(order, keys, surveyor.found()).map(Some);
+            return self.begin_surveyed(approved, keys, surveyor.found()).map(Some);
         }
     }
 
     /// The keys that were named when it began, or those that there are.
-    fn keys_to_destroy(&self, order: Order<'_>) -> Result<Vec<SealingKeyId>, LedgerError> {
-        let request = &order.entry.request;
-        if let Some(begun) = self.subject_requests.erasures.get(order.tenant, request.id()) {
+    fn keys_to_destroy(
+        &self,
+        approved: ApprovedErasure<'_>,
+    ) -> Result<Vec<SealingKeyId>, LedgerError> {
+        let request = &approved.entry.request;
+        if let Some(begun) = self.subject_requests.erasures.get(approved.tenant, request.id()) {
             return Ok(begun.started.key_ids.clone());
         }
-        let (mut keys, _) = self.ring_for(order.tenant)?.keys_of(order.tenant, request.subject());
+        let (mut keys, _) =
+            self.ring_for(approved.tenant)?.keys_of(approved.tenant, request.subject());
         keys.sort_unstable();
         Ok(keys)
     }
 
     fn begin_surveyed(
         &self,
-        order: Order<'_>,
+        approved: ApprovedErasure<'_>,
         key_ids: Vec<SealingKeyId>,
         survey: &Survey,
     ) -> Result<Begun, LedgerError> {
-        let Order { tenant, entry, means } = order;
+        let ApprovedErasure { tenant, entry, means } = approved;
         let (request, subject) = (entry.request.id(), *entry.request.subject());
         let _changing = self.subject_requests.requests.change();
         if let Some(begun) = self.begun_erasure(tenant, request) {
@@ -85,7 +89,7 @@ impl Ledger {
         }
         let obstacles = self.obstacles(tenant, survey)?;
         obstacles.let_begin(means)?;
-        let drop = clear_drop(order, survey, &obstacles)?;
+        let drop = clear_drop(approved, survey, &obstacles)?;
         let whom = (&subject, survey.names());
         let reach = ErasureReach {
             audit_record: entry.audit_record,
@@ -99,14 +103,14 @@ impl Ledger {
         };
         let started = ErasureStarted { request, subject, key_ids, reach: Some(reach.clone()) };
         let run = self.retention(means.contents).new_run();
-        let erasure = self.record_start(order, started, &drop.records(run, &drop.numbers))?;
+        let erasure = self.record_start(approved, started, &drop.records(run, &drop.numbers))?;
         Ok(Begun { erasure, reach, names: survey.names().clone() })
     }
 
     /// The last of the records about contents, and the one about keys, are of one commit.
     fn record_start(
         &self,
-        Order { tenant, entry, means }: Order<'_>,
+        ApprovedErasure { tenant, entry, means }: ApprovedErasure<'_>,
         started: ErasureStarted,
         drops: &[RetentionStarted],
     ) -> Result<Erasure, LedgerError> {
@@ -127,7 +131,7 @@ impl Ledger {
 
 /// The contents in clear that go: all that nothing keeps, if they are not more than were approved.
 fn clear_drop(
-    Order { tenant, entry, means }: Order<'_>,
+    ApprovedErasure { tenant, entry, means }: ApprovedErasure<'_>,
     survey: &Survey,
     obstacles: &Obstacles,
 ) -> Result<ContentDrop, LedgerError> {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ledgerstone_ledger::erasure::{ErasureMeans, SurveyWatch};
 use ledgerstone_ledger::subject_requests::NewRequest;
 use ledgerstone_ledger::{
-    DeadLetters, Ledger, LedgerError, NewDeadLetter, NewHold, Order, PolicyDraft, ReceiptStatus,
+    DeadLetters, HoldEntry, Ledger, LedgerError, NewDeadLetter, NewHold, Order, PolicyDraft,
+    ReceiptStatus,
 };
 use ledgerstone_model::access::Sight;
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
@@ -62,6 +63,21 @@ pub fn means(own: &SealingRig) -> ErasureMeans<'_> {
 
 pub fn erase(own: &SealingRig, ledger: &Ledger, id: SubjectRequestId) -> SequenceNumber {
     ledger.erase(&tenant("acme"), id, &means(own), &Unwatched).unwrap().unwrap()
+}
+
+/// A hold on one event.
+pub fn set_hold(own: &SealingRig, ledger: &Ledger, id: &str) -> Arc<HoldEntry> {
+    let filter = format!(r#"{{"field":"id","eq":"{id}"}}"#);
+    let new = NewHold {
+        subject: None,
+        filter: Filter::parse(filter.as_bytes(), &mut Canonicalizer::new()).ok(),
+        from: None,
+        until: None,
+        review_at: own.rig.clock.now(),
+        owner: "legal".to_owned(),
+        reason: "case 17".to_owned(),
+    };
+    ledger.set_hold(&tenant("acme"), &new, &person("carla")).unwrap()
 }
 
 /// Ana's events and another's, in a deployment that seals what is usual.
@@ -311,25 +327,12 @@ fn holds_and_duties_keep_what_is_in_clear_and_stand_against_what_is_sealed() {
     SealingRig::append(&ledger, "acme", &login("e-3", "ana", "Ana Lima"));
     let acme = tenant("acme");
     let subject = ledger.subject(&acme, &ana()).unwrap().id;
-    let hold = |ids: &str| {
-        let filter = format!(r#"{{"field":"id","in":[{ids}]}}"#);
-        let new = NewHold {
-            subject: None,
-            filter: Filter::parse(filter.as_bytes(), &mut Canonicalizer::new()).ok(),
-            from: None,
-            until: None,
-            review_at: own.rig.clock.now(),
-            owner: "legal".to_owned(),
-            reason: "case 17".to_owned(),
-        };
-        ledger.set_hold(&acme, &new, &person("carla")).unwrap()
-    };
     let release = |id| {
         for who in ["carla", "dora"] {
             ledger.release_hold(&acme, id, "settled", &person(who)).unwrap();
         }
     };
-    let on_sealed = hold(r#""e-3""#);
+    let on_sealed = set_hold(&own, &ledger, "e-3");
     let id = open(&ledger, subject).unwrap();
     approve(&ledger, id);
     let refused = ledger.erase(&acme, id, &means(&own), &Unwatched).unwrap_err();
@@ -354,7 +357,7 @@ fn holds_and_duties_keep_what_is_in_clear_and_stand_against_what_is_sealed() {
 
     // After seven years the duty is over, and one of the two contents in clear is held.
     own.rig.clock.advance(Duration::from_hours(24 * 366 * 7));
-    let on_clear = hold(r#""e-2""#);
+    let on_clear = set_hold(&own, &ledger, "e-2");
     let number = erase(&own, &ledger, id);
     let SystemRecord::Erasure(certificate) = said(&ledger, number) else {
         panic!("no certificate")

@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ledgerstone_ledger::erasure::{ErasureMeans, SurveyWatch};
-use ledgerstone_ledger::{
-    ContentDrop, Ledger, LedgerError, NewHold, Order, PolicyDraft, PolicyOutcome,
-};
+use ledgerstone_ledger::{ContentDrop, Ledger, LedgerError, Order, PolicyDraft, PolicyOutcome};
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::{Preset, Subject, SubjectId};
+use ledgerstone_model::subject_request::{RequestStep, SubjectRequestId};
 use ledgerstone_model::system::{ErasureCertificate, RetentionReason};
-use ledgerstone_model::{Clock as _, ErrorCode, Filter, NumberSet, SystemRecord};
+use ledgerstone_model::{ErrorCode, NumberSet, SystemRecord};
 use ledgerstone_proof::{Canonicalizer, SequenceNumber};
 use ledgerstone_store::conformance::{AppendFault, FaultyStore};
 use ledgerstone_testkit::TestEvent;
 
-use crate::erasure::{Unwatched, approve, erase, means, open, person, said};
+use crate::erasure::{Unwatched, approve, erase, means, open, person, said, set_hold};
 use crate::rig::tenant;
 use crate::sealing_rig::{SealingRig, ana, login};
 
@@ -51,17 +50,13 @@ fn set_policy(ledger: &Ledger, kind: PolicyKind, text: &str) {
 }
 
 fn hold_on(ledger: &Ledger, own: &SealingRig, id: &str) -> SequenceNumber {
-    let filter = format!(r#"{{"field":"id","eq":"{id}"}}"#);
-    let new = NewHold {
-        subject: None,
-        filter: Filter::parse(filter.as_bytes(), &mut Canonicalizer::new()).ok(),
-        from: None,
-        until: None,
-        review_at: own.rig.clock.now(),
-        owner: "legal".to_owned(),
-        reason: "case 17".to_owned(),
-    };
-    ledger.set_hold(&tenant("acme"), &new, &person("carla")).unwrap().set_as.0
+    set_hold(own, ledger, id).set_as.0
+}
+
+fn approved(ledger: &Ledger, subject: SubjectId) -> SubjectRequestId {
+    let id = open(ledger, subject).unwrap();
+    approve(ledger, id);
+    id
 }
 
 fn ids(ledger: &Ledger, numbers: &NumberSet) -> Vec<String> {
@@ -126,8 +121,7 @@ fn whoever_is_named_in_clear_is_found_whatever_the_policy_seals() {
     let who = Subject::Person { kind: "patient".to_owned(), id: "p-8".to_owned() };
     let subject = ledger.subject(&tenant("acme"), &who).unwrap().id;
     assert_eq!(clear_of(&ledger, &subject), ["c-1", "c-2"]);
-    let id = open(&ledger, subject).unwrap();
-    approve(&ledger, id);
+    let id = approved(&ledger, subject);
     let number = erase(&own, &ledger, id);
     let certificate = certificate(&ledger, number);
     assert_eq!((certificate.dropped_contents, certificate.still_readable), (2, 0));
@@ -221,8 +215,7 @@ fn what_was_found_by_name_is_certified_wherever_a_run_was_cut_short() {
             let store = Arc::new(FaultyStore::new(own.rig.store.reopen()));
             let ledger = own.rig.create_on(Arc::clone(&store) as _, &["acme"]);
             let (subject, kept_by) = scatter(&own, &ledger);
-            let id = open(&ledger, subject).unwrap();
-            approve(&ledger, id);
+            let id = approved(&ledger, subject);
             store.fail_append(store.appends() + at, fault);
             let means = ErasureMeans { contents: &*store, ..means(&own) };
             let first = ledger.erase(&tenant("acme"), id, &means, &Unwatched);
@@ -246,8 +239,7 @@ fn an_approval_after_the_beginning_changes_nothing_that_is_certified() {
     let store = Arc::new(FaultyStore::new(own.rig.store.reopen()));
     let ledger = own.rig.create_on(Arc::clone(&store) as _, &["acme"]);
     let (subject, kept_by) = scatter(&own, &ledger);
-    let id = open(&ledger, subject).unwrap();
-    approve(&ledger, id);
+    let id = approved(&ledger, subject);
     // The record that begins it is written, the checkpoint over it is not.
     store.fail_append(store.appends() + 1, AppendFault::HONEST[0]);
     let failing = ErasureMeans { contents: &*store, ..means(&own) };
@@ -255,8 +247,7 @@ fn an_approval_after_the_beginning_changes_nothing_that_is_certified() {
     drop(ledger);
     let ledger = own.rig.open();
     assert_eq!(ledger.unfinished_erasures().unwrap().len(), 1);
-    let again = ledgerstone_model::subject_request::RequestStep::Approve;
-    ledger.step_request(&tenant("acme"), id, again, None, &person("berta")).unwrap();
+    ledger.step_request(&tenant("acme"), id, RequestStep::Approve, None, &person("berta")).unwrap();
     let number = erase(&own, &ledger, id);
     assert_certified(&certificate(&ledger, number), kept_by, "approved again");
 }
@@ -266,9 +257,7 @@ fn no_more_contents_go_than_were_approved() {
     let own = SealingRig::new(Preset::Standard);
     let ledger = own.rig.create(&["acme"]);
     let (subject, kept_by) = scatter(&own, &ledger);
-    let id = open(&ledger, subject).unwrap();
-    approve(&ledger, id);
-    let acme = tenant("acme");
+    let (id, acme) = (approved(&ledger, subject), tenant("acme"));
     let size = ledger.reader().size(&acme).unwrap();
     let fewer = ErasureMeans { clear_contents_max: 1, ..means(&own) };
     let refused = ledger.erase(&acme, id, &fewer, &Unwatched).unwrap_err();
@@ -286,9 +275,7 @@ fn what_comes_in_while_the_ledger_is_gone_through_counts() {
     let own = SealingRig::new(Preset::Standard);
     let ledger = own.rig.create(&["acme"]);
     let (subject, kept_by) = scatter(&own, &ledger);
-    let id = open(&ledger, subject).unwrap();
-    approve(&ledger, id);
-    let acme = tenant("acme");
+    let (id, acme) = (approved(&ledger, subject), tenant("acme"));
 
     let amid = Amid::survey(|| {
         hold_on(&ledger, &own, "e-1");
@@ -319,8 +306,7 @@ fn a_standing_hold_counts_for_what_comes_in_meanwhile() {
     let ledger = own.rig.create(&["acme"]);
     let (subject, _) = scatter(&own, &ledger);
     hold_on(&ledger, &own, "e-9");
-    let id = open(&ledger, subject).unwrap();
-    approve(&ledger, id);
+    let id = approved(&ledger, subject);
     let amid = Amid::survey(|| {
         SealingRig::append(&ledger, "acme", &login("e-9", "ana", "Ana Lima"));
     });

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::json::{NotCanonical, Value, ValueKind};
+use crate::sealing::is_clear;
 use crate::sealing::plan::ENVELOPES;
 use crate::sealing::spread::{TOKEN_BYTES_MIN, has_token};
-use crate::sealing::{is_clear, party};
 
 /// Members of `actor` and `target` that name whoever is meant.
 const NAMING: [(&str, &str); 4] =
@@ -40,12 +40,9 @@ impl Names {
     /// Notes what an event calls its actor or target in clear, and answers whether it does.
     pub fn note_party(&mut self, event: &[u8], group: &str) -> Result<bool, NotCanonical> {
         let mut is_named = false;
-        if party(event, group)?.is_none() {
-            return Ok(false);
-        }
-        let Some(group_value) = Value::new(event).member(group)? else { return Ok(false) };
+        let Some(party) = Value::new(event).member(group)? else { return Ok(false) };
         for (_, member) in NAMING.iter().filter(|(of, _)| *of == group) {
-            let name = group_value.member(member)?.and_then(Value::text);
+            let name = party.member(member)?.and_then(Value::text);
             if let Some(name) = name.filter(|name| !name.is_empty()) {
                 self.note(&name);
                 is_named = true;
@@ -75,54 +72,25 @@ impl Names {
 
     /// Whether a value of an event, in canonical form, holds one of them in clear.
     pub fn stand_in(&self, event: &[u8]) -> Result<bool, NotCanonical> {
-        if self.is_empty() {
-            return Ok(false);
-        }
-        let mut members = Value::new(event).members();
-        while let Some((name, value)) = members.next_member()? {
-            if name.raw() != ENVELOPES.as_bytes()
-                && self.stand_below(&mut vec![name.text()], value)?
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let may_name = |place: &[Cow<'_, str>]| {
+            !is_clear(place) && place.first().is_none_or(|member| member != ENVELOPES)
+        };
+        self.stand_below(&mut Vec::new(), Value::new(event), &may_name)
     }
 
     /// Whether a text anywhere in a JSON value, in canonical form, holds one of them. The value may be no
     /// event: all places are looked at, and names of members are not.
     pub fn stand_in_json(&self, value: Value<'_>) -> Result<bool, NotCanonical> {
-        match value.kind() {
-            ValueKind::Text => {
-                return Ok(value.text().is_some_and(|text| self.stand_in_text(&text)));
-            }
-            ValueKind::Object => {
-                let mut members = value.members();
-                while let Some((_, member)) = members.next_member()? {
-                    if self.stand_in_json(member)? {
-                        return Ok(true);
-                    }
-                }
-            }
-            ValueKind::Array => {
-                let mut elements = value.elements();
-                while let Some(element) = elements.next_element()? {
-                    if self.stand_in_json(element)? {
-                        return Ok(true);
-                    }
-                }
-            }
-            ValueKind::Number | ValueKind::Bool | ValueKind::Null => {}
-        }
-        Ok(false)
+        self.stand_below(&mut Vec::new(), value, &|_| true)
     }
 
     fn stand_below<'a>(
         &self,
         place: &mut Vec<Cow<'a, str>>,
         value: Value<'a>,
+        may_name: &impl Fn(&[Cow<'a, str>]) -> bool,
     ) -> Result<bool, NotCanonical> {
-        if is_clear(place) {
+        if self.is_empty() || !may_name(place) {
             return Ok(false);
         }
         match value.kind() {
@@ -133,7 +101,7 @@ impl Names {
                 let mut members = value.members();
                 while let Some((name, member)) = members.next_member()? {
                     place.push(name.text());
-                    let found = self.stand_below(place, member)?;
+                    let found = self.stand_below(place, member, may_name)?;
                     place.pop();
                     if found {
                         return Ok(true);
@@ -143,7 +111,7 @@ impl Names {
             ValueKind::Array => {
                 let mut elements = value.elements();
                 while let Some(element) = elements.next_element()? {
-                    if self.stand_below(place, element)? {
+                    if self.stand_below(place, element, may_name)? {
                         return Ok(true);
                     }
                 }
