@@ -13,6 +13,7 @@ mod erasure;
 mod fields;
 mod genesis;
 mod hold;
+mod number_pieces;
 mod policy;
 mod policy_proposal;
 mod retention;
@@ -39,9 +40,7 @@ pub use genesis::{
 pub use hold::{HoldReleaseAsked, HoldReleased, HoldSet};
 pub use policy::PolicyRecord;
 pub use policy_proposal::PolicyProposalRecord;
-pub use retention::{
-    RETENTION_PIECES_MAX, RetentionDone, RetentionReason, RetentionRunId, RetentionStarted,
-};
+pub use retention::{RetentionDone, RetentionReason, RetentionRunId, RetentionStarted};
 pub use signing::{
     KeyAlgorithm, KeyChange, KeyUse, PublicKey, RecordSigning, SigningKeyRecord, SigningMode,
 };
