@@ -59,5 +59,5 @@ pub use sealing_keys::{SealingKeyEntry, SealingKeyFiles, SealingKeyRotation, Sea
 pub use signing_keys::{Rotation, SigningKeyEntry};
 pub use status::{AuditHealth, ComponentHealth, ComponentStatus, Deployment, LedgerStatus, Status};
 pub use stream::{EventSender, Outcomes, StreamEnd};
-pub use subjects::{AccessPage, Subject};
+pub use subjects::{AccessPage, Asked, Subject};
 pub use tenants::{ClosingAsked, FirstAdminKey, TenantEntry};

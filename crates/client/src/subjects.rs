@@ -36,6 +36,16 @@ pub struct AccessPage {
     pub next_cursor: Option<String>,
 }
 
+/// What a person asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To be erased: why it is due, and whether somebody who was erased is looked for again, although
+    /// nothing of them is known to be left.
+    Erasure { basis: ErasureBasis, again: bool },
+    /// Anything else.
+    Other(SubjectRight),
+}
+
 impl Client {
     /// Looks a person up by the type and id of actors and targets. The id travels in the body, so that
     /// no path and no log holds it.
@@ -63,16 +73,24 @@ impl Client {
         self.send(&Call::get(route)).await?.json()
     }
 
-    /// Opens a request of a person in the register. An erasure names its basis, and nothing else does.
+    /// Opens a request of a person in the register.
     pub async fn open_subject_request(
         &self,
         id: &SubjectId,
-        right: SubjectRight,
-        basis: Option<ErasureBasis>,
+        asked: Asked,
         reason: Option<&str>,
     ) -> Result<SubjectRequest, ClientError> {
         let mut body = Map::new();
-        body.extend(basis.map(|basis| ("basis".to_owned(), Value::from(basis.as_str()))));
+        let right = match asked {
+            Asked::Erasure { basis, again } => {
+                body.insert("basis".to_owned(), Value::from(basis.as_str()));
+                if again {
+                    body.insert("again".to_owned(), Value::from(true));
+                }
+                SubjectRight::Erasure
+            }
+            Asked::Other(right) => right,
+        };
         body.extend(reason.map(|reason| ("reason".to_owned(), Value::from(reason))));
         let call = Call::post(self.route(&format!("v1/subjects/{id}/{}", right.as_str()), &[]));
         self.send(&call.json(&Value::Object(body))).await?.json()

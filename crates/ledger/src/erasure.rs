@@ -26,6 +26,7 @@ use ledgerstone_store::RetentionStore;
 use crate::dead_letters::DeadLetters;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
+use crate::reader::Order;
 use crate::retention::LedgerOutcome;
 use crate::sequencer::SignedAs;
 use crate::subject_requests::{RequestEntry, push_request};
@@ -145,7 +146,10 @@ impl Ledger {
                 return Err(LedgerError::ContentsWaiting(waiting));
             }
         }
-        Ok(named.values().map(NumberSet::len).sum())
+        // One that was cut short before it began has named some of them already.
+        let mut dropped = NumberSet::new();
+        named.values().for_each(|numbers| dropped.add(numbers));
+        Ok(dropped.len())
     }
 
     fn certificate(
@@ -174,6 +178,25 @@ impl Ledger {
             key_backups_expire_at: self.key_backups_expire_at(),
             storage: self.settings.storage.clone(),
         }
+    }
+
+    /// The contents in clear that earlier erasures of a person kept, and that are still there.
+    pub(crate) fn kept_contents(
+        &self,
+        tenant: &TenantId,
+        subject: &SubjectId,
+    ) -> Result<NumberSet, LedgerError> {
+        let mut there = NumberSet::new();
+        let kept = self.reader().retention_index().kept_of(self.store(), tenant, subject)?;
+        for numbers in kept.ranges() {
+            for record in self.reader().walk(tenant, Order::Sequence, numbers) {
+                let record = record?;
+                if record.content.is_some() {
+                    there.insert(record.sequence_number.value());
+                }
+            }
+        }
+        Ok(there)
     }
 
     /// Writes the certificate and the end of the request, in one commit.
@@ -232,6 +255,12 @@ impl Ledger {
             erasure.certificate.is_none() && self.refuse_shut(tenant).is_ok()
         });
         Ok(open.map(|(tenant, request, _)| (tenant, request)).collect())
+    }
+
+    /// Whether an erasure of a person began and has no certificate; as of [`Self::ensure_requests`].
+    pub(crate) fn is_being_erased(&self, tenant: &TenantId, subject: &SubjectId) -> bool {
+        let erasures = self.subject_requests.erasures.of_tenant(tenant);
+        erasures.iter().any(|one| one.started.subject == *subject && one.certificate.is_none())
     }
 
     pub(crate) fn certificates_of(

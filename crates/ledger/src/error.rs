@@ -119,7 +119,7 @@ pub enum LedgerError {
     #[error("request {id} asks for the erasure of this person already, and is {state}")]
     ErasureOpen { id: SubjectRequestId, state: &'static str },
     #[error(
-        "the person was erased at {at}, as record {certificate} certifies, and has not acted since"
+        "the person was erased at {at}, as record {certificate} certifies; nothing is known to be left of them, and nothing was sealed for them since. Where events name them in clear since, ask for it `again`"
     )]
     AlreadyErased { at: IngestedAt, certificate: SequenceNumber },
     #[error(transparent)]

@@ -171,6 +171,7 @@ impl SystemHistory {
             | SystemRecord::HoldReleaseAsked(_)
             | SystemRecord::HoldReleased(_)
             | SystemRecord::SubjectRequest(_)
+            | SystemRecord::ErasureKept(_)
             | SystemRecord::ErasureStarted(_)
             | SystemRecord::Erasure(_)
             | SystemRecord::TenantClosingAsked(_)

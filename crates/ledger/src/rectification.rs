@@ -172,6 +172,26 @@ impl Ledger {
         known.map(|known| (*known).clone()).unwrap_or_default()
     }
 
+    /// Where what somebody who was erased is to have corrected is gone, the certificate says why.
+    fn said_of_erased(
+        &self,
+        tenant: &TenantId,
+        subject: &SubjectId,
+        error: LedgerError,
+    ) -> LedgerError {
+        use RectificationError::{NoSuchPlace, NotInIt, Unreadable};
+        let is_gone = match &error {
+            LedgerError::Rectification(error) => {
+                matches!(error, NotInIt(_) | NoSuchPlace { .. } | Unreadable { .. })
+            }
+            _ => false,
+        };
+        match self.refuse_second_erasure(tenant, subject) {
+            Err(erased) if is_gone => erased,
+            _ => error,
+        }
+    }
+
     /// The record that says it, and the key that it is to be sealed under, which is durable.
     fn rectification_of(
         &self,
@@ -183,12 +203,11 @@ impl Ledger {
         if corrections.is_empty() || corrections.len() > CORRECTED_RECORDS_MAX {
             return Err(RectificationError::Count(corrections.len()).into());
         }
-        self.refuse_second_erasure(tenant, &subject)?;
-        let ring = self.ring_for(tenant)?;
-        let (live, destroyed) = ring.keys_of(tenant, &subject);
-        if live.is_empty() && !destroyed.is_empty() {
+        if self.is_being_erased(tenant, &subject) {
             return Err(RectificationError::BeingErased.into());
         }
+        let ring = self.ring_for(tenant)?;
+        let (live, _) = ring.keys_of(tenant, &subject);
         let policy = self.known_sealing_policy(tenant)?;
         let mut person = Person {
             ledger: self,
@@ -205,7 +224,11 @@ impl Ledger {
             if !seen.insert(&correction.event_id) {
                 return Err(RectificationError::Twice(correction.event_id.clone()).into());
             }
-            corrected.push(person.corrected(correction)?);
+            corrected.push(
+                person
+                    .corrected(correction)
+                    .map_err(|error| self.said_of_erased(tenant, &subject, error))?,
+            );
         }
         let Person { named, class, .. } = person;
         let key = match (live.first(), &named) {

@@ -13,5 +13,5 @@ pub use expiry::{Expired, HeldBack, LedgerExpiry, RuleConflict};
 pub(crate) use index::Ending;
 pub(crate) use index::RetentionIndex;
 pub use index::{ClosingAsked, Dropped, Proposal};
+pub(crate) use run::STARTED_PER_COMMIT;
 pub use run::{ContentDrop, LedgerOutcome, Retention, RetentionReport};
-pub(crate) use run::{STARTED_PER_COMMIT, push_started};

@@ -44,6 +44,9 @@ pub struct NewRequest {
     pub subject: SubjectId,
     /// In the words of whoever opens it; stands in the `audit` record.
     pub reason: Option<String>,
+    /// For erasures: the ledger is gone through although an erasure is certified and nothing is known to be
+    /// left, as the person may be named in clear again.
+    pub again: bool,
 }
 
 /// The requests of all tenants, and the erasures that began.
@@ -176,8 +179,9 @@ impl Ledger {
         found.ok_or_else(|| LedgerError::UnknownRequest { tenant: tenant.clone(), id })
     }
 
-    /// Opens a request. An erasure of a person whose keys are all destroyed already, and who did not act
-    /// since, is answered with when that was; one beside another that is open, with the other's id.
+    /// Opens a request. An erasure of a person who was erased, of whom nothing was kept and nothing sealed
+    /// since, is answered with when that was, unless it is asked for `again`; one beside another that is
+    /// open, with the other's id.
     pub fn open_request(
         &self,
         tenant: &TenantId,
@@ -188,7 +192,9 @@ impl Ledger {
         let _changing = self.subject_requests.requests.change();
         if new.right == SubjectRight::Erasure {
             self.refuse_open_erasure(tenant, &new.subject)?;
-            self.refuse_second_erasure(tenant, &new.subject)?;
+            if !new.again {
+                self.refuse_second_erasure(tenant, &new.subject)?;
+            }
         }
         let mut id = [0; 16];
         self.entropy.fill(&mut id);
@@ -227,7 +233,10 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let known = self.subject_of_id(tenant, subject)?;
         match known.certificates.last() {
-            Some(certificate) if known.live_keys.is_empty() => {
+            Some(certificate)
+                if known.live_keys.is_empty()
+                    && self.kept_contents(tenant, subject)?.is_empty() =>
+            {
                 let at = self.reader().record(tenant, *certificate)?.ingested_at;
                 Err(LedgerError::AlreadyErased { at, certificate: *certificate })
             }
@@ -255,9 +264,6 @@ impl Ledger {
         let has_begun = self.subject_requests.erasures.get(tenant, id).is_some();
         if has_begun && !is_order {
             return Err(LedgerError::ErasureBegun(id));
-        }
-        if is_order && next.right() == SubjectRight::Erasure && !has_begun {
-            self.refuse_second_erasure(tenant, next.subject())?;
         }
         self.write_request(tenant, next, step.as_str(), reason, by)
     }

@@ -231,8 +231,8 @@ error_codes! {
         "Contents that are to go lie in the part that is being written, of which nothing can be dropped.",
         "Nothing: the next run of retention tries again once that part is sealed, at the latest a day later.";
     AlreadyErased = "ALREADY_ERASED",
-        "The person was erased before, and nothing of them has come since.",
-        "The certificate that the message names says when and what.";
+        "The person was erased before, nothing was kept, and nothing was sealed for them since.",
+        "The certificate that the message names says when and what. Ask `again` where events may name them in clear since.";
     ErasureOpen = "ERASURE_OPEN",
         "A request for the erasure of this person is open already.",
         "Take the request further that the message names, or withdraw it before opening another.";

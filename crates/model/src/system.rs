@@ -10,6 +10,7 @@ mod anchor;
 mod api_key;
 mod closing;
 mod erasure;
+mod erasure_kept;
 mod fields;
 mod genesis;
 mod hold;
@@ -34,6 +35,7 @@ pub use anchor::{ANCHOR_CHECKPOINTS_MAX, Anchor, AnchorError};
 pub use api_key::{ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation};
 pub use closing::{TenantClosed, TenantClosing, TenantClosingAsked};
 pub use erasure::{ErasureCertificate, ErasureReach, ErasureStarted};
+pub use erasure_kept::ErasureKept;
 pub use genesis::{
     Announcement, FORMAT_VERSION, Genesis, LedgerId, LedgerOwner, LogName, LogNameError,
 };
@@ -86,6 +88,8 @@ pub enum SystemRecord {
     HoldReleased(HoldReleased),
     /// A request of a person about their own data went a step further.
     SubjectRequest(Box<SubjectRequestRecord>),
+    /// Contents that hold a person in clear stay when the person is erased.
+    ErasureKept(ErasureKept),
     /// A person's keys are about to be destroyed.
     ErasureStarted(ErasureStarted),
     /// They are.
@@ -143,6 +147,7 @@ impl SystemRecord {
             Self::HoldReleaseAsked(_) => "system.hold_release_asked",
             Self::HoldReleased(_) => "system.hold_released",
             Self::SubjectRequest(_) => "system.subject_request",
+            Self::ErasureKept(_) => "system.erasure_kept",
             Self::ErasureStarted(_) => "system.erasure_started",
             Self::Erasure(_) => "system.erasure",
             Self::TenantClosingAsked(_) => "system.tenant_closing_asked",
@@ -195,6 +200,7 @@ impl SystemRecord {
             Self::HoldReleaseAsked(record) => record.write(&mut object),
             Self::HoldReleased(record) => record.write(&mut object),
             Self::SubjectRequest(record) => record.write(&mut object),
+            Self::ErasureKept(record) => record.write(&mut object),
             Self::ErasureStarted(record) => record.write(&mut object),
             Self::Erasure(record) => record.write(&mut object),
             Self::TenantClosingAsked(record) => record.write(&mut object),
@@ -260,6 +266,9 @@ impl SystemRecord {
             "system.subject_request" => Self::SubjectRequest(Box::new(
                 SubjectRequestRecord::parse(&fields.object("subject_request")?)?,
             )),
+            "system.erasure_kept" => {
+                Self::ErasureKept(ErasureKept::parse(&fields.object("erasure_kept")?)?)
+            }
             "system.erasure_started" => {
                 Self::ErasureStarted(ErasureStarted::parse(&fields.object("erasure_started")?)?)
             }

@@ -54,10 +54,11 @@ const fn place(record: &SystemRecord) -> usize {
         SystemRecord::TenantClosingAsked(_) => 18,
         SystemRecord::TenantClosing(_) => 19,
         SystemRecord::TenantClosed(_) => 20,
+        SystemRecord::ErasureKept(_) => 21,
     }
 }
 
-const KINDS: usize = 21;
+const KINDS: usize = 22;
 
 #[test]
 fn the_document_has_the_table_of_the_code() {

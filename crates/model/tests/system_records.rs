@@ -14,11 +14,12 @@ use ledgerstone_model::subject_request::{
 };
 use ledgerstone_model::system::{
     Anchor, Announcement, ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation, ErasureCertificate,
-    ErasureReach, ErasureStarted, Genesis, HoldReleaseAsked, HoldReleased, HoldSet, KeyAlgorithm,
-    KeyChange, KeyUse, LedgerId, LedgerOwner, LogName, PolicyProposalRecord, PolicyRecord,
-    PublicKey, RecordSigning, RetentionDone, RetentionReason, RetentionRunId, RetentionStarted,
-    SigningKeyRecord, SigningMode, SubjectRequestRecord, SystemRecord, SystemRecordError, TailCut,
-    TaxonomyRecord, TenantClosed, TenantClosing, TenantClosingAsked, TenantRecord, TenantState,
+    ErasureKept, ErasureReach, ErasureStarted, Genesis, HoldReleaseAsked, HoldReleased, HoldSet,
+    KeyAlgorithm, KeyChange, KeyUse, LedgerId, LedgerOwner, LogName, PolicyProposalRecord,
+    PolicyRecord, PublicKey, RecordSigning, RetentionDone, RetentionReason, RetentionRunId,
+    RetentionStarted, SigningKeyRecord, SigningMode, SubjectRequestRecord, SystemRecord,
+    SystemRecordError, TailCut, TaxonomyRecord, TenantClosed, TenantClosing, TenantClosingAsked,
+    TenantRecord, TenantState,
 };
 use ledgerstone_model::{
     Actor, Administration, AuditRecord, ErrorCode, NumberSet, SealedEvent, TaxonomyDocument,
@@ -250,7 +251,12 @@ fn records() -> Vec<SystemRecord> {
 }
 
 fn erasures(from: SequenceNumber) -> Vec<SystemRecord> {
+    let (request, subject) =
+        (SubjectRequestId::from_bytes([0xa5; 16]), SubjectId::from_bytes([7; 32]));
+    let kept: NumberSet = [3, 5, 6].into_iter().collect();
+    let kept = ErasureKept::split(request, subject, &kept).remove(0);
     vec![
+        SystemRecord::ErasureKept(kept),
         SystemRecord::ErasureStarted(ErasureStarted {
             request: SubjectRequestId::from_bytes([0xa5; 16]),
             subject: SubjectId::from_bytes([7; 32]),

@@ -56,6 +56,10 @@ pub struct NewSubjectRequest {
     basis: Option<String>,
     /// In words, for the `audit` record; at most 500 characters.
     reason: Option<String>,
+    /// That somebody who was erased, of whom nothing is known to be left, is looked for again, as events may
+    /// name them in clear since. For erasures alone.
+    #[serde(default)]
+    again: bool,
 }
 
 impl From<SubjectView> for Subject {
@@ -134,7 +138,10 @@ pub async fn request(
     let wanted: NewSubjectRequest = service.read_small(&headers, body).await?;
     let reason = short(wanted.reason)?;
     let basis = basis(wanted.basis.as_deref(), right)?;
-    let new = NewRequest { right, basis, subject: subject_id(&id)?, reason };
+    if wanted.again && right != SubjectRight::Erasure {
+        return Err(Problem::new(ErrorCode::InvalidArgument, "again: is for erasures alone"));
+    }
+    let new = NewRequest { right, basis, subject: subject_id(&id)?, reason, again: wanted.again };
     let tenant = authorised.tenant().clone();
     let by = service.actor(&authorised);
     let opened = service.blocking(move |ledger| {

@@ -88,6 +88,16 @@ async fn a_person_is_erased_by_two_others() {
     assert_eq!((status, second["code"].as_str()), (409, Some("ALREADY_ERASED")), "{second}");
     assert!(second["detail"].as_str().unwrap().contains("erased at 2024-05-01T"), "{second}");
     assert_eq!(lookup(&rig).await["certificates"], json!([certificate]));
+    let asked = |right: &str, asked: Value| {
+        let path = format!("/v1/subjects/{id}/{right}");
+        let rig = &rig;
+        async move { call(rig, Role::PrivacyOfficer, Method::POST, &path, asked).await }
+    };
+    let again = json!({"basis": "objection", "again": true});
+    let (status, opened) = asked("erasure", again).await;
+    assert_eq!((status, opened["state"].as_str()), (201, Some("received")), "{opened}");
+    let (status, refused) = asked("access", json!({"again": true})).await;
+    assert_eq!((status, refused["code"].as_str()), (400, Some("INVALID_ARGUMENT")), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -73,6 +73,7 @@ impl Statement {
                     | SystemRecord::HoldReleaseAsked(_)
                     | SystemRecord::HoldReleased(_)
                     | SystemRecord::SubjectRequest(_)
+                    | SystemRecord::ErasureKept(_)
                     | SystemRecord::ErasureStarted(_)
                     | SystemRecord::Erasure(_)
                     | SystemRecord::TenantClosing(_)

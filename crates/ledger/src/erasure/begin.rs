@@ -1,23 +1,26 @@
 //! From an approved request to the record by which its erasure begins.
 //!
 //! Whatever is found by the person's own values is recorded before the keys go: which contents are dropped,
-//! in `system.retention_started`, and what stays and why, in `system.erasure_started`. So a run that is
-//! interrupted afterwards is finished from the records.
+//! in `system.retention_started`, which stay, in `system.erasure_kept`, and why, in `system.erasure_started`.
+//! So a run that is interrupted afterwards is finished from the records.
 
 use ledgerstone_model::sealing::SealingKeyId;
 use ledgerstone_model::subject_request::RequestState;
 use ledgerstone_model::system::{
-    ErasureReach, ErasureStarted, RetentionReason, RetentionStarted, SystemRecord,
+    ErasureKept, ErasureReach, ErasureStarted, RetentionReason, SystemRecord,
 };
-use ledgerstone_proof::TenantId;
+use ledgerstone_proof::{SequenceNumber, TenantId};
 
 use super::survey::{Survey, SurveyWatch, Surveyor};
 use super::{Begun, Erasure, ErasureMeans, Obstacles, letters};
 use crate::error::LedgerError;
 use crate::ledger::{Ledger, hold};
-use crate::retention::{ContentDrop, STARTED_PER_COMMIT, push_started};
-use crate::sequencer::SignedAs;
+use crate::retention::{ContentDrop, STARTED_PER_COMMIT};
+use crate::sequencer::{Round, SignedAs};
 use crate::subject_requests::RequestEntry;
+
+/// How often what stands against an erasure is looked for, while more of the person comes in.
+const OBSTACLE_LOOKS_MAX: usize = 4;
 
 /// An approved request whose erasure is to begin.
 #[derive(Clone, Copy)]
@@ -51,7 +54,7 @@ impl Ledger {
                 continue;
             }
             surveyor.go_on(&())?;
-            return self.begin_surveyed(approved, keys, surveyor.found()).map(Some);
+            return self.begin_surveyed(approved, keys, surveyor).map(Some);
         }
     }
 
@@ -74,7 +77,7 @@ impl Ledger {
         &self,
         approved: ApprovedErasure<'_>,
         key_ids: Vec<SealingKeyId>,
-        survey: &Survey,
+        mut surveyor: Surveyor<'_>,
     ) -> Result<Begun, LedgerError> {
         let ApprovedErasure { tenant, entry, means } = approved;
         let (request, subject) = (entry.request.id(), *entry.request.subject());
@@ -87,9 +90,11 @@ impl Ledger {
         if state != RequestState::Approved {
             return Err(LedgerError::NotApproved { id: request, state: state.as_str() });
         }
-        let obstacles = self.obstacles(tenant, survey)?;
+        let obstacles = self.last_obstacles(tenant, &mut surveyor)?;
         obstacles.let_begin(means)?;
+        let survey = surveyor.found();
         let drop = clear_drop(approved, survey, &obstacles)?;
+        let kept = ErasureKept::split(request, subject, &obstacles.kept).into_iter();
         let whom = (&subject, survey.names());
         let reach = ErasureReach {
             audit_record: entry.audit_record,
@@ -103,30 +108,62 @@ impl Ledger {
         };
         let started = ErasureStarted { request, subject, key_ids, reach: Some(reach.clone()) };
         let run = self.retention(means.contents).new_run();
-        let erasure = self.record_start(approved, started, &drop.records(run, &drop.numbers))?;
+        let drops = drop.records(run, &drop.numbers).into_iter();
+        let records = kept.map(SystemRecord::ErasureKept);
+        let records = records.chain(drops.map(SystemRecord::RetentionStarted)).collect();
+        let erasure = self.record_start(approved, started, records)?;
         Ok(Begun { erasure, reach, names: survey.names().clone() })
     }
 
-    /// The last of the records about contents, and the one about keys, are of one commit.
+    /// What stands against it. That takes its time where there is much of the person, so it is seen to that
+    /// nothing of them came in meanwhile.
+    fn last_obstacles(
+        &self,
+        tenant: &TenantId,
+        surveyor: &mut Surveyor<'_>,
+    ) -> Result<Obstacles, LedgerError> {
+        let mut obstacles = self.obstacles(tenant, surveyor.found())?;
+        for _ in 1..OBSTACLE_LOOKS_MAX {
+            let before = surveyor.found().counts();
+            surveyor.go_on(&())?;
+            if surveyor.found().counts() == before {
+                break;
+            }
+            obstacles = self.obstacles(tenant, surveyor.found())?;
+        }
+        Ok(obstacles)
+    }
+
+    /// The records about contents, and the one about keys, are of one commit. Where they are too many for
+    /// one, those about contents begin before it, and count for nothing until it is there.
     fn record_start(
         &self,
-        ApprovedErasure { tenant, entry, means }: ApprovedErasure<'_>,
+        ApprovedErasure { tenant, entry, .. }: ApprovedErasure<'_>,
         started: ErasureStarted,
-        drops: &[RetentionStarted],
+        mut records: Vec<SystemRecord>,
     ) -> Result<Erasure, LedgerError> {
-        let (before, with) = drops.split_at(drops.len() - drops.len() % STARTED_PER_COMMIT);
-        self.retention(means.contents).record(tenant, before)?;
-        let said = started.clone();
-        let written = self.sequencer.administer(std::slice::from_ref(tenant), |round| {
-            push_started(round, with)?;
-            round.push(0, SignedAs::Usual, |_, _| SystemRecord::ErasureStarted(said))
-        })?;
-        let started_by = written.ok_or(LedgerError::NotCreated)?;
+        records.push(SystemRecord::ErasureStarted(started.clone()));
+        let mut started_by = None;
+        for records in records.chunks(STARTED_PER_COMMIT) {
+            let push = |round: &mut Round<'_>| push_all(round, records);
+            started_by = self.sequencer.administer(std::slice::from_ref(tenant), push)?;
+            started_by.ok_or(LedgerError::NotCreated)?;
+        }
+        let started_by = started_by.ok_or(LedgerError::NotCreated)?;
         let erasure = Erasure { started, started_by, certificate: None };
         let request = entry.request.id();
         self.subject_requests.erasures.put(tenant.clone(), request, erasure.clone());
         Ok(erasure)
     }
+}
+
+/// Writes records into the first ledger of a round, and answers the number of the last.
+fn push_all(round: &mut Round<'_>, records: &[SystemRecord]) -> Option<SequenceNumber> {
+    let mut last = None;
+    for record in records {
+        last = Some(round.push(0, SignedAs::Usual, |_, _| record.clone())?);
+    }
+    last
 }
 
 /// The contents in clear that go: all that nothing keeps, if they are not more than were approved.

@@ -59,6 +59,11 @@ impl Survey {
         &self.clear
     }
 
+    /// How many records hold something of the person, sealed and in clear.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.sealed.len(), self.clear.len())
+    }
+
     pub(super) const fn names(&self) -> &Names {
         &self.names
     }
@@ -108,6 +113,9 @@ impl<'a> Surveyor<'a> {
     /// where `watch` ended it.
     pub(super) fn go_on(&mut self, watch: &dyn SurveyWatch) -> Result<bool, LedgerError> {
         let (from, size) = (self.found.size, self.ledger.reader().size(self.tenant)?);
+        if from == 0 {
+            self.found.clear = self.ledger.kept_contents(self.tenant, self.subject)?;
+        }
         let known = self.found.names.clone();
         let total = 2 * (size - from);
         for record in self.ledger.reader().walk(self.tenant, Order::Sequence, from..size) {

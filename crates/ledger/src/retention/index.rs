@@ -1,5 +1,5 @@
-//! Which record covers a content that is gone, which runs have not ended, which holds stand, which
-//! policies wait for a second person, and how far the closing of a tenant is: read from the ledgers when it
+//! Which record covers a content that is gone, which runs have not ended, what erasures keep, which holds
+//! stand, which policies wait for a second person, and how far the closing of a tenant is: read from the ledgers when it
 //! is first asked for, and followed from there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use ledgerstone_model::NumberSet;
 use ledgerstone_model::hold::HoldId;
 use ledgerstone_model::policy::PolicyKind;
+use ledgerstone_model::sealing::SubjectId;
 use ledgerstone_model::system::{
     PolicyProposalRecord, RetentionReason, RetentionRunId, RetentionStarted, SystemRecord,
     TenantClosingAsked,
@@ -55,9 +56,21 @@ struct State {
 struct OfLedger {
     started: Vec<(SequenceNumber, RetentionStarted)>,
     done: HashSet<RetentionRunId>,
+    erasures: Erasures,
     holds: BTreeMap<HoldId, Arc<HoldEntry>>,
     proposals: BTreeMap<PolicyKind, Arc<Proposal>>,
     ending: Ending,
+}
+
+/// What is known of the erasures of one ledger.
+#[derive(Debug, Default)]
+struct Erasures {
+    /// The records that ordered one that began.
+    begun: HashSet<SequenceNumber>,
+    /// Whether one began without saying what it reaches, and so which runs are its own.
+    is_vague: bool,
+    /// The contents that hold people in clear and were kept.
+    kept: HashMap<SubjectId, NumberSet>,
 }
 
 /// The records by which a ledger ends, as far as they are there.
@@ -111,7 +124,8 @@ impl RetentionIndex {
         let mut state = hold(&self.state);
         state.follow(store)?;
         let mut covered = NumberSet::new();
-        for (record, started) in state.ledgers.get(tenant).iter().flat_map(|runs| &runs.started) {
+        for (record, started) in state.ledgers.get(tenant).iter().flat_map(|known| known.in_force())
+        {
             covered.add(&started.numbers().within(0..record.value()));
         }
         Ok(covered)
@@ -123,7 +137,7 @@ impl RetentionIndex {
         state.follow(store)?;
         let mut open = OpenRuns::new();
         for (tenant, known) in &state.ledgers {
-            for (record, started) in &known.started {
+            for (record, started) in known.in_force() {
                 if !known.done.contains(&started.run()) {
                     let ledgers = open.entry(started.run()).or_default();
                     // Whatever a record says, it is about those before it.
@@ -133,6 +147,19 @@ impl RetentionIndex {
             }
         }
         Ok(open)
+    }
+
+    /// The contents that hold a person in clear and that erasures of the person kept.
+    pub(crate) fn kept_of(
+        &self,
+        store: &dyn LedgerStore,
+        tenant: &TenantId,
+        subject: &SubjectId,
+    ) -> Result<NumberSet, ReadError> {
+        let mut state = hold(&self.state);
+        state.follow(store)?;
+        let known = state.ledgers.get(tenant).and_then(|known| known.erasures.kept.get(subject));
+        Ok(known.cloned().unwrap_or_default())
     }
 
     /// What runs of a reason cover that one `audit` record explains, by run.
@@ -231,11 +258,30 @@ impl State {
 }
 
 impl OfLedger {
+    /// The records of runs without those for an erasure that never began: they are written before what
+    /// begins it.
+    fn in_force(&self) -> impl Iterator<Item = &(SequenceNumber, RetentionStarted)> {
+        self.started.iter().filter(|(_, started)| {
+            started.reason() != RetentionReason::Erasure
+                || started.audit_record().is_none_or(|order| self.erasures.begun.contains(&order))
+                || self.done.contains(&started.run())
+                || self.erasures.is_vague
+        })
+    }
+
     fn take(&mut self, found: ProjectedRecord) {
         let (number, at) = (found.sequence_number, found.ingested_at);
         match found.record {
             SystemRecord::RetentionStarted(started) => self.started.push((number, started)),
             SystemRecord::RetentionDone(done) => drop(self.done.insert(done.run())),
+            SystemRecord::ErasureStarted(started) => match started.reach {
+                Some(reach) => drop(self.erasures.begun.insert(reach.audit_record)),
+                None => self.erasures.is_vague = true,
+            },
+            SystemRecord::ErasureKept(kept) => {
+                let known = self.erasures.kept.entry(*kept.subject()).or_default();
+                known.add(&kept.numbers().within(0..number.value()));
+            }
             SystemRecord::PolicyProposal(record) => {
                 let kind = record.document().kind();
                 let proposal = Proposal { record: *record, recorded_as: number, proposed_at: at };
@@ -261,5 +307,75 @@ impl OfLedger {
         if let Some(entry) = self.holds.get_mut(&id) {
             change(Arc::make_mut(entry));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ledgerstone_model::access::PrincipalId;
+    use ledgerstone_model::subject_request::SubjectRequestId;
+    use ledgerstone_model::system::{ErasureReach, ErasureStarted};
+
+    use super::*;
+
+    fn number(value: u64) -> SequenceNumber {
+        SequenceNumber::new(value).unwrap()
+    }
+
+    fn now() -> IngestedAt {
+        IngestedAt::from_micros(1_700_000_000_000_000).unwrap()
+    }
+
+    fn take(known: &mut OfLedger, at: u64, record: SystemRecord) {
+        let ledger = TenantId::parse("acme").unwrap();
+        known.take(ProjectedRecord {
+            ledger,
+            sequence_number: number(at),
+            ingested_at: now(),
+            record,
+        });
+    }
+
+    fn run(id: u8, reason: RetentionReason, order: u64) -> SystemRecord {
+        let run = RetentionRunId::from_bytes([id; 16]);
+        let started = RetentionStarted::new(run, reason, NumberSet::from(1..3)).unwrap();
+        SystemRecord::RetentionStarted(started.explained_by(Some(number(order))))
+    }
+
+    fn erasure(order: Option<u64>) -> SystemRecord {
+        let reach = order.map(|order| ErasureReach {
+            audit_record: number(order),
+            approved_by: PrincipalId::of_jwt("https://issuer.example", "berta"),
+            approved_at: now(),
+            despite_duties: Vec::new(),
+            sealed_contents: 0,
+            still_readable: 0,
+            kept_by: Vec::new(),
+            dead_letters: 0,
+        });
+        SystemRecord::ErasureStarted(ErasureStarted {
+            request: SubjectRequestId::from_bytes([1; 16]),
+            subject: SubjectId::from_bytes([1; 32]),
+            key_ids: Vec::new(),
+            reach,
+        })
+    }
+
+    fn in_force(known: &OfLedger) -> Vec<u64> {
+        known.in_force().map(|(number, _)| number.value()).collect()
+    }
+
+    #[test]
+    fn runs_of_an_erasure_count_from_its_beginning() {
+        let mut known = OfLedger::default();
+        take(&mut known, 10, run(1, RetentionReason::Erasure, 4));
+        take(&mut known, 11, run(2, RetentionReason::Erasure, 5));
+        take(&mut known, 12, run(3, RetentionReason::Expired, 6));
+        assert_eq!(in_force(&known), [12]);
+        take(&mut known, 13, erasure(Some(5)));
+        assert_eq!(in_force(&known), [11, 12]);
+        // One from before erasures said what they reach may have any run.
+        take(&mut known, 14, erasure(None));
+        assert_eq!(in_force(&known), [10, 11, 12]);
     }
 }

@@ -270,7 +270,7 @@ impl Retention<'_> {
 }
 
 /// Writes records that begin a run into the first ledger of a round.
-pub(crate) fn push_started(round: &mut Round<'_>, records: &[RetentionStarted]) -> Option<()> {
+fn push_started(round: &mut Round<'_>, records: &[RetentionStarted]) -> Option<()> {
     records.iter().try_for_each(|record| {
         let record = SystemRecord::RetentionStarted(record.clone());
         round.push(0, SignedAs::Usual, |_, _| record).map(|_| ())

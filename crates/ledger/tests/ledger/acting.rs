@@ -23,7 +23,8 @@ fn act(ledger: &Ledger) {
     let acme = tenant("acme");
     let subject = ledger.subject(&acme, &ana()).unwrap().id;
     let reason = Some("she called Bo Berg".to_owned());
-    let new = NewRequest { right: SubjectRight::Access, basis: None, subject, reason };
+    let new =
+        NewRequest { right: SubjectRight::Access, basis: None, subject, reason, again: false };
     ledger.open_request(&acme, &new, &alice()).unwrap();
     read(ledger);
 }

@@ -41,6 +41,7 @@ pub fn open(ledger: &Ledger, subject: SubjectId) -> Result<SubjectRequestId, Led
         basis: Some(ErasureBasis::ConsentWithdrawn),
         subject,
         reason: Some("letter of 3 March".to_owned()),
+        again: false,
     };
     Ok(ledger.open_request(&tenant("acme"), &new, &person("anna"))?.request.id())
 }

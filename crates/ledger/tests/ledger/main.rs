@@ -10,6 +10,7 @@ mod attacks;
 mod checkpoints;
 mod closing;
 mod duplicates;
+mod erasing_again;
 mod erasure;
 mod erasure_reach;
 mod faults;

@@ -16,11 +16,11 @@ use ledgerstone_store::admin::SqliteAdmin;
 use crate::rig::tenant;
 use crate::sealing_rig::{SealingRig, ana, login};
 
-fn approved(ledger: &Ledger) -> SubjectRequestId {
+pub fn approved(ledger: &Ledger) -> SubjectRequestId {
     let acme = tenant("acme");
     let subject = ledger.subject(&acme, &ana()).unwrap().id;
     let right = SubjectRight::Rectification;
-    let new = NewRequest { right, basis: None, subject, reason: None };
+    let new = NewRequest { right, basis: None, subject, reason: None, again: false };
     let opened = ledger.open_request(&acme, &new, &Actor::operator("anna")).unwrap();
     let id = opened.request.id();
     for (step, who) in [(RequestStep::CheckIdentity, "anna"), (RequestStep::Approve, "berta")] {
@@ -29,7 +29,7 @@ fn approved(ledger: &Ledger) -> SubjectRequestId {
     id
 }
 
-fn rectify(ledger: &Ledger, id: SubjectRequestId, event: &str) -> Result<(), LedgerError> {
+pub fn rectify(ledger: &Ledger, id: SubjectRequestId, event: &str) -> Result<(), LedgerError> {
     let changes = br#"{"/actor/name":"Ana Lima-Reis"}"#;
     let correction = NewCorrection {
         event_id: EventId::parse(event).unwrap(),

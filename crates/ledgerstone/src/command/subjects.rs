@@ -3,7 +3,7 @@
 mod access;
 
 use clap::{Args, Subcommand};
-use ledgerstone_client::{Subject, SubjectRequest};
+use ledgerstone_client::{Asked, Subject, SubjectRequest};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::sealing::SubjectId;
@@ -78,6 +78,10 @@ enum Action {
         /// Why it is due, in the order of Article 17(1) of Regulation (EU) 2016/679
         #[arg(long, value_name = "BASIS", value_parser = basis)]
         basis: ErasureBasis,
+        /// Look for somebody who was erased again, although nothing is known to be left: events may name them
+        /// in clear since
+        #[arg(long)]
+        again: bool,
         #[command(flatten)]
         reason: ReasonOption,
         #[command(flatten)]
@@ -145,14 +149,14 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
         Action::Access { subject, limit, options } => {
             access::run(&subject.subject, *limit, options, console)
         }
-        Action::Erase { subject, basis, reason, options } => {
-            let right = (SubjectRight::Erasure, Some(*basis));
-            let (remote, request) = open(subject, right, reason, options, console)?;
+        Action::Erase { subject, basis, again, reason, options } => {
+            let asked = Asked::Erasure { basis: *basis, again: *again };
+            let (remote, request) = open(subject, asked, reason, options, console)?;
             survey::tell_opened(&request, &remote, options, console)
         }
         Action::Request { right, subject, reason, options } => {
             let right = SubjectRight::parse(right).unwrap_or(SubjectRight::Access);
-            let (_, request) = open(subject, (right, None), reason, options, console)?;
+            let (_, request) = open(subject, Asked::Other(right), reason, options, console)?;
             tell(&request, options, console)
         }
     }
@@ -160,7 +164,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
 
 fn open(
     subject: &SubjectOption,
-    (right, basis): (SubjectRight, Option<ErasureBasis>),
+    asked: Asked,
     reason: &ReasonOption,
     options: &ServerOptions,
     console: &mut Console,
@@ -168,8 +172,7 @@ fn open(
     let remote = options.on_server("subjects", console)?;
     let reason = reason_of(reason)?;
     let (client, reason) = (remote.client(), reason.as_ref().map(|line| line.as_str()));
-    let request =
-        remote.wait(client.open_subject_request(&subject.subject, right, basis, reason))?;
+    let request = remote.wait(client.open_subject_request(&subject.subject, asked, reason))?;
     note_unknown(&remote, &subject.subject, console);
     Ok((remote, request))
 }

@@ -43,6 +43,9 @@ fn a_person_is_erased_by_two_others() {
     assert_eq!(shown, approved["request"]);
     assert_eq!(text(&shown, "/job/state"), "done");
     office.officer(&erase[..5]).failed(2, "ALREADY_ERASED");
+    let again = [&erase[..5], &["--again"]].concat();
+    let again = office.officer(&again).ok().line();
+    assert_eq!(again["survey"]["sealed_contents"], 0, "{again}");
     let event = office.ask(&office.admin, &["get", "e-1"], "").ok().text();
     assert!(!event.contains("Ana Lima"), "{event}");
     office.server.stop();

@@ -147,6 +147,7 @@ impl<'c> Projection<'c> {
             | SystemRecord::HoldSet(_)
             | SystemRecord::HoldReleaseAsked(_)
             | SystemRecord::HoldReleased(_)
+            | SystemRecord::ErasureKept(_)
             | SystemRecord::TenantClosingAsked(_)
             | SystemRecord::TenantClosing(_)
             | SystemRecord::TenantClosed(_) => Ok(()),
