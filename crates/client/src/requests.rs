@@ -59,7 +59,7 @@ pub struct Approval<'a> {
     pub reason: Option<&'a str>,
     /// That what is sealed becomes unreadable although the retention policy names a duty to keep it.
     pub despite_duties: bool,
-    /// How many contents that hold the person in clear may be dropped whole.
+    /// How many contents that hold the person in clear, or sealed for others, may be dropped whole.
     pub clear_contents: u64,
 }
 

@@ -24,6 +24,9 @@ pub struct Subject {
     pub destroyed_keys: Vec<String>,
     /// The numbers of the records that certify it, oldest first.
     pub certificates: Vec<u64>,
+    /// What is to be known of the type that was looked up, where it is no person's.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 /// Some of the records of the access log that name a person.

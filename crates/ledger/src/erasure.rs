@@ -7,6 +7,7 @@
 mod begin;
 mod letters;
 mod obstacles;
+mod others;
 mod survey;
 
 use std::collections::HashMap;

@@ -81,8 +81,8 @@ pub enum LedgerError {
     )]
     DutyToKeep(String),
     #[error(
-        "{found} contents that hold the person in clear would be dropped whole, and {approved} were \
-         approved; look at the survey, and approve the request again with that number"
+        "{found} contents that hold the person in clear, or sealed for others, would be dropped whole, and \
+         {approved} were approved; look at the survey, and approve the request again with that number"
     )]
     MoreInClear { found: u64, approved: u64 },
     #[error(

@@ -10,7 +10,7 @@ use ledgerstone_store::StoredRecord;
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
-use crate::sealing::reopen;
+use crate::sealing::{SealError, reopen};
 use crate::sealing_keys::{KeyRing, KeyRingError};
 
 /// What is known of a person.
@@ -23,6 +23,8 @@ pub struct SubjectView {
     pub destroyed_keys: Vec<SealingKeyId>,
     /// The certificates of erasures that are done, oldest first.
     pub certificates: Vec<SequenceNumber>,
+    /// What whoever looked the person up is to know of the type.
+    pub note: Option<String>,
 }
 
 impl Ledger {
@@ -30,7 +32,22 @@ impl Ledger {
     /// no keys: contents may still hold them in clear.
     pub fn subject(&self, tenant: &TenantId, who: &Subject) -> Result<SubjectView, LedgerError> {
         let id = self.ring_for(tenant)?.subject_id(tenant, who)?;
-        self.subject_of_id(tenant, &id)
+        let note = match who {
+            Subject::Person { kind, .. } => self.note_on_type(tenant, kind)?,
+            Subject::Tenant | Subject::AccessMonth(_) => None,
+        };
+        Ok(SubjectView { note, ..self.subject_of_id(tenant, &id)? })
+    }
+
+    /// What is to be known of a type that is no person's by the tenant's policy: its targets are sealed for
+    /// whoever acted.
+    pub(crate) fn note_on_type(
+        &self,
+        tenant: &TenantId,
+        kind: &str,
+    ) -> Result<Option<String>, LedgerError> {
+        let policy = self.known_sealing_policy(tenant).map_err(SealError::from)?;
+        Ok(policy.fields().note_on_type(kind))
     }
 
     /// What is known of a person by the opaque id.
@@ -41,7 +58,7 @@ impl Ledger {
     ) -> Result<SubjectView, LedgerError> {
         let (live_keys, destroyed_keys) = self.ring_for(tenant)?.keys_of(tenant, id);
         let certificates = self.certificates_of(tenant, id)?;
-        Ok(SubjectView { id: *id, live_keys, destroyed_keys, certificates })
+        Ok(SubjectView { id: *id, live_keys, destroyed_keys, certificates, note: None })
     }
 
     /// The keys that fields are sealed under.

@@ -144,8 +144,8 @@ pub struct ApprovalBody {
     /// That what is sealed becomes unreadable although the retention policy names a duty to keep it.
     #[serde(default)]
     despite_duties: bool,
-    /// How many contents that hold the person in clear may be dropped whole, of an erasure: the
-    /// `clear_contents` of its survey, less the `kept_contents`. None where it is left out.
+    /// How many contents that hold the person in clear, or sealed for others, may be dropped whole, of an
+    /// erasure: the `clear_contents` of its survey, less the `kept_contents`. None where it is left out.
     #[serde(default)]
     clear_contents: u64,
 }

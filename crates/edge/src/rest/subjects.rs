@@ -45,6 +45,9 @@ pub struct Subject {
     destroyed_keys: Vec<String>,
     /// The numbers of the `system.erasure` records that certify it, oldest first.
     certificates: Vec<u64>,
+    /// Of a lookup: that the type is no person's by the policy `sealing`, and which are. Absent where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 /// What a person asks.
@@ -69,6 +72,7 @@ impl From<SubjectView> for Subject {
             live_keys: view.live_keys.iter().map(ToString::to_string).collect(),
             destroyed_keys: view.destroyed_keys.iter().map(ToString::to_string).collect(),
             certificates: view.certificates.iter().map(|number| number.value()).collect(),
+            note: view.note,
         }
     }
 }

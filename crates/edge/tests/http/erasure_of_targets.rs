@@ -73,3 +73,49 @@ async fn nothing_is_left_of_somebody_who_is_only_a_target() {
     assert_eq!(get(&rig, "/v1/events/after").await["event"]["actor"]["name"], "Dr Nine");
     rig.assert_sound();
 }
+
+/// A type that no policy names: what is sealed of the client is sealed for the doctor.
+fn visit(id: &str, kind: &str) -> String {
+    json!({
+        "id": id, "event_type": "visit.noted", "timestamp": "2024-05-01T12:00:00Z",
+        "actor": {"type": "user", "id": "dr-9", "name": "Dr Nine"},
+        "target": {"type": kind, "id": "cl-9", "name": "Clara Nine"},
+        "data": {"metadata": {"iban": "NL91ABNA0417164300"}}
+    })
+    .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_of_a_target_whose_type_is_no_persons() {
+    for kind in ["client", "Customer"] {
+        let rig = filled().await;
+        append(&rig, visit("visit", kind)).await;
+        for n in 0..40 {
+            append(&rig, json!({"id": format!("q{n}"), "event_type": "pad"}).to_string()).await;
+        }
+        rig.store.inner().wait_until_sealed();
+        let who = json!({"type": kind, "id": "cl-9"});
+        let (_, subject) = post(&rig, Role::Admin, "/v1/subjects/lookup", who).await;
+        let note = subject["note"].as_str().unwrap();
+        assert!(note.contains(kind) && note.contains("customer"), "{note}");
+
+        let path = format!("/v1/subjects/{}/erasure", subject["subject_id"].as_str().unwrap());
+        let basis = json!({"basis": "consent_withdrawn"});
+        let (_, request) = post(&rig, Role::Admin, &path, basis).await;
+        let survey = &request["survey"]["result"];
+        let counts = ["sealed_contents", "clear_contents", "sealed_for_others"];
+        assert_eq!(counts.map(|name| &survey[name]), [0, 1, 1], "{survey}");
+        assert_eq!(survey["note"].as_str(), Some(note));
+        let at = format!("/v1/requests/{}", request["id"].as_str().unwrap());
+        post(&rig, Role::Admin, &format!("{at}/check-identity"), json!({})).await;
+        let approve = format!("{at}/approve");
+        let (_, stopped) = post(&rig, Role::PrivacyOfficer, &approve, json!({})).await;
+        assert_eq!(stopped["job"]["error"]["code"], "MORE_IN_CLEAR", "{stopped}");
+        let terms = json!({"clear_contents": 1});
+        let (_, done) = post(&rig, Role::PrivacyOfficer, &approve, terms).await;
+        assert_eq!(done["job"]["state"], "done", "{done}");
+        let event = get(&rig, "/v1/events/visit").await.to_string();
+        assert!(!event.contains("Clara") && !event.contains("NL91"), "{event}");
+        rig.assert_sound();
+    }
+}

@@ -1,7 +1,9 @@
-//! Goes through a ledger for everything that holds one person: sealed under their keys, or in clear.
+//! Goes through a ledger for everything that holds one person: sealed under their keys, in clear, or sealed
+//! for somebody else.
 //!
 //! What stands in clear is found in two ways: by who acted or was acted upon, and by the names that the
-//! person has there, wherever else these stand. Somebody whose keys were destroyed has no names any more,
+//! person has there, wherever else these stand. What is sealed for somebody else is looked for where the
+//! person acted or was acted upon. Somebody whose keys were destroyed has no names any more,
 //! so whatever depends on them is recorded before.
 
 use std::collections::HashSet;
@@ -13,7 +15,6 @@ use ledgerstone_model::json::Value;
 use ledgerstone_model::personal::names::{Names, names_party};
 use ledgerstone_model::sealing::{
     Envelope, EnvelopePlace, FieldPolicy, Preset, SealingKeyId, SealingPlan, Subject, SubjectId,
-    party,
 };
 use ledgerstone_proof::{Kind, TenantId, canonical_string_into, split_content};
 use ledgerstone_store::StoredRecord;
@@ -22,6 +23,8 @@ use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::reader::Order;
 use crate::subjects::{SubjectIds, opened_party};
+
+use super::others::{self, OthersEnvelopes, Part};
 
 /// Names that are looked for at a time; whoever has more takes one more walk through the ledger for each.
 const NAMES_AT_A_TIME: usize = 10_000;
@@ -44,6 +47,10 @@ impl SurveyWatch for () {
 pub struct Survey {
     sealed: NumberSet,
     clear: NumberSet,
+    /// A part of those in clear.
+    for_others: NumberSet,
+    /// The type by which events call the person.
+    kind: Option<String>,
     names: Names,
     size: u64,
 }
@@ -54,7 +61,9 @@ impl Survey {
         &self.sealed
     }
 
-    /// Records that hold values of the person in clear: such as would be sealed today, or a name.
+    /// Records that hold values of the person which destroying the person's keys does not reach, and whose
+    /// contents go as a whole: values in clear, such as would be sealed today or a name, and those of
+    /// [`Self::sealed_for_others`].
     pub const fn clear(&self) -> &NumberSet {
         &self.clear
     }
@@ -62,6 +71,17 @@ impl Survey {
     /// How many records hold something of the person, sealed and in clear.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.sealed.len(), self.clear.len())
+    }
+
+    /// Those of them that name the person as actor or target and hold values of the person, or a name, under a
+    /// key of somebody else.
+    pub const fn sealed_for_others(&self) -> &NumberSet {
+        &self.for_others
+    }
+
+    /// The type by which events call the person; `None` where no event names the person by an id.
+    pub fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
     }
 
     pub(super) const fn names(&self) -> &Names {
@@ -77,6 +97,10 @@ pub(super) struct Surveyor<'a> {
     keys: HashSet<SealingKeyId>,
     policy: FieldPolicy,
     ids: SubjectIds<'a>,
+    /// The same policy where the person's type is a person's, once it is known.
+    as_person: Option<FieldPolicy>,
+    /// Records that name the person and have something sealed for others.
+    shared: NumberSet,
     found: Survey,
 }
 
@@ -97,6 +121,8 @@ impl<'a> Surveyor<'a> {
             keys: keys.iter().copied().collect(),
             policy: if fields.seals_nothing() { standard() } else { fields.clone() },
             ids: SubjectIds::new(ledger.ring_for(tenant)?, tenant),
+            as_person: None,
+            shared: NumberSet::default(),
             found: Survey::default(),
         })
     }
@@ -137,21 +163,17 @@ impl<'a> Surveyor<'a> {
         let Some(text) = event_text(record)? else { return Ok(()) };
         let number = record.sequence_number.value();
         let unreadable = |_| damaged(record, "is not canonical");
-        if let Some(sealed) = Value::new(text).member("sealed").map_err(unreadable)? {
-            let mut elements = sealed.elements();
-            while let Some(element) = elements.next_element().map_err(unreadable)? {
-                let envelope = Envelope::parse(element)
-                    .map_err(|_| damaged(record, "has an envelope that is none"))?;
-                if self.keys.contains(envelope.key_id()) {
-                    self.found.sealed.insert(number);
-                    self.note_sealed_names(record, text, &envelope)?;
-                }
-            }
+        let (own, others) = self.envelopes(record, text)?;
+        if !own.is_empty() {
+            self.found.sealed.insert(number);
         }
+        for envelope in &own {
+            self.note_sealed_names(record, text, envelope)?;
+        }
+        let part = self.part(record, text)?;
         let mut is_clear = false;
         for group in ["actor", "target"] {
-            let named = party(text, group).map_err(unreadable)?;
-            if self.is_them(named.as_ref())? {
+            if part.is(group) {
                 is_clear |= self.found.names.note_party(text, group).map_err(unreadable)?;
             }
         }
@@ -162,7 +184,71 @@ impl<'a> Surveyor<'a> {
         if is_clear {
             self.found.clear.insert(number);
         }
+        let others =
+            OthersEnvelopes::of((record, text), others, self.ledger.ring_for(self.tenant)?);
+        let may_be_party = part.is_any() || others.seal_an_id().map_err(unreadable)?;
+        if may_be_party && !others.is_empty() {
+            self.look_at_others(record, &others)?;
+        }
         Ok(())
+    }
+
+    /// The envelopes of an event under keys of the person, and the others.
+    fn envelopes(
+        &self,
+        record: &StoredRecord,
+        text: &[u8],
+    ) -> Result<(Vec<Envelope>, Vec<Envelope>), LedgerError> {
+        let unreadable = |_| damaged(record, "is not canonical");
+        let Some(sealed) = Value::new(text).member("sealed").map_err(unreadable)? else {
+            return Ok((Vec::new(), Vec::new()));
+        };
+        let mut envelopes = Vec::new();
+        let mut elements = sealed.elements();
+        while let Some(element) = elements.next_element().map_err(unreadable)? {
+            let envelope = Envelope::parse(element);
+            envelopes.push(envelope.map_err(|_| damaged(record, "has an envelope that is none"))?);
+        }
+        Ok(envelopes.into_iter().partition(|one| self.keys.contains(one.key_id())))
+    }
+
+    fn part(&mut self, record: &StoredRecord, text: &[u8]) -> Result<Part, LedgerError> {
+        let part = Part::read((record, text), self.subject, &mut self.ids)?;
+        if self.found.kind.is_none() {
+            self.found.kind = part.kind().map(str::to_owned);
+        }
+        Ok(part)
+    }
+
+    /// Looks for the person in what is sealed for others.
+    fn look_at_others(
+        &mut self,
+        record: &StoredRecord,
+        others: &OthersEnvelopes<'_>,
+    ) -> Result<(), LedgerError> {
+        let ring = self.ledger.ring_for(self.tenant)?;
+        let event = others.opened_event(ring)?;
+        let part = self.part(record, &event)?;
+        if !part.is_any() {
+            return Ok(());
+        }
+        let (opened, number) = (others.open(ring)?, record.sequence_number.value());
+        self.shared.insert(number);
+        let unreadable = |_| damaged(record, "is not canonical");
+        others::note_names(&opened, &part, &mut self.found.names).map_err(unreadable)?;
+        if let (Some(target), Some(kind)) = (part.target(), part.kind()) {
+            let with_type = || self.policy.with_person_type(kind);
+            let policy = self.as_person.get_or_insert_with(with_type);
+            if others::holds_target(&opened, target, &event, policy).map_err(unreadable)? {
+                self.found_for_others(number);
+            }
+        }
+        Ok(())
+    }
+
+    fn found_for_others(&mut self, number: u64) {
+        self.found.for_others.insert(number);
+        self.found.clear.insert(number);
     }
 
     fn is_them(&mut self, somebody: Option<&Subject>) -> Result<bool, LedgerError> {
@@ -197,7 +283,28 @@ impl<'a> Surveyor<'a> {
         Ok(())
     }
 
-    /// Looks for names in what stands in clear.
+    /// Whether what is sealed for others holds one of the names, in an event that names the person.
+    fn names_in_others(&self, names: &[&str], record: &StoredRecord) -> Result<bool, LedgerError> {
+        let number = record.sequence_number.value();
+        if !self.shared.contains(number) || self.found.for_others.contains(number) {
+            return Ok(false);
+        }
+        let Some(text) = event_text(record)? else { return Ok(false) };
+        let ring = self.ledger.ring_for(self.tenant)?;
+        let (_, others) = self.envelopes(record, text)?;
+        let others = OthersEnvelopes::of((record, text), others, ring);
+        let mut called = Names::default();
+        names.iter().for_each(|name| called.note(name));
+        for plaintext in others.open(ring)? {
+            let found = called.stand_in_json(Value::new(&plaintext));
+            if found.map_err(|_| damaged(record, "is not canonical"))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Looks for names in what stands in clear, and in what is sealed for others where the person stands.
     fn search(
         &mut self,
         names: &Names,
@@ -212,6 +319,9 @@ impl<'a> Surveyor<'a> {
                 let record = record?;
                 if has_name(&searcher, names, &record)? {
                     self.found.clear.insert(record.sequence_number.value());
+                }
+                if self.names_in_others(names, &record)? {
+                    self.found_for_others(record.sequence_number.value());
                 }
                 if watch.records(1, total).is_break() {
                     return Ok(false);
@@ -242,7 +352,7 @@ fn event_text(record: &StoredRecord) -> Result<Option<&[u8]>, LedgerError> {
     Ok(text.map_err(|_| damaged(record, "has no readable content"))?.map(|(text, _)| text))
 }
 
-fn damaged(record: &StoredRecord, reason: &'static str) -> LedgerError {
+pub(super) fn damaged(record: &StoredRecord, reason: &'static str) -> LedgerError {
     LedgerError::Damaged { tenant: record.tenant.clone(), number: record.sequence_number, reason }
 }
 

@@ -41,10 +41,16 @@ pub(super) fn run(work: &Work<'_>) -> Result<String, Ended> {
     let survey = work.ledger.survey_subject(tenant, &subject, work.control)?;
     let survey = survey.ok_or(Ended::Interrupted)?;
     let obstacles = work.ledger.obstacles(tenant, &survey)?;
-    Ok(result(request, &survey, &obstacles))
+    let note = survey.kind().map(|kind| work.ledger.note_on_type(tenant, kind)).transpose()?;
+    let note = note.flatten();
+    Ok(result(request, (&survey, &obstacles), note.as_deref()))
 }
 
-fn result(request: SubjectRequestId, survey: &Survey, obstacles: &Obstacles) -> String {
+fn result(
+    request: SubjectRequestId,
+    (survey, obstacles): (&Survey, &Obstacles),
+    note: Option<&str>,
+) -> String {
     let mut out = Vec::with_capacity(512);
     let mut object = ObjectWriter::open(&mut out);
     object.number("clear_contents", survey.clear().len());
@@ -66,8 +72,10 @@ fn result(request: SubjectRequestId, survey: &Survey, obstacles: &Obstacles) -> 
         object.close();
     });
     object.number("kept_contents", obstacles.kept.len());
+    object.optional_text("note", note);
     object.text("request", &request.to_string());
     object.number("sealed_contents", survey.sealed().len());
+    object.number("sealed_for_others", survey.sealed_for_others().len());
     object.close();
     String::from_utf8_lossy(&out).into_owned()
 }

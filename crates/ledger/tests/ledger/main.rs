@@ -12,6 +12,7 @@ mod closing;
 mod duplicates;
 mod erasing_again;
 mod erasure;
+mod erasure_for_others;
 mod erasure_reach;
 mod faults;
 mod following;

@@ -152,8 +152,8 @@ struct RequestOption {
 /// What is approved of an erasure beside the request itself.
 #[derive(Args, Debug)]
 struct ErasureTerms {
-    /// Let as many contents that hold the person in clear be dropped whole: the `clear_contents` of the
-    /// request's survey
+    /// Let as many contents that hold the person in clear, or sealed for others, be dropped whole: the
+    /// `clear_contents` of the request's survey
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     clear_contents: u64,
     /// Let what is sealed become unreadable although the retention policy names a duty to keep it

@@ -139,6 +139,9 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
                 return Err(Failure::new(ErrorCode::InvalidArgument, "the id is empty"));
             }
             let subject = remote.wait(remote.client().look_up_subject(kind, id))?;
+            if let Some(note) = &subject.note {
+                console.note(note);
+            }
             show(&subject, options, console)
         }
         Action::Show { subject, options } => {
@@ -217,6 +220,7 @@ fn show(
     });
     object.texts("destroyed_keys", &subject.destroyed_keys);
     object.texts("live_keys", &subject.live_keys);
+    object.optional_text("note", subject.note.as_deref());
     object.text("subject_id", &subject.subject_id);
     object.close();
     console.line(line)?;

@@ -158,6 +158,26 @@ impl SealingPlan {
         out
     }
 
+    /// For whom the value at exactly this place is to be sealed.
+    pub fn owner_of(&self, pointer: &str) -> Option<&Subject> {
+        let place = self.places.iter().find(|place| place.pointer == pointer)?;
+        self.envelopes.get(place.envelope).map(|envelope| &envelope.subject)
+    }
+
+    /// Whether the place, something in it, or something that it is in is to be sealed for somebody.
+    pub fn meets(&self, subject: &Subject, pointer: &str) -> bool {
+        let is_in = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut met = self
+            .places
+            .iter()
+            .filter(|place| is_in(&place.pointer, pointer) || is_in(pointer, &place.pointer));
+        met.any(|place| {
+            self.envelopes.get(place.envelope).is_some_and(|envelope| envelope.subject == *subject)
+        })
+    }
+
     /// How many envelopes the event will have.
     pub const fn envelope_count(&self) -> usize {
         self.envelopes.len()

@@ -161,6 +161,32 @@ impl FieldPolicy {
         self.person_types.iter().any(|person| person == kind)
     }
 
+    /// The same policy, by which a type is a person's as well.
+    #[must_use]
+    pub fn with_person_type(&self, kind: &str) -> Self {
+        let mut policy = self.clone();
+        if !policy.is_person(kind) {
+            policy.person_types.push(kind.to_owned());
+        }
+        policy
+    }
+
+    /// What whoever asks after a person is to know of the type, where it is none of `person_types`: which there
+    /// are, and which of them differs in case alone.
+    pub fn note_on_type(&self, kind: &str) -> Option<String> {
+        if self.is_person(kind) {
+            return None;
+        }
+        let known = self.person_types.join(", ");
+        let near = self.person_types.iter().find(|one| one.to_lowercase() == kind.to_lowercase());
+        let near = near.map(|near| format!("; case counts, and `{near}` is one"));
+        Some(format!(
+            "`{kind}` is none of the types of people that the policy `sealing` names ({known}){}: what events say of \
+             such a target is sealed for whoever acted, and goes with an erasure as whole contents alone",
+            near.unwrap_or_default()
+        ))
+    }
+
     /// Whether texts that no rule is about are searched for personal data.
     pub const fn has_detection(&self) -> bool {
         self.has_detection
