@@ -266,3 +266,40 @@ async fn a_person_without_an_id_is_somebody_else() {
     assert_eq!(event["target"]["name"], "P. O.");
     assert!(!page.to_string().contains("30901820"), "{page}");
 }
+
+/// A field has one key, and the person whose it is gets it whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_names_both_is_whole_for_the_person_acted_upon() {
+    let rig = Rig::start_sealing(Preset::Standard).await;
+    let clerk = json!({"type": "employee", "id": "emp-1", "name": "Bo Chen"});
+    let ana = json!({"type": "customer", "id": "cus-1", "name": "Ana Lima"});
+    let client = json!({"type": "client", "id": "cl-9", "name": "Clara Nine"});
+    send(
+        &rig,
+        json!({"id": "e-1", "event_type": "customer.called", "actor": clerk, "target": ana,
+            "action": {"description": "Bo Chen called Ana Lima"}}),
+    )
+    .await;
+    send(
+        &rig,
+        json!({"id": "e-3", "event_type": "customer.called", "actor": ana, "target": clerk,
+            "action": {"description": "Ana Lima called Bo Chen"}}),
+    )
+    .await;
+    // Of a type that is no person's: for whoever acted a thing, and sealed for them.
+    send(
+        &rig,
+        json!({"id": "e-2", "event_type": "customer.called", "actor": ana, "target": client,
+            "data": {"after": {"phone": "+4930901820"}}}),
+    )
+    .await;
+    let at = approved(&rig, "access", json!({})).await;
+    let page = get(&rig, Role::PrivacyOfficer, &format!("{at}/bundle")).await;
+    let [called, back, calls] = [0, 1, 2].map(|index| &page["records"][index]["event"]);
+    assert_eq!(called["action"]["description"], "Bo Chen called Ana Lima");
+    assert_eq!(called["actor"]["name"], "B. C.");
+    assert_ne!(back["action"]["description"], "Ana Lima called Bo Chen");
+    assert!(!back.to_string().contains("Bo Chen"), "{back}");
+    assert_eq!(calls["data"]["after"]["phone"], "+4930901820");
+    check(&page);
+}
