@@ -174,6 +174,7 @@ const TABLE: &[(StatusCode, Recurrence, &[C])] = &[
             C::RecordDamaged,
             C::StorageFailed,
             C::InvalidAuthSettings,
+            C::RecordNotBuilt,
             C::Internal,
         ],
     ),

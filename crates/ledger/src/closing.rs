@@ -61,8 +61,8 @@ impl Ledger {
             let record = SystemRecord::TenantClosingAsked(Box::new(asked));
             round.push(0, SignedAs::Usual, |_, _| record)
         })?;
-        written.ok_or(LedgerError::NotCreated)?;
-        self.closing_asked(tenant)?.ok_or(LedgerError::NotCreated)
+        written.ok_or(LedgerError::NotBuilt("the wish that the tenant be closed"))?;
+        self.closing_asked(tenant)?.ok_or_else(|| LedgerError::NoClosingAsked(tenant.clone()))
     }
 
     /// The wish that a tenant be closed which waits for a second person.
@@ -134,7 +134,7 @@ impl Ledger {
             let number = round.push(0, SignedAs::Usual, |_, _| SystemRecord::Tenant(record))?;
             Some(Announcement::new(number, round.last_hash(0)?))
         })?;
-        written.ok_or(LedgerError::NotCreated)
+        written.ok_or(LedgerError::NotBuilt("the closing of the tenant"))
     }
 
     fn refuse_standing_holds(&self, tenant: &TenantId) -> Result<(), LedgerError> {

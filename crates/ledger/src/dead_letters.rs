@@ -247,7 +247,7 @@ impl Ledger {
         let written = self.administer_as(std::slice::from_ref(tenant), by.as_ref(), |round| {
             round.push_audit(0, |_| AuditRecord::Administration(act))
         })?;
-        written.ok_or(LedgerError::NotCreated)
+        written.ok_or(LedgerError::NotBuilt("what was done to the dead letter"))
     }
 }
 

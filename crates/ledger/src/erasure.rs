@@ -226,7 +226,8 @@ impl Ledger {
             let verb = RequestStep::Finish.as_str();
             Some((number, push_request(round, done, verb, None, &server)?))
         })?;
-        let (number, entry) = written.ok_or(LedgerError::NotCreated)?;
+        let (number, entry) =
+            written.ok_or(LedgerError::NotBuilt("the certificate of the erasure"))?;
         self.subject_requests.requests.put(tenant.clone(), id, entry);
         let erasure = Erasure { certificate: Some(number), ..begun.erasure };
         self.subject_requests.erasures.put(tenant.clone(), id, erasure);

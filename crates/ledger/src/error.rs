@@ -24,6 +24,10 @@ pub enum LedgerError {
     NotCreated,
     #[error("the store already holds a deployment; open it instead")]
     AlreadyCreated,
+    #[error(
+        "{0} could not be made a record of the ledger, and nothing was written; report it, with what was asked"
+    )]
+    NotBuilt(&'static str),
     #[error("there is no tenant {0}")]
     UnknownTenant(TenantId),
     #[error(transparent)]
@@ -48,6 +52,10 @@ pub enum LedgerError {
     AccessNotSealed(u64),
     #[error("tenant {0} exists already")]
     TenantExists(TenantId),
+    #[error("tenant {0} is being closed, and its name is never given again; choose another name")]
+    NameOfClosing(TenantId),
+    #[error("tenant {0} is closed, and its name is never given again; choose another name")]
+    NameOfClosed(TenantId),
     #[error("tenant {tenant} has no API key {id}")]
     UnknownApiKey { tenant: TenantId, id: ApiKeyId },
     #[error(
@@ -195,9 +203,12 @@ impl LedgerError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::NotCreated => ErrorCode::NotADataDirectory,
+            Self::NotBuilt(_) => ErrorCode::RecordNotBuilt,
             Self::AlreadyCreated => ErrorCode::DataDirectoryNotEmpty,
             Self::UnknownTenant(_) => ErrorCode::UnknownTenant,
             Self::TenantExists(_) => ErrorCode::TenantExists,
+            Self::NameOfClosing(_) => ErrorCode::TenantClosing,
+            Self::NameOfClosed(_) => ErrorCode::TenantClosed,
             Self::Shut(shut) => shut.code(),
             Self::ClosedByTwo(_) => ErrorCode::InvalidArgument,
             Self::UnknownApiKey { .. } => ErrorCode::UnknownApiKey,
@@ -284,4 +295,19 @@ pub enum RolledBack {
          size: records were replaced"
     )]
     Different { tenant: TenantId, size: TreeSize },
+}
+
+#[cfg(test)]
+mod tests {
+    use ledgerstone_model::ErrorCode;
+
+    use super::LedgerError;
+
+    #[test]
+    fn a_record_that_cannot_be_built_is_not_told_as_a_missing_deployment() {
+        let error = LedgerError::NotBuilt("the hold");
+        assert_eq!(error.code(), ErrorCode::RecordNotBuilt);
+        assert!(error.to_string().starts_with("the hold could not be made a record"));
+        assert_eq!(LedgerError::NotCreated.code(), ErrorCode::NotADataDirectory);
+    }
 }

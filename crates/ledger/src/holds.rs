@@ -176,6 +176,6 @@ impl Ledger {
             let audit_record = round.push_act(0, act)?;
             round.push(0, SignedAs::Usual, |_, _| record(audit_record))
         })?;
-        written.map(drop).ok_or(LedgerError::NotCreated)
+        written.map(drop).ok_or(LedgerError::NotBuilt("the hold"))
     }
 }

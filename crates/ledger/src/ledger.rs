@@ -222,7 +222,7 @@ impl Ledger {
         let pushed = self.sequencer.administer(&[TenantId::system()], |round| {
             round.push(0, SignedAs::Usual, |_, _| SystemRecord::TailCut(cut.clone()))
         })?;
-        pushed.ok_or(LedgerError::NotCreated)
+        pushed.ok_or(LedgerError::NotBuilt("what says that a tail was cut"))
     }
 
     /// A clean stop: everything taken is written, who read what included, grown ledgers are anchored, and `_system` gets a

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ledgerstone_model::system::{KeyUse, LedgerOwner, SystemRecord};
 use ledgerstone_model::{Clock, Entropy};
-use ledgerstone_proof::TenantId;
+use ledgerstone_proof::{SequenceNumber, TenantId};
 use ledgerstone_store::key_file::FileKey;
 use ledgerstone_store::{LedgerStore, RecordKey};
 
@@ -133,7 +133,11 @@ fn settle_slots<K: FileKey>(
     usage: KeyUse,
     history: &SystemHistory,
 ) -> Result<bool, LedgerError> {
-    let newest = history.newest_key(usage).ok_or(LedgerError::NotCreated)?;
+    let newest = history.newest_key(usage).ok_or_else(|| LedgerError::Damaged {
+        tenant: TenantId::system(),
+        number: SequenceNumber::GENESIS,
+        reason: "names no key of one use",
+    })?;
     let changed = settle_key(slots, newest)?;
     check_outgoing(slots, usage, history)?;
     Ok(changed)

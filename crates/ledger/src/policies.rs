@@ -220,7 +220,7 @@ impl Ledger {
             let audit_record = round.push_act(0, act)?;
             push_policy(round, 0, document, (version, Some(audit_record)))
         })?;
-        let written = written.ok_or(LedgerError::NotCreated)?;
+        let written = written.ok_or(LedgerError::NotBuilt("the policy"))?;
         Ok(self.policies.register.put(tenant.clone(), kind, written))
     }
 

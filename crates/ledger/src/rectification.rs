@@ -156,7 +156,7 @@ impl Ledger {
                 done.having_corrected(Rectification { event_id, sequence_number, corrected });
             Some((correction, push_request(round, done, "rectify", reason, by)?))
         })?;
-        let (correction, entry) = written.ok_or(LedgerError::NotCreated)?;
+        let (correction, entry) = written.ok_or(LedgerError::NotBuilt("the rectification"))?;
         self.subject_requests.note_corrected(tenant, &corrected, &correction);
         Ok(self.subject_requests.requests.put(tenant.clone(), id, entry))
     }

@@ -209,7 +209,7 @@ impl Ledger {
             self.sequencer.with_signing(|signing| signing.note_announced(&TenantId::system()));
         }
         let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);
-        history.add_key(period.ok_or(LedgerError::NotCreated)?);
+        history.add_key(period.ok_or(LedgerError::NotBuilt("the new signing key"))?);
         Ok(())
     }
 
@@ -259,7 +259,9 @@ impl Ledger {
     fn announcement(&self, usage: KeyUse) -> Result<SigningKeyRecord, LedgerError> {
         let history = self.history();
         let newest = history.newest_key(usage).and_then(|period| period.announcement.clone());
-        Ok(newest.ok_or(LedgerError::NotCreated)?.explained_by(None))
+        Ok(newest
+            .ok_or(LedgerError::NotBuilt("the announcement of the signing key"))?
+            .explained_by(None))
     }
 
     /// The ledgers that began with a key or have announced it.

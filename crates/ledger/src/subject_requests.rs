@@ -294,7 +294,7 @@ impl Ledger {
         let written = self.administer_as(std::slice::from_ref(tenant), named, |round| {
             push_request(round, request, verb, reason, by)
         })?;
-        let entry = written.ok_or(LedgerError::NotCreated)?;
+        let entry = written.ok_or(LedgerError::NotBuilt("the step of the request"))?;
         Ok(self.subject_requests.requests.put(tenant.clone(), id, entry))
     }
 

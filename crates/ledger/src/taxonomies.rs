@@ -194,7 +194,7 @@ impl Ledger {
         if let Some(expected) = draft.based_on().filter(|expected| *expected != found) {
             return Err(LedgerError::TaxonomyChanged { tenant: tenant.clone(), expected, found });
         }
-        let document = draft.at_version(found + 1).ok_or(LedgerError::NotCreated)?;
+        let document = draft.at_version(found + 1).ok_or(LedgerError::NotBuilt("the taxonomy"))?;
         let taxonomy = Taxonomy::compile(document).map_err(LedgerError::InvalidTaxonomy)?;
         let set_by = self.write_taxonomy(tenant, &taxonomy, by)?;
         let in_force = Arc::new(TaxonomyInForce { taxonomy, set_by: Some(set_by) });
@@ -222,6 +222,6 @@ impl Ledger {
             })?;
             Some(SetBy { record, at: set_at?, audit_record })
         })?;
-        written.ok_or(LedgerError::NotCreated)
+        written.ok_or(LedgerError::NotBuilt("the taxonomy"))
     }
 }

@@ -64,7 +64,7 @@ impl Ledger {
             let record = record.explained_by(round.push_act(0, act)?);
             round.push(0, SignedAs::Usual, |_, _| SystemRecord::Tenant(record))
         })?;
-        written.ok_or(LedgerError::NotCreated)?;
+        written.ok_or(LedgerError::NotBuilt("the tenant's state"))?;
         let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);
         history.set_tenant_state(tenant, state);
         Ok(TenantEntry { state, ..known })

@@ -22,10 +22,17 @@ use crate::sequencer::{Round, SignedAs};
 use crate::settings::LEDGERS_PER_ROUND;
 
 impl Ledger {
-    /// Creates a tenant as somebody ordered.
+    /// Creates a tenant as somebody ordered. The name of one that was closed is never given again.
     pub fn create_tenant(&self, tenant: &TenantId, by: &Actor) -> Result<(), LedgerError> {
-        let created = self.create_as(std::slice::from_ref(tenant), Some(by))?;
-        if created == 0 { Err(LedgerError::TenantExists(tenant.clone())) } else { Ok(()) }
+        if self.create_as(std::slice::from_ref(tenant), Some(by))? > 0 {
+            return Ok(());
+        }
+        let tenant = tenant.clone();
+        Err(match self.tenant_state(&tenant) {
+            Some(TenantState::Closing) => LedgerError::NameOfClosing(tenant),
+            Some(TenantState::Closed) => LedgerError::NameOfClosed(tenant),
+            _ => LedgerError::TenantExists(tenant),
+        })
     }
 
     /// Creates those of the tenants that do not exist, and answers how many. Many at once cost

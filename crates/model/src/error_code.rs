@@ -195,7 +195,7 @@ error_codes! {
         "Ask those who operate the server; nothing that was recorded is lost.";
     TenantClosing = "TENANT_CLOSING",
         "The tenant is being closed: nothing is taken and its contents go; it is verified as before.",
-        "Nothing brings it back; take another tenant for new events.";
+        "Nothing brings it back; take another tenant, of another name, for new events.";
     TenantClosed = "TENANT_CLOSED",
         "The tenant is closed: its contents are gone for good, and what is left of its ledger is verified.",
         "Ask for its checkpoint and proofs; take another tenant, of another name, for new events.";
@@ -380,6 +380,9 @@ error_codes! {
     InvalidArgument = "INVALID_ARGUMENT",
         "An argument or a parameter has no meaning here.",
         "Correct what the message names; a command's --help and a server's /openapi.json say what there is.";
+    RecordNotBuilt = "RECORD_NOT_BUILT",
+        "A record of the server's own could not be built, so that what it was to say was not done.",
+        "Report it with the message; what was asked can be asked again.";
     Internal = "INTERNAL",
         "The program met a state that it holds to be impossible.",
         "Report it with the message; run `ledgerstone verify` to see that the ledger is whole.";

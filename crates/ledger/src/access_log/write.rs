@@ -130,7 +130,7 @@ impl Ledger {
             }
             Some(Written { records, left_out })
         })?;
-        pushed.ok_or(LedgerError::NotCreated)
+        pushed.ok_or(LedgerError::NotBuilt("the access log"))
     }
 
     /// The keys under which is sealed what was looked for, as far as there are such and they can be had:

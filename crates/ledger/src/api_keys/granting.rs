@@ -214,7 +214,7 @@ impl Ledger {
             }
             Some(written)
         })?;
-        keys.take(&written.ok_or(LedgerError::NotCreated)?);
+        keys.take(&written.ok_or(LedgerError::NotBuilt("the API key"))?);
         Ok(())
     }
 }

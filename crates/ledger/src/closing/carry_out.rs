@@ -153,7 +153,9 @@ impl Ledger {
 
     /// Writes the record from which on the ledger takes nothing but what ends it.
     fn say_closing(&self, tenant: &TenantId) -> Result<SequenceNumber, LedgerError> {
-        let announced_by = self.tenant_entry(tenant)?.closing.ok_or(LedgerError::NotCreated)?;
+        let announced_by = self.tenant_entry(tenant)?.closing;
+        let announced_by =
+            announced_by.ok_or_else(|| LedgerError::NoClosingAsked(tenant.clone()))?;
         let record = SystemRecord::TenantClosing(TenantClosing { announced_by });
         self.say_last(tenant, record)
     }
@@ -180,7 +182,7 @@ impl Ledger {
         let written = self.sequencer.administer_by(Door::Ending, tenants, |round| {
             round.push(0, SignedAs::Usual, |_, _| record)
         })?;
-        written.ok_or(LedgerError::NotCreated)
+        written.ok_or(LedgerError::NotBuilt("the end of the ledger"))
     }
 
     /// Signs the last checkpoint, has `_system` anchor it, and says there that the tenant is closed.

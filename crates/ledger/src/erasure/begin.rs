@@ -22,6 +22,8 @@ use crate::subject_requests::RequestEntry;
 /// How often what stands against an erasure is looked for, while more of the person comes in.
 const OBSTACLE_LOOKS_MAX: usize = 4;
 
+const NOT_BUILT: LedgerError = LedgerError::NotBuilt("what begins the erasure");
+
 /// An approved request whose erasure is to begin.
 #[derive(Clone, Copy)]
 pub(super) struct ApprovedErasure<'a> {
@@ -143,13 +145,13 @@ impl Ledger {
         mut records: Vec<SystemRecord>,
     ) -> Result<Erasure, LedgerError> {
         records.push(SystemRecord::ErasureStarted(started.clone()));
-        let mut started_by = None;
+        let mut last = None;
         for records in records.chunks(STARTED_PER_COMMIT) {
             let push = |round: &mut Round<'_>| push_all(round, records);
-            started_by = self.sequencer.administer(std::slice::from_ref(tenant), push)?;
-            started_by.ok_or(LedgerError::NotCreated)?;
+            let written = self.sequencer.administer(std::slice::from_ref(tenant), push)?;
+            last = Some(written.ok_or(NOT_BUILT)?);
         }
-        let started_by = started_by.ok_or(LedgerError::NotCreated)?;
+        let started_by = last.ok_or(NOT_BUILT)?;
         let erasure = Erasure { started, started_by, certificate: None };
         let request = entry.request.id();
         self.subject_requests.erasures.put(tenant.clone(), request, erasure.clone());

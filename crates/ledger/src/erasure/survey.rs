@@ -68,11 +68,6 @@ impl Survey {
         &self.clear
     }
 
-    /// How many records hold something of the person, sealed and in clear.
-    pub(super) fn counts(&self) -> (u64, u64) {
-        (self.sealed.len(), self.clear.len())
-    }
-
     /// Those of them that name the person as actor or target and hold values of the person, or a name, under a
     /// key of somebody else.
     pub const fn sealed_for_others(&self) -> &NumberSet {
@@ -82,6 +77,11 @@ impl Survey {
     /// The type by which events call the person; `None` where no event names the person by an id.
     pub fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
+    }
+
+    /// How many records hold something of the person, sealed and in clear.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.sealed.len(), self.clear.len())
     }
 
     pub(super) const fn names(&self) -> &Names {

@@ -82,8 +82,8 @@ impl Ledger {
                 let record = SystemRecord::PolicyProposal(Box::new(record));
                 round.push(0, SignedAs::Usual, |_, _| record)
             })?;
-        written.ok_or(LedgerError::NotCreated)?;
-        self.proposed_policy(tenant, kind)?.ok_or(LedgerError::NotCreated)
+        written.ok_or(LedgerError::NotBuilt("the proposed policy"))?;
+        self.proposed_policy(tenant, kind)?.ok_or(LedgerError::NothingProposed(kind.as_str()))
     }
 
     /// The policy of a kind that waits for a second person.

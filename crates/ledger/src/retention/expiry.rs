@@ -127,7 +127,7 @@ impl Ledger {
         let written = self.administer_as(std::slice::from_ref(tenant), by.as_ref(), |round| {
             round.push_audit(0, |_| AuditRecord::Administration(act))
         })?;
-        written.ok_or(LedgerError::NotCreated)
+        written.ok_or(LedgerError::NotBuilt("the order"))
     }
 
     /// Counts the contents that a hold keeps, its own record aside. `None` where `watch` ended it.

@@ -213,7 +213,7 @@ impl Retention<'_> {
                 .ledger
                 .sequencer
                 .administer_by(Door::Ending, tenants, |round| push_started(round, records))?;
-            pushed.ok_or(LedgerError::NotCreated)?;
+            pushed.ok_or(LedgerError::NotBuilt("what says which contents go"))?;
         }
         Ok(())
     }
@@ -257,13 +257,16 @@ impl Retention<'_> {
         let mut outcome = LedgerOutcome { tenant, run, covered, waiting, done: None };
         if waiting == 0 {
             let done = RetentionDone::new(run, covered, store.rewritten.len() as u64);
-            let done = SystemRecord::RetentionDone(done.ok_or(LedgerError::NotCreated)?);
+            let done = SystemRecord::RetentionDone(
+                done.ok_or(LedgerError::NotBuilt("what says that contents went"))?,
+            );
             let pushed = self.ledger.sequencer.administer_by(
                 Door::Ending,
                 std::slice::from_ref(&outcome.tenant),
                 |round| round.push(0, SignedAs::Usual, |_, _| done),
             )?;
-            outcome.done = Some(pushed.ok_or(LedgerError::NotCreated)?);
+            outcome.done =
+                Some(pushed.ok_or(LedgerError::NotBuilt("what says that contents went"))?);
         }
         Ok(outcome)
     }

@@ -172,7 +172,9 @@ fn nothing_comes_into_a_ledger_that_ends() {
         for state in [TenantState::Active, TenantState::Suspended] {
             assert_eq!(code(ledger.set_tenant_state(&acme(), state, None, &by)), shut);
         }
-        assert_eq!(code(ledger.create_tenant(&acme(), &by)), ErrorCode::TenantExists);
+        let again = ledger.create_tenant(&acme(), &by).unwrap_err();
+        assert_eq!(again.code(), shut);
+        assert!(again.to_string().ends_with("its name is never given again; choose another name"));
         ledger.write_access_log(Ripe::Everything).unwrap();
         assert_eq!(ledger.reader().size(&acme()).unwrap(), size);
     };
