@@ -109,11 +109,12 @@ impl Failure {
 
     /// The same for so many more events, which are not named.
     pub fn and_more(mut self, count: u64) -> Self {
-        if count > 0 {
-            let more =
-                format!("; {count} more events that went with it met the same, and are not named");
-            self.told.message.push_str(&more);
-        }
+        let more = match count {
+            0 => return self,
+            1 => "; 1 more event that went with it met the same, and is not named".to_owned(),
+            _ => format!("; {count} more events that went with it met the same, and are not named"),
+        };
+        self.told.message.push_str(&more);
         self
     }
 

@@ -63,12 +63,13 @@ impl PolicyDocument {
         text: &[u8],
         scratch: &mut Canonicalizer,
     ) -> Result<Self, Rejection> {
-        match kind {
+        let read = match kind {
             PolicyKind::Sealing => FieldPolicy::parse(text, scratch).map(Self::Sealing),
             PolicyKind::Redaction => RedactionPolicy::parse(text, scratch).map(Self::Redaction),
             PolicyKind::Retention => RetentionPolicy::parse(text, scratch).map(Self::Retention),
             PolicyKind::AccessLog => AccessLogPolicy::parse(text, scratch).map(Self::AccessLog),
-        }
+        };
+        read.map_err(|rejection| rejection.about("policy"))
     }
 
     /// The same of a document that is recorded, which is not judged again.

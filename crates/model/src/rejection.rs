@@ -16,12 +16,14 @@ pub struct Fault {
     code: ErrorCode,
     reason: String,
     offset: Option<usize>,
+    /// What the text is, where that is no event and the code does not say it.
+    whole: Option<&'static str>,
 }
 
 impl Fault {
     /// A fault of the field at `pointer` (RFC 6901; empty for the event as a whole).
     pub fn new(pointer: String, code: ErrorCode, reason: String) -> Self {
-        Self { pointer, code, reason, offset: None }
+        Self { pointer, code, reason, offset: None, whole: None }
     }
 
     /// The place as a JSON pointer (RFC 6901); empty for the event as a whole.
@@ -40,7 +42,7 @@ impl Fault {
             ErrorCode::InvalidFilter => "filter",
             ErrorCode::InvalidPolicy => "policy",
             ErrorCode::InvalidCorrection => "correction",
-            _ => "event",
+            _ => self.whole.unwrap_or("event"),
         }
     }
 
@@ -90,6 +92,13 @@ impl Rejection {
         Self { code, faults, omitted: 0 }
     }
 
+    /// The same of a text that is no event, but this.
+    #[must_use]
+    pub fn about(mut self, whole: &'static str) -> Self {
+        self.faults.iter_mut().for_each(|fault| fault.whole = Some(whole));
+        self
+    }
+
     /// A rejection for one fault.
     pub fn of(fault: Fault) -> Self {
         Self { code: fault.code, faults: vec![fault], omitted: 0 }
@@ -132,6 +141,7 @@ impl From<CanonError> for Rejection {
             code,
             reason: error.to_string(),
             offset: Some(error.offset),
+            whole: None,
         })
     }
 }

@@ -57,9 +57,28 @@ impl Service {
 fn members<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(text).map_err(|error| {
         if error.is_data() {
-            Problem::new(ErrorCode::InvalidArgument, format!("the body: {error}"))
-        } else {
-            Problem::new(ErrorCode::NotJson, format!("the body is no JSON: {error}"))
+            return Problem::new(ErrorCode::InvalidArgument, format!("the body: {error}"));
         }
+        let (line, column) = (error.line(), error.column());
+        let reason = if error.is_eof() {
+            "it ends before the object does".to_owned()
+        } else {
+            what_stands_there(&error.to_string())
+        };
+        let detail = format!(
+            "the body is no JSON, of which one object is expected: line {line}, column {column}: {reason}"
+        );
+        Problem::new(ErrorCode::NotJson, detail)
     })
+}
+
+/// The reader's words without the place, which they end with.
+fn what_stands_there(said: &str) -> String {
+    match said.rsplit_once(" at line ").map_or(said, |(reason, _)| reason) {
+        "expected ident" => {
+            "a word without quotes, which only true, false and null may be".to_owned()
+        }
+        "expected value" => "nothing that a value of JSON begins with".to_owned(),
+        reason => reason.to_owned(),
+    }
 }

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use ledgerstone_ledger::{PolicyDraft, PolicyOutcome, TenantCreation};
-use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::{FieldPolicy, Preset};
+use ledgerstone_model::{ErrorCode, Rejection};
 use ledgerstone_proof::{Canonicalizer, SequenceNumber, TenantId};
 
 use self::proposed::Proposed;
@@ -191,7 +191,8 @@ fn set(
     options: &LedgerOptions,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
-    let document = PolicyDocument::parse(kind, text, &mut Canonicalizer::new())?;
+    let document =
+        PolicyDocument::parse(kind, text, &mut Canonicalizer::new()).map_err(not_taken)?;
     let path = match options.location.find(console)? {
         Location::Directory(path) => path,
         Location::Server(remote) => {
@@ -217,6 +218,17 @@ fn set(
             }
         }
     })
+}
+
+fn not_taken(rejection: Rejection) -> Failure {
+    let is_text = rejection.code() == ErrorCode::NotJson;
+    let failure = Failure::from(rejection);
+    if !is_text {
+        return failure;
+    }
+    failure.with_remedy(
+        "Give the whole policy as one JSON object or as TOML; `ledgerstone policies show` prints the one in force.",
+    )
 }
 
 fn approve(

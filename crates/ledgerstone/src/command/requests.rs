@@ -193,7 +193,8 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
         Action::Rectify { step, file } => {
             let remote = step.options.on_server("requests", console)?;
             let document = Zeroizing::new(read(file)?);
-            let request = remote.wait(remote.client().rectify(step.id, &document))?;
+            let request = remote.wait(remote.client().rectify(step.id, &document));
+            let request = request.map_err(with_form)?;
             tell(&request, &step.options, console)
         }
         Action::Bundle { step, format } => bundle::run(step, format == "csv", console),
@@ -204,6 +205,17 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
         }
         Action::Extend { step, reason } => take(step, RequestAct::Extend, reason, console),
         Action::Withdraw { step, reason } => take(step, RequestAct::Withdraw, reason, console),
+    }
+}
+
+/// Says how corrections are written, to whoever wrote them otherwise.
+fn with_form(failure: Failure) -> Failure {
+    match failure.code() {
+        ErrorCode::NotJson | ErrorCode::InvalidArgument => failure.with_remedy(
+            "Give the corrections as one JSON object: \
+             {\"corrections\":[{\"event_id\":\"e-1\",\"changes\":{\"/data/after/name\":\"Ana Lima\"}}],\"reason\":\"…\"}.",
+        ),
+        _ => failure,
     }
 }
 

@@ -11,6 +11,7 @@ use super::destination::Recorded;
 use super::queue::Queue;
 use super::{Item, Reading, Sink, is_about_the_event};
 use crate::failure::{Failure, InputPlace};
+use crate::output::counted;
 use crate::remote::Remote;
 use crate::system::System;
 
@@ -124,13 +125,19 @@ impl Teller<'_> {
                 },
             }
         }
-        match ended.and(self.end.map_or(Ok(()), Err)) {
-            Ok(()) if self.unnamed > 0 => {
-                let message = "the server left events without an answer";
-                Err(Failure::new(ErrorCode::UnexpectedAnswer, message).and_more(self.unnamed))
+        match (ended, self.end) {
+            // It met all that were sent, of which it names none.
+            (Err(failure), end) => {
+                let all = self.unnamed + u64::from(end.is_some());
+                Err(failure.and_more(all.saturating_sub(1)))
             }
-            Ok(()) => Ok(()),
-            Err(failure) => Err(failure.and_more(self.unnamed)),
+            (Ok(()), Some(end)) => Err(end.and_more(self.unnamed)),
+            (Ok(()), None) if self.unnamed > 0 => {
+                let message =
+                    format!("the server left {} without an answer", counted(self.unnamed, "event"));
+                Err(Failure::new(ErrorCode::UnexpectedAnswer, message))
+            }
+            (Ok(()), None) => Ok(()),
         }
     }
 

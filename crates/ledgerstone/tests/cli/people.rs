@@ -64,6 +64,15 @@ fn a_name_is_corrected_and_both_are_read() {
     office.officer(&["requests", "check-identity", &request]).ok();
     office.ask(&office.admin, &["requests", "approve", &request], "").ok();
     office.ask(&office.officer, &rectify, r#"{"corrections":[]}"#).failed(2, "INVALID_CORRECTION");
+    let refused = |text: &str, code: &str, says: &str| {
+        let told = office.ask(&office.officer, &rectify, text).failed(2, code).errors();
+        assert!(told.contains(says), "{told}");
+        assert!(told.contains("Give the corrections as one JSON object: {"), "{told}");
+    };
+    refused("nonsense", "NOT_JSON", "line 1, column 2: a word without quotes");
+    refused("{\"corrections\":[", "NOT_JSON", "line 1, column 16: it ends before the object does");
+    refused("{\"corrections\":[,]}", "NOT_JSON", "column 17: nothing that a value of JSON");
+    refused("{\"correction\":[]}", "INVALID_ARGUMENT", "unknown field `correction`");
     let done = office.ask(&office.officer, &rectify, right).ok().line();
     let record = text(&done, "/rectification/event_id");
     for arguments in [&["get", "e-1"][..], &["list", "--limit", "1000"]] {

@@ -44,6 +44,10 @@ fn policies_are_set_from_toml_and_json_and_every_version_stays() {
     let again = ["policies", "set", "sealing", "-", "--based-on", "3"];
     program.feed(&again, &shown).ok();
     program.feed(&again, &shown).failed(2, "VERSION_CONFLICT");
+    let cut = &shown[..shown.len() / 2];
+    let cut = program.feed(&again[..4], cut).failed(2, "NOT_JSON").errors();
+    assert!(cut.contains("policy: ") && cut.contains("the whole policy as one JSON"), "{cut}");
+    assert!(!cut.contains("event"), "{cut}");
     program.feed(&["append"], login("e-3")).ok();
     let event = program.run(&["get", "e-3"]).ok().text();
     assert!(!event.contains("Ana Lima"), "{event}");

@@ -350,6 +350,10 @@ fn keys_and_tenants_are_administered() {
     let revoked = remote.run(&["api-keys", "revoke", &id, "--reason", "done"]).ok().line();
     assert_eq!(text(&revoked, "/state"), "revoked");
     remote.run_as(&writer, &["list"]).failed(2, "KEY_REVOKED");
+    let point = |command: &mut std::process::Command| remote.point(command, &writer);
+    let refused = remote.program.feed_with(&["append"], numbered(2), point);
+    let refused = refused.failed(2, "KEY_REVOKED").errors();
+    assert!(!refused.contains("more event"), "{refused}");
     let rotated = remote.run_as(&operator, &["signing-keys", "rotate", "--use", "log"]).ok().line();
     let keys = ["signing-keys", "list", "--tenant", "_system"];
     let there = remote.run_as(&operator, &keys).ok();
