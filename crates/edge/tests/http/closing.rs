@@ -90,7 +90,9 @@ async fn two_operators_close_a_tenant() {
         assert_eq!((status.as_u16(), &problem["code"]), (410, &json!("TENANT_CLOSED")), "{path}");
     }
     let (status, problem) = operate(&rig, &anna, "/v1/tenants", json!({"tenant_id": "acme"})).await;
-    assert_eq!((status.as_u16(), &problem["code"]), (409, &json!("TENANT_EXISTS")));
+    assert_eq!((status.as_u16(), &problem["code"]), (410, &json!("TENANT_CLOSED")));
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("its name is never given again"), "{problem}");
     // The checkpoint that the operator sees is the one that the tenant sees, and stays so.
     let path = "/v1/tenants/acme/checkpoint";
     let theirs = send(rig.request(Method::GET, path, "_system", Role::Admin)).await.1;

@@ -78,7 +78,7 @@ fn two_operators_close_a_tenant() {
     operators.office.server.stop();
     operators.office.program.run(&["verify"]).ok();
     let again = operators.office.program.run(&["tenants", "create", "default"]);
-    again.failed(2, "TENANT_EXISTS");
+    again.failed(2, "TENANT_CLOSED");
     let shown = operators.office.program.run(&["get", "e-1"]).ok().text();
     assert!(!shown.contains("u-secret-name"), "{shown}");
 }
