@@ -75,6 +75,19 @@ pub struct Job {
     percent: u8,
     result: Option<Box<RawValue>>,
     error: Option<JobError>,
+    waiting: Option<JobWaiting>,
+}
+
+/// What a job waits for whose own work is done: it ends by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct JobWaiting {
+    /// How many contents are still to go.
+    pub contents: u64,
+    /// The same in words.
+    pub detail: String,
+    /// When they have gone at the latest, where that is known.
+    pub until: Option<String>,
 }
 
 /// Why a job could not be done.
@@ -103,11 +116,12 @@ pub(crate) struct JobMembers {
     percent: u8,
     result: Option<Box<RawValue>>,
     error: Option<JobError>,
+    waiting: Option<JobWaiting>,
 }
 
 impl Job {
     pub(crate) fn parse(members: JobMembers) -> Result<Self, String> {
-        let JobMembers { id, state, percent, result, error } = members;
+        let JobMembers { id, state, percent, result, error, waiting } = members;
         Ok(Self {
             id: JobId::parse(&id).ok_or_else(|| format!("{id:?} is no id of a job"))?,
             state: JobState::parse(&state)
@@ -115,6 +129,7 @@ impl Job {
             percent,
             result,
             error,
+            waiting,
         })
     }
 
@@ -140,6 +155,11 @@ impl Job {
     pub const fn error(&self) -> Option<&JobError> {
         self.error.as_ref()
     }
+
+    /// What it waits for, while it does.
+    pub const fn waiting(&self) -> Option<&JobWaiting> {
+        self.waiting.as_ref()
+    }
 }
 
 impl Client {
@@ -155,7 +175,8 @@ impl Client {
         self.job_of(&Call::get(self.route(&format!("v1/jobs/{id}"), &[]))).await
     }
 
-    /// Waits for a job's end and looks at it every `pause`, telling each time how it stands.
+    /// Waits until nobody works on a job any more, which it may be waiting as well, and looks at it every `pause`,
+    /// telling each time how it stands.
     pub async fn follow(
         &self,
         mut job: Job,

@@ -44,7 +44,7 @@ pub use client::Client;
 pub use error::ClientError;
 pub use event::{Event, EventError, IdempotencyKey};
 pub use holds::{Hold, NewHold, OpenRun, RetentionState};
-pub use jobs::{Job, JobError, VerifyRequest};
+pub use jobs::{Job, JobError, JobWaiting, VerifyRequest};
 pub use outcome::Outcome;
 pub use policies::{ContentsInClear, Policies, Policy, PolicySetBy, PolicyVersion, ProposedPolicy};
 pub use problem::Problem;

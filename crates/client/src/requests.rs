@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::call::{Call, JSON, Repeat};
 use crate::client::Client;
 use crate::error::ClientError;
-use crate::jobs::{Job, JobError, JobMembers};
+use crate::jobs::{Job, JobError, JobMembers, JobWaiting};
 
 /// A request as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -36,7 +36,7 @@ pub struct SubjectRequest {
     pub audit_record: u64,
     /// What a rectification corrected, once it did.
     pub rectification: Option<Rectification>,
-    /// The job that carries an erasure out, where one request was asked for and the server remembers it.
+    /// The job that carries an erasure out, where the server remembers it.
     pub job: Option<RequestJob>,
     /// The job that finds what an erasure would reach, where one was opened just now.
     pub survey: Option<RequestJob>,
@@ -47,10 +47,12 @@ pub struct SubjectRequest {
 #[non_exhaustive]
 pub struct RequestJob {
     pub id: String,
-    /// `queued`, `running`, `done`, `failed` or `cancelled`.
+    /// `queued`, `running`, `waiting`, `done`, `failed` or `cancelled`.
     pub state: String,
     /// Why it could not be done.
     pub error: Option<JobError>,
+    /// What it waits for, while it does.
+    pub waiting: Option<JobWaiting>,
 }
 
 /// What goes with an approval; the last two concern erasures alone.

@@ -265,6 +265,15 @@ impl Ledger {
         erasures.iter().any(|one| one.started.subject == *subject && one.certificate.is_none())
     }
 
+    /// The record that certifies what a request led to, once it is there.
+    pub(crate) fn certificate_of(
+        &self,
+        tenant: &TenantId,
+        request: SubjectRequestId,
+    ) -> Option<SequenceNumber> {
+        self.subject_requests.erasures.get(tenant, request)?.certificate
+    }
+
     pub(crate) fn certificates_of(
         &self,
         tenant: &TenantId,

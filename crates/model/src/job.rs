@@ -40,6 +40,8 @@ pub enum JobState {
     /// It waits for its turn.
     Queued,
     Running,
+    /// Its work was done as far as it could be; what is left is done by other jobs, which end this one.
+    Waiting,
     /// It ended and has a result.
     Done,
     /// It could not be done.
@@ -49,12 +51,14 @@ pub enum JobState {
 }
 
 impl JobState {
-    const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Done, Self::Failed, Self::Cancelled];
+    const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Waiting, Self::Done, Self::Failed, Self::Cancelled];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Running => "running",
+            Self::Waiting => "waiting",
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -66,9 +70,9 @@ impl JobState {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 
-    /// Whether nothing more will happen to it.
+    /// Whether nobody works on it any more.
     pub const fn has_ended(self) -> bool {
-        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
+        matches!(self, Self::Waiting | Self::Done | Self::Failed | Self::Cancelled)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ledgerstone_ledger::jobs::{JobView, NewJob};
-use ledgerstone_model::{ErrorCode, JobId};
+use ledgerstone_ledger::jobs::{JobView, NewJob, Waiting};
+use ledgerstone_model::{ErrorCode, JobId, JobState};
 use ledgerstone_proof::TenantId;
 use ledgerstone_store::JobFailure;
 use serde::Serialize;
@@ -20,7 +20,7 @@ use super::service::Service;
 pub struct Job {
     id: String,
     kind: String,
-    /// `queued`, `running`, `done`, `failed` or `cancelled`.
+    /// `queued`, `running`, `waiting`, `done`, `failed` or `cancelled`.
     state: &'static str,
     /// How much of it is done, of 100.
     percent: u8,
@@ -37,6 +37,31 @@ pub struct Job {
     result: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<JobError>,
+    /// While it is `waiting`: what for. Nobody has to do anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting: Option<JobWaiting>,
+}
+
+/// What a job waits for whose own work is done.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct JobWaiting {
+    /// How many contents are still to go.
+    contents: u64,
+    /// The same in words.
+    detail: String,
+    /// When they have gone at the latest; absent where runs of retention come only when somebody asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+}
+
+impl From<Waiting> for JobWaiting {
+    fn from(waiting: Waiting) -> Self {
+        Self {
+            contents: waiting.contents(),
+            detail: waiting.sentence(),
+            until: waiting.until().map(|at| at.to_string()),
+        }
+    }
 }
 
 /// Why a job could not be done.
@@ -49,13 +74,16 @@ pub struct JobError {
 impl Job {
     /// The job with its result.
     pub(super) fn whole(view: JobView) -> Self {
-        let result = view.row.result.as_deref().map(parsed);
+        let is_waiting = view.row.state == JobState::Waiting;
+        let result = view.row.result.as_deref().filter(|_| !is_waiting).map(parsed);
         Self { result, ..Self::brief(view) }
     }
 
     /// The job without its result.
     pub(super) fn brief(view: JobView) -> Self {
         let JobView { row, percent } = view;
+        let waiting = row.result.as_deref().filter(|_| row.state == JobState::Waiting);
+        let waiting = waiting.and_then(Waiting::parse).map(JobWaiting::from);
         Self {
             id: row.id.to_string(),
             kind: row.kind,
@@ -68,6 +96,7 @@ impl Job {
             ended_at: row.ended_at.map(|at| at.to_string()),
             result: None,
             error: row.failure.map(JobError::from),
+            waiting,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! `/v1/requests`: the register of what people ask about their own data, and the steps of a request.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use http::HeaderMap;
-use ledgerstone_ledger::jobs::{ErasureTerms, carries_out, erasure_job, erasure_survey_job};
+use ledgerstone_ledger::jobs::{ErasureTerms, carried_out_by, erasure_job, erasure_survey_job};
 use ledgerstone_ledger::subject_requests::RequestEntry;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::subject_request::{
@@ -55,8 +56,8 @@ pub struct SubjectRequest {
     decided_by: Option<String>,
     system_record: u64,
     audit_record: u64,
-    /// Of one request, where it is an erasure that was approved: the job that carries it out, as long as the
-    /// server remembers it. `error` says what the job met, and with which code.
+    /// Of an erasure that was approved: the newest job that carries it out, as long as the server remembers it.
+    /// `error` says what the job met, and with which code; `waiting` what it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<Job>,
     /// Of a rectification that is done: the record that holds the corrections.
@@ -167,9 +168,19 @@ pub async fn list(
     authorised: Authorised,
 ) -> Result<Json<SubjectRequests>, Problem> {
     let tenant = authorised.tenant().clone();
+    let mut jobs = HashMap::new();
+    for job in service.jobs().list(&tenant) {
+        // The newest is the first.
+        if let Some(id) = carried_out_by(&job.row) {
+            jobs.entry(id).or_insert(job);
+        }
+    }
     let entries = service.blocking(move |ledger| ledger.requests(&tenant)).await?;
-    let requests = entries.iter().map(|entry| SubjectRequest::from(&**entry)).collect();
-    Ok(Json(SubjectRequests { requests }))
+    let requests = entries.iter().map(|entry| {
+        let job = jobs.remove(&entry.request.id());
+        SubjectRequest { job: job.map(Job::brief), ..SubjectRequest::from(&**entry) }
+    });
+    Ok(Json(SubjectRequests { requests: requests.collect() }))
 }
 
 /// One request.
@@ -181,7 +192,8 @@ pub async fn get(
     Path(id): Path<String>,
 ) -> Result<Json<SubjectRequest>, Problem> {
     let (tenant, id) = (authorised.tenant().clone(), request_id(&id)?);
-    let job = service.jobs().list(&tenant).into_iter().find(|job| carries_out(&job.row, id));
+    let mut jobs = service.jobs().list(&tenant).into_iter();
+    let job = jobs.find(|job| carried_out_by(&job.row) == Some(id));
     let entry = service.blocking(move |ledger| ledger.request(&tenant, id)).await?;
     Ok(Json(SubjectRequest { job: job.map(Job::brief), ..SubjectRequest::from(&*entry) }))
 }
@@ -215,7 +227,8 @@ pub async fn step(
 
 /// Approves a request: another person than whoever opened it or checked the identity. An erasure
 /// begins at once, as a job; approving it again begins the job again, should it have been lost or have met
-/// something that stood against it.
+/// something that stood against it. The job is `waiting` while contents lie in the part of the log that is being
+/// written: it ends by itself.
 #[utoipa::path(post, path = "/v1/requests/{id}/approve", tag = "subjects",
     params(("id" = String, Path)), request_body = Option<ApprovalBody>,
     responses((status = 200, body = Approved),

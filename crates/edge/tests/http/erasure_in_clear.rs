@@ -159,9 +159,16 @@ async fn what_is_being_written_waits_and_the_erasure_ends_with_a_later_run() {
     append(&rig, login("just-now", "ana", "Ana Lima")).await;
     let terms = json!({"clear_contents": 2});
     let (_, waits) = post(&rig, Role::PrivacyOfficer, &format!("{at}/approve"), terms).await;
-    assert_eq!(waits["job"]["error"]["code"], "CONTENTS_WAITING", "{waits}");
-    assert_eq!(waits["job"]["state"], "failed");
-    assert_eq!(get(&rig, &at).await["state"], "approved", "there is no certificate yet");
+    let job = &waits["job"];
+    assert_eq!(job["state"], "waiting", "{waits}");
+    assert!(job.get("error").is_none() && job.get("result").is_none(), "{waits}");
+    assert_eq!(job["waiting"]["contents"], 1);
+    assert!(job["waiting"]["until"].as_str() > job["ended_at"].as_str(), "{waits}");
+    let shown = get(&rig, &at).await;
+    assert_eq!(shown["state"], "approved", "there is no certificate yet");
+    assert_eq!(shown["job"]["waiting"], job["waiting"]);
+    let listed = get(&rig, "/v1/requests").await;
+    assert_eq!(listed["requests"], json!([shown]));
     // What could go has gone, and what was sealed is unreadable already.
     assert_eq!(gone(&rig).await, ["in-clear"]);
     let sealed = get(&rig, "/v1/events/sealed").await.to_string();
@@ -183,7 +190,10 @@ async fn what_is_being_written_waits_and_the_erasure_ends_with_a_later_run() {
     rig.store.inner().wait_until_sealed();
     let (_, job) = post(&rig, Role::Admin, "/v1/retention", run).await;
     assert_eq!(job["state"], "done", "{job}");
-    assert_eq!(get(&rig, &at).await["state"], "done");
+    let shown = get(&rig, &at).await;
+    assert_eq!((&shown["state"], &shown["job"]["state"]), (&json!("done"), &json!("done")));
+    let ended = get(&rig, &format!("/v1/jobs/{}", shown["job"]["id"].as_str().unwrap())).await;
+    assert!(ended["result"]["certificate"].is_u64(), "{ended}");
     assert_eq!(gone(&rig).await, ["in-clear", "just-now"]);
     assert_eq!(get(&rig, "/v1/retention").await["open_runs"], json!([]));
     rig.assert_sound();

@@ -121,6 +121,11 @@ impl Ledger {
         closing.map(|(tenant, _)| tenant.clone()).collect()
     }
 
+    /// The last record of a tenant that is closed; `None` where it cannot be read.
+    pub(crate) fn closed_record(&self, tenant: &TenantId) -> Option<SequenceNumber> {
+        self.ending(tenant).ok()?.closed
+    }
+
     /// Destroys the keys of closed tenants again: an older copy of the key files that was put back
     /// opens nothing. Answers of how many tenants some had come back.
     pub fn replay_closings(&self) -> Result<usize, LedgerError> {

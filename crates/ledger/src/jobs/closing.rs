@@ -4,7 +4,8 @@
 use ledgerstone_model::json::Value;
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::{Actor, ErrorCode};
-use ledgerstone_proof::TenantId;
+use ledgerstone_proof::{SequenceNumber, TenantId};
+use ledgerstone_store::JobRow;
 
 use super::work::{Ended, Work};
 use crate::jobs::pool::{JobPool, NewJob};
@@ -34,18 +35,25 @@ pub fn finish_closings(ledger: &Ledger, jobs: &JobPool) {
 }
 
 pub(super) fn run(work: &Work<'_>) -> Result<String, Ended> {
-    let asked = Value::new(work.job.request.as_bytes());
-    let tenant = asked.member("tenant_id").ok().flatten().and_then(Value::text);
-    let tenant = tenant.and_then(|name| TenantId::parse(&name).ok());
     let unreadable = || Ended::failed(ErrorCode::Internal, "the job's request cannot be read");
-    let tenant = tenant.ok_or_else(unreadable)?;
+    let tenant = tenant_of(work.job).ok_or_else(unreadable)?;
     let letters = work.tools.dead_letters.as_deref();
     let closed = work.retention()?.close_tenant(&tenant, letters, work.control)?;
-    let closed = closed.ok_or(Ended::Interrupted)?;
+    Ok(result(closed.ok_or(Ended::Interrupted)?, &tenant))
+}
+
+/// The tenant whose ledger a job brings to its end.
+pub(super) fn tenant_of(job: &JobRow) -> Option<TenantId> {
+    let asked = Value::new(job.request.as_bytes()).member("tenant_id");
+    TenantId::parse(&asked.ok().flatten().and_then(Value::text)?).ok()
+}
+
+/// What a job ends with: the last record of the ledger.
+pub(super) fn result(closed: SequenceNumber, tenant: &TenantId) -> String {
     let mut json = Vec::with_capacity(64);
     let mut object = ObjectWriter::open(&mut json);
     object.number("closed_record", closed.value());
     object.text("tenant_id", tenant.as_str());
     object.close();
-    Ok(String::from_utf8_lossy(&json).into_owned())
+    String::from_utf8_lossy(&json).into_owned()
 }

@@ -4,7 +4,7 @@ use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json::Value;
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::subject_request::SubjectRequestId;
-use ledgerstone_proof::TenantId;
+use ledgerstone_proof::{SequenceNumber, TenantId};
 
 use super::work::{Ended, Work};
 use crate::erasure::ErasureMeans;
@@ -55,10 +55,15 @@ pub(super) fn run(work: &Work<'_>) -> Result<String, Ended> {
     };
     let number = work.ledger.erase(tenant, request, &means, work.control)?;
     let number = number.ok_or(Ended::Interrupted)?;
+    Ok(result(number, request))
+}
+
+/// What a job ends with: the number of the certificate.
+pub(super) fn result(certificate: SequenceNumber, request: SubjectRequestId) -> String {
     let mut json = Vec::with_capacity(64);
     let mut object = ObjectWriter::open(&mut json);
-    object.number("certificate", number.value());
+    object.number("certificate", certificate.value());
     object.text("request", &request.to_string());
     object.close();
-    Ok(String::from_utf8_lossy(&json).into_owned())
+    String::from_utf8_lossy(&json).into_owned()
 }

@@ -6,10 +6,11 @@ use ledgerstone_store::JobRow;
 
 use super::erasure;
 
-/// Whether a job carries out this request for erasure.
-pub fn carries_out(job: &JobRow, request: SubjectRequestId) -> bool {
+/// The request for erasure that a job carries out.
+pub fn carried_out_by(job: &JobRow) -> Option<SubjectRequestId> {
+    if job.kind != erasure::NAME {
+        return None;
+    }
     let asked = Value::new(job.request.as_bytes()).member("request");
-    let asked = asked.ok().flatten().and_then(Value::text);
-    job.kind == erasure::NAME
-        && asked.is_some_and(|text| SubjectRequestId::parse(&text) == Some(request))
+    SubjectRequestId::parse(&asked.ok().flatten().and_then(Value::text)?)
 }

@@ -12,6 +12,7 @@ use super::error::JobError;
 use super::kind::JobKind;
 use super::roster::{JobView, Roster};
 use super::settings::{ATTEMPTS_MAX, JobSettings};
+use super::waiting::{self, Waiting};
 use super::work::{Control, Ended, Interruption, JobTools, Work};
 use crate::error::LedgerError;
 use crate::ledger::{Ledger, hold};
@@ -101,7 +102,9 @@ impl JobPool {
                 entry.control.interrupt(Interruption::Cancelled);
                 drop(roster);
             }
-            JobState::Done | JobState::Failed | JobState::Cancelled => drop(roster),
+            JobState::Waiting | JobState::Done | JobState::Failed | JobState::Cancelled => {
+                drop(roster);
+            }
         }
         self.get(tenant, id)
     }
@@ -211,6 +214,7 @@ impl Shared {
         while let Some((job, control)) = self.begin_next() {
             let outcome = self.work_on(&job, &control);
             self.conclude(&job, &control, outcome);
+            self.settle_waiting();
         }
     }
 
@@ -251,8 +255,19 @@ impl Shared {
                 self.put_back(&job.id);
             }
             Err(Ended::Interrupted) => self.end(&job.id, JobState::Cancelled, |_| {}),
+            Err(Ended::Waiting { contents }) => {
+                let waiting =
+                    Waiting::new(contents, self.ledger.clock.now(), self.settings.retention_every);
+                tracing::info!(job = %job.id, kind = job.kind, contents, "a job waits for what is being written");
+                let result = waiting.to_json();
+                self.end(&job.id, JobState::Waiting, |row| row.result = Some(result));
+            }
             Err(Ended::Failed { code, message }) => {
-                tracing::error!(job = %job.id, kind = job.kind, %code, message, "a job failed");
+                if is_told(code) {
+                    tracing::warn!(job = %job.id, kind = job.kind, %code, message, "a job met what stands against it");
+                } else {
+                    tracing::error!(job = %job.id, kind = job.kind, %code, message, "a job failed");
+                }
                 let failure = JobFailure { code, message: told(code, message) };
                 self.end(&job.id, JobState::Failed, |row| row.failure = Some(failure));
             }
@@ -286,6 +301,21 @@ impl Shared {
         calls.into_iter().for_each(|call| call());
     }
 
+    /// Jobs that waited are done where others did what was left.
+    fn settle_waiting(&self) {
+        let settled = self.roster().settled(|row| waiting::result_of(&self.ledger, row));
+        for (id, result) in settled {
+            let mut roster = self.roster();
+            let Some(entry) = roster.entry(&id) else { continue };
+            entry.row.state = JobState::Done;
+            entry.row.ended_at = Some(self.ledger.clock.now());
+            entry.row.result = Some(result);
+            let row = entry.row.clone();
+            drop(roster);
+            self.save(&row);
+        }
+    }
+
     /// A job that cannot be saved goes on; a restart would begin it again.
     fn save(&self, row: &JobRow) {
         if let Err(error) = self.store.save_job(row) {
@@ -302,15 +332,24 @@ impl Shared {
         }
     }
 }
-/// What a job's owner is told: what stands against an erasure names nothing of the server's own.
-fn told(code: ErrorCode, message: String) -> String {
-    match code {
+
+/// Whether it is nothing of the server's own that stands against a job.
+const fn is_told(code: ErrorCode) -> bool {
+    matches!(
+        code,
         ErrorCode::HeldBack
-        | ErrorCode::DutyToKeep
-        | ErrorCode::ContentsWaiting
-        | ErrorCode::MoreInClear
-        | ErrorCode::TenantClosing
-        | ErrorCode::TenantClosed => message,
-        _ => "the server could not do this; its log says why, under the job's id".to_owned(),
+            | ErrorCode::DutyToKeep
+            | ErrorCode::ContentsWaiting
+            | ErrorCode::MoreInClear
+            | ErrorCode::TenantClosing
+            | ErrorCode::TenantClosed
+    )
+}
+
+/// What a job's owner is told.
+fn told(code: ErrorCode, message: String) -> String {
+    if is_told(code) {
+        return message;
     }
+    "the server could not do this; its log says why, under the job's id".to_owned()
 }

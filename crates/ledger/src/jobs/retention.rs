@@ -95,6 +95,9 @@ fn finish_erasures(work: &Work<'_>) -> Result<(), Ended> {
         match work.ledger.erase(&tenant, request, &means, work.control) {
             Ok(Some(_)) => {}
             Ok(None) => return Err(Ended::Interrupted),
+            Err(LedgerError::ContentsWaiting(contents)) => {
+                tracing::info!(%tenant, %request, contents, "an erasure waits for what is being written");
+            }
             Err(error) => {
                 tracing::warn!(%tenant, %request, %error, "an erasure is not done yet");
             }

@@ -109,6 +109,15 @@ impl Roster {
         views
     }
 
+    /// Those that wait and have come to their result elsewhere.
+    pub(super) fn settled(
+        &self,
+        result: impl Fn(&JobRow) -> Option<String>,
+    ) -> Vec<(JobId, String)> {
+        let waiting = self.jobs.values().filter(|entry| entry.row.state == JobState::Waiting);
+        waiting.filter_map(|entry| Some((entry.row.id.clone(), result(&entry.row)?))).collect()
+    }
+
     pub(super) fn running(&self) -> impl Iterator<Item = &Entry> {
         self.jobs.values().filter(|entry| entry.row.state == JobState::Running)
     }

@@ -1,12 +1,14 @@
 //! How many jobs there may be, and how much of the machine they may use.
 
+use std::time::Duration;
+
 /// Times that a job is begun again after the process died under it.
 pub(super) const ATTEMPTS_MAX: u64 = 3;
 
 /// Findings that the result of a verification lists; the others are counted.
 pub(super) const RESULT_FINDINGS_MAX: usize = 200;
 
-/// Limits of the jobs.
+/// Limits of the jobs, and when others of them come.
 #[derive(Clone, Copy, Debug)]
 pub struct JobSettings {
     /// Jobs that run at one moment.
@@ -21,6 +23,8 @@ pub struct JobSettings {
     pub ended_jobs_per_tenant: usize,
     /// Threads that one verification uses.
     pub verification_threads: usize,
+    /// Time between two runs of retention; none where they come only when somebody asks.
+    pub retention_every: Option<Duration>,
 }
 
 impl Default for JobSettings {
@@ -32,6 +36,7 @@ impl Default for JobSettings {
             ended_jobs: 1_000,
             ended_jobs_per_tenant: 100,
             verification_threads: 2,
+            retention_every: Some(Duration::from_hours(24)),
         }
     }
 }

@@ -50,6 +50,8 @@ impl Work<'_> {
 pub(super) enum Ended {
     /// It was told to.
     Interrupted,
+    /// So many contents cannot be dropped yet; the runs of retention go on with them.
+    Waiting { contents: u64 },
     Failed {
         code: ErrorCode,
         /// For the server's log.
@@ -65,7 +67,10 @@ impl Ended {
 
 impl From<LedgerError> for Ended {
     fn from(error: LedgerError) -> Self {
-        Self::failed(error.code(), error.to_string())
+        match error {
+            LedgerError::ContentsWaiting(contents) => Self::Waiting { contents },
+            error => Self::failed(error.code(), error.to_string()),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use ledgerstone_client::{Approval, Job, RequestAct, RequestJob, SubjectRequest};
+use ledgerstone_client::{Approval, Job, JobWaiting, RequestAct, RequestJob, SubjectRequest};
 use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_model::subject_request::{RefusalGround, RequestState, SubjectRequestId};
 use ledgerstone_model::{ErrorCode, JobState};
@@ -31,7 +31,8 @@ pub const COMMAND: Command = Command {
     details: "Works through a server: who took each step, and why, is an `audit` record. A request is \
               opened by `subjects`; somebody checks who asks, and another person approves or refuses. \
               An approved erasure is carried out at once, and the number of its certificate is the \
-              result.",
+              result. What lies in the part of the log that is being written goes later, by itself: \
+              `waiting` says until when at the latest.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
     is_hidden: false,
@@ -262,26 +263,42 @@ fn approve(
     let Some(job) = job else { return tell(&approved, &step.options, console) };
     let job = carried_out(&remote, job)?;
     let request = remote.wait(remote.client().subject_request(step.id))?;
-    let result = job.result().map_or("{}", |result| result.get());
+    let result = job.result().map(|result| result.get());
     if console.is_terminal() && !step.options.output.json {
         print(std::slice::from_ref(&request), &step.options, console)?;
-        console.line(format!("carried out: {result}"))?;
+        let said = match job.waiting() {
+            Some(waiting) => format!("approved, and not done yet: {}", waiting.detail),
+            None => format!("carried out: {}", result.unwrap_or("{}")),
+        };
+        console.line(said)?;
     } else {
         let mut line = Vec::new();
         let mut object = ObjectWriter::open(&mut line);
         object.key("request").extend_from_slice(&json(&request, None));
-        object.key("result").extend_from_slice(result.as_bytes());
+        object.key("result").extend_from_slice(result.unwrap_or("null").as_bytes());
+        if let Some(waiting) = job.waiting() {
+            write_waiting(waiting, &mut object);
+        }
         object.close();
         console.line(line)?;
     }
     Ok(Ending::Done)
 }
 
-/// Waits for the end of a job, and for a good one.
+/// What a job waits for.
+fn write_waiting(waiting: &JobWaiting, object: &mut ObjectWriter<'_>) {
+    let mut inner = ObjectWriter::open(object.key("waiting"));
+    inner.number("contents", waiting.contents);
+    inner.text("detail", &waiting.detail);
+    inner.optional_text("until", waiting.until.as_deref());
+    inner.close();
+}
+
+/// Waits for the end of a job, and for a good one: done, or waiting for what comes by itself.
 pub fn carried_out(remote: &Remote, job: Job) -> Result<Job, Failure> {
     let job = remote.wait(remote.client().follow(job, PAUSE, |_| {}))?;
     match job.error() {
-        _ if job.state() == JobState::Done => Ok(job),
+        _ if matches!(job.state(), JobState::Done | JobState::Waiting) => Ok(job),
         Some(error) => {
             let code = ErrorCode::parse(error.code()).unwrap_or(ErrorCode::UnexpectedAnswer);
             Err(Failure::new(code, format!("job {}: {}", job.id(), error.detail())))
@@ -304,11 +321,24 @@ pub fn reason_of(reason: &ReasonOption) -> Result<Option<Zeroizing<String>>, Fai
 
 /// How the job of an erasure stands.
 fn words(job: &RequestJob) -> String {
-    match &job.error {
-        Some(error) => {
+    match (&job.error, &job.waiting) {
+        (Some(error), _) => {
             format!("job {}: {}: {}: {}", job.id, job.state, error.code(), error.detail())
         }
-        None => format!("job {}: {}", job.id, job.state),
+        (None, Some(waiting)) => format!("job {}: {}: {}", job.id, job.state, waiting.detail),
+        (None, None) => format!("job {}: {}", job.id, job.state),
+    }
+}
+
+/// The state of a request, and of the job that carries it out where that is not done.
+fn state(request: &SubjectRequest) -> String {
+    let state = &request.state;
+    match request.job.as_ref().filter(|job| job.state != JobState::Done.as_str()) {
+        Some(RequestJob { state: of_job, error: Some(error), .. }) => {
+            format!("{state}, {of_job} ({})", error.code())
+        }
+        Some(job) => format!("{state}, {}", job.state),
+        None => state.clone(),
     }
 }
 
@@ -335,7 +365,7 @@ fn print(
         table.row([
             &request.id,
             &request.right,
-            &request.state,
+            &state(request),
             &request.due_at,
             &request.subject_id,
         ]);
@@ -366,6 +396,9 @@ fn json(request: &SubjectRequest, survey: Option<&[u8]>) -> Vec<u8> {
         }
         inner.text("id", &job.id);
         inner.text("state", &job.state);
+        if let Some(waiting) = &job.waiting {
+            write_waiting(waiting, &mut inner);
+        }
         inner.close();
     }
     object.text("opened_by", &request.opened_by);

@@ -158,6 +158,7 @@ impl Configuration {
             workers: self.count("jobs.workers", usual.workers),
             open_jobs: self.count("jobs.open", usual.open_jobs),
             open_jobs_per_tenant: self.count("jobs.open_per_tenant", usual.open_jobs_per_tenant),
+            retention_every: self.retention_every(),
             ..usual
         }
     }

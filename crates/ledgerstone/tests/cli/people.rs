@@ -2,10 +2,10 @@
 //! server.
 
 use ledgerstone_testkit::TestEvent;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::office::Office;
-use crate::program::{Program, Run, text};
+use crate::program::{Program, Run, number, text};
 
 #[test]
 fn a_person_is_erased_by_two_others() {
@@ -184,9 +184,22 @@ fn contents_that_name_a_person_in_clear_go_as_far_as_that_was_approved() {
     let approve = ["requests", "approve", &request, "--clear-contents", "1"];
     let told = office.ask(&office.admin, &approve[..3], "").failed(2, "MORE_IN_CLEAR").errors();
     assert!(told.contains("1 contents") && told.contains("clear_contents"), "{told}");
+    let listed = office.officer(&["requests", "list"]).ok().line();
+    assert_eq!(text(&listed, "/job/error/code"), "MORE_IN_CLEAR");
     assert_eq!(office.ana()["live_keys"].as_array().unwrap().len(), 1);
     // Nothing can be dropped yet from what is being written; what is sealed is unreadable already.
-    office.ask(&office.admin, &approve, "").failed(2, "CONTENTS_WAITING");
+    let waits = office.ask(&office.admin, &approve, "").ok().line();
+    assert_eq!(waits["result"], Value::Null, "{waits}");
+    assert_eq!(number(&waits, "/waiting/contents"), 1);
+    assert!(text(&waits, "/waiting/detail").contains("nothing is left to do"), "{waits}");
+    assert!(text(&waits, "/waiting/until").ends_with('Z'), "{waits}");
+    let listed = office.officer(&["requests", "list"]).ok().line();
+    assert_eq!(
+        (text(&listed, "/state"), text(&listed, "/job/state")),
+        ("approved".into(), "waiting".into())
+    );
+    assert_eq!(listed["job"]["waiting"], waits["waiting"]);
+    assert_eq!(listed, office.officer(&["requests", "show", &request]).ok().line());
     assert_eq!(office.ana()["live_keys"].as_array().unwrap().len(), 0);
     office.server.stop();
     office.program.run(&["verify"]).ok();

@@ -63,6 +63,8 @@ enum Outcome {
     Asked { system_record: u64, despite_duties: Vec<String> },
     /// The tenant is closed; the last record of its ledger, where it is known here.
     Closed(Option<u64>),
+    /// It takes nothing any more, and its end waits for contents that cannot go yet, as this says.
+    Waiting(String),
 }
 
 fn given_reason(wish: &Wish<'_>) -> Result<String, Failure> {
@@ -94,6 +96,9 @@ fn approve_behind(
     let job = remote.wait(client.follow(job, PAUSE, |_| {}))?;
     if job.state() == JobState::Done {
         return Ok(Outcome::Closed(closed_record(&job)));
+    }
+    if let Some(waiting) = job.waiting() {
+        return Ok(Outcome::Waiting(waiting.detail.clone()));
     }
     let code = job.error().and_then(|error| ErrorCode::parse(error.code()));
     let detail = job.error().map_or_else(String::new, |error| error.detail().to_owned());
@@ -179,6 +184,9 @@ impl Outcome {
                 let last = last.map(|last| format!(", its last record is {last}"));
                 console.line(format!("{tenant}: closed{}", last.unwrap_or_default()))
             }
+            Self::Waiting(what) => {
+                console.line(format!("{tenant}: takes nothing any more: {what}"))
+            }
         }
     }
 
@@ -194,6 +202,10 @@ impl Outcome {
             Self::Closed(last) => {
                 object.optional_number("closed_record", *last);
                 object.text("state", TenantState::Closed.as_str());
+            }
+            Self::Waiting(what) => {
+                object.text("detail", what);
+                object.text("state", TenantState::Closing.as_str());
             }
         }
         object.text("tenant_id", tenant.as_str());
