@@ -263,7 +263,7 @@ fn approve(
     let Some(job) = job else { return tell(&approved, &step.options, console) };
     let job = carried_out(&remote, job)?;
     let request = remote.wait(remote.client().subject_request(step.id))?;
-    let result = job.result().map(|result| result.get());
+    let result = job.result().map(serde_json::value::RawValue::get);
     if console.is_terminal() && !step.options.output.json {
         print(std::slice::from_ref(&request), &step.options, console)?;
         let said = match job.waiting() {
