@@ -182,6 +182,11 @@ impl Faults {
 /// Appends one step to a JSON pointer, escaped as RFC 6901 section 3 says.
 pub fn pointer_push(pointer: &mut String, step: &str) {
     pointer.push('/');
+    // Hardly any name has something to escape.
+    if !step.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
+        pointer.push_str(step);
+        return;
+    }
     for letter in step.chars() {
         match letter {
             '~' => pointer.push_str("~0"),

@@ -2,6 +2,7 @@
 //! places of its values.
 
 mod acted_upon;
+mod top_members;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -19,9 +20,11 @@ use super::rule::{FieldOwner, FieldRule, NamedPeople};
 use super::spread::SealedTexts;
 use super::subject::Subject;
 use super::xaes::NONCE_BYTES;
-use crate::json::{Key, Members, NotCanonical, Value, ValueKind, name_order};
+use crate::json::{Members, NotCanonical, Value, ValueKind, name_order};
 use crate::personal::detect::has_personal_data;
 use crate::rejection::pointer_push;
+
+use top_members::{MemberGap, TopMember, TopMembers};
 
 /// The member of a stored event that holds the envelopes.
 pub(crate) const ENVELOPES: &str = "sealed";
@@ -32,6 +35,12 @@ pub(crate) const MARK: &str = "$sealed";
 /// How a place begins whose value is in an envelope; no sender may use that name.
 const MARK_START: &[u8] = b"{\"$sealed\":";
 
+/// Room that is made at once, as most events need no more: for what is sealed or searched of an event, for the
+/// names down to it, and for a pointer.
+const USUAL_PLACES: usize = 16;
+const USUAL_DEPTH: usize = 16;
+const USUAL_POINTER_BYTES: usize = 64;
+
 /// What of one event's text will be sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealingPlan {
@@ -40,14 +49,6 @@ pub struct SealingPlan {
     envelopes: Vec<PlannedEnvelope>,
     gap: MemberGap,
     has_detected: bool,
-}
-
-/// Where the envelopes go into the event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct MemberGap {
-    at: usize,
-    /// Whether no member stands behind it.
-    is_last: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,13 +67,14 @@ struct PlannedEnvelope {
 impl SealingPlan {
     /// Applies a policy to the canonical text of an event.
     pub fn make(text: &[u8], policy: &FieldPolicy) -> Result<Self, NotCanonical> {
-        let (places, envelopes) = (Vec::new(), Vec::new());
+        let envelopes = Vec::new();
         if policy.seals_nothing() {
             let gap = MemberGap { at: 0, is_last: false };
-            return Ok(Self { places, envelopes, gap, has_detected: false });
+            return Ok(Self { places: Vec::new(), envelopes, gap, has_detected: false });
         }
         let event = TopMembers::read(text)?;
         let gap = event.gap(text, ENVELOPES);
+        let places = Vec::with_capacity(USUAL_PLACES);
         let plan = Self { places, envelopes, gap, has_detected: false };
         let people = People::read(&event, policy)?;
         let mut planner = Planner {
@@ -81,11 +83,11 @@ impl SealingPlan {
             people: &people,
             plan,
             declared: declared_class(event.member("security"))?,
-            rules: Vec::new(),
+            rules: Vec::with_capacity(policy.rules().len()),
             sealed_texts: SealedTexts::default(),
             texts_acted_upon: SealedTexts::default(),
             texts_of_actor: Vec::new(),
-            clear_texts: Vec::new(),
+            clear_texts: Vec::with_capacity(USUAL_PLACES),
         };
         planner.walk_event(&event)?;
         planner.detect();
@@ -268,37 +270,6 @@ fn write_member(envelopes: &[u8], is_last: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// The members of an event, found once, as finding where each ends takes most of the time.
-struct TopMembers<'a>(Vec<(Key<'a>, Value<'a>)>);
-
-impl<'a> TopMembers<'a> {
-    fn read(text: &'a [u8]) -> Result<Self, NotCanonical> {
-        let mut found = Vec::with_capacity(16);
-        let mut members = Value::new(text).members();
-        while let Some(member) = members.next_member()? {
-            found.push(member);
-        }
-        Ok(Self(found))
-    }
-
-    fn member(&self, name: &str) -> Option<Value<'a>> {
-        let found = self.0.iter().find(|(key, _)| key.raw() == name.as_bytes());
-        found.map(|(_, value)| *value)
-    }
-
-    /// Where a new member goes, if the event is not empty.
-    fn gap(&self, text: &[u8], name: &str) -> MemberGap {
-        let behind = self.0.iter().find(|(key, _)| name_order(&key.text(), name).is_gt());
-        match behind {
-            // The quote stands before the name.
-            Some((key, _)) => {
-                MemberGap { at: offset_in(text, key.raw()).saturating_sub(1), is_last: false }
-            }
-            None => MemberGap { at: text.len().saturating_sub(1), is_last: true },
-        }
-    }
-}
-
 /// Where a part of the text begins in it.
 fn offset_in(text: &[u8], part: &[u8]) -> usize {
     (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
@@ -361,10 +332,22 @@ fn named(group: Option<Value<'_>>) -> Result<Option<Subject>, NotCanonical> {
     let Some(group) = group else {
         return Ok(None);
     };
+    let (mut id, mut kind) = (None, None);
+    let mut members = group.members();
+    while (id.is_none() || kind.is_none())
+        && let Some((key, value)) = members.next_member()?
+    {
+        match key.raw() {
+            b"id" => id = Some(value),
+            b"type" => kind = Some(value),
+            _ => {}
+        }
+    }
     let text = |value: Option<Value<'_>>| value.and_then(Value::text).map(Cow::into_owned);
-    let id = text(group.member("id")?).filter(|id| !id.is_empty());
-    let kind = text(group.member("type")?).unwrap_or_default();
-    Ok(id.map(|id| Subject::Person { kind, id }))
+    let Some(id) = text(id).filter(|id| !id.is_empty()) else {
+        return Ok(None);
+    };
+    Ok(Some(Subject::Person { kind: text(kind).unwrap_or_default(), id }))
 }
 
 /// The type of `actor` or `target`.
@@ -400,22 +383,22 @@ struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     fn walk_event(&mut self, event: &TopMembers<'a>) -> Result<(), NotCanonical> {
-        let (mut names, mut pointer) = (Vec::new(), String::new());
-        for (key, member) in &event.0 {
-            let name = key.text();
-            self.rules.clear();
-            let who = self.people.named;
-            let counts =
-                |rule: &&FieldRule| rule.path().begins_with(&name) && rule.counts(&name, who);
-            self.rules.extend(self.policy.rules().iter().filter(counts));
+        let mut names = Vec::with_capacity(USUAL_DEPTH);
+        let mut pointer = String::with_capacity(USUAL_POINTER_BYTES);
+        for TopMember { name, value, .. } in event.iter() {
             names.clear();
-            names.push(name);
+            names.push(name.clone());
             if is_clear(&names) {
                 continue;
             }
+            self.rules.clear();
+            let who = self.people.named;
+            let counts =
+                |rule: &&FieldRule| rule.path().begins_with(name) && rule.counts(name, who);
+            self.rules.extend(self.policy.rules().iter().filter(counts));
             pointer.clear();
-            pointer_push(&mut pointer, names.last().map_or("", AsRef::as_ref));
-            self.walk(*member, &mut names, &mut pointer)?;
+            pointer_push(&mut pointer, name);
+            self.walk(*value, &mut names, &mut pointer)?;
         }
         Ok(())
     }

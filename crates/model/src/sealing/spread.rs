@@ -21,6 +21,9 @@ const SHORT_TEXT_BYTES: usize = 256;
 /// Letters and digits of an account id, which stands in every record of a cloud.
 const ACCOUNT_DIGITS: usize = 12;
 
+/// A UUID without hyphens (RFC 9562 section 4 has them, others leave them out).
+const UUID_BYTES_MIN: usize = 32;
+
 /// The sealed texts of one event, each with the envelope it went into.
 #[derive(Debug, Default)]
 pub(crate) struct SealedTexts<'a> {
@@ -30,6 +33,29 @@ pub(crate) struct SealedTexts<'a> {
     many: HashMap<Cow<'a, str>, usize>,
     /// Those that are looked for inside texts, the longest first.
     tokens: Vec<Cow<'a, str>>,
+    /// The bytes that they begin with.
+    starts: ByteSet,
+}
+
+/// A set of bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    /// The bytes that these texts begin with.
+    fn of_starts(texts: &[Cow<'_, str>]) -> Self {
+        let mut out = Self::default();
+        for byte in texts.iter().filter_map(|text| text.bytes().next()) {
+            if let Some(word) = out.0.get_mut(usize::from(byte >> 6)) {
+                *word |= 1 << (byte & 63);
+            }
+        }
+        out
+    }
+
+    fn has(self, byte: u8) -> bool {
+        self.0.get(usize::from(byte >> 6)).is_some_and(|word| word >> (byte & 63) & 1 == 1)
+    }
 }
 
 impl<'a> SealedTexts<'a> {
@@ -62,6 +88,7 @@ impl<'a> SealedTexts<'a> {
     /// Must be called after the last [`Self::note`] and before the first [`Self::envelope_of`].
     pub(crate) fn settle(&mut self) {
         self.tokens.sort_by_key(|token| std::cmp::Reverse(token.len()));
+        self.starts = ByteSet::of_starts(&self.tokens);
     }
 
     /// The envelope that a clear text belongs in, because a sealed one stands in it.
@@ -69,14 +96,14 @@ impl<'a> SealedTexts<'a> {
         if let Some(envelope) = self.whole(text) {
             return Some(envelope);
         }
-        let found = if text.len() < TOKEN_BYTES_MIN {
+        let found = if text.len() < TOKEN_BYTES_MIN || self.tokens.is_empty() {
             None
         } else if self.tokens.len() > SINGLE_VALUES_MAX {
             words(text).find(|word| word.len() >= TOKEN_BYTES_MIN && self.whole(word).is_some())
         } else if text.len() > SHORT_TEXT_BYTES {
             self.tokens.iter().find(|token| has_token(text, token)).map(AsRef::as_ref)
         } else {
-            longest_token(text, &self.tokens)
+            longest_token(text, &self.tokens, self.starts)
         };
         found.and_then(|token| self.whole(token))
     }
@@ -85,25 +112,38 @@ impl<'a> SealedTexts<'a> {
 /// Values that many records share and that name nobody: account ids, times, UUIDs of requests.
 fn is_shared(text: &str) -> bool {
     let is_account = text.len() == ACCOUNT_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_account || uuid::Uuid::try_parse(text).is_ok() || EventTime::parse(text).is_ok()
+    let is_uuid = text.len() >= UUID_BYTES_MIN && uuid::Uuid::try_parse(text).is_ok();
+    is_account || is_uuid || EventTime::parse(text).is_ok()
 }
 
-/// The first of the tokens that stands in the text with no letter or digit beside it.
-fn longest_token<'t>(text: &str, tokens: &'t [Cow<'_, str>]) -> Option<&'t str> {
+/// The first of the tokens, which begin with these bytes, that stands in the text with no letter or digit
+/// beside it.
+fn longest_token<'t>(text: &str, tokens: &'t [Cow<'_, str>], starts: ByteSet) -> Option<&'t str> {
     let mut found = tokens;
     let mut longest = None;
     let mut is_free = true;
-    for (at, letter) in text.char_indices() {
-        if is_free {
-            let rest = text.get(at..).unwrap_or_default();
-            if let Some(place) = found.iter().position(|token| begins_with_token(rest, token)) {
-                longest = found.get(place).map(AsRef::as_ref);
-                found = found.get(..place).unwrap_or_default();
-            }
+    for (at, byte) in text.bytes().enumerate() {
+        if is_free
+            && starts.has(byte)
+            && let Some(rest) = text.get(at..)
+            && let Some(place) = found.iter().position(|token| begins_with_token(rest, token))
+        {
+            longest = found.get(place).map(AsRef::as_ref);
+            found = found.get(..place).unwrap_or_default();
         }
-        is_free = !letter.is_alphanumeric();
+        is_free = is_free_behind(text, at, byte);
     }
     longest
+}
+
+/// Whether no letter or digit stands before what begins behind this byte of a text. Of a letter of several bytes
+/// the last one tells.
+fn is_free_behind(text: &str, at: usize, byte: u8) -> bool {
+    if byte.is_ascii() {
+        return !byte.is_ascii_alphanumeric();
+    }
+    let before = text.get(..=at).and_then(|before| before.chars().next_back());
+    before.is_some_and(|letter| !letter.is_alphanumeric())
 }
 
 fn begins_with_token(text: &str, token: &str) -> bool {
@@ -146,7 +186,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{SealedTexts, has_token, longest_token};
+    use super::{ByteSet, SealedTexts, has_token, longest_token};
     use proptest::prelude::*;
     use std::borrow::Cow;
 
@@ -206,7 +246,8 @@ mod tests {
         ) {
             let tokens: Vec<Cow<'_, str>> = tokens.into_iter().map(Cow::Owned).collect();
             let one_by_one = tokens.iter().find(|token| has_token(&text, token));
-            prop_assert_eq!(longest_token(&text, &tokens), one_by_one.map(AsRef::as_ref));
+            let starts = ByteSet::of_starts(&tokens);
+            prop_assert_eq!(longest_token(&text, &tokens, starts), one_by_one.map(AsRef::as_ref));
         }
     }
 }

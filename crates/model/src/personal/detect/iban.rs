@@ -101,6 +101,9 @@ pub(super) fn find(text: &str, from: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     (from..bytes.len()).find_map(|start| {
         let country = bytes.get(start..start + 2)?;
+        if !country.first().is_some_and(u8::is_ascii_uppercase) {
+            return None;
+        }
         let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
         if !is_digit(start + 2) || !is_digit(start + 3) || is_tied_before(bytes, start) {
             return None;
