@@ -7,6 +7,7 @@ use ledgerstone_ledger::bundle::{Bundle, BundledEvent, csv, json};
 use ledgerstone_ledger::{Ledger, Order, SignedCheckpoint};
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json_write::ObjectWriter;
+use ledgerstone_model::system::{KeyUse, PublicKey};
 use ledgerstone_proof::TenantId;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -60,12 +61,12 @@ pub enum Format {
 /// 20,000 records of the ledger at most, so that it may be short, or empty, and have a `next_cursor`; all pages are
 /// over one snapshot. Each page of JSON has a checkpoint of its own, and proves each of its records by it, which
 /// `ledgerstone verify --bundle` checks without this server. `range` says which records of the ledger the page
-/// looked at, `from` the end of the page before, `of` so many in all. `content` is null where others stand in
-/// it in clear. It is in the access log before it is answered.
+/// looked at, `from` the end of the page before, `of` so many in all. `record_keys` are the public keys by which the
+/// signatures of records are checked. `content` is null where others stand in it in clear. It is in the access log before it is answered.
 #[utoipa::path(get, path = "/v1/requests/{id}/bundle", tag = "subjects",
     params(("id" = String, Path), BundleQuery),
     responses(
-        (status = 200, description = "`{\"bundle\":1,\"certificates\":[…],\"checkpoint\":…,\"count\":…,\"erased\":…,\"next_cursor\":…,\"range\":{\"from\",\"of\",\"to\"},\"records\":[{\"content\":…,\"event\":…,\"hidden\":[…],\"proof\":{\"hashes\",\"header\",\"leaf_index\"},\"record\":…},…],\"request\":…,\"subject_id\":…,\"tree_size\":…,\"vkey\":…}`; CSV has the cursor in `Ledgerstone-Next-Cursor`",
+        (status = 200, description = "`{\"bundle\":1,\"certificates\":[…],\"checkpoint\":…,\"count\":…,\"erased\":…,\"next_cursor\":…,\"range\":{\"from\",\"of\",\"to\"},\"record_keys\":[{\"algorithm\",\"key_id\",\"public_key\"}],\"records\":[{\"content\":…,\"event\":…,\"hidden\":[…],\"proof\":{\"hashes\",\"header\",\"leaf_index\"},\"record\":…},…],\"request\":…,\"subject_id\":…,\"tree_size\":…,\"vkey\":…}`; CSV has the cursor in `Ledgerstone-Next-Cursor`",
             content((serde_json::Value = "application/json"), (String = "text/csv"))),
         (status = 409, description = "The request is none for access, or is not approved"),
         (status = 503, description = "Keys cannot be had, so that the bundle would not be whole")))]
@@ -163,6 +164,13 @@ fn json_page(
     range.number("of", page.rest.size);
     range.number("to", page.rest.rest.start);
     range.close();
+    object.array("record_keys", &record_keys(ledger), |key, out| {
+        let mut object = ObjectWriter::open(out);
+        object.text("algorithm", key.algorithm().as_str());
+        object.text("key_id", key.key_id().as_str());
+        object.text("public_key", &key.to_base64());
+        object.close();
+    });
     object.key("records").append(&mut records);
     object.text("request", &bundle.request().to_string());
     object.text("subject_id", &subject);
@@ -170,6 +178,13 @@ fn json_page(
     object.text("vkey", &ledger.verifier_key(tenant)?.to_string());
     object.close();
     Ok(MadePage { body, page })
+}
+
+/// Every key that ever signed records here, so that the signatures can be checked without this server.
+fn record_keys(ledger: &Ledger) -> Vec<PublicKey> {
+    let history = ledger.history();
+    let signing = history.keys().iter().filter(|period| period.usage == KeyUse::Record);
+    signing.map(|period| period.key.clone()).collect()
 }
 
 fn csv_page(

@@ -98,6 +98,11 @@ fn what_is_there_to_be_read_is_what_is_proved() {
         assert!(reason.contains(&format!("page 1: record {number}: ")), "{reason}");
         assert!(reason.contains(member), "{member}: {reason}");
     }
+    // What was added is named, and not what it stands before.
+    let mut added = given.pages.clone();
+    added[0]["records"][3]["event"]["note"] = json!("x");
+    let found = given.verify(&added).ended(1).errors();
+    assert!(found.contains("event: /note: is not what the content says"), "{found}");
     // What was sealed is opened, and only whoever holds the person's key could tell.
     given.verify(&given.with("/records/3/event/actor/name", json!("Ana Reis"))).ok();
     // A place that is said to be redacted, and is in clear, is none.
@@ -109,11 +114,55 @@ fn what_is_there_to_be_read_is_what_is_proved() {
     given.verify(&more).ended(1);
     let mut without = given.with("/records/3/content", Value::Null);
     let held = given.verify(&without).ok().text();
-    assert!(held.contains("1 of them come without content"), "{held}");
+    let number = given.pages[0]["records"][3]["proof"]["leaf_index"].as_u64().unwrap();
+    let named =
+        format!("1 of them come without content, so that their events are not proved: {number}\n");
+    assert!(held.contains(&named), "{held}");
     without[0]["records"][3]["record"]["event_id"] = json!("e-9");
     given.verify(&without).ended(1);
     let csv = "sequence_number,event_id,ingested_at,kind,pointer,type,value,hidden\r\n";
     let verify = ["verify", "--bundle", "-", "--key", &given.key];
     let refused = given.program.feed(&verify, csv).failed(2, "INVALID_PROOF");
     assert!(refused.errors().contains("is a bundle as CSV, which has no proofs"));
+}
+
+#[test]
+fn signatures_keys_and_the_version_are_those_of_the_bundle() {
+    let given = Given::new("bundle-signatures");
+    let record = &given.pages[0]["records"][3]["record"];
+    let key_id = text(record, "/key_id");
+    let held = given.verify(&given.pages).ok().text();
+    assert!(held.contains(&format!("250 signatures hold by the record key {key_id}")), "{held}");
+    assert!(!held.contains("not checked") && !held.contains("--key"), "{held}");
+    let other = text(&given.pages[0]["records"][4]["record"], "/signature");
+    let stranger = "x+0a1b2c3d+AXh4";
+    for (pointer, value, status, says) in [
+        ("/records/3/record/signature", json!(other), 1, "signature: does not hold under"),
+        ("/records/3/record/signature", json!("AAAA"), 1, "signature: does not hold under"),
+        ("/records/3/record/signature", json!("?"), 2, "signature: is not base64"),
+        ("/records/3/record/signature", Value::Null, 2, "or both null"),
+        ("/records/3/record/key_id", json!("0123456789abcdef"), 1, "is none of the keys"),
+        ("/record_keys/0/key_id", json!("0123456789abcdef"), 1, "is not the id of that key"),
+        ("/record_keys/0/public_key", json!("AAAA"), 2, "is no public key"),
+        ("/record_keys", json!([]), 1, "is none of the keys"),
+        ("/bundle", json!(2), 2, "bundle: is version 2, and this program reads version 1"),
+        ("/vkey", json!("x"), 2, "vkey: a verifier key has the form"),
+        ("/vkey", json!(stranger), 2, "vkey: "),
+    ] {
+        let found = given.verify(&given.with(pointer, value)).ended(status).errors();
+        assert!(found.contains("page 1: ") && found.contains(says), "{pointer}: {found}");
+    }
+    // A key of that form that signed nothing.
+    let foreign = Given::new("bundle-foreign");
+    let found = given.verify(&given.with("/vkey", json!(foreign.key))).ended(1).errors();
+    assert!(found.contains("vkey: is not the key that signed the checkpoint"), "{found}");
+    // Without keys, or without signatures, that is said.
+    let mut without = given.pages.clone();
+    without.iter_mut().for_each(|page| drop(page.as_object_mut().unwrap().remove("record_keys")));
+    let said = given.verify(&without).ok().text();
+    assert!(said.contains("the signatures of 250 records were not checked"), "{said}");
+    let mut unsigned = given.with("/records/3/record/signature", Value::Null);
+    unsigned[0]["records"][3]["record"]["key_id"] = Value::Null;
+    let said = given.verify(&unsigned).ok().text();
+    assert!(said.contains("1 of them come without a signature"), "{said}");
 }

@@ -79,6 +79,11 @@ impl PublicKey {
         }
     }
 
+    /// The same of a signature in standard base64; `None` where it is no such text.
+    pub fn verifies_base64(&self, message: &[u8], signature: &str) -> Option<bool> {
+        STANDARD.decode(signature).ok().map(|bytes| self.verifies(message, &bytes))
+    }
+
     /// The id that receipts and signatures name it by.
     pub fn key_id(&self) -> KeyId {
         match self {
@@ -92,6 +97,11 @@ impl PublicKey {
         STANDARD.encode(self.as_bytes())
     }
 
+    /// Reads what [`to_base64`](Self::to_base64) writes.
+    pub fn from_base64(algorithm: KeyAlgorithm, text: &str) -> Option<Self> {
+        Self::from_bytes(algorithm, &STANDARD.decode(text).ok()?)
+    }
+
     pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
         object.text("algorithm", self.algorithm().as_str());
         object.text("key_id", self.key_id().as_str());
@@ -101,10 +111,7 @@ impl PublicKey {
     /// The `key_id` is derived; that the stored one agrees shows when the record is spelt again.
     pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
         let algorithm = fields.parsed("algorithm", |text| KeyAlgorithm::parse(text).ok_or(()))?;
-        fields.parsed("public_key", |text| {
-            let bytes = STANDARD.decode(text).map_err(|_| ())?;
-            Self::from_bytes(algorithm, &bytes).ok_or(())
-        })
+        fields.parsed("public_key", |text| Self::from_base64(algorithm, text).ok_or(()))
     }
 }
 

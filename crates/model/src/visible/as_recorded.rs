@@ -1,7 +1,7 @@
 //! What an event that is shown has to do with the one that is recorded, for whoever has both and no
 //! keys: what stands in clear in the record is what is shown, and what is sealed may be anything.
 
-use crate::json::{Members, NotCanonical, Value, ValueKind};
+use crate::json::{Members, NotCanonical, Value, ValueKind, name_order};
 use crate::rejection::{pointer_push, pointer_steps};
 use crate::sealing::opening::envelope_index;
 use crate::sealing::plan::ENVELOPES;
@@ -76,8 +76,15 @@ impl<F: Fn(&str) -> bool> Comparing<'_, F> {
                     }
                     self.pointer.truncate(length);
                 }
-                (Some((key, _)), _) | (None, Some((key, _))) => {
+                (Some((key, _)), None) | (None, Some((key, _))) => {
                     pointer_push(&mut self.pointer, &key.text());
+                    return Ok(false);
+                }
+                (Some((lacking, _)), Some((added, _))) => {
+                    // What comes first in the order of names is what only one of them has.
+                    let (lacking, added) = (lacking.text(), added.text());
+                    let first = std::cmp::min_by(lacking, added, |a, b| name_order(a, b));
+                    pointer_push(&mut self.pointer, &first);
                     return Ok(false);
                 }
             }
@@ -166,7 +173,8 @@ mod tests {
             (r#",{"n":2}]"#, "]", "/data/a\"b/1"),
             (r#"{"n":2}]"#, r#"{"n":2},3]"#, "/data/a\"b/2"),
             (r#""id":"u-1","#, "", "/actor/id"),
-            (r#""id":"u-1","#, r#""id":"u-1","mail":"x","#, "/actor/name"),
+            (r#""id":"u-1","#, r#""id":"u-1","mail":"x","#, "/actor/mail"),
+            (r#""actor":"#, r#""aardvark":1,"actor":"#, "/aardvark"),
             (r#"{"x":0}"#, "7", "/data/all"),
             (r#","event_type":"user.login""#, "", "/event_type"),
             (r#""user.login"}"#, r#""user.login","zeal":1}"#, "/zeal"),

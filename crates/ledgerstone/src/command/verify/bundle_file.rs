@@ -5,6 +5,7 @@
 mod page;
 mod record;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ledgerstone_ledger::bundle::csv;
@@ -13,6 +14,7 @@ use ledgerstone_model::json_write::ObjectWriter;
 use ledgerstone_proof::VerifierKey;
 
 use self::page::{Page, Pages, Wrong};
+use self::record::{Checked, Signed};
 use super::Arguments;
 use crate::arguments::verifier_key;
 use crate::command::taxonomy::read;
@@ -23,12 +25,47 @@ use crate::output::Console;
 const NOT_PROVED: &str =
     "not proved: that nothing about the person was left out by whoever made the file";
 
+/// Records without content that are named one by one; the others are counted.
+const NAMED_MAX: usize = 100;
+
 /// What was found to hold.
 #[derive(Default)]
 struct Held {
     records: u64,
-    /// Those among them without a content that their event could be compared with.
+    /// Those among them without a content that their event could be compared with, and the numbers of the first.
     without_content: u64,
+    named: Vec<u64>,
+    /// How many signatures hold, by which key.
+    signatures: BTreeMap<String, u64>,
+    /// Those that the file names no key for.
+    unchecked: u64,
+    unsigned: u64,
+    /// Keys that the file calls the log's own, and that were not given to check it by.
+    not_given: Vec<String>,
+}
+
+impl Held {
+    fn note_named(&mut self, named: &VerifierKey, given: &[VerifierKey]) {
+        let text = named.to_string();
+        if !given.contains(named) && !self.not_given.contains(&text) {
+            self.not_given.push(text);
+        }
+    }
+
+    fn add(&mut self, number: u64, checked: &Checked) {
+        self.records += 1;
+        if !checked.has_content {
+            self.without_content += 1;
+            if self.named.len() < NAMED_MAX {
+                self.named.push(number);
+            }
+        }
+        match &checked.signature {
+            Signed::By(key) => *self.signatures.entry(key.to_string()).or_default() += 1,
+            Signed::Unchecked => self.unchecked += 1,
+            Signed::Not => self.unsigned += 1,
+        }
+    }
 }
 
 pub fn run(path: &Path, arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
@@ -57,13 +94,14 @@ fn verify(text: &[u8], keys: &[VerifierKey]) -> Result<Held, Wrong> {
     for (number, page) in (1_u64..).zip(read) {
         let at = format!("page {number}");
         let page = page.map_err(|error| Wrong::form(error).at(&at))?;
-        pages.add(&page, keys).map_err(|wrong| wrong.at(&at))?;
+        let named = pages.add(&page, keys).map_err(|wrong| wrong.at(&at))?;
+        held.note_named(&named, keys);
+        let record_keys = page.record_keys().map_err(|wrong| wrong.at(&at))?;
         for record in &page.records {
-            let has_content = record::check(record, &page.checkpoint, keys).map_err(|wrong| {
-                wrong.at(&format!("record {}", record.proof.leaf_index)).at(&at)
-            })?;
-            held.records += 1;
-            held.without_content += u64::from(!has_content);
+            let number = record.proof.leaf_index;
+            let checked = record::check(record, &page.checkpoint, keys, record_keys.as_deref());
+            let checked = checked.map_err(|wrong| wrong.at(&format!("record {number}")).at(&at))?;
+            held.add(number, &checked);
         }
     }
     if pages.is_whole() {
@@ -74,24 +112,77 @@ fn verify(text: &[u8], keys: &[VerifierKey]) -> Result<Held, Wrong> {
 
 fn tell(held: &Held, json: bool, console: &mut Console) -> Result<(), Failure> {
     if json {
+        return console.line(held.json());
+    }
+    held.sentences().into_iter().try_for_each(|sentence| console.line(sentence))
+}
+
+impl Held {
+    fn json(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut object = ObjectWriter::open(&mut out);
         object.boolean("completeness_proved", false);
         object.boolean("holds", true);
-        object.number("records", held.records);
-        object.number("without_content", held.without_content);
+        object.texts("keys_not_given", &self.not_given);
+        object.number("records", self.records);
+        let mut signatures = ObjectWriter::open(object.key("signatures"));
+        let mut held = ObjectWriter::open(signatures.key("held"));
+        for (key, count) in &self.signatures {
+            held.number(key, *count);
+        }
+        held.close();
+        signatures.number("unchecked", self.unchecked);
+        signatures.number("unsigned", self.unsigned);
+        signatures.close();
+        object.number("without_content", self.without_content);
+        object.array("without_content_numbers", &self.named, |number, out| {
+            out.extend_from_slice(number.to_string().as_bytes());
+        });
         object.close();
-        return console.line(out);
+        out
     }
-    let records = held.records;
-    console.line(format!("the proofs of {records} records hold, and their contents, headers and clear values are theirs"))?;
-    if held.without_content > 0 {
-        let count = held.without_content;
-        console.line(format!(
-            "{count} of them come without content, so that their events are not proved"
-        ))?;
+
+    fn sentences(&self) -> Vec<String> {
+        let records = self.records;
+        let mut said = vec![format!(
+            "the proofs of {records} records hold, and their contents, headers and clear values are theirs"
+        )];
+        for (key, count) in &self.signatures {
+            said.push(format!(
+                "{count} signatures hold by the record key {key}, which the file names: \
+                 /v1/verification-keys says whether it is the server's"
+            ));
+        }
+        if self.unchecked > 0 {
+            let count = self.unchecked;
+            said.push(format!(
+                "the signatures of {count} records were not checked: the file names no record keys"
+            ));
+        }
+        if self.unsigned > 0 {
+            let count = self.unsigned;
+            said.push(format!(
+                "{count} of them come without a signature: the checkpoint alone vouches for them"
+            ));
+        }
+        if self.without_content > 0 {
+            let count = self.without_content;
+            let numbers: Vec<_> = self.named.iter().map(ToString::to_string).collect();
+            let more = if self.without_content > numbers.len() as u64 { ", …" } else { "" };
+            said.push(format!(
+                "{count} of them come without content, so that their events are not proved: {}{more}",
+                numbers.join(", ")
+            ));
+        }
+        for key in &self.not_given {
+            said.push(format!(
+                "not proved: that {key}, which the file calls the log's key, is it: it signed the checkpoint, and was \
+                 not given with --key"
+            ));
+        }
+        said.push(NOT_PROVED.to_owned());
+        said
     }
-    console.line(NOT_PROVED)
 }
 
 fn tell_wrong(reason: &str, json: bool, console: &mut Console) -> Result<Ending, Failure> {

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use ledgerstone_model::json::NotCanonical;
+use ledgerstone_model::system::{KeyAlgorithm, PublicKey};
 use ledgerstone_proof::{Checkpoint, CheckpointError, VerifierKey};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -36,18 +37,46 @@ impl From<NotCanonical> for Wrong {
     }
 }
 
+/// The version that is read.
+const VERSION: u64 = 1;
+
 #[derive(Deserialize)]
 pub struct Page<'a> {
+    bundle: u64,
     pub checkpoint: String,
     /// How many records the page has.
     count: u64,
     next_cursor: Option<String>,
     range: Range,
+    /// The public keys of records that the file names; absent in files of earlier versions.
+    record_keys: Option<Vec<NamedKey>>,
     #[serde(borrow)]
     pub records: Vec<Record<'a>>,
     request: String,
     subject_id: String,
     tree_size: u64,
+    vkey: String,
+}
+
+/// A public key as `GET /v1/verification-keys` names it.
+#[derive(Deserialize)]
+struct NamedKey {
+    algorithm: String,
+    key_id: String,
+    public_key: String,
+}
+
+impl NamedKey {
+    fn key(&self) -> Result<PublicKey, Wrong> {
+        let key = KeyAlgorithm::parse(&self.algorithm)
+            .and_then(|algorithm| PublicKey::from_base64(algorithm, &self.public_key))
+            .ok_or_else(|| Wrong::Form(format!("{}: is no public key", self.key_id)))?;
+        if key.key_id().as_str() != self.key_id {
+            let (said, is) = (&self.key_id, key.key_id());
+            return Err(Wrong::Proof(format!("{said}: is not the id of that key, which is {is}")));
+        }
+        Ok(key)
+    }
 }
 
 /// The records of the ledger that a page was looked for in, of those that the bundle is over.
@@ -102,9 +131,15 @@ struct Seen {
 }
 
 impl Pages {
-    /// Adds the next page. Its checkpoint is signed by one of the keys, and it has what the page before
-    /// leads to.
-    pub fn add(&mut self, page: &Page<'_>, keys: &[VerifierKey]) -> Result<(), Wrong> {
+    /// Adds the next page. Its checkpoint is signed by one of the keys, and by the one that it names itself, which is
+    /// the answer, and it has what the page before leads to.
+    pub fn add(&mut self, page: &Page<'_>, keys: &[VerifierKey]) -> Result<VerifierKey, Wrong> {
+        if page.bundle != VERSION {
+            let found = page.bundle;
+            return Err(Wrong::Form(format!(
+                "bundle: is version {found}, and this program reads version {VERSION}"
+            )));
+        }
         let checkpoint = Checkpoint::open(page.checkpoint.as_bytes(), keys)
             .map_err(|error: CheckpointError| Wrong::Proof(format!("checkpoint: {error}")))?;
         let size = checkpoint.size().value();
@@ -113,6 +148,7 @@ impl Pages {
                 format!("tree_size: is {}, and the checkpoint is over {size}", page.tree_size);
             return Err(Wrong::Proof(reason));
         }
+        let named = page.named_key()?;
         page.check_range()?;
         let seen = Seen {
             request: page.request.clone(),
@@ -132,7 +168,7 @@ impl Pages {
             None => {}
         }
         self.before = Some(seen);
-        Ok(())
+        Ok(named)
     }
 
     /// Whether the page that was added last is the last one of the bundle.
@@ -142,6 +178,24 @@ impl Pages {
 }
 
 impl Page<'_> {
+    /// The key that the page names, which signed its checkpoint.
+    fn named_key(&self) -> Result<VerifierKey, Wrong> {
+        let named =
+            VerifierKey::parse(&self.vkey).map_err(|error| Wrong::form(error).at("vkey"))?;
+        let own = std::slice::from_ref(&named);
+        Checkpoint::open(self.checkpoint.as_bytes(), own).map_err(|_| {
+            Wrong::Proof("vkey: is not the key that signed the checkpoint".to_owned())
+        })?;
+        Ok(named)
+    }
+
+    /// The keys of records that the page names; `None` where it is of a version that named none.
+    pub fn record_keys(&self) -> Result<Option<Vec<PublicKey>>, Wrong> {
+        let Some(named) = &self.record_keys else { return Ok(None) };
+        let keys = named.iter().map(NamedKey::key).collect::<Result<Vec<_>, _>>();
+        keys.map(Some).map_err(|wrong| wrong.at("record_keys"))
+    }
+
     /// Whether the records are so many as the page says, in the order of the ledger, and in its range.
     fn check_range(&self) -> Result<(), Wrong> {
         let Range { from, to, of } = self.range;
