@@ -29,6 +29,7 @@ pub struct SubjectRequest {
     pub ground: Option<String>,
     /// Opaque ids of who took the steps.
     pub opened_by: String,
+    pub identity_checked_at: Option<String>,
     pub identity_checked_by: Option<String>,
     pub decided_by: Option<String>,
     /// The record of the newest step, and the one that says who took it and why.

@@ -141,6 +141,21 @@ impl Client {
         answer.json_with(|Closing { tenant, job }| Ok((tenant, Job::parse(job)?)))
     }
 
+    /// Takes back what was asked for in that record of `_system`, before somebody approved it.
+    pub async fn withdraw_closing_of_tenant(
+        &self,
+        name: &TenantId,
+        asked_in: SequenceNumber,
+        reason: Option<&str>,
+    ) -> Result<TenantEntry, ClientError> {
+        let call = Call::post(self.route(&format!("v1/tenants/{name}/close/withdraw"), &[]));
+        let mut body = json!({"system_record": asked_in.value()});
+        if let Some(reason) = reason {
+            body["reason"] = reason.into();
+        }
+        self.send(&call.json(&body)).await?.json()
+    }
+
     async fn change_tenant(
         &self,
         name: &TenantId,

@@ -169,6 +169,8 @@ impl Ledger {
             requested_by: request.opened_by().clone(),
             approved_by: reach.approved_by.clone(),
             approved_at: Some(reach.approved_at),
+            identity_checked_by: request.identity_checked_by().cloned(),
+            identity_checked_at: request.identity_checked_at(),
             received_at: request.received_at(),
             despite_duties: reach.despite_duties.clone(),
             sealed_contents: reach.sealed_contents,

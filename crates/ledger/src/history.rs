@@ -175,6 +175,7 @@ impl SystemHistory {
             | SystemRecord::ErasureStarted(_)
             | SystemRecord::Erasure(_)
             | SystemRecord::TenantClosingAsked(_)
+            | SystemRecord::TenantClosingWithdrawn(_)
             | SystemRecord::TenantClosing(_)
             | SystemRecord::TenantClosed(_) => {}
         }

@@ -260,7 +260,10 @@ impl Ledger {
         if is_order && entry.request.right() == SubjectRight::Erasure {
             self.refuse_held(tenant, entry.request.subject())?;
         }
-        let next = entry.request.after(step, &by.principal_id())?;
+        let mut next = entry.request.after(step, &by.principal_id())?;
+        if step == RequestStep::CheckIdentity {
+            next = next.checked_at(self.clock.now());
+        }
         let has_begun = self.subject_requests.erasures.get(tenant, id).is_some();
         if has_begun && !is_order {
             return Err(LedgerError::ErasureBegun(id));

@@ -17,4 +17,4 @@ pub use policy::{
     Contradiction, RETENTION_POLICY_BYTES_MAX, RETENTION_RULES_MAX, RetentionPolicy, RetentionRule,
 };
 pub use preset::RetentionPreset;
-pub use term::Term;
+pub use term::{Term, is_kept_by_sender};

@@ -163,6 +163,7 @@ pub struct SubjectRequest {
     pub(crate) is_extended: bool,
     pub(crate) opened_by: PrincipalId,
     pub(crate) identity_checked_by: Option<PrincipalId>,
+    pub(crate) identity_checked_at: Option<IngestedAt>,
     pub(crate) decided_by: Option<PrincipalId>,
     pub(crate) rectification: Option<Rectification>,
 }
@@ -198,6 +199,7 @@ impl SubjectRequest {
             is_extended: false,
             opened_by: by,
             identity_checked_by: None,
+            identity_checked_at: None,
             decided_by: None,
             rectification: None,
         }
@@ -313,6 +315,18 @@ impl SubjectRequest {
         &self.opened_by
     }
 
+    /// The same, whose identity was checked then.
+    #[must_use]
+    pub fn checked_at(self, at: IngestedAt) -> Self {
+        Self { identity_checked_at: Some(at), ..self }
+    }
+
+    /// When that was; `None` before, and in requests that were checked before this was recorded.
+    pub const fn identity_checked_at(&self) -> Option<IngestedAt> {
+        self.identity_checked_at
+    }
+
+    /// Who checked that whoever asks is the person.
     pub const fn identity_checked_by(&self) -> Option<&PrincipalId> {
         self.identity_checked_by.as_ref()
     }

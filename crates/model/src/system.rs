@@ -33,7 +33,7 @@ use crate::json_write::ObjectWriter;
 
 pub use anchor::{ANCHOR_CHECKPOINTS_MAX, Anchor, AnchorError};
 pub use api_key::{ApiKeyGrant, ApiKeyRecord, ApiKeyRevocation};
-pub use closing::{TenantClosed, TenantClosing, TenantClosingAsked};
+pub use closing::{TenantClosed, TenantClosing, TenantClosingAsked, TenantClosingWithdrawn};
 pub use erasure::{ErasureCertificate, ErasureReach, ErasureStarted};
 pub use erasure_kept::ErasureKept;
 pub use genesis::{
@@ -96,6 +96,7 @@ pub enum SystemRecord {
     Erasure(Box<ErasureCertificate>),
     /// Somebody asks that a tenant be closed.
     TenantClosingAsked(Box<TenantClosingAsked>),
+    TenantClosingWithdrawn(Box<TenantClosingWithdrawn>),
     /// The ledger begins to end.
     TenantClosing(TenantClosing),
     /// It ends: nothing comes after this.
@@ -151,6 +152,7 @@ impl SystemRecord {
             Self::ErasureStarted(_) => "system.erasure_started",
             Self::Erasure(_) => "system.erasure",
             Self::TenantClosingAsked(_) => "system.tenant_closing_asked",
+            Self::TenantClosingWithdrawn(_) => "system.tenant_closing_withdrawn",
             Self::TenantClosing(_) => "system.tenant_closing",
             Self::TenantClosed(_) => "system.tenant_closed",
         }
@@ -204,6 +206,7 @@ impl SystemRecord {
             Self::ErasureStarted(record) => record.write(&mut object),
             Self::Erasure(record) => record.write(&mut object),
             Self::TenantClosingAsked(record) => record.write(&mut object),
+            Self::TenantClosingWithdrawn(record) => record.write(&mut object),
             Self::TenantClosing(record) => record.write(&mut object),
             Self::TenantClosed(record) => record.write(&mut object),
         }
@@ -277,6 +280,9 @@ impl SystemRecord {
             }
             "system.tenant_closing_asked" => Self::TenantClosingAsked(Box::new(
                 TenantClosingAsked::parse(&fields.object("tenant_closing_asked")?)?,
+            )),
+            "system.tenant_closing_withdrawn" => Self::TenantClosingWithdrawn(Box::new(
+                TenantClosingWithdrawn::parse(&fields.object("tenant_closing_withdrawn")?)?,
             )),
             "system.tenant_closing" => {
                 Self::TenantClosing(TenantClosing::parse(&fields.object("tenant_closing")?)?)

@@ -55,10 +55,11 @@ const fn place(record: &SystemRecord) -> usize {
         SystemRecord::TenantClosing(_) => 19,
         SystemRecord::TenantClosed(_) => 20,
         SystemRecord::ErasureKept(_) => 21,
+        SystemRecord::TenantClosingWithdrawn(_) => 22,
     }
 }
 
-const KINDS: usize = 22;
+const KINDS: usize = 23;
 
 #[test]
 fn the_document_has_the_table_of_the_code() {

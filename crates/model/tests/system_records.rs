@@ -19,7 +19,7 @@ use ledgerstone_model::system::{
     PolicyRecord, PublicKey, RecordSigning, RetentionDone, RetentionReason, RetentionRunId,
     RetentionStarted, SigningKeyRecord, SigningMode, SubjectRequestRecord, SystemRecord,
     SystemRecordError, TailCut, TaxonomyRecord, TenantClosed, TenantClosing, TenantClosingAsked,
-    TenantRecord, TenantState,
+    TenantClosingWithdrawn, TenantRecord, TenantState,
 };
 use ledgerstone_model::{
     Actor, Administration, AuditRecord, ErrorCode, NumberSet, SealedEvent, TaxonomyDocument,
@@ -174,6 +174,8 @@ fn certificate() -> ErasureCertificate {
         requested_by: person("a"),
         approved_by: person("b"),
         approved_at: Some(at()),
+        identity_checked_by: None,
+        identity_checked_at: None,
         received_at: at(),
         despite_duties: vec!["hipaa".to_owned()],
         sealed_contents: 12,
@@ -247,7 +249,28 @@ fn records() -> Vec<SystemRecord> {
     ]);
     records.extend(holds());
     records.extend(closing());
+    records.extend(later(from));
     records
+}
+
+/// What records say since the members and kinds above were frozen.
+fn later(from: SequenceNumber) -> Vec<SystemRecord> {
+    let number = |value| SequenceNumber::new(value).expect("a good value");
+    let checked = refused_request().checked_at(at());
+    vec![
+        SystemRecord::SubjectRequest(Box::new(SubjectRequestRecord::new(checked, from))),
+        SystemRecord::Erasure(Box::new(ErasureCertificate {
+            identity_checked_by: Some(person("b")),
+            identity_checked_at: Some(at()),
+            ..certificate()
+        })),
+        SystemRecord::TenantClosingWithdrawn(Box::new(TenantClosingWithdrawn {
+            tenant: tenant(),
+            asked_in: number(43),
+            withdrawn_by: person("a"),
+            audit_record: number(42),
+        })),
+    ]
 }
 
 fn erasures(from: SequenceNumber) -> Vec<SystemRecord> {

@@ -64,6 +64,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Needs(Permission::TenantsWrite), || routes!(tenants::resume)),
     Endpoint::new(Needs(Permission::TenantsWrite), || routes!(tenant_closing::ask)),
     Endpoint::new(Needs(Permission::TenantsWrite), || routes!(tenant_closing::approve)),
+    Endpoint::new(Needs(Permission::TenantsWrite), || routes!(tenant_closing::withdraw)),
     Endpoint::new(Needs(Permission::TenantsRead), || routes!(tenant_closing::checkpoint)),
     Endpoint::new(Needs(Permission::SigningKeysRead), || routes!(signing_keys::list)),
     Endpoint::new(Needs(Permission::SigningKeysRotate), || routes!(signing_keys::rotate)),

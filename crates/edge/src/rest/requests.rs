@@ -51,6 +51,8 @@ pub struct SubjectRequest {
     ground: Option<&'static str>,
     opened_by: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    identity_checked_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     identity_checked_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_by: Option<String>,
@@ -113,6 +115,7 @@ impl From<&RequestEntry> for SubjectRequest {
             basis: request.basis().map(ErasureBasis::as_str),
             ground: request.ground().map(RefusalGround::as_str),
             opened_by: request.opened_by().to_string(),
+            identity_checked_at: request.identity_checked_at().map(|at| at.to_string()),
             identity_checked_by: request.identity_checked_by().map(ToString::to_string),
             decided_by: request.decided_by().map(ToString::to_string),
             system_record: entry.set_by.value(),

@@ -60,6 +60,19 @@ pub struct ApprovedClosing {
     system_record: u64,
 }
 
+/// What is taken back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WithdrawnClosing {
+    /// The record of `_system` in which somebody asked for it.
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
+    system_record: u64,
+    /// For the `audit` record; at most 500 characters, not all blank, none of them control characters.
+    #[serde(default)]
+    #[schema(schema_with = words)]
+    reason: Option<String>,
+}
+
 /// A tenant that is being closed, and the job that does it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TenantClosing {
@@ -135,9 +148,7 @@ pub async fn approve(
 ) -> Result<Response, Problem> {
     let name = existing(&name)?;
     let ApprovedClosing { system_record } = service.read_small(&headers, body).await?;
-    let asked_in = SequenceNumber::new(system_record).map_err(|_| {
-        Problem::new(ErrorCode::InvalidArgument, "system_record: is no number of a record")
-    })?;
+    let asked_in = record_number(system_record)?;
     let by = service.actor(&authorised);
     let closed = name.clone();
     let begun = service.blocking(move |ledger| {
@@ -159,6 +170,41 @@ pub async fn approve(
         response.headers_mut().insert(header::LOCATION, place);
     }
     Ok(response)
+}
+
+/// Takes back that a tenant be closed, before it was approved: whoever asked for it, or anybody else who may close
+/// tenants. It goes on as it was.
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/close/withdraw", tag = "tenants",
+    params(("tenant_id" = String, Path)), request_body = WithdrawnClosing,
+    responses((status = 200, body = Tenant, description = "Without `closing_asked`"),
+        (status = 404, description = "Nobody has asked for it"),
+        (status = 410, description = "It is being closed, or is closed"),
+        (status = 412, description = "Another wish took its place")),
+    security(("api_key" = []), ("token" = [])))]
+pub async fn withdraw(
+    State(service): State<Service>,
+    authorised: Authorised,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Tenant>, Problem> {
+    let name = existing(&name)?;
+    let WithdrawnClosing { system_record, reason } = service.read_small(&headers, body).await?;
+    let asked_in = record_number(system_record)?;
+    let reason = reason.as_deref().map(checked_reason).transpose()?;
+    let by = service.actor(&authorised);
+    let withdrawn = service.blocking(move |ledger| {
+        let by = by(ledger);
+        ledger.withdraw_closing(&name, asked_in, reason.as_deref(), &by)?;
+        shown(ledger, &name)
+    });
+    withdrawn.await.map(Json)
+}
+
+fn record_number(number: u64) -> Result<SequenceNumber, Problem> {
+    SequenceNumber::new(number).map_err(|_| {
+        Problem::new(ErrorCode::InvalidArgument, "system_record: is no number of a record")
+    })
 }
 
 /// A checkpoint of a tenant's ledger; of a closed one the last, for ever. It tells how many records there

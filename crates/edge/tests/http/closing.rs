@@ -66,6 +66,21 @@ async fn two_operators_close_a_tenant() {
     assert_eq!((status.as_u16(), &problem["code"]), (403, &json!("SECOND_PERSON_NEEDED")));
     let (status, problem) = operate(&rig, &berta, approve, json!({"system_record": 1})).await;
     assert_eq!((status.as_u16(), &problem["code"]), (412, &json!("VERSION_CONFLICT")));
+    // It is withdrawn, by whoever asked or by another, and asked for anew.
+    let withdraw = "/v1/tenants/acme/close/withdraw";
+    let (status, problem) = operate(&rig, &berta, withdraw, json!({"system_record": 1})).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (412, &json!("VERSION_CONFLICT")));
+    let (status, open) = operate(&rig, &anna, withdraw, record.clone()).await;
+    assert_eq!((status.as_u16(), open.get("closing_asked")), (200, None), "{open}");
+    for path in [withdraw, approve] {
+        let (status, problem) = operate(&rig, &berta, path, record.clone()).await;
+        assert_eq!((status.as_u16(), &problem["code"]), (404, &json!("NOT_FOUND")), "{path}");
+    }
+    let (_, asked) = operate(&rig, &anna, close, wish.clone()).await;
+    let again = json!({"system_record": asked["closing_asked"]["system_record"], "reason": "no"});
+    assert_eq!(operate(&rig, &berta, withdraw, again).await.0, 200);
+    let (_, asked) = operate(&rig, &anna, close, wish.clone()).await;
+    let record = json!({"system_record": asked["closing_asked"]["system_record"]});
     // A hold stands against it, and is named.
     let hold = json!({"owner": "legal", "reason": "case 17", "review_at": "2030-01-01T00:00:00Z"});
     let hold = rig.request(Method::POST, "/v1/holds", "acme", Role::Admin).json(&hold);

@@ -135,6 +135,12 @@ async fn a_duty_stands_against_it_until_somebody_says_that_it_does_not() {
     assert_eq!(certificate["kept_by"], json!([set["set_by"]["system_record"]]));
     assert_eq!(certificate["despite_duties"], json!(["hipaa"]));
     assert!(certificate["approved_at"].is_string(), "{certificate}");
+    let request = get(&rig, &at).await;
+    for member in ["identity_checked_at", "identity_checked_by"] {
+        assert!(certificate[member].is_string(), "{certificate}");
+        assert_eq!(certificate[member], request[member], "{member}");
+    }
+    assert!(certificate["identity_checked_at"].as_str() <= certificate["approved_at"].as_str());
     assert_eq!(gone(&rig).await, Vec::<String>::new());
     rig.assert_sound();
 }

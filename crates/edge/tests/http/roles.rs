@@ -93,6 +93,7 @@ pub const WHO_MAY: &[(&str, &str, Option<Permission>)] = &[
     ("POST", "/v1/tenants", Some(P::TenantsWrite)),
     ("POST", "/v1/tenants/{tenant_id}/close", Some(P::TenantsWrite)),
     ("POST", "/v1/tenants/{tenant_id}/close/approve", Some(P::TenantsWrite)),
+    ("POST", "/v1/tenants/{tenant_id}/close/withdraw", Some(P::TenantsWrite)),
     ("POST", "/v1/tenants/{tenant_id}/resume", Some(P::TenantsWrite)),
     ("POST", "/v1/tenants/{tenant_id}/suspend", Some(P::TenantsWrite)),
     ("POST", "/v1/verify", Some(P::VerifyRun)),

@@ -47,7 +47,7 @@ pub(crate) struct RetentionIndex {
 struct State {
     cursor: Cursor,
     ledgers: HashMap<TenantId, OfLedger>,
-    /// The newest wish that a tenant be closed.
+    /// The newest wish that a tenant be closed, unless it was withdrawn.
     closings: HashMap<TenantId, Arc<ClosingAsked>>,
 }
 
@@ -205,7 +205,7 @@ impl RetentionIndex {
         Ok(state.ledgers.get(tenant).and_then(|known| known.proposals.get(&kind)).cloned())
     }
 
-    /// The newest wish that a tenant be closed, whether or not it still counts.
+    /// The newest wish that a tenant be closed that was not withdrawn, whether or not it still counts.
     pub(crate) fn closing_asked(
         &self,
         store: &dyn LedgerStore,
@@ -243,16 +243,22 @@ impl State {
     /// Takes in what the ledgers gained.
     fn follow(&mut self, store: &dyn LedgerStore) -> Result<(), ReadError> {
         let Self { cursor, ledgers, closings } = self;
-        *cursor = projection::system_records_after(store, cursor.clone(), |found| {
-            if let SystemRecord::TenantClosingAsked(record) = found.record {
-                let (recorded_as, asked_at) = (found.sequence_number, found.ingested_at);
-                let tenant = record.tenant.clone();
-                let asked = ClosingAsked { record: *record, recorded_as, asked_at };
-                closings.insert(tenant, Arc::new(asked));
-            } else {
-                ledgers.entry(found.ledger.clone()).or_default().take(found);
-            }
-        })?;
+        *cursor =
+            projection::system_records_after(store, cursor.clone(), |found| match found.record {
+                SystemRecord::TenantClosingAsked(record) => {
+                    let (recorded_as, asked_at) = (found.sequence_number, found.ingested_at);
+                    let tenant = record.tenant.clone();
+                    let asked = ClosingAsked { record: *record, recorded_as, asked_at };
+                    closings.insert(tenant, Arc::new(asked));
+                }
+                SystemRecord::TenantClosingWithdrawn(record) => {
+                    let is_meant = |asked: &Arc<ClosingAsked>| asked.recorded_as == record.asked_in;
+                    if closings.get(&record.tenant).is_some_and(is_meant) {
+                        closings.remove(&record.tenant);
+                    }
+                }
+                _ => ledgers.entry(found.ledger.clone()).or_default().take(found),
+            })?;
         Ok(())
     }
 }

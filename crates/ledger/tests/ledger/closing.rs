@@ -239,6 +239,62 @@ fn holds_and_duties_stand_against_it() {
 }
 
 #[test]
+fn a_wish_that_was_withdrawn_closes_nothing_and_another_may_follow() {
+    let (own, ledger) = deployment();
+    let first = ask(&ledger, false, "anna").unwrap().recorded_as;
+    let second = ask(&ledger, false, "anna").unwrap().recorded_as;
+    let withdraw = |at, who| ledger.withdraw_closing(&acme(), at, Some("a mistake"), &person(who));
+    assert_eq!(code(withdraw(first, "anna")), ErrorCode::VersionConflict);
+    withdraw(second, "anna").unwrap();
+    let all = records(&ledger, "_system");
+    let SystemRecord::TenantClosingWithdrawn(record) = said(&all[all.len() - 1]) else {
+        panic!("no record")
+    };
+    assert_eq!((record.tenant, record.asked_in), (acme(), second));
+    assert_eq!(record.audit_record.value() + 2, all.len() as u64);
+    assert_eq!(ledger.closing_asked(&acme()).unwrap(), None);
+    let approve = |at| ledger.approve_closing(&acme(), at, &person("berta"));
+    for refused in [code(approve(second)), code(approve(first)), code(withdraw(second, "anna"))] {
+        assert_eq!(refused, ErrorCode::NotFound);
+    }
+    drop(ledger);
+    let ledger = own.rig.open();
+    assert_eq!(ledger.closing_asked(&acme()).unwrap(), None, "also after a restart");
+    let third = ask(&ledger, false, "anna").unwrap().recorded_as;
+    ledger.approve_closing(&acme(), third, &person("berta")).unwrap();
+    let late = ledger.withdraw_closing(&acme(), third, None, &person("anna"));
+    assert_eq!(code(late), ErrorCode::TenantClosing);
+    own.rig.assert_sound();
+}
+
+#[test]
+fn what_senders_asked_to_be_kept_is_named_before_it_goes() {
+    let (own, ledger) = deployment();
+    let asking = |id: &str, days: u64| {
+        let mut event: serde_json::Value =
+            serde_json::from_str(&login(id, "ana", "Ana Lima")).unwrap();
+        event["security"] = serde_json::json!({"retention_period_days": days});
+        SealingRig::append(&ledger, "acme", &event.to_string());
+    };
+    asking("e-3", 0);
+    let asked = ask(&ledger, false, "anna").unwrap();
+    assert!(asked.record.despite_duties.is_empty());
+    asking("e-4", 30);
+    for refused in [
+        ask(&ledger, false, "anna").map(drop),
+        ledger.approve_closing(&acme(), asked.recorded_as, &person("berta")).map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::DutyToKeep);
+        assert!(error.to_string().ends_with("security.retention_period_days"), "{error}");
+    }
+    let asked = ask(&ledger, true, "anna").unwrap();
+    assert_eq!(asked.record.despite_duties, ["security.retention_period_days"]);
+    ledger.approve_closing(&acme(), asked.recorded_as, &person("berta")).unwrap();
+    own.rig.assert_sound();
+}
+
+#[test]
 fn the_last_checkpoint_is_given_for_ever() {
     let (own, ledger) = deployment();
     agree(&ledger);

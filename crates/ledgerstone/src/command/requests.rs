@@ -384,6 +384,7 @@ fn json(request: &SubjectRequest, survey: Option<&[u8]>) -> Vec<u8> {
     object.text("due_at", &request.due_at);
     object.optional_text("ground", request.ground.as_deref());
     object.text("id", &request.id);
+    object.optional_text("identity_checked_at", request.identity_checked_at.as_deref());
     object.optional_text("identity_checked_by", request.identity_checked_by.as_deref());
     object.boolean("is_extended", request.is_extended);
     if let Some(job) = &request.job {

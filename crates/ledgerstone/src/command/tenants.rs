@@ -69,6 +69,9 @@ enum Action {
         /// Approve what another person asked for, in this record of `_system`
         #[arg(long, value_name = "N", conflicts_with = "reason")]
         approve: Option<u64>,
+        /// Take back what somebody asked for in this record of `_system`, before it is approved
+        #[arg(long, value_name = "N", conflicts_with_all = ["approve", "despite_duties"])]
+        withdraw: Option<u64>,
         #[command(flatten)]
         common: CommonOptions,
     },
@@ -78,9 +81,10 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     match &arguments.action {
         Action::List { common } => list(common, console),
         Action::Create { names, first_key, common } => create(names, *first_key, common, console),
-        Action::Close { name, reason, despite_duties, approve, common } => {
-            let (despite_duties, approve) = (*despite_duties, *approve);
-            close::close(&close::Wish { name, reason, despite_duties, approve }, common, console)
+        Action::Close { name, reason, despite_duties, approve, withdraw, common } => {
+            let (despite_duties, approve, withdraw) = (*despite_duties, *approve, *withdraw);
+            let wish = close::Wish { name, reason, despite_duties, approve, withdraw };
+            close::close(&wish, common, console)
         }
     }
 }

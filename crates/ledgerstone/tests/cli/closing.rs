@@ -60,6 +60,11 @@ fn two_operators_close_a_tenant() {
         .admin(&["tenants", "close", "default", "--reason", "x"])
         .failed(2, "FORBIDDEN");
     let record = operators.asked_for();
+    let withdraw = ["tenants", "close", "default", "--withdraw", &record, "--reason", "a mistake"];
+    let withdrawn = operators.berta(&withdraw).ok().line();
+    assert_eq!(withdrawn, json!({"state": "withdrawn", "tenant_id": "default"}));
+    operators.anna(&withdraw).failed(2, "NOT_FOUND");
+    let record = operators.asked_for();
     let approve = ["tenants", "close", "default", "--approve", &record];
     operators.anna(&approve).failed(2, "SECOND_PERSON_NEEDED");
     let closed = operators.berta(&approve).ok().line();
@@ -155,6 +160,9 @@ fn on_a_directory_one_user_is_one_person() {
     let record = number(&asked, "/system_record").to_string();
     let approve = ["tenants", "close", "acme", "--approve", &record];
     program.run(&approve).failed(2, "SECOND_PERSON_NEEDED");
+    let withdraw = ["tenants", "close", "acme", "--withdraw", &record];
+    assert_eq!(text(&program.run(&withdraw).ok().line(), "/state"), "withdrawn");
+    program.run(&approve).failed(2, "NOT_FOUND");
     program.run(&["tenants", "close", "nobody", "--reason", "x"]).failed(2, "UNKNOWN_TENANT");
     program.run(&["verify"]).ok();
 }

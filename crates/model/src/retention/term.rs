@@ -109,6 +109,16 @@ fn raise<'p>(
     }
 }
 
+/// Whether what the sender asked for in `security.retention_period_days` keeps a content that came in `from` then.
+pub fn is_kept_by_sender(
+    event: Value<'_>,
+    from: IngestedAt,
+    now: IngestedAt,
+) -> Result<bool, NotCanonical> {
+    let days = days_asked_for(event)?;
+    Ok(days.is_some_and(|days| days_after(from, days).is_none_or(|until| until > now)))
+}
+
 /// What the sender asks for in `security.retention_period_days`: a minimum. One that cannot be read,
 /// because it is sealed, keeps the content for good.
 fn days_asked_for(event: Value<'_>) -> Result<Option<u64>, NotCanonical> {

@@ -1,5 +1,5 @@
-//! A tenant is closed: somebody asks for it (`system.tenant_closing_asked`, in `_system`), and after another
-//! person has agreed, the tenant's own ledger begins to end (`system.tenant_closing`) and ends
+//! A tenant is closed: somebody asks for it (`system.tenant_closing_asked`, in `_system`), which may be withdrawn
+//! (`system.tenant_closing_withdrawn`), and after another person has agreed, the tenant's own ledger begins to end (`system.tenant_closing`) and ends
 //! (`system.tenant_closed`). Nothing comes after that.
 //!
 //! Who they are and why stands in `audit` records of `_system`.
@@ -21,6 +21,17 @@ pub struct TenantClosingAsked {
     /// Names of the retention rules whose legal minimum is set aside, in order and each once.
     pub despite_duties: Vec<String>,
     /// The record of `_system` that holds the reason.
+    pub audit_record: SequenceNumber,
+}
+
+/// The payload of `system.tenant_closing_withdrawn`: what was asked for waits for nobody any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantClosingWithdrawn {
+    pub tenant: TenantId,
+    /// The `system.tenant_closing_asked` record.
+    pub asked_in: SequenceNumber,
+    pub withdrawn_by: PrincipalId,
+    /// The record of `_system` that says who and why.
     pub audit_record: SequenceNumber,
 }
 
@@ -54,6 +65,25 @@ impl TenantClosingAsked {
             tenant: fields.parsed("tenant_id", TenantId::parse_stored)?,
             asked_by: fields.parsed("asked_by", |text| PrincipalId::parse(text).ok_or(()))?,
             despite_duties: fields.texts("despite_duties")?,
+            audit_record: fields.sequence_number("audit_record")?,
+        })
+    }
+}
+
+impl TenantClosingWithdrawn {
+    pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
+        object.number("asked_in", self.asked_in.value());
+        object.number("audit_record", self.audit_record.value());
+        object.text("tenant_id", self.tenant.as_str());
+        object.text("withdrawn_by", self.withdrawn_by.as_str());
+    }
+
+    pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
+        Ok(Self {
+            tenant: fields.parsed("tenant_id", TenantId::parse_stored)?,
+            asked_in: fields.sequence_number("asked_in")?,
+            withdrawn_by: fields
+                .parsed("withdrawn_by", |text| PrincipalId::parse(text).ok_or(()))?,
             audit_record: fields.sequence_number("audit_record")?,
         })
     }

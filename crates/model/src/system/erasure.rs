@@ -57,6 +57,10 @@ pub struct ErasureCertificate {
     pub approved_by: PrincipalId,
     /// `None` in certificates that are older than this member.
     pub approved_at: Option<IngestedAt>,
+    /// Who checked that whoever asked is the person, and when; `None` in certificates that are older than these
+    /// members, and the time also where the identity was checked before it was recorded.
+    pub identity_checked_by: Option<PrincipalId>,
+    pub identity_checked_at: Option<IngestedAt>,
     pub received_at: IngestedAt,
     /// Rules of the retention policy that name a duty to keep something sealed, which was set aside.
     pub despite_duties: Vec<String>,
@@ -136,6 +140,10 @@ impl ErasureCertificate {
         object.number("dead_letters", self.dead_letters);
         write_duties(object, &self.despite_duties);
         object.number("dropped_contents", self.dropped_contents);
+        let checked_at = self.identity_checked_at.map(|at| at.to_string());
+        object.optional_text("identity_checked_at", checked_at.as_deref());
+        let checked_by = self.identity_checked_by.as_ref().map(PrincipalId::as_str);
+        object.optional_text("identity_checked_by", checked_by);
         write_numbers(object, "kept_by", &self.kept_by);
         let until = self.key_backups_expire_at.map(|at| at.to_string());
         object.optional_text("key_backups_expire_at", until.as_deref());
@@ -161,6 +169,8 @@ impl ErasureCertificate {
             requested_by: fields.parsed("requested_by", principal)?,
             approved_by: fields.parsed("approved_by", principal)?,
             approved_at: fields.optional("approved_at", IngestedAt::parse)?,
+            identity_checked_by: fields.optional("identity_checked_by", principal)?,
+            identity_checked_at: fields.optional("identity_checked_at", IngestedAt::parse)?,
             received_at: fields.parsed("received_at", IngestedAt::parse)?,
             despite_duties: fields.texts_if_any("despite_duties")?,
             sealed_contents: fields.number("sealed_contents")?,

@@ -44,6 +44,8 @@ impl SubjectRequestRecord {
         object.text("due_at", &request.due_at.to_string());
         object.boolean("extended", request.is_extended);
         object.optional_text("ground", request.ground.map(RefusalGround::as_str));
+        let checked_at = request.identity_checked_at.map(|at| at.to_string());
+        object.optional_text("identity_checked_at", checked_at.as_deref());
         let checked_by = request.identity_checked_by.as_ref().map(PrincipalId::as_str);
         object.optional_text("identity_checked_by", checked_by);
         object.text("opened_by", request.opened_by.as_str());
@@ -71,6 +73,7 @@ impl SubjectRequestRecord {
             is_extended: fields.value("extended")?.boolean() == Some(true),
             opened_by: fields.parsed("opened_by", principal)?,
             identity_checked_by: fields.optional("identity_checked_by", principal)?,
+            identity_checked_at: fields.optional("identity_checked_at", IngestedAt::parse)?,
             decided_by: fields.optional("decided_by", principal)?,
             rectification: match fields.optional_object("rectification")? {
                 Some(fields) => Some(parse_rectification(&fields)?),

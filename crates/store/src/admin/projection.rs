@@ -149,6 +149,7 @@ impl<'c> Projection<'c> {
             | SystemRecord::HoldReleased(_)
             | SystemRecord::ErasureKept(_)
             | SystemRecord::TenantClosingAsked(_)
+            | SystemRecord::TenantClosingWithdrawn(_)
             | SystemRecord::TenantClosing(_)
             | SystemRecord::TenantClosed(_) => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! `tenants close`: a tenant is closed for good. One person asks, another approves.
+//! `tenants close`: a tenant is closed for good. One person asks, another approves, or somebody takes it back.
 
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub struct Wish<'a> {
     pub despite_duties: bool,
     /// The record that is approved; none where it is asked for.
     pub approve: Option<u64>,
+    /// The record that is withdrawn.
+    pub withdraw: Option<u64>,
 }
 
 pub fn close(
@@ -40,9 +42,11 @@ pub fn close(
     console: &mut Console,
 ) -> Result<Ending, Failure> {
     let tenant = tenant_to_write(wish.name)?;
-    let asked_in = wish.approve.map(SequenceNumber::new).transpose().map_err(|_| {
-        Failure::new(ErrorCode::InvalidArgument, "--approve: is no number of a record")
-    })?;
+    let asked_in = record_number("--approve", wish.approve)?;
+    if let Some(withdrawn) = record_number("--withdraw", wish.withdraw)? {
+        let outcome = withdraw(&tenant, withdrawn, wish, common, console)?;
+        return outcome.tell(&tenant, console.is_terminal() && !common.output.json, console);
+    }
     let outcome = match (common.location.find(console)?, asked_in) {
         (Location::Server(remote), None) => ask_behind(&remote, &tenant, wish)?,
         (Location::Server(remote), Some(asked_in)) => approve_behind(&remote, &tenant, asked_in)?,
@@ -57,8 +61,40 @@ pub fn close(
     outcome.tell(&tenant, console.is_terminal() && !common.output.json, console)
 }
 
+fn record_number(option: &str, given: Option<u64>) -> Result<Option<SequenceNumber>, Failure> {
+    given.map(SequenceNumber::new).transpose().map_err(|_| {
+        Failure::new(ErrorCode::InvalidArgument, format!("{option}: is no number of a record"))
+    })
+}
+
+fn withdraw(
+    tenant: &TenantId,
+    asked_in: SequenceNumber,
+    wish: &Wish<'_>,
+    common: &CommonOptions,
+    console: &mut Console,
+) -> Result<Outcome, Failure> {
+    let reason = reason_of(wish.reason)?;
+    let reason = reason.as_ref().map(|reason| reason.as_str());
+    match common.location.find(console)? {
+        Location::Server(remote) => {
+            let client = remote.client();
+            remote.wait(client.withdraw_closing_of_tenant(tenant, asked_in, reason))?;
+        }
+        Location::Directory(path) => {
+            let (missing, creation) = (IfMissing::Refuse, TenantCreation::Explicit);
+            data_dir::write(&path, missing, creation, console, |ledger, _| {
+                Ok(ledger.withdraw_closing(tenant, asked_in, reason, &operator())?)
+            })?;
+        }
+    }
+    Ok(Outcome::Withdrawn)
+}
+
 /// What came of it.
 enum Outcome {
+    /// Nothing waits any more, and the tenant goes on.
+    Withdrawn,
     /// It waits for another person, who approves this record.
     Asked { system_record: u64, despite_duties: Vec<String> },
     /// The tenant is closed; the last record of its ledger, where it is known here.
@@ -169,6 +205,9 @@ impl Outcome {
 
     fn say(&self, tenant: &TenantId, console: &mut Console) -> Result<(), Failure> {
         match self {
+            Self::Withdrawn => {
+                console.line(format!("{tenant}: is not closed; what was asked for is withdrawn"))
+            }
             Self::Asked { system_record, despite_duties } => {
                 if !despite_duties.is_empty() {
                     let duties = despite_duties.join(", ");
@@ -194,6 +233,7 @@ impl Outcome {
         let mut line = Vec::with_capacity(128);
         let mut object = ObjectWriter::open(&mut line);
         match self {
+            Self::Withdrawn => object.text("state", "withdrawn"),
             Self::Asked { system_record, despite_duties } => {
                 object.texts("despite_duties", despite_duties);
                 object.text("state", "asked");

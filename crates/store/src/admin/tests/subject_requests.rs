@@ -54,6 +54,8 @@ pub(super) fn certified(ledger: &TenantId, at: u64) -> ProjectedRecord {
         requested_by: by.clone(),
         approved_by: by,
         approved_at: None,
+        identity_checked_by: None,
+        identity_checked_at: None,
         received_at: moment(5),
         despite_duties: Vec::new(),
         sealed_contents: 1,
