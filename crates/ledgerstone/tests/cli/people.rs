@@ -114,9 +114,12 @@ fn a_person_is_given_everything_and_can_check_it() {
         let verify = [&["verify", "--bundle", "-", "--key", &key], more].concat();
         office.program.feed(&verify, input)
     };
+    let key_id = text(&line, "/records/0/record/key_id");
     assert_eq!(
         verify(&whole, &["--json"]).ok().line(),
-        json!({"completeness_proved": false, "holds": true, "records": 1, "without_content": 0})
+        json!({"completeness_proved": false, "holds": true, "keys_not_given": [], "records": 1,
+            "signatures": {"held": {key_id: 1}, "unchecked": 0, "unsigned": 0},
+            "without_content": 0, "without_content_numbers": []})
     );
     let laid_out = serde_json::to_string_pretty(&line).unwrap();
     verify(&laid_out, &[]).ok();
