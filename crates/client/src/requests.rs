@@ -56,7 +56,7 @@ pub struct RequestJob {
     pub waiting: Option<JobWaiting>,
 }
 
-/// What goes with an approval; the last two concern erasures alone.
+/// What goes with an approval; all but the reason concern erasures alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Approval<'a> {
     pub reason: Option<&'a str>,
@@ -64,6 +64,8 @@ pub struct Approval<'a> {
     pub despite_duties: bool,
     /// How many contents that hold the person in clear, or sealed for others, may be dropped whole.
     pub clear_contents: u64,
+    /// That contents which hold the person sealed for others alone stay.
+    pub keep_sealed_for_others: bool,
 }
 
 impl Approval<'_> {
@@ -71,6 +73,8 @@ impl Approval<'_> {
         let mut members = Map::new();
         members.insert("clear_contents".to_owned(), self.clear_contents.into());
         members.insert("despite_duties".to_owned(), self.despite_duties.into());
+        let keeps = self.keep_sealed_for_others;
+        members.insert("keep_sealed_for_others".to_owned(), keeps.into());
         members.extend(self.reason.map(|reason| ("reason".to_owned(), reason.into())));
         Value::Object(members)
     }

@@ -47,7 +47,10 @@ pub struct ErasureMeans<'a> {
     pub contents: &'a dyn RetentionStore,
     /// Whether what is sealed becomes unreadable although a duty keeps it.
     pub despite_duties: bool,
-    /// How many contents that hold the person in clear may be dropped: as many as were approved.
+    /// Whether contents that hold the person sealed for others alone stay as they are.
+    pub keep_sealed_for_others: bool,
+    /// How many contents that hold the person in clear, or sealed for others, may be dropped: as many as were
+    /// approved.
     pub clear_contents_max: u64,
 }
 
@@ -176,6 +179,7 @@ impl Ledger {
             sealed_contents: reach.sealed_contents,
             dropped_contents,
             still_readable: reach.still_readable,
+            sealed_for_others: reach.sealed_for_others,
             kept_by: reach.kept_by.clone(),
             dead_letters: reach.dead_letters + late_letters,
             key_backups_expire_at: self.key_backups_expire_at(),

@@ -226,7 +226,7 @@ error_codes! {
         "Where the duty does not need what would go, approve the erasure again, or ask for the end of the tenant again, with despite_duties (`--despite-duties`). Otherwise refuse the erasure with the ground legal_obligation, or wait.";
     MoreInClear = "MORE_IN_CLEAR",
         "An erasure would drop more contents whole than were approved.",
-        "Look at the request's survey, and approve it again with that number as clear_contents (`--clear-contents`).";
+        "Look at the request's survey, and approve it again with that number as clear_contents (`--clear-contents`), or let those stay that are sealed for others alone (`--keep-sealed-for-others`).";
     ContentsWaiting = "CONTENTS_WAITING",
         "Contents that are to go lie in the part that is being written, of which nothing can be dropped.",
         "Nothing: the next run of retention tries again once that part is sealed, at the latest a day later.";

@@ -3,7 +3,7 @@
 mod sealed;
 
 use ledgerstone_model::sealing::{
-    Envelope, EnvelopePlace, FieldPolicy, Preset, Subject, SubjectKey, open_event,
+    Envelope, EnvelopePlace, FieldPolicy, Preset, SealingPlan, Subject, SubjectKey, open_event,
 };
 use ledgerstone_proof::{Canonicalizer, canonicalize};
 use proptest::prelude::*;
@@ -199,6 +199,29 @@ fn exceptions_stay_in_clear_and_the_rest_around_them_does_not() {
     assert!(sealed.stored().contains(r#""status":"open""#), "{}", sealed.stored());
     assert!(!sealed.stored().contains("\"z\""), "{}", sealed.stored());
     assert_eq!(open(&sealed, |_| true), sealed.text);
+}
+
+/// Values that are sealed stay so, however another policy parts what they stand in.
+#[test]
+fn what_is_sealed_is_not_in_clear_by_another_policy() {
+    let policy = |text: &str| FieldPolicy::parse(text.as_bytes(), &mut Canonicalizer::new());
+    let standard = FieldPolicy::of_preset(Preset::Standard);
+    let parted = r#"{"rules":[{"path":"data.metadata.iban","class":"sensitive"}]}"#;
+    let parted = policy(parted).expect("a policy");
+    let one_value =
+        r#"{"preset":"none","rules":[{"path":"data.metadata.iban","class":"personal"}]}"#;
+    let one_value = policy(one_value).expect("a policy");
+    let in_clear = |event: &str, then: &FieldPolicy, now: &FieldPolicy| {
+        let sealed = seal(event, then);
+        let plan = SealingPlan::make(&sealed.stored, now).expect("canonical");
+        plan.subjects_in_clear(&sealed.stored).expect("canonical").len()
+    };
+    let alone = r#"{"event_type":"a","actor":{"id":"u","type":"user"},"data":{"metadata":{"iban":"NL-9","more":null}}}"#;
+    assert_eq!(in_clear(alone, &standard, &parted), 0);
+    assert_eq!(in_clear(alone, &one_value, &standard), 0);
+    let beside = alone.replace("null", "[{},7]");
+    assert_eq!(in_clear(&beside, &standard, &parted), 0);
+    assert_eq!(in_clear(&beside, &one_value, &standard), 1);
 }
 
 #[test]

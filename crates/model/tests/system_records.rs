@@ -181,6 +181,7 @@ fn certificate() -> ErasureCertificate {
         sealed_contents: 12,
         dropped_contents: 3,
         still_readable: 1,
+        sealed_for_others: 0,
         kept_by: vec![number(7), number(9)],
         dead_letters: 2,
         key_backups_expire_at: Some(at()),
@@ -273,6 +274,29 @@ fn later(from: SequenceNumber) -> Vec<SystemRecord> {
     ]
 }
 
+fn started(reach: ErasureReach) -> SystemRecord {
+    SystemRecord::ErasureStarted(ErasureStarted {
+        request: SubjectRequestId::from_bytes([0xa5; 16]),
+        subject: SubjectId::from_bytes([7; 32]),
+        key_ids: vec![SealingKeyId::new([1; 16])],
+        reach: Some(reach),
+    })
+}
+
+fn reach(from: SequenceNumber, sealed_for_others: u64) -> ErasureReach {
+    ErasureReach {
+        audit_record: from,
+        approved_by: person("a"),
+        approved_at: at(),
+        despite_duties: vec!["hipaa".to_owned()],
+        sealed_contents: 12,
+        still_readable: 3,
+        sealed_for_others,
+        kept_by: vec![from],
+        dead_letters: 1,
+    }
+}
+
 fn erasures(from: SequenceNumber) -> Vec<SystemRecord> {
     let (request, subject) =
         (SubjectRequestId::from_bytes([0xa5; 16]), SubjectId::from_bytes([7; 32]));
@@ -286,27 +310,18 @@ fn erasures(from: SequenceNumber) -> Vec<SystemRecord> {
             key_ids: vec![SealingKeyId::new([1; 16]), SealingKeyId::new([2; 16])],
             reach: None,
         }),
-        SystemRecord::ErasureStarted(ErasureStarted {
-            request: SubjectRequestId::from_bytes([0xa5; 16]),
-            subject: SubjectId::from_bytes([7; 32]),
-            key_ids: vec![SealingKeyId::new([1; 16])],
-            reach: Some(ErasureReach {
-                audit_record: from,
-                approved_by: person("a"),
-                approved_at: at(),
-                despite_duties: vec!["hipaa".to_owned()],
-                sealed_contents: 12,
-                still_readable: 3,
-                kept_by: vec![from],
-                dead_letters: 1,
-            }),
-        }),
+        started(reach(from, 0)),
+        started(reach(from, 2)),
         SystemRecord::Erasure(Box::new(ErasureCertificate {
             approved_at: None,
             despite_duties: Vec::new(),
             ..certificate()
         })),
         SystemRecord::Erasure(Box::new(certificate())),
+        SystemRecord::Erasure(Box::new(ErasureCertificate {
+            sealed_for_others: 1,
+            ..certificate()
+        })),
     ]
 }
 

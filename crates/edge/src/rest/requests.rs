@@ -152,6 +152,10 @@ pub struct ApprovalBody {
     /// erasure: the `clear_contents` of its survey, less the `kept_contents`. None where it is left out.
     #[serde(default)]
     clear_contents: u64,
+    /// That contents which hold the person sealed under keys of others alone stay, of an erasure, and count as
+    /// still readable: the `sealed_for_others` of its survey, which its `clear_contents` has among them.
+    #[serde(default)]
+    keep_sealed_for_others: bool,
 }
 
 /// A request that was approved, and the job that carries it out.
@@ -245,7 +249,7 @@ pub async fn approve(
     body: Body,
 ) -> Result<Json<Approved>, Problem> {
     let id = request_id(&id)?;
-    let ApprovalBody { reason, despite_duties, clear_contents } =
+    let ApprovalBody { reason, despite_duties, clear_contents, keep_sealed_for_others } =
         service.read_small(&headers, body).await?;
     let reason = short(reason)?;
     let tenant = authorised.tenant().clone();
@@ -260,7 +264,7 @@ pub async fn approve(
     let job = match entry.request.right() {
         SubjectRight::Erasure => {
             let created_by = authorised.caller().principal().as_str().to_owned();
-            let terms = ErasureTerms { despite_duties, clear_contents };
+            let terms = ErasureTerms { despite_duties, clear_contents, keep_sealed_for_others };
             let new = erasure_job(authorised.tenant().clone(), id, terms, created_by);
             Some(Job::whole(service.run_job(new, PATIENCE).await?))
         }

@@ -104,7 +104,8 @@ async fn nothing_is_left_of_a_target_whose_type_is_no_persons() {
         let (_, request) = post(&rig, Role::Admin, &path, basis).await;
         let survey = &request["survey"]["result"];
         let counts = ["sealed_contents", "clear_contents", "sealed_for_others"];
-        assert_eq!(counts.map(|name| &survey[name]), [0, 1, 1], "{survey}");
+        // The name stands in clear as well.
+        assert_eq!(counts.map(|name| &survey[name]), [0, 1, 0], "{survey}");
         assert_eq!(survey["note"].as_str(), Some(note));
         let at = format!("/v1/requests/{}", request["id"].as_str().unwrap());
         post(&rig, Role::Admin, &format!("{at}/check-identity"), json!({})).await;
@@ -118,4 +119,29 @@ async fn nothing_is_left_of_a_target_whose_type_is_no_persons() {
         assert!(!event.contains("Clara") && !event.contains("NL91"), "{event}");
         rig.assert_sound();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sealed_for_others_stays_where_the_approval_says_so() {
+    let rig = filled().await;
+    append(&rig, visit("visit", "client").replace(r#","name":"Clara Nine""#, "")).await;
+    let who = json!({"type": "client", "id": "cl-9"});
+    let (_, subject) = post(&rig, Role::Admin, "/v1/subjects/lookup", who).await;
+    let path = format!("/v1/subjects/{}/erasure", subject["subject_id"].as_str().unwrap());
+    let basis = json!({"basis": "consent_withdrawn"});
+    let (_, request) = post(&rig, Role::Admin, &path, basis).await;
+    let survey = &request["survey"]["result"];
+    let counts = ["clear_contents", "sealed_for_others"];
+    assert_eq!(counts.map(|name| &survey[name]), [1, 1], "{survey}");
+    let at = format!("/v1/requests/{}", request["id"].as_str().unwrap());
+    post(&rig, Role::Admin, &format!("{at}/check-identity"), json!({})).await;
+    let terms = json!({"keep_sealed_for_others": true});
+    let (_, done) = post(&rig, Role::PrivacyOfficer, &format!("{at}/approve"), terms).await;
+    let number = done["job"]["result"]["certificate"].as_u64().unwrap();
+    let certificate = get(&rig, &format!("/v1/events/_{number}")).await["event"]["erasure"].take();
+    let counts = ["dropped_contents", "still_readable", "sealed_for_others"];
+    assert_eq!(counts.map(|name| &certificate[name]), [0, 1, 1], "{certificate}");
+    let event = get(&rig, "/v1/events/visit").await.to_string();
+    assert!(event.contains("NL91"), "{event}");
+    rig.assert_sound();
 }

@@ -4,6 +4,7 @@
 //! in `system.retention_started`, which stay, in `system.erasure_kept`, and why, in `system.erasure_started`.
 //! So a run that is interrupted afterwards is finished from the records.
 
+use ledgerstone_model::NumberSet;
 use ledgerstone_model::sealing::SealingKeyId;
 use ledgerstone_model::subject_request::RequestState;
 use ledgerstone_model::system::{
@@ -95,8 +96,11 @@ impl Ledger {
         let obstacles = self.last_obstacles(tenant, &mut surveyor)?;
         obstacles.let_begin(means)?;
         let survey = surveyor.found();
-        let drop = clear_drop(approved, survey, &obstacles)?;
-        let kept = ErasureKept::split(request, subject, &obstacles.kept).into_iter();
+        let left = left_for_others(means, survey, &obstacles);
+        let mut stays = obstacles.kept.clone();
+        stays.add(&left);
+        let drop = clear_drop(approved, survey, &stays)?;
+        let kept = ErasureKept::split(request, subject, &stays).into_iter();
         let whom = (&subject, survey.names());
         let reach = ErasureReach {
             audit_record: entry.audit_record,
@@ -104,7 +108,8 @@ impl Ledger {
             approved_at: entry.set_at,
             despite_duties: obstacles.duties_on_sealed().map(str::to_owned).collect(),
             sealed_contents: survey.sealed().len(),
-            still_readable: obstacles.kept.len(),
+            still_readable: stays.len(),
+            sealed_for_others: left.len(),
             kept_by: obstacles.kept_by.into_iter().collect(),
             dead_letters: letters::remove(self, means.letters, tenant, whom)?,
         };
@@ -168,14 +173,24 @@ fn push_all(round: &mut Round<'_>, records: &[SystemRecord]) -> Option<SequenceN
     last
 }
 
-/// The contents in clear that go: all that nothing keeps, if they are not more than were approved.
+/// What the approval leaves as it is, of what nothing keeps.
+fn left_for_others(means: &ErasureMeans<'_>, survey: &Survey, obstacles: &Obstacles) -> NumberSet {
+    if !means.keep_sealed_for_others {
+        return NumberSet::new();
+    }
+    let mut left = survey.sealed_for_others();
+    left.remove(&obstacles.kept);
+    left
+}
+
+/// The contents in clear that go: all but those that stay, if they are not more than were approved.
 fn clear_drop(
     ApprovedErasure { tenant, entry, means }: ApprovedErasure<'_>,
     survey: &Survey,
-    obstacles: &Obstacles,
+    stays: &NumberSet,
 ) -> Result<ContentDrop, LedgerError> {
     let mut numbers = survey.clear().clone();
-    numbers.remove(&obstacles.kept);
+    numbers.remove(stays);
     let (found, approved) = (numbers.len(), means.clear_contents_max);
     if found > approved {
         return Err(LedgerError::MoreInClear { found, approved });

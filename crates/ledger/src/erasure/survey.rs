@@ -47,7 +47,8 @@ impl SurveyWatch for () {
 pub struct Survey {
     sealed: NumberSet,
     clear: NumberSet,
-    /// A part of those in clear.
+    /// Those of them with something in clear, and those with something under a key of somebody else.
+    in_clear: NumberSet,
     for_others: NumberSet,
     /// The type by which events call the person.
     kind: Option<String>,
@@ -68,10 +69,22 @@ impl Survey {
         &self.clear
     }
 
-    /// Those of them that name the person as actor or target and hold values of the person, or a name, under a
-    /// key of somebody else.
-    pub const fn sealed_for_others(&self) -> &NumberSet {
-        &self.for_others
+    /// Those of them that have nothing of the person in clear: they name the person as actor or target, and hold
+    /// values of the person, or a name, under a key of somebody else.
+    pub fn sealed_for_others(&self) -> NumberSet {
+        let mut alone = self.for_others.clone();
+        alone.remove(&self.in_clear);
+        alone
+    }
+
+    fn found_in_clear(&mut self, number: u64) {
+        self.in_clear.insert(number);
+        self.clear.insert(number);
+    }
+
+    fn found_for_others(&mut self, number: u64) {
+        self.for_others.insert(number);
+        self.clear.insert(number);
     }
 
     /// The type by which events call the person; `None` where no event names the person by an id.
@@ -140,7 +153,8 @@ impl<'a> Surveyor<'a> {
     pub(super) fn go_on(&mut self, watch: &dyn SurveyWatch) -> Result<bool, LedgerError> {
         let (from, size) = (self.found.size, self.ledger.reader().size(self.tenant)?);
         if from == 0 {
-            self.found.clear = self.ledger.kept_contents(self.tenant, self.subject)?;
+            self.found.in_clear = self.ledger.kept_contents(self.tenant, self.subject)?;
+            self.found.clear = self.found.in_clear.clone();
         }
         let known = self.found.names.clone();
         let total = 2 * (size - from);
@@ -178,11 +192,11 @@ impl<'a> Surveyor<'a> {
             }
         }
         let plan = SealingPlan::make(text, &self.policy).map_err(unreadable)?;
-        for person in plan.subjects_in_clear(text) {
+        for person in plan.subjects_in_clear(text).map_err(unreadable)? {
             is_clear |= self.is_them(Some(person))?;
         }
         if is_clear {
-            self.found.clear.insert(number);
+            self.found.found_in_clear(number);
         }
         let others =
             OthersEnvelopes::of((record, text), others, self.ledger.ring_for(self.tenant)?);
@@ -240,15 +254,10 @@ impl<'a> Surveyor<'a> {
             let with_type = || self.policy.with_person_type(kind);
             let policy = self.as_person.get_or_insert_with(with_type);
             if others::holds_target(&opened, target, &event, policy).map_err(unreadable)? {
-                self.found_for_others(number);
+                self.found.found_for_others(number);
             }
         }
         Ok(())
-    }
-
-    fn found_for_others(&mut self, number: u64) {
-        self.found.for_others.insert(number);
-        self.found.clear.insert(number);
     }
 
     fn is_them(&mut self, somebody: Option<&Subject>) -> Result<bool, LedgerError> {
@@ -318,10 +327,10 @@ impl<'a> Surveyor<'a> {
             for record in self.ledger.reader().walk(self.tenant, Order::Sequence, numbers.clone()) {
                 let record = record?;
                 if has_name(&searcher, names, &record)? {
-                    self.found.clear.insert(record.sequence_number.value());
+                    self.found.found_in_clear(record.sequence_number.value());
                 }
                 if self.names_in_others(names, &record)? {
-                    self.found_for_others(record.sequence_number.value());
+                    self.found.found_for_others(record.sequence_number.value());
                 }
                 if watch.records(1, total).is_break() {
                     return Ok(false);

@@ -18,6 +18,8 @@ pub(super) const NAME: &str = "erasure";
 pub struct ErasureTerms {
     /// That what is sealed goes although the retention policy names a duty to keep it.
     pub despite_duties: bool,
+    /// That contents which hold the person sealed for others alone stay.
+    pub keep_sealed_for_others: bool,
     /// How many contents that hold the person in clear may be dropped whole.
     pub clear_contents: u64,
 }
@@ -33,6 +35,7 @@ pub fn erasure_job(
     let mut object = ObjectWriter::open(&mut json);
     object.number("clear_contents", terms.clear_contents);
     object.boolean("despite_duties", terms.despite_duties);
+    object.boolean("keep_sealed_for_others", terms.keep_sealed_for_others);
     object.text("request", &request.to_string());
     object.close();
     let request = String::from_utf8_lossy(&json).into_owned();
@@ -41,7 +44,8 @@ pub fn erasure_job(
 
 pub(super) fn run(work: &Work<'_>) -> Result<String, Ended> {
     let asked = Value::new(work.job.request.as_bytes());
-    let despite_duties = asked.member("despite_duties").ok().flatten().and_then(Value::boolean);
+    let is_said =
+        |name: &str| asked.member(name).ok().flatten().and_then(Value::boolean) == Some(true);
     let clear_contents = asked.member("clear_contents").ok().flatten().and_then(Value::unsigned);
     let request = asked.member("request").ok().flatten().and_then(Value::text);
     let request = request.and_then(|text| SubjectRequestId::parse(&text));
@@ -50,7 +54,8 @@ pub(super) fn run(work: &Work<'_>) -> Result<String, Ended> {
     let means = ErasureMeans {
         letters: work.tools.dead_letters.as_deref(),
         contents: work.contents()?,
-        despite_duties: despite_duties == Some(true),
+        despite_duties: is_said("despite_duties"),
+        keep_sealed_for_others: is_said("keep_sealed_for_others"),
         clear_contents_max: clear_contents.unwrap_or(0),
     };
     let number = work.ledger.erase(tenant, request, &means, work.control)?;

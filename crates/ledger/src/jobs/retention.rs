@@ -85,6 +85,7 @@ fn finish_erasures(work: &Work<'_>) -> Result<(), Ended> {
         letters: work.tools.dead_letters.as_deref(),
         contents: work.contents()?,
         despite_duties: false,
+        keep_sealed_for_others: false,
         // What was approved is recorded: these have begun.
         clear_contents_max: 0,
     };

@@ -80,7 +80,7 @@ fn is_in_clear(record: &StoredRecord, policy: &FieldPolicy) -> Result<bool, Ledg
     };
     let (text, _) = split_content(content).map_err(|_| damaged())?;
     let plan = SealingPlan::make(text, policy).map_err(|_| damaged())?;
-    Ok(!plan.subjects_in_clear(text).is_empty())
+    Ok(!plan.subjects_in_clear(text).map_err(|_| damaged())?.is_empty())
 }
 
 impl Reader {

@@ -356,6 +356,7 @@ mod tests {
             despite_duties: Vec::new(),
             sealed_contents: 0,
             still_readable: 0,
+            sealed_for_others: 0,
             kept_by: Vec::new(),
             dead_letters: 0,
         });

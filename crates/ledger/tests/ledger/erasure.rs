@@ -58,6 +58,7 @@ pub fn means(own: &SealingRig) -> ErasureMeans<'_> {
         letters: None,
         contents: &*own.rig.store,
         despite_duties: false,
+        keep_sealed_for_others: false,
         clear_contents_max: 10,
     }
 }

@@ -160,6 +160,10 @@ struct ErasureTerms {
     /// Let what is sealed become unreadable although the retention policy names a duty to keep it
     #[arg(long)]
     despite_duties: bool,
+    /// Let contents stay that hold the person sealed for others alone, and count them as still readable: the
+    /// `sealed_for_others` of the request's survey, which its `clear_contents` has among them
+    #[arg(long)]
+    keep_sealed_for_others: bool,
 }
 
 fn request_id(text: &str) -> Result<SubjectRequestId, String> {
@@ -257,6 +261,7 @@ fn approve(
         reason: reason.as_ref().map(|line| line.as_str()),
         despite_duties: terms.despite_duties,
         clear_contents: terms.clear_contents,
+        keep_sealed_for_others: terms.keep_sealed_for_others,
     };
     let (approved, job) =
         remote.wait(remote.client().approve_subject_request(step.id, approval))?;

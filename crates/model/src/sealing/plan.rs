@@ -2,6 +2,7 @@
 //! places of its values.
 
 mod acted_upon;
+mod in_clear;
 mod top_members;
 
 use std::borrow::Cow;
@@ -136,23 +137,6 @@ impl SealingPlan {
     pub fn subjects(&self) -> Vec<&Subject> {
         let mut out: Vec<&Subject> = Vec::new();
         for envelope in &self.envelopes {
-            if !out.contains(&&envelope.subject) {
-                out.push(&envelope.subject);
-            }
-        }
-        out
-    }
-
-    /// Whose values stand in the text in clear: those of an event that was never sealed, or under
-    /// another policy.
-    pub fn subjects_in_clear(&self, text: &[u8]) -> Vec<&Subject> {
-        let mut out: Vec<&Subject> = Vec::new();
-        for place in &self.places {
-            let is_sealed =
-                text.get(place.range.clone()).is_some_and(|value| value.starts_with(MARK_START));
-            let Some(envelope) = self.envelopes.get(place.envelope).filter(|_| !is_sealed) else {
-                continue;
-            };
             if !out.contains(&&envelope.subject) {
                 out.push(&envelope.subject);
             }
@@ -410,6 +394,9 @@ impl<'a> Planner<'a> {
         names: &mut Vec<Cow<'a, str>>,
         pointer: &mut String,
     ) -> Result<(), NotCanonical> {
+        if value.raw().starts_with(MARK_START) {
+            return Ok(());
+        }
         let rule = self.rules.iter().find(|rule| rule.path().covers(names));
         let rule = rule.map(|rule| (rule.class(), rule.owner()));
         let is_sealed = rule.is_some_and(|(class, _)| class.is_sealed()) && !is_clear(names);

@@ -36,8 +36,10 @@ pub struct ErasureReach {
     pub despite_duties: Vec<String>,
     /// Contents with values that are sealed under the keys.
     pub sealed_contents: u64,
-    /// Contents that hold the person in clear and stay, because of a hold or a duty to keep them.
+    /// Contents that hold the person in clear, or sealed for others, and stay.
     pub still_readable: u64,
+    /// Those of them that stay as they are sealed for others alone, and were approved to stay.
+    pub sealed_for_others: u64,
     /// The records of holds and policies that keep them.
     pub kept_by: Vec<SequenceNumber>,
     /// Refused submissions that were removed.
@@ -68,8 +70,10 @@ pub struct ErasureCertificate {
     pub sealed_contents: u64,
     /// Contents that held the person in clear and were dropped as a whole.
     pub dropped_contents: u64,
-    /// Contents that hold the person in clear and stay, because of a hold or a duty to keep them.
+    /// Contents that hold the person in clear, or sealed for others, and stay.
     pub still_readable: u64,
+    /// Those of them that stay as they are sealed for others alone, and were approved to stay.
+    pub sealed_for_others: u64,
     /// The records of holds and policies that keep them.
     pub kept_by: Vec<SequenceNumber>,
     /// Refused submissions that were removed.
@@ -113,6 +117,7 @@ impl ErasureReach {
         write_duties(&mut object, &self.despite_duties);
         write_numbers(&mut object, "kept_by", &self.kept_by);
         object.number("sealed_contents", self.sealed_contents);
+        write_if_any(&mut object, "sealed_for_others", self.sealed_for_others);
         object.number("still_readable", self.still_readable);
         object.close();
     }
@@ -125,6 +130,7 @@ impl ErasureReach {
             despite_duties: fields.texts_if_any("despite_duties")?,
             sealed_contents: fields.number("sealed_contents")?,
             still_readable: fields.number("still_readable")?,
+            sealed_for_others: fields.number_if_any("sealed_for_others")?,
             kept_by: kept_by(fields)?,
             dead_letters: fields.number("dead_letters")?,
         })
@@ -152,6 +158,7 @@ impl ErasureCertificate {
         object.text("request", &self.request.to_string());
         object.text("requested_by", self.requested_by.as_str());
         object.number("sealed_contents", self.sealed_contents);
+        write_if_any(object, "sealed_for_others", self.sealed_for_others);
         object.number("started_record", self.started_record.value());
         object.number("still_readable", self.still_readable);
         object.optional_text("storage", self.storage.as_deref());
@@ -176,6 +183,7 @@ impl ErasureCertificate {
             sealed_contents: fields.number("sealed_contents")?,
             dropped_contents: fields.number("dropped_contents")?,
             still_readable: fields.number("still_readable")?,
+            sealed_for_others: fields.number_if_any("sealed_for_others")?,
             kept_by: kept_by(fields)?,
             dead_letters: fields.number("dead_letters")?,
             key_backups_expire_at: fields.optional("key_backups_expire_at", IngestedAt::parse)?,
@@ -189,6 +197,11 @@ fn write_duties(object: &mut ObjectWriter<'_>, duties: &[String]) {
     if !duties.is_empty() {
         object.texts("despite_duties", duties);
     }
+}
+
+/// Left out where it is none.
+fn write_if_any(object: &mut ObjectWriter<'_>, name: &str, number: u64) {
+    object.optional_number(name, (number > 0).then_some(number));
 }
 
 fn write_numbers(object: &mut ObjectWriter<'_>, name: &str, numbers: &[SequenceNumber]) {

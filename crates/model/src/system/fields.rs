@@ -40,6 +40,11 @@ impl<'a> Fields<'a> {
         self.value(name)?.unsigned().ok_or(SystemRecordError::Field(name))
     }
 
+    /// The same for a member that is left out where there are none.
+    pub(super) fn number_if_any(&self, name: &'static str) -> Result<u64, SystemRecordError> {
+        if self.object.member(name)?.is_some() { self.number(name) } else { Ok(0) }
+    }
+
     /// A member read from its text by `read`.
     pub(super) fn parsed<T, E>(
         &self,

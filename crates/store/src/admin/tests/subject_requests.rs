@@ -61,6 +61,7 @@ pub(super) fn certified(ledger: &TenantId, at: u64) -> ProjectedRecord {
         sealed_contents: 1,
         dropped_contents: 0,
         still_readable: 0,
+        sealed_for_others: 0,
         kept_by: Vec::new(),
         dead_letters: 0,
         key_backups_expire_at: None,
