@@ -308,7 +308,7 @@ impl Person<'_> {
         })
     }
 
-    /// Who of the event the person is, as far as it says so in clear.
+    /// Who of the event the person is, as far as it says so in clear, or by the actor's id where that is sealed.
     fn role(
         &mut self,
         record: &StoredRecord,
@@ -318,12 +318,13 @@ impl Person<'_> {
             (Ok(actor), Ok(target)) => (actor, target),
             (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
         };
+        let ring = self.ledger.ring_for(self.tenant)?;
+        let actor = actor.or_else(|| opened_party(ring, record, text, "actor"));
         let named = (actor.as_ref(), target.as_ref());
         let targets_person = match targets_person(text, self.fields) {
             Ok(targets_person) => targets_person,
             Err(error) => return Ok(Err(error)),
         };
-        let ring = self.ledger.ring_for(self.tenant)?;
         let opened_target = || opened_party(ring, record, text, "target");
         let role = self.ids.role_of(&self.id, named, targets_person, opened_target)?;
         let is_them = [(role.is_actor, actor), (role.is_target, target)];

@@ -1,6 +1,7 @@
 //! Schemas of what is sent, where no type of ours stands for it: events are read by the model's own
 //! table, and so their schema follows from it.
 
+use ledgerstone_ledger::FirstAdminKey;
 use ledgerstone_ledger::api_keys::LABEL_MAX;
 use ledgerstone_model::schema::{FIELDS, Field, FieldType};
 use serde_json::{Map, Value, json};
@@ -36,9 +37,12 @@ pub(super) fn label() -> Object {
     words_of(Type::String.into(), LABEL_MAX)
 }
 
-/// The same, or null, which stands for «not given».
-pub(super) fn label_or_null() -> Object {
-    words_of(SchemaType::from_iter([Type::String, Type::Null]), LABEL_MAX)
+/// What people call the key with which a tenant begins: the same, or null, which stands for «not given».
+pub(super) fn first_label() -> Object {
+    let mut label = words_of(SchemaType::from_iter([Type::String, Type::Null]), LABEL_MAX);
+    let usual = FirstAdminKey::LABEL;
+    label.description = label.description.map(|words| format!("{words}; `{usual}` unless given"));
+    label
 }
 
 fn words_of(kind: SchemaType, characters_max: usize) -> Object {

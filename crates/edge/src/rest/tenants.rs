@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::api_keys::{IssuedApiKey, expiry};
-use super::body_schemas::{label_or_null, words_or_null};
+use super::body_schemas::{first_label, words_or_null};
 use super::problem::Problem;
 use super::service::Service;
 use super::tenant_closing::ClosingAsked;
@@ -59,7 +59,7 @@ pub struct NewTenant {
 #[serde(deny_unknown_fields)]
 pub struct FirstKey {
     /// What people call it, at most 200 characters; `first admin key` unless given.
-    #[schema(schema_with = label_or_null)]
+    #[schema(schema_with = first_label)]
     label: Option<String>,
     /// The first moment at which it is no longer good, as RFC 3339 in UTC with microseconds.
     #[schema(format = DateTime)]

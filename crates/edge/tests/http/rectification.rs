@@ -209,3 +209,66 @@ async fn nobody_corrects_what_an_erasure_ended() {
     let request = rig.request(Method::POST, &format!("{at}/rectify"), "acme", Role::Admin);
     assert_problem(request.json(&name_of_e1()), 409, "ALREADY_ERASED").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_without_an_id_is_somebody_else() {
+    let rig = Rig::start_sealing(Preset::Standard).await;
+    let ana = json!({"type": "customer", "id": "cus-1", "name": "Anna Lima"});
+    let child = json!({"type": "customer", "name": "Mia Lima"});
+    send(
+        &rig,
+        json!({"id": "e-1", "event_type": "account.opened", "actor": ana, "target": child,
+            "data": {"after": {"name": "Mia Lima"}}}),
+    )
+    .await;
+    let at = approved(&rig, "rectification", json!({})).await;
+    let path = format!("{at}/rectify");
+    let size = rig.size("acme");
+    let one =
+        |pointer: &str| json!({"corrections": [{"event_id": "e-1", "changes": {pointer: "x"}}]});
+    for pointer in ["/target/name", "/data/after/name"] {
+        let request = rig.request(Method::POST, &path, "acme", Role::Admin).json(&one(pointer));
+        let problem = assert_problem(request, 422, "INVALID_CORRECTION").await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(&format!("at {pointer} is about somebody else")), "{detail}");
+    }
+    assert_eq!(rig.size("acme"), size, "nothing was written");
+    assert_eq!(post(&rig, Role::Admin, &path, one("/actor/name")).await["state"], "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_found_by_keys_alone_has_clear_values_corrected_too() {
+    let rig = Rig::start_sealing(Preset::Strict).await;
+    let (status, set) = call_put(
+        &rig,
+        json!({"preset": "strict", "rules": [{"path": "action.description", "class": "public"}]}),
+    )
+    .await;
+    assert_eq!(status, 200, "{set}");
+    let ana = json!({"type": "customer", "id": "cus-1", "name": "Anna Lima"});
+    let said = json!({"verb": "move", "description": "moved to Porto"});
+    send(&rig, json!({"id": "e-1", "event_type": "user.moved", "actor": ana, "action": said}))
+        .await;
+    let bo = json!({"type": "customer", "id": "cus-2", "name": "Bo Berg"});
+    let said = json!({"verb": "move", "description": "moved to Faro"});
+    send(&rig, json!({"id": "e-2", "event_type": "user.moved", "actor": bo, "action": said})).await;
+    let content = get(&rig, Role::Admin, "/v1/events/e-1/content").await;
+    assert!(content["event"]["actor"]["id"]["$sealed"].is_u64(), "{content}");
+    assert_eq!(content["event"]["action"]["description"], "moved to Porto");
+    let at = approved(&rig, "rectification", json!({})).await;
+    let path = format!("{at}/rectify");
+    let one = |id: &str, pointer: &str| json!({"corrections": [{"event_id": id, "changes": {pointer: "x"}}]});
+    let others = one("e-2", "/action/description");
+    let refused = rig.request(Method::POST, &path, "acme", Role::Admin).json(&others);
+    assert_problem(refused, 422, "SUBJECT_NOT_IN_EVENT").await;
+    let fact = rig.request(Method::POST, &path, "acme", Role::Admin);
+    assert_problem(fact.json(&one("e-1", "/actor/id")), 422, "INVALID_CORRECTION").await;
+    let done = post(&rig, Role::Admin, &path, one("e-1", "/action/description")).await;
+    assert_eq!(done["state"], "done");
+}
+
+async fn call_put(rig: &Rig, policy: Value) -> (u16, Value) {
+    let request = rig.request(Method::PUT, "/v1/policies/sealing", "acme", Role::Admin);
+    let response = request.json(&policy).send().await.unwrap();
+    (response.status().as_u16(), crate::rig::json(response).await)
+}
