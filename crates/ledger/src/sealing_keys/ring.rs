@@ -212,9 +212,10 @@ impl KeyRing {
         self.run(tenant, |state, held| {
             let now = self.clock.now();
             let secrets = state.current_secrets(tenant, held, now)?;
+            let namer = secrets.namer();
             let mut known = HashMap::with_capacity(subjects.len());
             for subject in subjects {
-                if let Some(key) = state.opened_by_tag(tenant, &secrets.tag(subject), held, now)? {
+                if let Some(key) = state.opened_by_tag(tenant, &namer.tag(subject), held, now)? {
                     known.insert((*subject).clone(), key);
                 }
             }
@@ -238,7 +239,8 @@ impl KeyRing {
         self.run(tenant, |state, held| {
             let now = self.clock.now();
             let secrets = state.current_secrets(tenant, held, now)?;
-            let tags: Vec<_> = subjects.iter().map(|subject| secrets.tag(subject)).collect();
+            let namer = secrets.namer();
+            let tags: Vec<_> = subjects.iter().map(|subject| namer.tag(subject)).collect();
             let known = tags.iter().map(|tag| state.opened_by_tag(tenant, tag, held, now));
             let known = known.collect::<Result<Vec<_>, _>>()?;
             let mut made: HashMap<SubjectTag, SubjectKey> = HashMap::new();

@@ -41,11 +41,12 @@ impl TenantSecrets {
 
     /// The subject's name in key files.
     pub(super) fn tag(&self, subject: &Subject) -> SubjectTag {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, self.naming_key());
-        let tag = hmac::sign(&key, &subject.to_bytes());
-        let mut out = [0; 32];
-        out.iter_mut().zip(tag.as_ref()).for_each(|(place, byte)| *place = *byte);
-        SubjectTag(out)
+        self.namer().tag(subject)
+    }
+
+    /// Names many subjects at less cost than one by one.
+    pub(super) fn namer(&self) -> Namer {
+        Namer(hmac::Key::new(hmac::HMAC_SHA256, self.naming_key()))
     }
 
     /// A key under which shown values are hashed: the same for as long as the tenant has keys, and
@@ -75,6 +76,19 @@ impl TenantSecrets {
         let key = kek.unwrap(&wrapped.bytes, room.as_mut_slice()).ok()?;
         bytes.copy_from_slice(key.get(..KEY_BYTES)?);
         Some(SubjectKey::new(id, bytes))
+    }
+}
+
+/// The naming key, ready to be used.
+pub(super) struct Namer(hmac::Key);
+
+impl Namer {
+    /// The subject's name in key files.
+    pub(super) fn tag(&self, subject: &Subject) -> SubjectTag {
+        let tag = hmac::sign(&self.0, &subject.to_bytes());
+        let mut out = [0; 32];
+        out.iter_mut().zip(tag.as_ref()).for_each(|(place, byte)| *place = *byte);
+        SubjectTag(out)
     }
 }
 

@@ -5,8 +5,11 @@ use std::io;
 
 use zstd::bulk::{Compressor, Decompressor};
 
-/// Level 3 packs the short texts of an event as well as any; there are few bytes to work on.
-const ZSTD_LEVEL: i32 = 3;
+/// Packs the short texts of an event as well as any level, to a byte or so, and sooner: there are few bytes to
+/// work on.
+const SHORT_ZSTD_LEVEL: i32 = 1;
+
+const LONG_ZSTD_LEVEL: i32 = 3;
 
 /// Plaintext that an envelope may open to: an event of the greatest size, and its pointers.
 const PLAINTEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -22,11 +25,11 @@ thread_local! {
 /// Packs a text into one zstd frame (RFC 8878).
 pub(super) fn pack(text: &[u8]) -> io::Result<Vec<u8>> {
     if text.len() > SHORT_BYTES_MAX {
-        return zstd::bulk::compress(text, ZSTD_LEVEL);
+        return zstd::bulk::compress(text, LONG_ZSTD_LEVEL);
     }
     COMPRESSOR.with_borrow_mut(|kept| match kept {
         Some(compressor) => compressor.compress(text),
-        None => kept.insert(Compressor::new(ZSTD_LEVEL)?).compress(text),
+        None => kept.insert(Compressor::new(SHORT_ZSTD_LEVEL)?).compress(text),
     })
 }
 
@@ -52,7 +55,9 @@ mod tests {
                 .collect();
         for text in texts.iter().chain(texts.iter().rev()) {
             let frame = pack(text).unwrap();
-            assert_eq!(frame, zstd::bulk::compress(text, super::ZSTD_LEVEL).unwrap());
+            let is_short = text.len() <= SHORT_BYTES_MAX;
+            let level = if is_short { super::SHORT_ZSTD_LEVEL } else { super::LONG_ZSTD_LEVEL };
+            assert_eq!(frame, zstd::bulk::compress(text, level).unwrap());
             assert_eq!(&unpack(&frame).unwrap(), text);
         }
     }

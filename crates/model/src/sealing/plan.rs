@@ -6,6 +6,7 @@ mod in_clear;
 mod top_members;
 
 use std::borrow::Cow;
+use std::io::Write as _;
 use std::ops::Range;
 
 use ledgerstone_proof::canonical_string_into;
@@ -228,7 +229,8 @@ impl SealingPlan {
             }
             out.extend_from_slice(text.get(at..place.range.start).unwrap_or_default());
             out.extend_from_slice(MARK_START);
-            out.extend_from_slice(place.envelope.to_string().as_bytes());
+            // Writing to memory cannot fail.
+            let _ = write!(out, "{}", place.envelope);
             out.push(b'}');
             at = place.range.end;
         }

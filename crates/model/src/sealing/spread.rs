@@ -14,6 +14,9 @@ pub(crate) const TOKEN_BYTES_MIN: usize = 6;
 /// Values that are compared with a text one by one; with more, the text is cut into its tokens.
 const SINGLE_VALUES_MAX: usize = 64;
 
+/// Most events have no more sealed texts.
+const USUAL_TEXTS: usize = 16;
+
 /// In a text of no more bytes, tokens are looked for where words begin: longer ones are searched for
 /// each token, which takes no time even where words begin everywhere.
 const SHORT_TEXT_BYTES: usize = 256;
@@ -63,6 +66,10 @@ impl<'a> SealedTexts<'a> {
     pub(crate) fn note(&mut self, text: Cow<'a, str>, envelope: usize) {
         if text.is_empty() || is_shared(&text) || self.whole(&text).is_some() {
             return;
+        }
+        if self.is_empty() {
+            self.few.reserve(USUAL_TEXTS);
+            self.tokens.reserve(USUAL_TEXTS);
         }
         if text.len() >= TOKEN_BYTES_MIN {
             self.tokens.push(text.clone());
