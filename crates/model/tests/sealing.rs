@@ -201,6 +201,47 @@ fn exceptions_stay_in_clear_and_the_rest_around_them_does_not() {
     assert_eq!(open(&sealed, |_| true), sealed.text);
 }
 
+#[test]
+fn what_is_declared_or_found_is_sealed_whatever_kind_of_value_it_is() {
+    let event = r#"{"event_type":"a","actor":{"id":"u","type":"user"},"security":{"data_classification":"phi"},
+        "metadata":{"hiv":true,"glucose":180.5,"born":19700101,"note":"ok","none":null,"list":[false,7]}}"#;
+    let standard = FieldPolicy::of_preset(Preset::Standard);
+    let sealed = seal(event, &standard);
+    let shown = sealed.stored();
+    for hidden in ["true", "180.5", "19700101", "\"ok\"", "false", ",7]"] {
+        assert!(!shown.contains(hidden), "{hidden}: {shown}");
+    }
+    assert_eq!(open(&sealed, |_| true), sealed.text);
+
+    let event = r#"{"event_type":"a","actor":{"id":"u","type":"user"},
+        "metadata":{"card":4111111111111111,"order":4111111111111112,"count":12,"is_new":true}}"#;
+    let sealed = seal(event, &standard);
+    let shown = sealed.stored();
+    assert!(!shown.contains("4111111111111111"), "{shown}");
+    for clear in ["4111111111111112", r#""count":12"#, r#""is_new":true"#] {
+        assert!(shown.contains(clear), "{clear}: {shown}");
+    }
+    assert_eq!(open(&sealed, |_| true), sealed.text);
+}
+
+/// The words of an error repeat an address, in an event of many values.
+#[test]
+fn a_value_is_sealed_at_every_place_of_an_event_with_many_values() {
+    for fillers in [0, 61, 62, 70, 500] {
+        let filler: Vec<_> =
+            (0..fillers).map(|at| format!(r#""f{at}":"filler value {at:03}""#)).collect();
+        let event = format!(
+            r#"{{"event_type":"a","actor":{{"id":"u-2","type":"user"}},
+            "action":{{"error":"address 77 Tulip Avenue is not known"}},
+            "data":{{"after":{{"address":"77 Tulip Avenue"{}{}}}}}}}"#,
+            if filler.is_empty() { "" } else { "," },
+            filler.join(",")
+        );
+        let sealed = seal(&event, &FieldPolicy::of_preset(Preset::Standard));
+        assert!(!sealed.stored().contains("Tulip"), "{fillers}: {}", sealed.stored());
+    }
+}
+
 /// Values that are sealed stay so, however another policy parts what they stand in.
 #[test]
 fn what_is_sealed_is_not_in_clear_by_another_policy() {

@@ -56,7 +56,9 @@ const DETECTORS: &[Detector] = &[
     Detector {
         kind: PersonalKind::Iban,
         name: "iban",
-        may_be_in: |text, digits| digits >= 2 && text.bytes().any(|byte| byte.is_ascii_uppercase()),
+        may_be_in: |text, digits| {
+            digits >= 2 && text.len() >= 15 && text.bytes().any(|byte| byte.is_ascii_uppercase())
+        },
         find: iban::find,
     },
     Detector {
@@ -74,13 +76,10 @@ const DETECTORS: &[Detector] = &[
     Detector {
         kind: PersonalKind::Phone,
         name: "phone",
-        may_be_in: |_, digits| digits >= DIGITS_MIN,
+        may_be_in: |_, digits| digits >= 8,
         find: phone::find,
     },
 ];
-
-/// Every form has an `@` or at least so many digits; most texts have neither.
-const DIGITS_MIN: usize = 8;
 
 impl PersonalKind {
     /// The name in policies and answers.
@@ -131,9 +130,7 @@ pub fn has_personal_data(text: &str) -> bool {
 /// Those that could find something in the text.
 fn detectors_for(text: &str) -> impl Iterator<Item = &'static Detector> + '_ {
     let digits = digits_in(text);
-    let may_be_any = digits >= DIGITS_MIN || text.contains('@');
-    let all = if may_be_any { DETECTORS } else { &[] };
-    all.iter().filter(move |detector| (detector.may_be_in)(text, digits))
+    DETECTORS.iter().filter(move |detector| (detector.may_be_in)(text, digits))
 }
 
 fn digits_in(text: &str) -> usize {
@@ -163,6 +160,17 @@ mod tests {
                 ("iban", "DE89 3704 0044 0532 0130 00"),
             ]
         );
+    }
+
+    #[test]
+    fn a_form_of_few_digits_is_found() {
+        for iban in [
+            "MT18MALT01100ABCDEFGHJKLMNPQRST",
+            "GI71NWBKABCDEFGHJKLMNPQ",
+            "LC09HEMMABCDEFGHJKLMNPQRSTUVWXYZ",
+        ] {
+            assert_eq!(found(&format!("to {iban}")), [("iban", iban)]);
+        }
     }
 
     #[test]

@@ -43,6 +43,9 @@ const USUAL_PLACES: usize = 16;
 const USUAL_DEPTH: usize = 16;
 const USUAL_POINTER_BYTES: usize = 64;
 
+/// A number of fewer digits is nothing that is found by its form: a card has so many.
+const CARD_DIGITS_MIN: usize = 13;
+
 /// What of one event's text will be sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealingPlan {
@@ -342,9 +345,10 @@ fn kind_of(group: Option<Value<'_>>) -> Result<Option<Cow<'_, str>>, NotCanonica
     Ok(group.member("type")?.and_then(Value::text))
 }
 
-/// A text that no rule is about.
+/// A text that no rule is about, or a number or truth value as it is spelt.
 struct ClearText<'a> {
     text: Cow<'a, str>,
+    is_text: bool,
     range: Range<usize>,
     pointer: String,
     owner: &'a Subject,
@@ -418,11 +422,13 @@ impl<'a> Planner<'a> {
         match value.kind() {
             ValueKind::Object => self.walk_members(value, names, pointer),
             ValueKind::Array => self.walk_elements(value, names, pointer),
-            ValueKind::Text if rule.is_none() && !is_clear(names) => {
-                self.note_clear(value, names, pointer);
+            ValueKind::Null => Ok(()),
+            ValueKind::Text | ValueKind::Number | ValueKind::Bool => {
+                if rule.is_none() && !is_clear(names) {
+                    self.note_clear(value, names, pointer);
+                }
                 Ok(())
             }
-            _ => Ok(()),
         }
     }
 
@@ -529,17 +535,26 @@ impl<'a> Planner<'a> {
     }
 
     fn note_clear(&mut self, value: Value<'a>, names: &[Cow<'a, str>], pointer: &str) {
+        let text = match value.kind() {
+            ValueKind::Text => value.text().unwrap_or_default(),
+            _ if self.declared.is_some() || value.raw().len() >= CARD_DIGITS_MIN => {
+                String::from_utf8_lossy(value.raw())
+            }
+            // Too short for anything to be found.
+            _ => return,
+        };
         let start = offset_in(self.text, value.raw());
         self.clear_texts.push(ClearText {
-            text: value.text().unwrap_or_default(),
+            text,
+            is_text: value.kind() == ValueKind::Text,
             range: start..start + value.raw().len(),
             pointer: pointer.to_owned(),
             owner: self.people.owner(FieldOwner::ByPlace, names),
         });
     }
 
-    /// Seals the clear texts that hold personal data by their form, and all of them where the sender
-    /// says that there is some.
+    /// Seals the clear texts and numbers that hold personal data by their form, and all that is in clear where
+    /// the sender says that there is some.
     fn detect(&mut self) {
         if !self.policy.has_detection() {
             return;
@@ -551,7 +566,9 @@ impl<'a> Planner<'a> {
             if let Some(class) = class {
                 let envelope = self.envelope(clear.owner, class);
                 let (range, pointer) = (clear.range, clear.pointer);
-                self.note_text(clear.text, &pointer, envelope);
+                if clear.is_text {
+                    self.note_text(clear.text, &pointer, envelope);
+                }
                 self.plan.places.push(SealedPlace { range, pointer, envelope });
             } else {
                 self.clear_texts.push(clear);
@@ -563,7 +580,9 @@ impl<'a> Planner<'a> {
     fn spread(&mut self) {
         self.sealed_texts.settle();
         for clear in std::mem::take(&mut self.clear_texts) {
-            if let Some(envelope) = self.envelope_of(&clear.pointer, &clear.text) {
+            if clear.is_text
+                && let Some(envelope) = self.envelope_of(&clear.pointer, &clear.text)
+            {
                 let (range, pointer) = (clear.range, clear.pointer);
                 self.plan.places.push(SealedPlace { range, pointer, envelope });
             }

@@ -2,8 +2,11 @@
 //! name must not tell what the sealed name hides.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::ops::Range;
 
+use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
 use crate::timestamp::EventTime;
@@ -11,7 +14,7 @@ use crate::timestamp::EventTime;
 /// Shorter values are found only where a text consists of nothing else.
 pub(crate) const TOKEN_BYTES_MIN: usize = 6;
 
-/// Values that are compared with a text one by one; with more, the text is cut into its tokens.
+/// Values that are compared with a text one by one; more of them are looked for all at once.
 const SINGLE_VALUES_MAX: usize = 64;
 
 /// Most events have no more sealed texts.
@@ -38,6 +41,8 @@ pub(crate) struct SealedTexts<'a> {
     tokens: Vec<Cow<'a, str>>,
     /// The bytes that they begin with.
     starts: ByteSet,
+    /// Finds all of them in one pass, where there are many; made when it is first needed.
+    finder: OnceCell<Option<AhoCorasick>>,
 }
 
 /// A set of bytes.
@@ -106,7 +111,7 @@ impl<'a> SealedTexts<'a> {
         let found = if text.len() < TOKEN_BYTES_MIN || self.tokens.is_empty() {
             None
         } else if self.tokens.len() > SINGLE_VALUES_MAX {
-            words(text).find(|word| word.len() >= TOKEN_BYTES_MIN && self.whole(word).is_some())
+            self.one_of_many(text)
         } else if text.len() > SHORT_TEXT_BYTES {
             self.tokens.iter().find(|token| has_token(text, token)).map(AsRef::as_ref)
         } else {
@@ -114,6 +119,29 @@ impl<'a> SealedTexts<'a> {
         };
         found.and_then(|token| self.whole(token))
     }
+
+    /// The first of many tokens that stands in the text with no letter or digit beside it.
+    fn one_of_many(&self, text: &str) -> Option<&str> {
+        let finder = self.finder.get_or_init(|| {
+            AhoCorasick::new(self.tokens.iter().map(|token| token.as_bytes())).ok()
+        });
+        let Some(finder) = finder else {
+            // They are too many for it.
+            return self.tokens.iter().find(|token| has_token(text, token)).map(AsRef::as_ref);
+        };
+        let places = finder.find_overlapping_iter(text);
+        let free = places.filter(|place| stands_free(text, place.range()));
+        let first = free.map(|place| place.pattern().as_usize()).min();
+        first.and_then(|first| self.tokens.get(first)).map(AsRef::as_ref)
+    }
+}
+
+/// Whether no letter or digit stands beside a part of a text.
+fn stands_free(text: &str, part: Range<usize>) -> bool {
+    let is_free = |letter: Option<char>| !letter.is_some_and(char::is_alphanumeric);
+    let before = text.get(..part.start).unwrap_or_default();
+    let behind = text.get(part.end..).unwrap_or_default();
+    is_free(before.chars().next_back()) && is_free(behind.chars().next())
 }
 
 /// Values that many records share and that name nobody: account ids, times, UUIDs of requests.
@@ -180,17 +208,6 @@ pub(crate) fn has_token(text: &str, token: &str) -> bool {
     false
 }
 
-/// What stands between white space and quotes, as it is and cut at the marks of ARNs and URLs.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    let outer = text.split(|letter: char| {
-        letter.is_whitespace() || matches!(letter, '"' | '\'' | ',' | ';' | '(' | ')' | '<' | '>')
-    });
-    outer.flat_map(|word| {
-        let inner = word.split([':', '/', '=', '?', '&']);
-        std::iter::once(word).chain(inner)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::{ByteSet, SealedTexts, has_token, longest_token};
@@ -245,6 +262,22 @@ mod tests {
         assert_eq!(sealed.envelope_of(&"nobody ".repeat(10_000)), None);
     }
 
+    #[test]
+    fn many_values_are_found_as_few_are() {
+        let mut values: Vec<String> = (0..70).map(|index| format!("column_{index:02}")).collect();
+        values.extend(["77 Tulip Avenue", "ana.lima"].map(str::to_owned));
+        let names: Vec<&str> = values.iter().map(String::as_str).collect();
+        let sealed = texts(&names);
+        for (text, found) in [
+            ("address 77 Tulip Avenue is not known", Some(70)),
+            ("[ana.lima]", Some(71)),
+            ("[ana.limax] at 177 Tulip Avenue", None),
+            ("column_07, 77 Tulip Avenue", Some(70)),
+        ] {
+            assert_eq!(sealed.envelope_of(text), found, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn short_texts_are_looked_through_as_long_ones_are(
@@ -255,6 +288,17 @@ mod tests {
             let one_by_one = tokens.iter().find(|token| has_token(&text, token));
             let starts = ByteSet::of_starts(&tokens);
             prop_assert_eq!(longest_token(&text, &tokens, starts), one_by_one.map(AsRef::as_ref));
+        }
+
+        #[test]
+        fn many_are_looked_for_as_few_are(
+            text in "[ab. ä]{0,24}",
+            tokens in proptest::collection::vec("[ab. ä]{1,5}", 0..6),
+        ) {
+            let tokens: Vec<Cow<'_, str>> = tokens.into_iter().map(Cow::Owned).collect();
+            let one_by_one = tokens.iter().find(|token| has_token(&text, token));
+            let many = SealedTexts { tokens: tokens.clone(), ..SealedTexts::default() };
+            prop_assert_eq!(many.one_of_many(&text), one_by_one.map(AsRef::as_ref));
         }
     }
 }
