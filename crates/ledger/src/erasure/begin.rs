@@ -99,6 +99,10 @@ impl Ledger {
         let left = left_for_others(means, survey, &obstacles);
         let mut stays = obstacles.kept.clone();
         stays.add(&left);
+        // What says who ordered it explains everything that goes, and never goes itself.
+        if survey.clear().contains(entry.audit_record.value()) {
+            stays.insert(entry.audit_record.value());
+        }
         let drop = clear_drop(approved, survey, &stays)?;
         let kept = ErasureKept::split(request, subject, &stays).into_iter();
         let whom = (&subject, survey.names());

@@ -109,6 +109,7 @@ pub(super) struct Surveyor<'a> {
     subject: &'a SubjectId,
     keys: HashSet<SealingKeyId>,
     policy: FieldPolicy,
+    policy_of_acts: FieldPolicy,
     ids: SubjectIds<'a>,
     /// The same policy where the person's type is a person's, once it is known.
     as_person: Option<FieldPolicy>,
@@ -133,6 +134,7 @@ impl<'a> Surveyor<'a> {
             subject,
             keys: keys.iter().copied().collect(),
             policy: if fields.seals_nothing() { standard() } else { fields.clone() },
+            policy_of_acts: FieldPolicy::of_audit_records(),
             ids: SubjectIds::new(ledger.ring_for(tenant)?, tenant),
             as_person: None,
             shared: NumberSet::default(),
@@ -191,7 +193,9 @@ impl<'a> Surveyor<'a> {
                 is_clear |= self.found.names.note_party(text, group).map_err(unreadable)?;
             }
         }
-        let plan = SealingPlan::make(text, &self.policy).map_err(unreadable)?;
+        // Of what the server says itself, only words about whoever acted are anybody's.
+        let policy = if record.kind == Kind::Audit { &self.policy_of_acts } else { &self.policy };
+        let plan = SealingPlan::make(text, policy).map_err(unreadable)?;
         for person in plan.subjects_in_clear(text).map_err(unreadable)? {
             is_clear |= self.is_them(Some(person))?;
         }

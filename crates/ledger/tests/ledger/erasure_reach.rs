@@ -184,6 +184,32 @@ fn the_name_of_a_target_counts_where_its_sealed_id_is_the_persons() {
     assert_eq!(clear_of(&ledger, &subject), ["s-2"]);
 }
 
+/// Whoever administers and is erased leaves what they did, and where it names them in clear, what ordered it.
+#[test]
+fn what_an_officer_did_is_not_theirs_to_take_along() {
+    let own = SealingRig::new(Preset::Standard);
+    let ledger = own.rig.create(&["acme"]);
+    let policy = r#"{"preset":"standard","rules":[{"path":"metadata","class":"personal"}]}"#;
+    set_policy(&ledger, PolicyKind::Sealing, policy);
+    let officer = |id: &str| Subject::Person { kind: "operator".to_owned(), id: id.to_owned() };
+    let anna = ledger.subject(&tenant("acme"), &officer("anna")).unwrap().id;
+    assert!(clear_of(&ledger, &anna).is_empty());
+
+    set_policy(&ledger, PolicyKind::Sealing, r#"{"preset":"none"}"#);
+    let berta = person("berta").named("Berta Baum");
+    let subject = ledger.subject(&tenant("acme"), &officer("berta")).unwrap().id;
+    let id = open(&ledger, subject).unwrap();
+    let acme = tenant("acme");
+    ledger.step_request(&acme, id, RequestStep::CheckIdentity, None, &person("anna")).unwrap();
+    let approved = ledger.step_request(&acme, id, RequestStep::Approve, None, &berta).unwrap();
+    assert_eq!(clear_of(&ledger, &subject).len(), 1);
+    let number = erase(&own, &ledger, id);
+    let certificate = certificate(&ledger, number);
+    assert_eq!((certificate.dropped_contents, certificate.still_readable), (0, 1));
+    let ordered = ledger.reader().record(&acme, approved.audit_record).unwrap();
+    assert!(ordered.content.is_some());
+}
+
 /// Ana sealed, and in clear in three of Bo's contents, of which a hold keeps one. Answers the `system.hold_set`
 /// record as well.
 pub fn scatter(own: &SealingRig, ledger: &Ledger) -> (SubjectId, SequenceNumber) {
