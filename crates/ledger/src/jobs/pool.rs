@@ -10,9 +10,9 @@ use ledgerstone_store::{JobFailure, JobRow, JobStore};
 
 use super::error::JobError;
 use super::kind::JobKind;
-use super::roster::{JobView, Roster};
+use super::roster::{Entry, JobView, Roster};
 use super::settings::{ATTEMPTS_MAX, JobSettings};
-use super::waiting::{self, Waiting};
+use super::waiting::Waiting;
 use super::work::{Control, Ended, Interruption, JobTools, Work};
 use crate::error::LedgerError;
 use crate::ledger::{Ledger, hold};
@@ -63,6 +63,7 @@ impl JobPool {
             work: Condvar::new(),
         });
         shared.take_up();
+        shared.settle_waiting();
         let pool = Self { shared, threads: Mutex::default() };
         for number in 0..settings.workers.max(1) {
             let shared = Arc::clone(&pool.shared);
@@ -303,17 +304,44 @@ impl Shared {
 
     /// Jobs that waited are done where others did what was left.
     fn settle_waiting(&self) {
-        let settled = self.roster().settled(|row| waiting::result_of(&self.ledger, row));
-        for (id, result) in settled {
-            let mut roster = self.roster();
-            let Some(entry) = roster.entry(&id) else { continue };
-            entry.row.state = JobState::Done;
-            entry.row.ended_at = Some(self.ledger.clock.now());
-            entry.row.result = Some(result);
-            let row = entry.row.clone();
-            drop(roster);
-            self.save(&row);
+        let waiting = self.roster().waiting();
+        if waiting.is_empty() {
+            return;
         }
+        if let Err(error) = self.ledger.ensure_requests() {
+            tracing::error!(%error, "whether jobs still wait cannot be told: requests of people cannot be read");
+            return;
+        }
+        for (id, awaited) in waiting {
+            if let Some(end) = awaited.end(&self.ledger) {
+                self.settle(&id, end);
+            }
+        }
+        self.prune();
+    }
+
+    /// Ends a job that waited.
+    fn settle(&self, id: &JobId, end: Result<String, LedgerError>) {
+        let mut roster = self.roster();
+        let waits = |entry: &&mut Entry| entry.row.state == JobState::Waiting;
+        let Some(entry) = roster.entry(id).filter(waits) else { return };
+        entry.row.ended_at = Some(self.ledger.clock.now());
+        match end {
+            Ok(result) => {
+                entry.row.state = JobState::Done;
+                entry.row.result = Some(result);
+            }
+            Err(error) => {
+                entry.row.state = JobState::Failed;
+                entry.row.result = None;
+                let code = error.code();
+                entry.row.failure =
+                    Some(JobFailure { code, message: told(code, error.to_string()) });
+            }
+        }
+        let row = entry.row.clone();
+        drop(roster);
+        self.save(&row);
     }
 
     /// A job that cannot be saved goes on; a restart would begin it again.

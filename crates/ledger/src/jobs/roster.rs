@@ -1,6 +1,6 @@
 //! The jobs of a process in memory: those that wait, those that run, and the last that ended.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use ledgerstone_model::{JobId, JobState};
@@ -9,6 +9,7 @@ use ledgerstone_store::JobRow;
 
 use super::error::JobError;
 use super::settings::JobSettings;
+use super::waiting::Awaited;
 use super::work::Control;
 
 /// Called once when a job has ended.
@@ -37,7 +38,8 @@ impl Entry {
     pub(super) fn view(&self) -> JobView {
         let percent = match self.row.state {
             JobState::Queued => 0,
-            JobState::Done => 100,
+            // Its own work is done; what it had of it is not known any more after a restart.
+            JobState::Waiting | JobState::Done => 100,
             _ => self.control.percent(),
         };
         JobView { row: self.row.clone(), percent }
@@ -109,20 +111,19 @@ impl Roster {
         views
     }
 
-    /// Those that wait and have come to their result elsewhere.
-    pub(super) fn settled(
-        &self,
-        result: impl Fn(&JobRow) -> Option<String>,
-    ) -> Vec<(JobId, String)> {
-        let waiting = self.jobs.values().filter(|entry| entry.row.state == JobState::Waiting);
-        waiting.filter_map(|entry| Some((entry.row.id.clone(), result(&entry.row)?))).collect()
+    /// Those that wait for what others do.
+    pub(super) fn waiting(&self) -> Vec<(JobId, Awaited)> {
+        let all = self.jobs.iter();
+        all.filter_map(|(id, entry)| Some((id.clone(), Awaited::of(&entry.row)?))).collect()
     }
 
     pub(super) fn running(&self) -> impl Iterator<Item = &Entry> {
         self.jobs.values().filter(|entry| entry.row.state == JobState::Running)
     }
 
-    /// Forgets the oldest ended jobs beyond those that are remembered, and answers which.
+    /// Forgets the oldest ended jobs beyond those that are remembered, and answers which. The newest that waits for
+    /// something stays beside them: nothing else tells how that stands. So there are at most as many more as
+    /// approved erasures and closings of tenants that are not done.
     pub(super) fn prune(&mut self, limits: &JobSettings) -> Vec<JobId> {
         let mut of_tenant: BTreeMap<&TenantId, usize> = BTreeMap::new();
         let mut all = 0;
@@ -130,7 +131,11 @@ impl Roster {
         let mut ended: Vec<(&JobId, &Entry)> =
             self.jobs.iter().filter(|(_, entry)| entry.row.state.has_ended()).collect();
         ended.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.row.ended_at));
+        let mut awaited = HashSet::new();
         for (id, entry) in ended {
+            if Awaited::of(&entry.row).is_some_and(|what| awaited.insert(what)) {
+                continue;
+            }
             let same = of_tenant.entry(&entry.row.tenant).or_default();
             if *same >= limits.ended_jobs_per_tenant || all >= limits.ended_jobs {
                 gone.push(id.clone());

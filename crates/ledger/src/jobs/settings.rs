@@ -17,7 +17,7 @@ pub struct JobSettings {
     pub open_jobs: usize,
     /// The same for one tenant, so that none takes all places.
     pub open_jobs_per_tenant: usize,
-    /// Ended jobs that are remembered; the oldest make room.
+    /// Ended jobs that are remembered; the oldest make room. Those that wait are remembered beside them.
     pub ended_jobs: usize,
     /// The same for one tenant.
     pub ended_jobs_per_tenant: usize,

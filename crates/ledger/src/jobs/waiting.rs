@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
+use ledgerstone_model::JobState;
 use ledgerstone_model::json::Value;
 use ledgerstone_model::json_write::ObjectWriter;
+use ledgerstone_model::subject_request::SubjectRequestId;
 use ledgerstone_model::system::TenantState;
-use ledgerstone_proof::IngestedAt;
+use ledgerstone_proof::{IngestedAt, TenantId};
 use ledgerstone_store::JobRow;
 use ledgerstone_store::embedded::Options;
 
 use super::{closing, erasure, of_request};
+use crate::error::LedgerError;
 use crate::ledger::Ledger;
 
 /// What a job waits for.
@@ -76,21 +79,43 @@ impl Waiting {
     }
 }
 
-/// The result of a job that waited, once others did what was left of it.
-pub(super) fn result_of(ledger: &Ledger, job: &JobRow) -> Option<String> {
-    match job.kind.as_str() {
-        erasure::NAME => {
-            let request = of_request::carried_out_by(job)?;
-            let certificate = ledger.certificate_of(&job.tenant, request)?;
-            Some(erasure::result(certificate, request))
+/// What a job waits to see done. Of the jobs that wait for the same, the newest tells how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Awaited {
+    Erasure(TenantId, SubjectRequestId),
+    Closing(TenantId),
+}
+
+impl Awaited {
+    /// What a job that waits waits for.
+    pub(super) fn of(job: &JobRow) -> Option<Self> {
+        if job.state != JobState::Waiting {
+            return None;
         }
-        closing::NAME => {
-            let tenant = closing::tenant_of(job)?;
-            let is_closed = ledger.tenant_state(&tenant) == Some(TenantState::Closed);
-            let closed = is_closed.then(|| ledger.closed_record(&tenant)).flatten()?;
-            Some(closing::result(closed, &tenant))
+        match job.kind.as_str() {
+            erasure::NAME => {
+                Some(Self::Erasure(job.tenant.clone(), of_request::carried_out_by(job)?))
+            }
+            closing::NAME => closing::tenant_of(job).map(Self::Closing),
+            _ => None,
         }
-        _ => None,
+    }
+
+    /// What it came to, once others did what was left; `None` while it is still to be waited for. Erasures are
+    /// as of [`Ledger::ensure_requests`].
+    pub(super) fn end(&self, ledger: &Ledger) -> Option<Result<String, LedgerError>> {
+        match self {
+            Self::Erasure(tenant, request) => match ledger.certificate_of(tenant, *request) {
+                Some(certificate) => Some(Ok(erasure::result(certificate, *request))),
+                // Everything goes with the tenant, and no certificate comes any more.
+                None => ledger.refuse_shut(tenant).err().map(|shut| Err(shut.into())),
+            },
+            Self::Closing(tenant) => {
+                let is_closed = ledger.tenant_state(tenant) == Some(TenantState::Closed);
+                let closed = is_closed.then(|| ledger.closed_record(tenant)).flatten()?;
+                Some(Ok(closing::result(closed, tenant)))
+            }
+        }
     }
 }
 

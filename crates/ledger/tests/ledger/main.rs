@@ -34,3 +34,4 @@ mod taxonomies;
 mod tenants;
 mod verifying;
 mod visible;
+mod waiting_jobs;
