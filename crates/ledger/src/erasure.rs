@@ -30,7 +30,7 @@ use crate::ledger::Ledger;
 use crate::reader::Order;
 use crate::retention::LedgerOutcome;
 use crate::sequencer::SignedAs;
-use crate::subject_requests::{RequestEntry, push_request};
+use crate::subject_requests::{RequestEntry, StepWords, push_request};
 
 use begin::ApprovedErasure;
 use survey::Surveyor;
@@ -230,7 +230,7 @@ impl Ledger {
             let number = round
                 .push(0, SignedAs::Usual, |_, _| SystemRecord::Erasure(Box::new(certificate)))?;
             let verb = RequestStep::Finish.as_str();
-            Some((number, push_request(round, done, verb, None, &server)?))
+            Some((number, push_request(round, done, StepWords::new(verb, None), &server)?))
         })?;
         let (number, entry) =
             written.ok_or(LedgerError::NotBuilt("the certificate of the erasure"))?;

@@ -24,7 +24,7 @@ mod work;
 
 pub use background::{BackgroundSettings, BackgroundStatus, BackgroundVerifier};
 pub use closing::{closing_job, finish_closings};
-pub use erasure::{ErasureTerms, erasure_job};
+pub use erasure::erasure_job;
 pub use erasure_survey::erasure_survey_job;
 pub use error::JobError;
 pub use hold_survey::hold_survey_job;

@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::sealing::{ReopenError, reopen};
-use crate::subject_requests::{RequestEntry, push_request};
+use crate::subject_requests::{RequestEntry, StepWords, push_request};
 use crate::subjects::{SubjectIds, opened_party, targets_person};
 
 /// Stands in the place of a value whose key is gone.
@@ -154,7 +154,7 @@ impl Ledger {
             let corrected = corrected.clone();
             let done =
                 done.having_corrected(Rectification { event_id, sequence_number, corrected });
-            Some((correction, push_request(round, done, "rectify", reason, by)?))
+            Some((correction, push_request(round, done, StepWords::new("rectify", reason), by)?))
         })?;
         let (correction, entry) = written.ok_or(LedgerError::NotBuilt("the rectification"))?;
         self.subject_requests.note_corrected(tenant, &corrected, &correction);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ledgerstone_model::sealing::{SealingKeyId, SubjectId};
 use ledgerstone_model::subject_request::{
-    ErasureBasis, RequestStep, SubjectRequest, SubjectRequestId, SubjectRight,
+    ErasureBasis, ErasureTerms, RequestStep, SubjectRequest, SubjectRequestId, SubjectRight,
 };
 use ledgerstone_model::system::{SubjectRequestRecord, SystemRecord};
 use ledgerstone_model::{Actor, Administration};
@@ -47,6 +47,22 @@ pub struct NewRequest {
     /// For erasures: the ledger is gone through although an erasure is certified and nothing is known to be
     /// left, as the person may be named in clear again.
     pub again: bool,
+}
+
+/// What the `audit` record of a step says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StepWords<'a> {
+    verb: &'a str,
+    /// In the words of whoever took it.
+    reason: Option<&'a str>,
+    /// How far an erasure may go that it approves.
+    terms: Option<ErasureTerms>,
+}
+
+impl<'a> StepWords<'a> {
+    pub(crate) const fn new(verb: &'a str, reason: Option<&'a str>) -> Self {
+        Self { verb, reason, terms: None }
+    }
 }
 
 /// The requests of all tenants, and the erasures that began.
@@ -202,7 +218,7 @@ impl Ledger {
         let right = (new.right, new.basis);
         let at = self.clock.now();
         let request = SubjectRequest::open(id, right, new.subject, by.principal_id(), at);
-        self.write_request(tenant, request, "open", new.reason.as_deref(), by)
+        self.write_request(tenant, request, StepWords::new("open", new.reason.as_deref()), by)
     }
 
     fn refuse_open_erasure(
@@ -253,11 +269,40 @@ impl Ledger {
         reason: Option<&str>,
         by: &Actor,
     ) -> Result<Arc<RequestEntry>, LedgerError> {
+        self.take_step((tenant, id), step, StepWords::new(step.as_str(), reason), by)
+    }
+
+    /// Approves a request. How far an erasure may go stands in the `audit` record.
+    pub fn approve_request(
+        &self,
+        tenant: &TenantId,
+        id: SubjectRequestId,
+        terms: ErasureTerms,
+        reason: Option<&str>,
+        by: &Actor,
+    ) -> Result<Arc<RequestEntry>, LedgerError> {
+        let step = if terms.despite_duties {
+            RequestStep::ApproveDespiteDuties
+        } else {
+            RequestStep::Approve
+        };
+        let words = StepWords { verb: step.as_str(), reason, terms: Some(terms) };
+        self.take_step((tenant, id), step, words, by)
+    }
+
+    fn take_step(
+        &self,
+        (tenant, id): (&TenantId, SubjectRequestId),
+        step: RequestStep,
+        words: StepWords<'_>,
+        by: &Actor,
+    ) -> Result<Arc<RequestEntry>, LedgerError> {
         self.request(tenant, id)?;
         let _changing = self.subject_requests.requests.change();
         let entry = self.request(tenant, id)?;
         let is_order = matches!(step, RequestStep::Approve | RequestStep::ApproveDespiteDuties);
-        if is_order && entry.request.right() == SubjectRight::Erasure {
+        let is_erasure = entry.request.right() == SubjectRight::Erasure;
+        if is_order && is_erasure {
             self.refuse_held(tenant, entry.request.subject())?;
         }
         let mut next = entry.request.after(step, &by.principal_id())?;
@@ -268,7 +313,8 @@ impl Ledger {
         if has_begun && !is_order {
             return Err(LedgerError::ErasureBegun(id));
         }
-        self.write_request(tenant, next, step.as_str(), reason, by)
+        let words = StepWords { terms: words.terms.filter(|_| is_erasure), ..words };
+        self.write_request(tenant, next, words, by)
     }
 
     /// Refuses where a hold on the person stands. One that covers something of them by other
@@ -288,14 +334,13 @@ impl Ledger {
         &self,
         tenant: &TenantId,
         request: SubjectRequest,
-        verb: &str,
-        reason: Option<&str>,
+        words: StepWords<'_>,
         by: &Actor,
     ) -> Result<Arc<RequestEntry>, LedgerError> {
         let id = request.id();
-        let named = (reason.is_some() || by.is_named()).then_some(by);
+        let named = (words.reason.is_some() || by.is_named()).then_some(by);
         let written = self.administer_as(std::slice::from_ref(tenant), named, |round| {
-            push_request(round, request, verb, reason, by)
+            push_request(round, request, words, by)
         })?;
         let entry = written.ok_or(LedgerError::NotBuilt("the step of the request"))?;
         Ok(self.subject_requests.requests.put(tenant.clone(), id, entry))
@@ -328,14 +373,16 @@ impl Ledger {
 pub(crate) fn push_request(
     round: &mut Round<'_>,
     request: SubjectRequest,
-    verb: &str,
-    reason: Option<&str>,
+    words: StepWords<'_>,
     by: &Actor,
 ) -> Option<RequestEntry> {
     let target = request.id().to_string();
-    let mut act = Administration::new(verb, by.clone(), "subject_request", &target);
-    if let Some(reason) = reason {
+    let mut act = Administration::new(words.verb, by.clone(), "subject_request", &target);
+    if let Some(reason) = words.reason {
         act = act.with_reason(reason);
+    }
+    if let Some(terms) = words.terms {
+        act = act.with_erasure_terms(terms);
     }
     let audit_record = round.push_act(0, act)?;
     let said = SubjectRequestRecord::new(request.clone(), audit_record);

@@ -18,6 +18,7 @@ use crate::filter::Filter;
 use crate::json::Value;
 use crate::json_write::ObjectWriter;
 use crate::sealing::{FieldPolicy, Subject};
+use crate::subject_request::ErasureTerms;
 
 pub use access::{AccessRecord, AccessVerb, Literal};
 pub use denial::DenialRecord;
@@ -174,6 +175,7 @@ pub struct Administration {
     label: Option<String>,
     owner: Option<String>,
     filter: Option<String>,
+    erasure: Option<ErasureTerms>,
     explains: Option<SequenceNumber>,
 }
 
@@ -189,6 +191,7 @@ impl Administration {
             label: None,
             owner: None,
             filter: None,
+            erasure: None,
             explains: None,
         }
     }
@@ -224,6 +227,13 @@ impl Administration {
     #[must_use]
     pub fn with_filter(mut self, filter: &Filter) -> Self {
         self.filter = Some(String::from_utf8_lossy(&filter.to_json()).into_owned());
+        self
+    }
+
+    /// How far an erasure may go that the act approves. That duties were set aside is said by the verb.
+    #[must_use]
+    pub const fn with_erasure_terms(mut self, terms: ErasureTerms) -> Self {
+        self.erasure = Some(terms);
         self
     }
 
@@ -265,12 +275,17 @@ impl Administration {
 
     fn write_data(&self, event: &mut ObjectWriter<'_>) {
         let texts = [&self.filter, &self.label, &self.owner];
-        if texts.into_iter().all(Option::is_none) && self.explains.is_none() {
+        let has_number = self.erasure.is_some() || self.explains.is_some();
+        if texts.into_iter().all(Option::is_none) && !has_number {
             return;
         }
         let mut data = ObjectWriter::open(event.key("data"));
         let mut metadata = ObjectWriter::open(data.key("metadata"));
+        metadata.optional_number("clear_contents", self.erasure.map(|terms| terms.clear_contents));
         metadata.optional_text("filter", self.filter.as_deref());
+        if self.erasure.is_some_and(|terms| terms.keep_sealed_for_others) {
+            metadata.boolean("keep_sealed_for_others", true);
+        }
         metadata.optional_text("label", self.label.as_deref());
         metadata.optional_text("owner", self.owner.as_deref());
         if let Some(number) = self.explains {
@@ -395,6 +410,7 @@ mod tests {
     use super::{Actor, Administration, AuditRecord, filter_of, label_of, owner_of, reason_of};
     use crate::access::{CredentialKind, PrincipalId};
     use crate::filter::Filter;
+    use crate::subject_request::ErasureTerms;
 
     #[test]
     fn an_act_is_an_ordinary_canonical_event() {
@@ -415,6 +431,27 @@ mod tests {
                 r#""timestamp":"1970-01-01T00:00:00.000001Z"}"#
             )
         );
+    }
+
+    #[test]
+    fn how_far_an_erasure_may_go_stands_in_it() {
+        let said = |clear_contents, keep_sealed_for_others| {
+            let terms =
+                ErasureTerms { keep_sealed_for_others, clear_contents, ..ErasureTerms::default() };
+            let act =
+                Administration::new("approve", Actor::operator("uid:0"), "subject_request", "a5")
+                    .with_erasure_terms(terms);
+            let mut text = Vec::new();
+            let at = IngestedAt::from_micros(1).unwrap();
+            AuditRecord::Administration(act).write_event(at, &mut text);
+            assert_eq!(canonicalize(&text).unwrap(), text);
+            String::from_utf8(text).unwrap()
+        };
+        let none = said(0, false);
+        assert!(none.contains(r#""data":{"metadata":{"clear_contents":0}}"#), "{none}");
+        let some = said(4, true);
+        let terms = r#"{"clear_contents":4,"keep_sealed_for_others":true}"#;
+        assert!(some.contains(terms), "{some}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! A request goes through steps, each by somebody; every step gives the next state of the whole
 //! request, which is what records hold.
 
+mod erasure_terms;
 mod step_error;
 
 use ledgerstone_proof::{EventId, IngestedAt, SequenceNumber};
@@ -13,6 +14,7 @@ use crate::calendar::months_after;
 use crate::random_id::random_id;
 use crate::sealing::SubjectId;
 
+pub use erasure_terms::ErasureTerms;
 pub use step_error::StepError;
 
 /// Months within which a request must be answered (article 12(3)).

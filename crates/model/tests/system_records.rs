@@ -271,6 +271,12 @@ fn later(from: SequenceNumber) -> Vec<SystemRecord> {
             withdrawn_by: person("a"),
             audit_record: number(42),
         })),
+        started(ErasureReach { clear_contents_approved: Some(0), ..reach(from, 0) }),
+        started(ErasureReach {
+            clear_contents_approved: Some(4),
+            keep_sealed_for_others: true,
+            ..reach(from, 2)
+        }),
     ]
 }
 
@@ -291,6 +297,8 @@ fn reach(from: SequenceNumber, sealed_for_others: u64) -> ErasureReach {
         despite_duties: vec!["hipaa".to_owned()],
         sealed_contents: 12,
         still_readable: 3,
+        clear_contents_approved: None,
+        keep_sealed_for_others: false,
         sealed_for_others,
         kept_by: vec![from],
         dead_letters: 1,

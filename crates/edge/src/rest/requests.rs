@@ -7,11 +7,12 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use http::HeaderMap;
-use ledgerstone_ledger::jobs::{ErasureTerms, carried_out_by, erasure_job, erasure_survey_job};
+use ledgerstone_ledger::jobs::{carried_out_by, erasure_job, erasure_survey_job};
 use ledgerstone_ledger::subject_requests::RequestEntry;
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::subject_request::{
-    ErasureBasis, Rectification, RefusalGround, RequestStep, SubjectRequestId, SubjectRight,
+    ErasureBasis, ErasureTerms, Rectification, RefusalGround, RequestStep, SubjectRequestId,
+    SubjectRight,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -254,17 +255,15 @@ pub async fn approve(
     let reason = short(reason)?;
     let tenant = authorised.tenant().clone();
     let by = service.actor(&authorised);
+    let terms = ErasureTerms { despite_duties, keep_sealed_for_others, clear_contents };
     let approved = service.blocking(move |ledger| {
         let by = by(ledger);
-        let step =
-            if despite_duties { RequestStep::ApproveDespiteDuties } else { RequestStep::Approve };
-        ledger.step_request(&tenant, id, step, reason.as_deref(), &by)
+        ledger.approve_request(&tenant, id, terms, reason.as_deref(), &by)
     });
     let entry = approved.await?;
     let job = match entry.request.right() {
         SubjectRight::Erasure => {
             let created_by = authorised.caller().principal().as_str().to_owned();
-            let terms = ErasureTerms { despite_duties, clear_contents, keep_sealed_for_others };
             let new = erasure_job(authorised.tenant().clone(), id, terms, created_by);
             Some(Job::whole(service.run_job(new, PATIENCE).await?))
         }

@@ -44,6 +44,14 @@ async fn get(rig: &Rig, path: &str) -> Value {
     body(rig.request(Method::GET, path, "acme", Role::Admin).send().await.unwrap()).await
 }
 
+/// The event of the `audit` record that an erasure names.
+pub async fn approval(rig: &Rig, reach: &Value) -> Value {
+    let page = get(rig, "/v1/events?limit=1000").await;
+    let mut events = page["events"].as_array().unwrap().iter();
+    let is_meant = |line: &&Value| line["record"]["sequence_number"] == reach["audit_record"];
+    events.find(is_meant).unwrap()["event"].clone()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_holds_a_person_in_clear_goes_unless_something_keeps_it() {
     let (rig, ana) = filled().await;
@@ -93,6 +101,15 @@ async fn what_holds_a_person_in_clear_goes_unless_something_keeps_it() {
     let certificate = get(&rig, &format!("/v1/events/_{number}")).await["event"]["erasure"].take();
     let counts = ["sealed_contents", "dropped_contents", "still_readable"];
     assert_eq!(counts.map(|name| &certificate[name]), [1, 1, 0], "{certificate}");
+    let started = format!("/v1/events/_{}", certificate["started_record"]);
+    let reach = get(&rig, &started).await["event"]["erasure_started"]["reach"].take();
+    assert_eq!(reach["clear_contents_approved"], 1, "{reach}");
+    assert!(reach.get("keep_sealed_for_others").is_none(), "{reach}");
+    let approval = approval(&rig, &reach).await;
+    assert_eq!(approval["action"]["verb"], "approve", "{approval}");
+    let said = &approval["data"]["metadata"];
+    assert_eq!(said["clear_contents"], 1, "{approval}");
+    assert!(said.get("keep_sealed_for_others").is_none(), "{approval}");
     assert_eq!(gone(&rig).await, ["in-clear"]);
     let hidden = get(&rig, "/v1/events/in-clear").await["hidden"].take();
     assert_eq!((&hidden[0]["why"], &hidden[0]["reason"]), (&json!("dropped"), &json!("erasure")));

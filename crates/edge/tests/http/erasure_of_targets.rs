@@ -6,6 +6,7 @@ use ledgerstone_model::sealing::Preset;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::erasure_in_clear::approval;
 use crate::retention::{call, post, small_parts};
 use crate::rig::{Rig, json as body};
 
@@ -141,6 +142,14 @@ async fn what_is_sealed_for_others_stays_where_the_approval_says_so() {
     let certificate = get(&rig, &format!("/v1/events/_{number}")).await["event"]["erasure"].take();
     let counts = ["dropped_contents", "still_readable", "sealed_for_others"];
     assert_eq!(counts.map(|name| &certificate[name]), [0, 1, 1], "{certificate}");
+    let started = format!("/v1/events/_{}", certificate["started_record"]);
+    let reach = get(&rig, &started).await["event"]["erasure_started"]["reach"].take();
+    assert_eq!(reach["clear_contents_approved"], 0, "{reach}");
+    assert_eq!(reach["keep_sealed_for_others"], true, "{reach}");
+    let approval = approval(&rig, &reach).await;
+    let said = ["clear_contents", "keep_sealed_for_others"];
+    let said = said.map(|name| &approval["data"]["metadata"][name]);
+    assert_eq!(said, [&json!(0), &json!(true)], "{approval}");
     let event = get(&rig, "/v1/events/visit").await.to_string();
     assert!(event.contains("NL91"), "{event}");
     rig.assert_sound();

@@ -110,6 +110,8 @@ impl Ledger {
             audit_record: entry.audit_record,
             approved_by: entry.request.decided_by().unwrap_or(entry.request.opened_by()).clone(),
             approved_at: entry.set_at,
+            clear_contents_approved: Some(means.clear_contents_max),
+            keep_sealed_for_others: means.keep_sealed_for_others,
             despite_duties: obstacles.duties_on_sealed().map(str::to_owned).collect(),
             sealed_contents: survey.sealed().len(),
             still_readable: stays.len(),

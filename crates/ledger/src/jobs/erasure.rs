@@ -3,7 +3,7 @@
 use ledgerstone_model::ErrorCode;
 use ledgerstone_model::json::Value;
 use ledgerstone_model::json_write::ObjectWriter;
-use ledgerstone_model::subject_request::SubjectRequestId;
+use ledgerstone_model::subject_request::{ErasureTerms, SubjectRequestId};
 use ledgerstone_proof::{SequenceNumber, TenantId};
 
 use super::work::{Ended, Work};
@@ -12,17 +12,6 @@ use crate::jobs::pool::NewJob;
 
 /// The name of this kind.
 pub(super) const NAME: &str = "erasure";
-
-/// What was approved beside the request itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ErasureTerms {
-    /// That what is sealed goes although the retention policy names a duty to keep it.
-    pub despite_duties: bool,
-    /// That contents which hold the person sealed for others alone stay.
-    pub keep_sealed_for_others: bool,
-    /// How many contents that hold the person in clear may be dropped whole.
-    pub clear_contents: u64,
-}
 
 /// The job that carries a request out.
 pub fn erasure_job(

@@ -284,6 +284,8 @@ impl OfLedger {
                 Some(reach) => drop(self.erasures.begun.insert(reach.audit_record)),
                 None => self.erasures.is_vague = true,
             },
+            // Also where the erasure never began, unlike the runs of one: it is looked only whether these contents are
+            // there and hold the same person, so that one too many changes nothing.
             SystemRecord::ErasureKept(kept) => {
                 let known = self.erasures.kept.entry(*kept.subject()).or_default();
                 known.add(&kept.numbers().within(0..number.value()));
@@ -353,6 +355,8 @@ mod tests {
             audit_record: number(order),
             approved_by: PrincipalId::of_jwt("https://issuer.example", "berta"),
             approved_at: now(),
+            clear_contents_approved: None,
+            keep_sealed_for_others: false,
             despite_duties: Vec::new(),
             sealed_contents: 0,
             still_readable: 0,

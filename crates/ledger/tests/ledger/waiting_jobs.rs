@@ -4,12 +4,12 @@ use std::sync::{Arc, mpsc};
 
 use ledgerstone_ledger::closing::ClosingWish;
 use ledgerstone_ledger::jobs::{
-    ErasureTerms, JobPool, JobSettings, JobTools, JobView, NewJob, VerificationRequest,
-    VerificationScope, closing_job, erasure_job,
+    JobPool, JobSettings, JobTools, JobView, NewJob, VerificationRequest, VerificationScope,
+    closing_job, erasure_job,
 };
 use ledgerstone_ledger::{Ledger, check::Level};
 use ledgerstone_model::sealing::{Preset, SubjectId};
-use ledgerstone_model::subject_request::SubjectRequestId;
+use ledgerstone_model::subject_request::{ErasureTerms, SubjectRequestId};
 use ledgerstone_model::{Clock as _, ErrorCode, JobId, JobState};
 use ledgerstone_store::{JobRow, JobStore as _, MemoryJobs};
 

@@ -32,6 +32,11 @@ pub struct ErasureReach {
     pub audit_record: SequenceNumber,
     pub approved_by: PrincipalId,
     pub approved_at: IngestedAt,
+    /// How many contents that hold the person in clear, or sealed for others, were approved to be dropped whole;
+    /// `None` in records that are older than this member.
+    pub clear_contents_approved: Option<u64>,
+    /// Whether those that hold the person sealed for others alone were approved to stay.
+    pub keep_sealed_for_others: bool,
     /// Rules of the retention policy that name a duty to keep something sealed, which was set aside.
     pub despite_duties: Vec<String>,
     /// Contents with values that are sealed under the keys.
@@ -113,8 +118,12 @@ impl ErasureReach {
         object.text("approved_at", &self.approved_at.to_string());
         object.text("approved_by", self.approved_by.as_str());
         object.number("audit_record", self.audit_record.value());
+        object.optional_number("clear_contents_approved", self.clear_contents_approved);
         object.number("dead_letters", self.dead_letters);
         write_duties(&mut object, &self.despite_duties);
+        if self.keep_sealed_for_others {
+            object.boolean("keep_sealed_for_others", true);
+        }
         write_numbers(&mut object, "kept_by", &self.kept_by);
         object.number("sealed_contents", self.sealed_contents);
         write_if_any(&mut object, "sealed_for_others", self.sealed_for_others);
@@ -127,6 +136,8 @@ impl ErasureReach {
             audit_record: fields.sequence_number("audit_record")?,
             approved_by: fields.parsed("approved_by", |text| PrincipalId::parse(text).ok_or(()))?,
             approved_at: fields.parsed("approved_at", IngestedAt::parse)?,
+            clear_contents_approved: fields.optional_number("clear_contents_approved")?,
+            keep_sealed_for_others: fields.is_said("keep_sealed_for_others")?,
             despite_duties: fields.texts_if_any("despite_duties")?,
             sealed_contents: fields.number("sealed_contents")?,
             still_readable: fields.number("still_readable")?,

@@ -45,6 +45,22 @@ impl<'a> Fields<'a> {
         if self.object.member(name)?.is_some() { self.number(name) } else { Ok(0) }
     }
 
+    /// A member that is left out where it is false.
+    pub(super) fn is_said(&self, name: &'static str) -> Result<bool, SystemRecordError> {
+        match self.object.member(name)? {
+            Some(value) => value.boolean().ok_or(SystemRecordError::Field(name)),
+            None => Ok(false),
+        }
+    }
+
+    /// The same for a number that may be missing.
+    pub(super) fn optional_number(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<u64>, SystemRecordError> {
+        self.object.member(name)?.map(|_| self.number(name)).transpose()
+    }
+
     /// A member read from its text by `read`.
     pub(super) fn parsed<T, E>(
         &self,
