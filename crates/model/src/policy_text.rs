@@ -39,6 +39,11 @@ pub(crate) fn read_policy<R: Default>(
 pub(crate) struct PolicyFaults(Faults);
 
 impl PolicyFaults {
+    /// Whether nothing was wrong so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds what is wrong at a place, which is given by the names and numbers on the way there.
     pub(crate) fn add(&mut self, steps: &[&str], reason: impl Into<String>) {
         let mut pointer = String::new();

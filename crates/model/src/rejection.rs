@@ -162,6 +162,11 @@ impl Faults {
         }
     }
 
+    /// Whether nothing was wrong so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+
     /// The rejection, unless nothing was wrong.
     pub(crate) fn into_result(self) -> Result<(), Rejection> {
         self.into_rejection().map_or(Ok(()), Err)

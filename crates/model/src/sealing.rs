@@ -4,6 +4,7 @@
 pub mod access_month;
 pub mod class;
 pub(crate) mod clear_paths;
+mod contradiction;
 mod declared;
 pub mod envelope;
 pub mod key;

@@ -62,6 +62,27 @@ impl PathPattern {
         self.steps.len() > names.len() && self.fits(names)
     }
 
+    /// Whether every place that the other is about is among its own.
+    pub(super) fn holds(&self, other: &Self) -> bool {
+        let fits =
+            |(step, one): (&PatternStep, &PatternStep)| *step == PatternStep::Any || step == one;
+        self.steps.len() <= other.steps.len() && self.steps.iter().zip(&other.steps).all(fits)
+    }
+
+    /// The places that it and another of as many steps are about, and that may be sealed; `None` where no event has
+    /// such a field.
+    pub(super) fn both(&self, other: &Self) -> Option<Self> {
+        if self.steps.len() != other.steps.len() {
+            return None;
+        }
+        let steps = self.steps.iter().zip(&other.steps).map(|pair| match pair {
+            (PatternStep::Any, step) | (step, PatternStep::Any) => Some(step.clone()),
+            (one, other) => (one == other).then(|| one.clone()),
+        });
+        let both = Self { steps: steps.collect::<Option<_>>()? };
+        (check_leads_somewhere(&both.steps).is_ok() && !both.is_always_clear()).then_some(both)
+    }
+
     /// Whether the place of this name in the event, something below it or all of it is meant.
     pub fn begins_with(&self, name: &str) -> bool {
         self.steps.first().is_some_and(|step| step.is_met_by(name))

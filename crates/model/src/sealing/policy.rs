@@ -4,6 +4,7 @@ use ledgerstone_proof::Canonicalizer;
 
 use super::class::FieldClass;
 use super::clear_paths::{clear_list, is_clear, is_partly_clear};
+use super::contradiction::{Contradiction, contradictions};
 use super::preset::{
     Preset, rules_of_audit_records, rules_of_hold_acts, rules_of_rectifications,
     rules_of_server_records,
@@ -74,10 +75,12 @@ impl FieldPolicy {
         person_types: Vec<String>,
         has_detection: bool,
     ) -> Self {
-        // The tenant's own come first, those of people before the others, and sorting keeps that order
-        // among equally precise ones.
+        // Among equally precise ones the tenant's own come first, those of people before the others, and then the
+        // stricter, in whatever order they were written.
         let mut rules = own_rules.clone();
-        rules.sort_by_key(|rule| !rule.people_only());
+        rules.sort_by_key(|rule| {
+            (!rule.people_only(), std::cmp::Reverse(rule.class()), rule.is_searchable())
+        });
         rules.extend(preset.rules());
         rules.sort_by_key(|rule| std::cmp::Reverse(rule.path().precision()));
         Self { preset, rules, own_rules, person_types, has_detection }
@@ -132,7 +135,8 @@ impl FieldPolicy {
         Self::assemble(Preset::None, rules, self.person_types.clone(), self.has_detection)
     }
 
-    /// Every rule, those of the preset among them; the first that covers a place counts.
+    /// Every rule, those of the preset among them; the first that covers a place counts. Before the others come those
+    /// of the more precise path, the tenant's own, those of people alone, and the stricter class.
     pub fn rules(&self) -> &[FieldRule] {
         &self.rules
     }
@@ -216,7 +220,14 @@ impl PolicyReader {
         faults: &mut PolicyFaults,
     ) -> Result<(), NotCanonical> {
         self.is_new = true;
-        self.read(policy, faults)
+        self.read(policy, faults)?;
+        if faults.is_empty() {
+            let preset = self.preset.unwrap_or(Preset::Standard).rules();
+            for Contradiction { index, member, reason } in contradictions(&self.rules, &preset) {
+                faults.add(&["rules", &index.to_string(), member], reason);
+            }
+        }
+        Ok(())
     }
 
     fn read(&mut self, policy: Value<'_>, faults: &mut PolicyFaults) -> Result<(), NotCanonical> {
@@ -309,6 +320,44 @@ mod tests {
         assert_eq!(class(&["actor", "name"]), None);
         assert!(policy.is_divided(&["data"]) && !policy.is_divided(&["metadata"]));
         assert!(!policy.has_detection() && !policy.seals_nothing());
+    }
+
+    #[test]
+    fn of_equally_precise_rules_the_stricter_counts_in_whatever_order() {
+        let any = r#"{"path":"data.*.x","class":"personal"}"#;
+        let after = r#"{"path":"data.after.*","class":"secret"}"#;
+        for rules in [[any, after], [after, any]] {
+            let policy = parse(&format!(r#"{{"rules":[{}]}}"#, rules.join(","))).unwrap();
+            let class = |names: &[&str]| policy.rule_at(names).map(FieldRule::class);
+            assert_eq!(class(&["data", "after", "x"]), Some(FieldClass::Secret), "{rules:?}");
+            assert_eq!(class(&["data", "before", "x"]), Some(FieldClass::Personal));
+            assert_eq!(
+                policy.written_out().rule_at(&["data", "after", "x"]),
+                policy.rule_at(&["data", "after", "x"])
+            );
+        }
+        let open = parse(
+            r#"{"rules":[{"path":"*.name","class":"public"},{"path":"actor.*","class":"personal"}]}"#,
+        );
+        let rule = open.unwrap().rule_at(&["actor", "name"]).map(FieldRule::class);
+        assert_eq!(rule, Some(FieldClass::Personal), "the preset's, which is more precise");
+    }
+
+    #[test]
+    fn a_policy_that_contradicts_itself_is_refused_and_a_recorded_one_is_read() {
+        let text = r#"{"rules":[{"path":"data.*.x","class":"personal","owner":"actor"},
+            {"path":"data.after.*","class":"secret"}]}"#;
+        let reason = parse(text).unwrap_err();
+        assert!(
+            reason.starts_with("/rules/1/owner: is something else for data.after.x"),
+            "{reason}"
+        );
+        let scratch = &mut Canonicalizer::new();
+        let recorded = FieldPolicy::parse_recorded(text.as_bytes(), scratch).unwrap();
+        let rule = recorded.rule_at(&["data", "after", "x"]).unwrap();
+        assert_eq!(rule.class(), FieldClass::Secret);
+        let decided = text.replace("]}", r#",{"path":"data.after.x","class":"secret"}]}"#);
+        assert!(parse(&decided).is_ok());
     }
 
     #[test]
