@@ -224,10 +224,14 @@ impl Ledger {
     }
 
     /// Whether any content of a ledger is kept by what its sender asked for, as retention keeps it. The newest
-    /// are looked at first, and all of them where none is.
+    /// are looked at first, and all of them where none is: once in a process, as what is not kept is never kept
+    /// later. Takes as long as reading the ledger does.
     fn is_kept_by_sender(&self, tenant: &TenantId) -> Result<bool, LedgerError> {
         let (now, size) = (self.clock.now(), self.reader().size(tenant)?);
-        for record in self.reader().walk(tenant, Order::NewestFirst, 0..size) {
+        let known = hold(&self.kept_by_no_sender).get(tenant).copied();
+        // A clock that was set back may be before the end of what is over by the other.
+        let known = known.filter(|(_, at)| *at <= now).map_or(0, |(seen, _)| seen.min(size));
+        for record in self.reader().walk(tenant, Order::NewestFirst, known..size) {
             let record = record?;
             let Some(content) = record.content.as_deref().filter(|_| record.kind == Kind::Event)
             else {
@@ -245,6 +249,7 @@ impl Ledger {
                 Err(_) => return Err(damaged),
             }
         }
+        hold(&self.kept_by_no_sender).insert(tenant.clone(), (size, now));
         Ok(false)
     }
 }

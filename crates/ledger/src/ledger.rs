@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ledgerstone_model::system::{LogName, SystemRecord, TailCut};
 use ledgerstone_model::{Clock, Entropy, SealedEvent};
-use ledgerstone_proof::{SequenceNumber, TenantId};
+use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId};
 use ledgerstone_store::{LedgerStore, StoreStatus};
 
 use crate::access_log::{AccessLog, Ripe};
@@ -59,6 +59,9 @@ pub struct Ledger {
     pub(crate) retaining: Mutex<()>,
     /// Held while the ledger of a tenant is brought to its end.
     pub(crate) closing: Mutex<()>,
+    /// How many of a tenant's first records were looked at, and when, none of which is kept by what its sender asked
+    /// for.
+    pub(crate) kept_by_no_sender: Mutex<HashMap<TenantId, (u64, IngestedAt)>>,
     committer: Mutex<Option<JoinHandle<()>>>,
     /// Dropped with the ledger.
     _wiper: Option<KeyWiper>,
@@ -122,6 +125,7 @@ impl Ledger {
             holding: Mutex::default(),
             retaining: Mutex::default(),
             closing: Mutex::default(),
+            kept_by_no_sender: Mutex::default(),
             committer: Mutex::new(Some(committer)),
             _wiper: wiper.map_err(LedgerError::Thread)?,
         })

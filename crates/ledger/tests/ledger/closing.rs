@@ -295,6 +295,30 @@ fn what_senders_asked_to_be_kept_is_named_before_it_goes() {
 }
 
 #[test]
+fn what_senders_asked_for_is_looked_at_once() {
+    let (own, ledger) = deployment();
+    ask(&ledger, false, "anna").unwrap();
+    own.rig.store.tamper(|commits| {
+        let mut runs = commits.iter_mut().flat_map(|commit| &mut commit.runs);
+        let run = runs.find(|run| run.tenant == acme() && run.records[0].kind == Kind::Event);
+        run.unwrap().records[0].content = Some(Vec::new());
+    });
+    let asked = ask(&ledger, false, "anna").unwrap();
+    let mut event: serde_json::Value =
+        serde_json::from_str(&login("e-3", "ana", "Ana Lima")).unwrap();
+    event["security"] = serde_json::json!({"retention_period_days": 30});
+    SealingRig::append(&ledger, "acme", &event.to_string());
+    // What came in since is looked at.
+    let late = ledger.approve_closing(&acme(), asked.recorded_as, &person("berta"));
+    assert_eq!(code(late), ErrorCode::DutyToKeep);
+    own.rig.store.tamper(|commits| drop(commits.pop()));
+    drop(ledger);
+    let ledger = own.rig.open();
+    let error = ask(&ledger, false, "anna").unwrap_err();
+    assert!(error.to_string().contains("is damaged"), "a new process looks again: {error}");
+}
+
+#[test]
 fn the_last_checkpoint_is_given_for_ever() {
     let (own, ledger) = deployment();
     agree(&ledger);
