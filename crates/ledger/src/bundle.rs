@@ -8,7 +8,7 @@ pub mod json;
 use std::collections::HashSet;
 
 use ledgerstone_model::access::{Role, RoleSet, Sight};
-use ledgerstone_model::sealing::{SealingKeyId, party};
+use ledgerstone_model::sealing::SealingKeyId;
 use ledgerstone_model::subject_request::{RequestState, SubjectRequestId, SubjectRight};
 use ledgerstone_model::visible::{Own, ReadEvent, Why, is_in_clear};
 use ledgerstone_model::{ErrorCode, HiddenPart};
@@ -21,7 +21,7 @@ use thiserror::Error;
 use crate::checkpoint::SignedCheckpoint;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
-use crate::subjects::{SubjectIds, SubjectView, opened_party, targets_person};
+use crate::subjects::{SubjectIds, SubjectView, targets_person};
 use crate::visible::{Viewer, VisibleEvent};
 
 /// Why there is no bundle.
@@ -150,14 +150,10 @@ impl Bundle<'_> {
             |reason| LedgerError::Damaged { tenant: record.tenant.clone(), number, reason };
         let (text, _) = split_content(&content).map_err(|_| damaged("has no readable content"))?;
         let read = ReadEvent::read(text).map_err(|_| damaged("is not canonical"))?;
-        let named = |group| party(text, group).map_err(|_| damaged("is not canonical"));
-        let (actor, target) = (named("actor")?, named("target")?);
-        let named = (actor.as_ref(), target.as_ref());
         let targets_person = targets_person(text, self.viewer.fields());
         let targets_person = targets_person.map_err(|_| damaged("is not canonical"))?;
-        let ring = self.ledger.ring_for(&self.tenant)?;
-        let opened_target = || opened_party(ring, &record, text, "target");
-        let role = self.ids.role_of(&self.subject.id, named, targets_person, opened_target)?;
+        let parties = self.ids.sure_parties(&record, text)?;
+        let role = self.ids.role_of(&self.subject.id, &parties, targets_person)?;
         let is_sealed_for_them = read.key_ids().any(|key| self.keys.contains(key));
         if !is_sealed_for_them && !role.is_actor && !role.is_target {
             return Ok(None);

@@ -11,7 +11,7 @@ use ledgerstone_model::json_pointer::value_at;
 use ledgerstone_model::rejection::pointer_steps;
 use ledgerstone_model::sealing::{
     FieldClass, FieldPolicy, FieldRule, SealingKeyId, Subject, SubjectId, SubjectKey,
-    is_fact_of_log, party,
+    is_fact_of_log,
 };
 use ledgerstone_model::subject_request::{
     Rectification, RequestState, RequestStep, SubjectRequestId, SubjectRight,
@@ -27,7 +27,7 @@ use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::sealing::{ReopenError, reopen};
 use crate::subject_requests::{RequestEntry, StepWords, push_request};
-use crate::subjects::{SubjectIds, opened_party, targets_person};
+use crate::subjects::{SubjectIds, targets_person};
 
 /// Stands in the place of a value whose key is gone.
 const GONE: &[u8] = br#"{"$sealed":true}"#;
@@ -250,7 +250,7 @@ struct Person<'l> {
     id: SubjectId,
     keys: HashSet<SealingKeyId>,
     ids: SubjectIds<'l>,
-    /// As events name them in clear.
+    /// As events name them.
     named: Option<Subject>,
     /// The strictest class of all places that change.
     class: FieldClass,
@@ -269,7 +269,7 @@ impl Person<'_> {
         let (text, _) = split_content(content).map_err(|error| damaged(error.to_string()))?;
         let not_canonical = |error: NotCanonical| damaged(error.to_string());
         let read = ReadEvent::read(text).map_err(not_canonical)?;
-        let role = self.role(&record, text)?.map_err(not_canonical)?;
+        let role = self.role(&record, text)?;
         let is_sealed_for_them = read.key_ids().any(|key| self.keys.contains(key));
         let is_about_them = is_sealed_for_them || role.is_actor || role.is_target;
         if record.kind == Kind::System || !is_about_them {
@@ -308,29 +308,20 @@ impl Person<'_> {
         })
     }
 
-    /// Who of the event the person is, as far as it says so in clear, or by the actor's id where that is sealed.
-    fn role(
-        &mut self,
-        record: &StoredRecord,
-        text: &[u8],
-    ) -> Result<Result<OwnRole, NotCanonical>, LedgerError> {
-        let (actor, target) = match (party(text, "actor"), party(text, "target")) {
-            (Ok(actor), Ok(target)) => (actor, target),
-            (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
-        };
-        let ring = self.ledger.ring_for(self.tenant)?;
-        let actor = actor.or_else(|| opened_party(ring, record, text, "actor"));
-        let named = (actor.as_ref(), target.as_ref());
-        let targets_person = match targets_person(text, self.fields) {
-            Ok(targets_person) => targets_person,
-            Err(error) => return Ok(Err(error)),
-        };
-        let opened_target = || opened_party(ring, record, text, "target");
-        let role = self.ids.role_of(&self.id, named, targets_person, opened_target)?;
-        let is_them = [(role.is_actor, actor), (role.is_target, target)];
-        let them = is_them.into_iter().find_map(|(is_them, who)| who.filter(|_| is_them));
-        self.named = them.or_else(|| self.named.take());
-        Ok(Ok(role))
+    /// Who of the event the person is.
+    fn role(&mut self, record: &StoredRecord, text: &[u8]) -> Result<OwnRole, LedgerError> {
+        let parties = self.ids.sure_parties(record, text)?;
+        let targets_person = targets_person(text, self.fields).map_err(|error| {
+            let (event, code) = (&record.event_id, ErrorCode::RecordDamaged);
+            RectificationError::unreadable(event, code, error.to_string())
+        })?;
+        let role = self.ids.role_of(&self.id, &parties, targets_person)?;
+        let is_them = [(role.is_actor, parties.actor()), (role.is_target, parties.target())];
+        let mut them = is_them.into_iter().filter(|(is_them, _)| *is_them);
+        if let Some(them) = them.find_map(|(_, party)| party.known()) {
+            self.named = Some(them.clone());
+        }
+        Ok(role)
     }
 
     fn opened(

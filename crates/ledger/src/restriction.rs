@@ -3,10 +3,11 @@
 
 use std::collections::HashSet;
 
-use ledgerstone_model::sealing::{SealingKeyId, Subject, SubjectId, parties};
+use ledgerstone_model::sealing::{SealingKeyId, Subject, SubjectId};
 use ledgerstone_model::subject_request::{RequestState, SubjectRight};
 use ledgerstone_model::visible::ReadEvent;
 use ledgerstone_proof::TenantId;
+use ledgerstone_store::StoredRecord;
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
@@ -48,62 +49,57 @@ impl Ledger {
 
 impl Restricted<'_> {
     /// Whether a stored event is by one of them, or about one of them, or holds anything that is sealed for
-    /// them. One of which that cannot be told is closed too: because it cannot be read, or because the
-    /// tenant's key cannot be had.
-    pub(crate) fn concerns(&mut self, event: &[u8]) -> bool {
-        let Self { people, keys, ids } = self;
-        concerns(event, keys, |one| ids.of(one).map_or(true, |id| people.contains(&id)))
+    /// them. One of which that cannot be told is closed too: because it cannot be read, or because a key
+    /// cannot be had.
+    pub(crate) fn concerns(&mut self, record: &StoredRecord, event: &[u8]) -> bool {
+        !is_free_of(&self.keys, event) || self.names_one(record, event)
+    }
+
+    fn names_one(&mut self, record: &StoredRecord, event: &[u8]) -> bool {
+        let Ok(parties) = self.ids.parties(record, event) else { return true };
+        let mut is_one =
+            |who: &Subject| self.ids.of(who).map_or(true, |id| self.people.contains(&id));
+        parties.is_unsure() || parties.known().any(&mut is_one)
     }
 }
 
-fn concerns(
-    event: &[u8],
-    keys: &HashSet<SealingKeyId>,
-    mut is_one: impl FnMut(&Subject) -> bool,
-) -> bool {
-    let is_free_of_their_keys = ReadEvent::read(event)
-        .is_ok_and(|read| read.is_whole() && !read.key_ids().any(|key| keys.contains(key)));
-    let mut is_of_others = || parties(event).is_ok_and(|parties| !parties.iter().any(&mut is_one));
-    !(is_free_of_their_keys && is_of_others())
+/// Whether an event can be read, and has nothing in it that is sealed under one of these keys.
+fn is_free_of(keys: &HashSet<SealingKeyId>, event: &[u8]) -> bool {
+    ReadEvent::read(event)
+        .is_ok_and(|read| read.is_whole() && !read.key_ids().any(|key| keys.contains(key)))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
-    use ledgerstone_model::sealing::{SealingKeyId, Subject};
+    use ledgerstone_model::sealing::SealingKeyId;
 
-    use super::concerns;
+    use super::is_free_of;
 
     const ENVELOPE: &str = r#"{"alg":"XAES-256-GCM","class":"personal","cm":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","ct":"AAAAAAAAAAAAAAAAAAAAAA","kid":"AQEBAQEBAQEBAQEBAQEBAQ","n":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#;
 
     /// Ana is restricted, and has the key of ones.
-    fn is_closed(event: &str) -> bool {
-        let keys = HashSet::from([SealingKeyId::new([1; 16])]);
-        concerns(
-            event.as_bytes(),
-            &keys,
-            |one| matches!(one, Subject::Person { id, .. } if id == "ana"),
-        )
+    fn is_free_of_anas(event: &str) -> bool {
+        is_free_of(&HashSet::from([SealingKeyId::new([1; 16])]), event.as_bytes())
     }
 
     #[test]
-    fn what_cannot_be_read_is_closed() {
+    fn what_cannot_be_read_is_free_of_nobody() {
         let sealed = |envelope: &str| {
             format!(r#"{{"actor":{{"id":"bo","name":{{"$sealed":0}}}},"sealed":[{envelope}]}}"#)
         };
-        assert!(!is_closed(r#"{"actor":{"id":"bo"},"target":{"id":"cy"}}"#));
-        assert!(is_closed(r#"{"actor":{"id":"bo"},"target":{"id":"ana"}}"#));
-        assert!(is_closed(&sealed(ENVELOPE)));
+        assert!(is_free_of_anas(r#"{"actor":{"id":"bo"},"target":{"id":"cy"}}"#));
+        assert!(!is_free_of_anas(&sealed(ENVELOPE)));
         let of_another = ENVELOPE.replace("AQEBAQEBAQEBAQEBAQEBAQ", "AgICAgICAgICAgICAgICAg");
-        assert!(!is_closed(&sealed(&of_another)));
+        assert!(is_free_of_anas(&sealed(&of_another)));
         for unreadable in [
             sealed(r#"{"alg":"unheard-of"}"#),
             sealed(&of_another.replace("personal", "curious")),
             r#"{"actor":{"id":"bo"},"sealed":[{"#.to_owned(),
             r#"{"actor":{"id":"bo"#.to_owned(),
         ] {
-            assert!(is_closed(&unreadable), "{unreadable}");
+            assert!(!is_free_of_anas(&unreadable), "{unreadable}");
         }
     }
 }

@@ -1,17 +1,20 @@
 //! People as the tenant's keys know them: looked up by type and id, named by an opaque id ever after.
 
+mod parties;
+
 use std::collections::HashMap;
 
 use ledgerstone_model::json::{NotCanonical, Value};
-use ledgerstone_model::sealing::{FieldPolicy, SealingKeyId, Subject, SubjectId, party};
+use ledgerstone_model::sealing::{FieldPolicy, SealingKeyId, Subject, SubjectId};
 use ledgerstone_model::visible::OwnRole;
 use ledgerstone_proof::{SequenceNumber, TenantId};
-use ledgerstone_store::StoredRecord;
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
-use crate::sealing::{SealError, reopen};
-use crate::sealing_keys::{KeyRing, KeyRingError};
+use crate::sealing::SealError;
+use crate::sealing_keys::{KeyRing, KeyRingError, Refused};
+
+pub(crate) use parties::{Parties, Party};
 
 /// What is known of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +76,8 @@ pub(crate) struct SubjectIds<'a> {
     keys: &'a KeyRing,
     tenant: TenantId,
     known: HashMap<Subject, SubjectId>,
+    /// What the key service did not give when it was asked for sealed ids.
+    refused: Refused,
 }
 
 /// People whose ids are remembered at a time.
@@ -80,7 +85,7 @@ const KNOWN_MAX: usize = 65_536;
 
 impl<'a> SubjectIds<'a> {
     pub(crate) fn new(keys: &'a KeyRing, tenant: &TenantId) -> Self {
-        Self { keys, tenant: tenant.clone(), known: HashMap::new() }
+        Self { keys, tenant: tenant.clone(), known: HashMap::new(), refused: Refused::default() }
     }
 
     pub(crate) fn of(&mut self, subject: &Subject) -> Result<SubjectId, KeyRingError> {
@@ -95,27 +100,22 @@ impl<'a> SubjectIds<'a> {
         Ok(id)
     }
 
-    /// Who of an event somebody is, of the actor and the target that it names in clear. A target of a person's
-    /// type is another person, unless its id, which `opened_target` reads where it is sealed, says that it
+    /// Whether that is them.
+    pub(crate) fn is(&mut self, party: &Party, who: &SubjectId) -> Result<bool, KeyRingError> {
+        party.known().map_or(Ok(false), |named| Ok(self.of(named)? == *who))
+    }
+
+    /// Who of a record somebody is. A target of a person's type is another person, unless its id says that it
     /// is them.
     pub(crate) fn role_of(
         &mut self,
         who: &SubjectId,
-        (actor, target): (Option<&Subject>, Option<&Subject>),
+        parties: &Parties,
         targets_person: bool,
-        opened_target: impl FnOnce() -> Option<Subject>,
     ) -> Result<OwnRole, KeyRingError> {
-        let mut is_them = |named: Option<&Subject>| match named {
-            Some(named) => self.of(named).map(|id| id == *who),
-            None => Ok(false),
-        };
-        let (is_actor, is_target) = (is_them(actor)?, is_them(target)?);
-        let is_another = match target {
-            _ if !targets_person => false,
-            Some(_) => !is_target,
-            None => !is_them(opened_target().as_ref())?,
-        };
-        Ok(OwnRole { is_actor, is_target, targets_another: is_another })
+        let is_actor = self.is(parties.actor(), who)?;
+        let is_target = self.is(parties.target(), who)?;
+        Ok(OwnRole { is_actor, is_target, targets_another: targets_person && !is_target })
     }
 }
 
@@ -124,19 +124,4 @@ pub(crate) fn targets_person(text: &[u8], fields: &FieldPolicy) -> Result<bool, 
     let Some(target) = Value::new(text).member("target")? else { return Ok(false) };
     let kind = target.member("type")?.and_then(Value::text);
     Ok(kind.is_some_and(|kind| fields.is_person(&kind)))
-}
-
-/// The actor or target of a record, whose id is opened where it is sealed; `None` where there is none, or
-/// it can be read no more.
-pub(crate) fn opened_party(
-    keys: &KeyRing,
-    record: &StoredRecord,
-    text: &[u8],
-    group: &str,
-) -> Option<Subject> {
-    if let Some(clear) = party(text, group).ok()? {
-        return Some(clear);
-    }
-    let opened = reopen(Some(keys), (&record.tenant, &record.event_id), text).ok()?;
-    party(&opened.text, group).ok()?
 }

@@ -301,7 +301,7 @@ impl<'l> Viewer<'l> {
             return false;
         };
         let event = record.content.as_deref().and_then(event_in);
-        event.is_some_and(|event| restricted.concerns(event))
+        event.is_some_and(|event| restricted.concerns(record, event))
     }
 
     /// What is closed to somebody is not said to have been corrected either.

@@ -6,7 +6,7 @@
 use ledgerstone_model::json::{NotCanonical, Value};
 use ledgerstone_model::personal::names::{Names, names_party};
 use ledgerstone_model::sealing::{
-    Envelope, EnvelopePlace, FieldPolicy, SealingPlan, Subject, SubjectId, party,
+    Envelope, EnvelopePlace, FieldPolicy, SealingPlan, Subject, SubjectId,
 };
 use ledgerstone_proof::Kind;
 use ledgerstone_store::StoredRecord;
@@ -16,8 +16,6 @@ use crate::error::LedgerError;
 use crate::sealing::{ReopenError, reopen};
 use crate::sealing_keys::KeyRing;
 use crate::subjects::SubjectIds;
-
-use super::survey::damaged;
 
 /// Which of the two that an event names the person is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,29 +28,22 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Looks for the person in an event, as far as its ids are there to be read.
+    /// Looks for the person in an event.
     pub(super) fn read(
         (record, text): (&StoredRecord, &[u8]),
         subject: &SubjectId,
         ids: &mut SubjectIds<'_>,
     ) -> Result<Self, LedgerError> {
-        let mut part = Self::default();
-        for group in ["actor", "target"] {
-            let named = party(text, group).map_err(|_| damaged(record, "is not canonical"))?;
-            let Some(named) = named else { continue };
-            if ids.of(&named)? != *subject {
-                continue;
-            }
-            if let Subject::Person { kind, .. } = &named {
-                part.kind = Some(kind.clone());
-            }
-            if group == "target" {
-                part.target = Some(named);
-            } else {
-                part.is_actor = true;
-            }
-        }
-        Ok(part)
+        let parties = ids.sure_parties(record, text)?;
+        let is_actor = ids.is(parties.actor(), subject)?;
+        let is_target = ids.is(parties.target(), subject)?;
+        let target = parties.target().known().filter(|_| is_target).cloned();
+        let actor = parties.actor().known().filter(|_| is_actor);
+        let kind = match target.as_ref().or(actor) {
+            Some(Subject::Person { kind, .. }) => Some(kind.clone()),
+            Some(Subject::Tenant | Subject::AccessMonth(_)) | None => None,
+        };
+        Ok(Self { is_actor, target, kind })
     }
 
     /// Whether the event names the person at all.
@@ -96,17 +87,6 @@ impl<'a> OthersEnvelopes<'a> {
 
     pub(super) const fn is_empty(&self) -> bool {
         self.envelopes.is_empty()
-    }
-
-    /// Whether an id of the actor or the target is sealed, so that it has to be opened to tell who it is.
-    pub(super) fn seal_an_id(&self) -> Result<bool, NotCanonical> {
-        for group in ["actor", "target"] {
-            let Some(member) = Value::new(self.text).member(group)? else { continue };
-            if member.member("id")?.is_some() && party(self.text, group)?.is_none() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// The event with everything in its place that there are keys for; as it is stored where an envelope of it

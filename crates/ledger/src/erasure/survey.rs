@@ -22,7 +22,7 @@ use ledgerstone_store::StoredRecord;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::reader::Order;
-use crate::subjects::{SubjectIds, opened_party};
+use crate::subjects::SubjectIds;
 
 use super::others::{self, OthersEnvelopes, Part};
 
@@ -183,10 +183,10 @@ impl<'a> Surveyor<'a> {
         if !own.is_empty() {
             self.found.sealed.insert(number);
         }
-        for envelope in &own {
-            self.note_sealed_names(record, text, envelope)?;
-        }
         let part = self.part(record, text)?;
+        for envelope in &own {
+            self.note_sealed_names(record, &part, envelope)?;
+        }
         let mut is_clear = false;
         for group in ["actor", "target"] {
             if part.is(group) {
@@ -204,9 +204,8 @@ impl<'a> Surveyor<'a> {
         }
         let others =
             OthersEnvelopes::of((record, text), others, self.ledger.ring_for(self.tenant)?);
-        let may_be_party = part.is_any() || others.seal_an_id().map_err(unreadable)?;
-        if may_be_party && !others.is_empty() {
-            self.look_at_others(record, &others)?;
+        if part.is_any() && !others.is_empty() {
+            self.look_at_others(record, &part, &others)?;
         }
         Ok(())
     }
@@ -242,19 +241,16 @@ impl<'a> Surveyor<'a> {
     fn look_at_others(
         &mut self,
         record: &StoredRecord,
+        part: &Part,
         others: &OthersEnvelopes<'_>,
     ) -> Result<(), LedgerError> {
         let ring = self.ledger.ring_for(self.tenant)?;
-        let event = others.opened_event(ring)?;
-        let part = self.part(record, &event)?;
-        if !part.is_any() {
-            return Ok(());
-        }
         let (opened, number) = (others.open(ring)?, record.sequence_number.value());
         self.shared.insert(number);
         let unreadable = |_| damaged(record, "is not canonical");
-        others::note_names(&opened, &part, &mut self.found.names).map_err(unreadable)?;
+        others::note_names(&opened, part, &mut self.found.names).map_err(unreadable)?;
         if let (Some(target), Some(kind)) = (part.target(), part.kind()) {
+            let event = others.opened_event(ring)?;
             let with_type = || self.policy.with_person_type(kind);
             let policy = self.as_person.get_or_insert_with(with_type);
             if others::holds_target(&opened, target, &event, policy).map_err(unreadable)? {
@@ -276,7 +272,7 @@ impl<'a> Surveyor<'a> {
     fn note_sealed_names(
         &mut self,
         record: &StoredRecord,
-        text: &[u8],
+        part: &Part,
         envelope: &Envelope,
     ) -> Result<(), LedgerError> {
         let ring = self.ledger.ring_for(self.tenant)?;
@@ -285,11 +281,8 @@ impl<'a> Surveyor<'a> {
         let Ok(opened) = envelope.open(&key, place) else { return Ok(()) };
         let mut members = Value::new(&opened).members();
         while let Ok(Some((pointer, value))) = members.next_member() {
-            let Some(group) = names_party(&pointer.text()) else { continue };
-            let named = opened_party(ring, record, text, group);
-            if self.is_them(named.as_ref())?
-                && let Some(name) = value.text()
-            {
+            let is_theirs = names_party(&pointer.text()).is_some_and(|group| part.is(group));
+            if let Some(name) = value.text().filter(|_| is_theirs) {
                 self.found.names.note(&name);
             }
         }

@@ -7,9 +7,7 @@ use ledgerstone_model::Filter;
 use ledgerstone_model::filter::{Certainty, RecordView};
 use ledgerstone_model::hold::HoldId;
 use ledgerstone_model::json::{NotCanonical, Value};
-use ledgerstone_model::sealing::{
-    Envelope, SealingKeyId, SealingPlan, Subject, SubjectId, parties,
-};
+use ledgerstone_model::sealing::{Envelope, SealingKeyId, SealingPlan, SubjectId};
 use ledgerstone_proof::{Header, Kind, SequenceNumber, TenantId, split_content};
 use ledgerstone_store::StoredRecord;
 
@@ -80,15 +78,13 @@ impl<'l> StandingHolds<'l> {
             let fits = |filter: &Filter| filter.certainty(&view).map(|it| it != Certainty::No);
             let is_meant = scope.is_in_time(record.ingested_at)
                 && fits(&one.filter).map_err(|_| damaged("is not canonical"))?;
-            let is_kept = match &scope.subject {
+            let is_kept = match (&scope.subject, self.ids.as_mut()) {
                 _ if is_own => true,
                 _ if !is_meant => false,
-                None => true,
-                Some(_) if self.ids.is_none() => true,
-                Some(subject) => {
+                (None, _) | (Some(_), None) => true,
+                (Some(subject), Some(ids)) => {
                     if about.is_none() {
-                        let read = About::read(text, &self.fields, self.ids.as_mut())?;
-                        about = Some(read.ok_or_else(|| damaged("is not canonical"))?);
+                        about = Some(About::read((record, text), &self.fields, ids)?);
                     }
                     about.as_ref().is_some_and(|about| about.concerns(subject, &one.keys))
                 }
@@ -105,44 +101,46 @@ impl<'l> StandingHolds<'l> {
 struct About {
     keys: HashSet<SealingKeyId>,
     people: HashSet<SubjectId>,
+    /// Whether somebody whom it names may be anybody: then every hold on a person keeps it.
+    is_unsure: bool,
 }
 
 impl About {
-    /// `None` where the text is not canonical.
     fn read(
-        text: &[u8],
+        (record, text): (&StoredRecord, &[u8]),
         fields: &SealingInForce,
-        ids: Option<&mut SubjectIds<'_>>,
-    ) -> Result<Option<Self>, LedgerError> {
-        let Ok((keys, named)) = Self::names(text, fields) else { return Ok(None) };
+        ids: &mut SubjectIds<'_>,
+    ) -> Result<Self, LedgerError> {
+        let not_canonical = |_: NotCanonical| LedgerError::Damaged {
+            tenant: record.tenant.clone(),
+            number: record.sequence_number,
+            reason: "is not canonical",
+        };
+        let keys = sealing_keys_in(text).map_err(not_canonical)?;
+        let plan = SealingPlan::make(text, fields.fields()).map_err(not_canonical)?;
+        let parties = ids.parties(record, text)?;
         let mut people = HashSet::new();
-        if let Some(ids) = ids {
-            for person in &named {
-                people.insert(ids.of(person)?);
-            }
+        for person in plan.subjects().into_iter().chain(parties.known()) {
+            people.insert(ids.of(person)?);
         }
-        Ok(Some(Self { keys, people }))
-    }
-
-    fn names(
-        text: &[u8],
-        fields: &SealingInForce,
-    ) -> Result<(HashSet<SealingKeyId>, Vec<Subject>), NotCanonical> {
-        let event = Value::new(text);
-        let mut keys = HashSet::new();
-        if let Some(sealed) = event.member("sealed")? {
-            let mut elements = sealed.elements();
-            while let Some(element) = elements.next_element()? {
-                keys.extend(Envelope::parse(element).ok().map(|envelope| *envelope.key_id()));
-            }
-        }
-        let plan = SealingPlan::make(text, fields.fields())?;
-        let mut named: Vec<Subject> = plan.subjects().into_iter().cloned().collect();
-        named.extend(parties(text)?);
-        Ok((keys, named))
+        Ok(Self { keys, people, is_unsure: parties.is_unsure() })
     }
 
     fn concerns(&self, subject: &SubjectId, keys: &HashSet<SealingKeyId>) -> bool {
-        self.people.contains(subject) || self.keys.iter().any(|key| keys.contains(key))
+        self.is_unsure
+            || self.people.contains(subject)
+            || self.keys.iter().any(|key| keys.contains(key))
     }
+}
+
+/// The keys that something of an event is sealed under.
+fn sealing_keys_in(text: &[u8]) -> Result<HashSet<SealingKeyId>, NotCanonical> {
+    let mut keys = HashSet::new();
+    if let Some(sealed) = Value::new(text).member("sealed")? {
+        let mut elements = sealed.elements();
+        while let Some(element) = elements.next_element()? {
+            keys.extend(Envelope::parse(element).ok().map(|envelope| *envelope.key_id()));
+        }
+    }
+    Ok(keys)
 }

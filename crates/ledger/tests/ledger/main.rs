@@ -27,6 +27,7 @@ mod retention_in_files;
 mod rig;
 mod rotation;
 mod rsa;
+mod sealed_ids;
 mod sealing;
 mod sealing_rig;
 mod submitting;

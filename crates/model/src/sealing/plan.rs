@@ -309,13 +309,6 @@ pub fn party(text: &[u8], group: &str) -> Result<Option<Subject>, NotCanonical> 
     named(Value::new(text).member(group)?)
 }
 
-/// Actor and target of an event as it is stored, people or not; those without an id in clear are left out.
-pub fn parties(text: &[u8]) -> Result<Vec<Subject>, NotCanonical> {
-    let event = Value::new(text);
-    let (actor, target) = (event.member("actor")?, event.member("target")?);
-    Ok([named(actor)?, named(target)?].into_iter().flatten().collect())
-}
-
 /// The type and id of `actor` or `target`; `None` without an id.
 fn named(group: Option<Value<'_>>) -> Result<Option<Subject>, NotCanonical> {
     let Some(group) = group else {
