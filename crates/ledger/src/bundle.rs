@@ -139,9 +139,10 @@ impl Bundle<'_> {
         self.viewer.sight()
     }
 
-    /// A record for the person; `None` where they do not stand in it. A record whose content was dropped
-    /// tells of nobody. The person's own values are whole, or it fails.
+    /// A record for the person; `None` where they do not stand in it. A record whose content was dropped, or
+    /// is about to be, tells of nobody. The person's own values are whole, or it fails.
     pub fn view(&mut self, record: StoredRecord) -> Result<Option<BundledEvent>, LedgerError> {
+        let record = self.viewer.readable(record);
         let Some(content) = record.content.clone().filter(|_| record.kind != Kind::System) else {
             return Ok(None);
         };

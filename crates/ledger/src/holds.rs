@@ -88,7 +88,8 @@ impl Ledger {
         entry: &HoldEntry,
     ) -> Result<HoldWords, LedgerError> {
         let record = self.reader().record(tenant, entry.set.audit_record)?;
-        let content = record.content.unwrap_or_default();
+        let content = self.reader().withheld(tenant)?.taken_from(record).content;
+        let content = content.unwrap_or_default();
         let Ok((event, _)) = split_content(&content) else { return Ok(HoldWords::default()) };
         let (owner, reason, filter) = (owner_of(event), reason_of(event), filter_of(event));
         Ok(HoldWords { owner, reason, filter })

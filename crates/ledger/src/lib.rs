@@ -50,6 +50,7 @@ pub mod tlog;
 mod trees;
 mod visible;
 mod whole;
+mod withheld;
 
 pub use access_log::{
     Access, AccessLogCounts, Awaited, Denial, ReturnedRecords, Ripe, SubjectAccess,
@@ -83,3 +84,4 @@ pub use settings::{KEY_OVERLAP, Settings, TenantCreation};
 pub use taxonomies::{AdmissionError, TaxonomyInForce};
 pub use ticket::Ticket;
 pub use visible::{OpenedKeys, VIEWED_AT_ONCE, Viewer, VisibleEvent};
+pub use withheld::Withheld;

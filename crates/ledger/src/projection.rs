@@ -53,20 +53,21 @@ pub(crate) fn system_records(
     store: &dyn LedgerStore,
     mut take: impl FnMut(ProjectedRecord),
 ) -> Result<(), ReadError> {
-    system_records_after(store, Cursor::default(), &mut take).map(drop)
+    system_records_after(store, &mut Cursor::default(), &mut take)
 }
 
-/// The same behind a cursor; answers where to go on.
+/// The same behind a cursor, which goes along: after an error too it stands behind what was handed over.
 pub(crate) fn system_records_after(
     store: &dyn LedgerStore,
-    cursor: Cursor,
+    cursor: &mut Cursor,
     mut take: impl FnMut(ProjectedRecord),
-) -> Result<Cursor, ReadError> {
-    let mut pages = Pages { store, cursor };
+) -> Result<(), ReadError> {
+    let mut pages = Pages { store, cursor: cursor.clone() };
     while let Some(page) = pages.next()? {
         page.into_iter().for_each(&mut take);
+        cursor.clone_from(&pages.cursor);
     }
-    Ok(pages.cursor)
+    Ok(())
 }
 
 /// The `system` records of all ledgers behind a cursor, page by page.

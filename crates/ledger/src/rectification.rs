@@ -260,7 +260,7 @@ impl Person<'_> {
     /// Checks one correction against the event that it is about.
     fn corrected(&mut self, correction: &NewCorrection) -> Result<CorrectedRecord, LedgerError> {
         let event_id = &correction.event_id;
-        let record = self.ledger.reader().get(self.tenant, event_id)?;
+        let record = self.ledger.reader().get_readable(self.tenant, event_id)?;
         let Some(content) = record.content.as_deref() else {
             return Err(RectificationError::Dropped(event_id.clone()).into());
         };

@@ -24,6 +24,7 @@ use crate::rectification::Correction;
 use crate::restriction::Restricted;
 use crate::retention::Dropped;
 use crate::sealing_keys::{KeySource, Refused};
+use crate::withheld::Withheld;
 
 /// What the server writes about people into records of its own.
 static OF_SERVER_RECORDS: LazyLock<FieldPolicy> = LazyLock::new(FieldPolicy::of_server_records);
@@ -88,8 +89,13 @@ impl VisibleEvent {
 }
 
 impl Reader {
-    /// A record as it is stored, with the record that says so where its content is gone.
-    pub fn as_stored(&self, record: StoredRecord) -> Result<VisibleEvent, LedgerError> {
+    /// A record as it is stored, with the record that says so where its content is gone, or is about to be.
+    pub fn as_stored(
+        &self,
+        record: StoredRecord,
+        withheld: &Withheld,
+    ) -> Result<VisibleEvent, LedgerError> {
+        let record = withheld.taken_from(record);
         let dropped = self.dropped(&record)?;
         let mut event = VisibleEvent::as_stored(record);
         if let Some(dropped) = dropped {
@@ -141,6 +147,8 @@ pub struct Viewer<'l> {
     certificates: Option<HashMap<SealingKeyId, SequenceNumber>>,
     /// Whose events are closed to this caller.
     restricted: Option<Restricted<'l>>,
+    /// What is dropped for everybody.
+    withheld: Withheld,
 }
 
 /// By which policy values that stand in clear are judged.
@@ -176,6 +184,7 @@ impl Ledger {
             ledger: Some(self),
             certificates: None,
             restricted,
+            withheld: self.reader().withheld(tenant)?,
         })
     }
 }
@@ -198,9 +207,9 @@ impl<'l> Viewer<'l> {
         reader: &'l Reader,
         tenant: &TenantId,
         keys: Option<&'l dyn KeySource>,
-    ) -> Self {
+    ) -> Result<Self, LedgerError> {
         let none = FieldPolicy::of_server_records();
-        Self {
+        Ok(Self {
             tenant: tenant.clone(),
             sight: Sight::EVERYTHING,
             fields: Fields::Fixed(Arc::new(none)),
@@ -212,7 +221,8 @@ impl<'l> Viewer<'l> {
             ledger: None,
             certificates: None,
             restricted: None,
-        }
+            withheld: reader.withheld(tenant)?,
+        })
     }
 
     pub const fn sight(&self) -> Sight {
@@ -224,14 +234,23 @@ impl<'l> Viewer<'l> {
         self.fields.policy()
     }
 
+    /// The record without the content that a run in force drops, for whoever looks into it before it is
+    /// shown.
+    #[must_use]
+    pub fn readable(&self, record: StoredRecord) -> StoredRecord {
+        self.withheld.taken_from(record)
+    }
+
     /// One record as it is seen.
     pub fn view(&mut self, record: StoredRecord) -> VisibleEvent {
+        let record = self.readable(record);
         let keys = self.keys_of(std::slice::from_ref(&record), None);
         self.seen_with_corrections(record, &keys, None)
     }
 
     /// One record as it is seen, with what is somebody's own shown whole.
     pub(crate) fn view_own(&mut self, record: StoredRecord, own: Own<'_>) -> VisibleEvent {
+        let record = self.readable(record);
         let keys = self.keys_of(std::slice::from_ref(&record), Some(own));
         self.seen_with_corrections(record, &keys, Some(own))
     }
@@ -239,6 +258,7 @@ impl<'l> Viewer<'l> {
     /// Records as they are seen, in their order. The keys of all of them are looked up at once;
     /// [`VIEWED_AT_ONCE`] is a good number.
     pub fn view_all(&mut self, records: Vec<StoredRecord>) -> Vec<VisibleEvent> {
+        let records: Vec<_> = records.into_iter().map(|record| self.readable(record)).collect();
         let keys = self.keys_of(&records, None);
         let seen = |record| self.seen_with_corrections(record, &keys, None);
         records.into_iter().map(seen).collect()

@@ -110,9 +110,12 @@ impl LedgerReading {
             Self::Directory { data, tenant, sealed } => {
                 let records = data.reader.list(tenant, order, None);
                 let records = records.map_err(|error| data.failure(error))?.take(limit);
-                Ok(match sealed.viewer(data, tenant) {
+                Ok(match sealed.viewer(data, tenant)? {
                     None => {
-                        Box::new(records.map(|record| Ok(line(&data.reader.as_stored(record?)?))))
+                        let withheld = data.reader.withheld(tenant)?;
+                        Box::new(records.map(move |record| {
+                            Ok(line(&data.reader.as_stored(record?, &withheld)?))
+                        }))
                     }
                     Some(viewer) => {
                         Box::new(OpenedLines { records, viewer, waiting: VecDeque::new() })
@@ -145,8 +148,12 @@ impl LedgerReading {
         match self {
             Self::Directory { data, tenant, sealed } => {
                 let record = data.reader.get(tenant, id).map_err(|error| data.failure(error))?;
-                Ok(line(&match sealed.viewer(data, tenant) {
-                    None => data.reader.as_stored(record).map_err(|error| data.failure(error))?,
+                Ok(line(&match sealed.viewer(data, tenant)? {
+                    None => {
+                        let withheld = data.reader.withheld(tenant)?;
+                        let stored = data.reader.as_stored(record, &withheld);
+                        stored.map_err(|error| data.failure(error))?
+                    }
                     Some(mut viewer) => viewer.view(record),
                 }))
             }
@@ -160,7 +167,8 @@ impl LedgerReading {
     pub fn content(&self, id: &EventId) -> Result<Vec<u8>, Failure> {
         match self {
             Self::Directory { data, tenant, .. } => {
-                let record = data.reader.get(tenant, id).map_err(|error| data.failure(error))?;
+                let record = data.reader.get_readable(tenant, id);
+                let record = record.map_err(|error| data.failure(error))?;
                 let dropped = data.reader.dropped(&record).map_err(|error| data.failure(error))?;
                 record.content.ok_or_else(|| {
                     let by = dropped.map_or_else(String::new, |dropped| {
@@ -187,12 +195,16 @@ impl LedgerReading {
 
 impl Sealed {
     /// What opens events; none where they are shown as they are stored.
-    fn viewer<'a>(&'a self, data: &'a ForReading, tenant: &TenantId) -> Option<Viewer<'a>> {
+    fn viewer<'a>(
+        &'a self,
+        data: &'a ForReading,
+        tenant: &TenantId,
+    ) -> Result<Option<Viewer<'a>>, Failure> {
         match self {
-            Self::Stay => None,
+            Self::Stay => Ok(None),
             Self::AreOpened(keys) => {
                 let keys = keys.as_deref().map(|keys| keys as &dyn KeySource);
-                Some(Viewer::of_operator(&data.reader, tenant, keys))
+                Ok(Some(Viewer::of_operator(&data.reader, tenant, keys)?))
             }
         }
     }

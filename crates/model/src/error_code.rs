@@ -229,7 +229,7 @@ error_codes! {
         "Look at the request's survey, and approve it again with that number as clear_contents (`--clear-contents`), or let those stay that are sealed for others alone (`--keep-sealed-for-others`).";
     ContentsWaiting = "CONTENTS_WAITING",
         "Contents that are to go lie in the part that is being written, of which nothing can be dropped.",
-        "Nothing: the next run of retention tries again once that part is sealed, at the latest a day later.";
+        "Nothing: the next run of retention tries again once that part is sealed, which it is when it is full or a day old; nobody is shown them until then.";
     AlreadyErased = "ALREADY_ERASED",
         "The person was erased before, nothing was kept, and nothing was sealed for them since.",
         "The certificate that the message names says when and what. Ask `again` where events may name them in clear since.";

@@ -34,7 +34,7 @@ pub async fn get(
     let (tenant, id) = (authorised.tenant().clone(), path.id()?);
     let sight = authorised.caller().sight();
     let get = move |ledger: &Ledger| {
-        let record = ledger.reader().get(&tenant, &id)?;
+        let record = ledger.reader().get_readable(&tenant, &id)?;
         if ledger.viewer(&tenant, sight)?.is_closed(&record) {
             return Err(restricted());
         }

@@ -62,7 +62,7 @@ struct Proved {
 impl Proved {
     fn make(ledger: &Ledger, tenant: &TenantId, id: &EventId) -> Result<Self, Problem> {
         let proof = ledger.record_proof(tenant, id)?;
-        let record = ledger.reader().get(tenant, id)?;
+        let record = ledger.reader().get_readable(tenant, id)?;
         let dropped = ledger.reader().dropped(&record)?.map(Dropped::hidden_part);
         let (checkpoint, _) =
             Checkpoint::parse_note(proof.checkpoint().as_bytes()).map_err(|error| {

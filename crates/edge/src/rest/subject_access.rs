@@ -87,7 +87,7 @@ fn write(
     let mut seen = Seen::by(viewer.sight()).at_size(walk.size);
     let (mut looked_at, mut found) = (0, 0);
     for record in ledger.reader().walk(tenant, walk.order, walk.rest.clone()) {
-        let record = record?;
+        let record = viewer.readable(record?);
         walk.skip(1);
         looked_at += 1;
         if let Some(view) = subject.view_in(&record) {

@@ -2,6 +2,7 @@
 
 use ledgerstone_model::access::Role;
 use ledgerstone_model::sealing::Preset;
+use ledgerstone_proof::{EventId, TenantId};
 use ledgerstone_testkit::TestEvent;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -192,8 +193,13 @@ async fn what_is_being_written_waits_and_the_erasure_ends_with_a_later_run() {
     assert_eq!(shown["job"]["waiting"], job["waiting"]);
     let listed = get(&rig, "/v1/requests").await;
     assert_eq!(listed["requests"], json!([shown]));
-    // What could go has gone, and what was sealed is unreadable already.
-    assert_eq!(gone(&rig).await, ["in-clear"]);
+    // What could go has gone, nobody is shown the rest, and what was sealed is unreadable already.
+    assert_eq!(gone(&rig).await, ["in-clear", "just-now"]);
+    let lies_there = |id| {
+        let (acme, id) = (TenantId::parse("acme").unwrap(), EventId::parse(id).unwrap());
+        rig.ledger.reader().get(&acme, &id).unwrap().content.is_some()
+    };
+    assert_eq!(["in-clear", "just-now"].map(lies_there), [false, true]);
     let sealed = get(&rig, "/v1/events/sealed").await.to_string();
     assert!(!sealed.contains("Ana Lima"), "{sealed}");
     let state = get(&rig, "/v1/retention").await;
@@ -217,6 +223,7 @@ async fn what_is_being_written_waits_and_the_erasure_ends_with_a_later_run() {
     assert_eq!((&shown["state"], &shown["job"]["state"]), (&json!("done"), &json!("done")));
     let ended = get(&rig, &format!("/v1/jobs/{}", shown["job"]["id"].as_str().unwrap())).await;
     assert!(ended["result"]["certificate"].is_u64(), "{ended}");
+    assert!(!lies_there("just-now"), "it went");
     assert_eq!(gone(&rig).await, ["in-clear", "just-now"]);
     assert_eq!(get(&rig, "/v1/retention").await["open_runs"], json!([]));
     rig.assert_sound();

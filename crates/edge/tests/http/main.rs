@@ -43,3 +43,4 @@ mod sights;
 mod taxonomy;
 mod tiles;
 mod unread_answers;
+mod withheld;

@@ -261,6 +261,7 @@ impl Reader {
     /// What people call a key, as its grant says; `None` once that content is gone.
     pub fn api_key_label(&self, key: &ApiKeyRow) -> Result<Option<String>, LedgerError> {
         let record = self.record(&key.tenant, key.audit_record)?;
+        let record = self.withheld(&key.tenant)?.taken_from(record);
         let content = record.content.as_deref();
         let event = content.and_then(|content| split_content(content).ok());
         Ok(event.and_then(|(event, _)| label_of(event)))

@@ -83,7 +83,8 @@ impl Retention<'_> {
         };
         let index = self.ledger.reader().retention_index();
         let mut uncovered = present;
-        uncovered.remove(&index.covered(self.ledger.store(), tenant)?);
+        let covered = index.covered(self.ledger.store(), tenant)?;
+        uncovered.remove(&covered);
         if !uncovered.is_empty() {
             self.drop_contents(&[ContentDrop {
                 tenant: tenant.clone(),

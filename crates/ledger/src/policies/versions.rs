@@ -92,7 +92,7 @@ impl State {
     /// Takes in what the ledgers gained.
     fn follow(&mut self, store: &dyn LedgerStore) -> Result<(), ReadError> {
         let Self { cursor, versions } = self;
-        *cursor = projection::system_records_after(store, cursor.clone(), |found| {
+        projection::system_records_after(store, cursor, |found| {
             if let SystemRecord::Policy(said) = found.record {
                 let known = versions.entry((found.ledger, said.document().kind())).or_default();
                 known.push(PolicyVersion {
@@ -102,8 +102,7 @@ impl State {
                     audit_record: said.audit_record(),
                 });
             }
-        })?;
-        Ok(())
+        })
     }
 }
 

@@ -55,6 +55,8 @@ struct State {
 #[derive(Debug, Default)]
 struct OfLedger {
     started: Vec<(SequenceNumber, RetentionStarted)>,
+    /// What those of them that are in force cover, once somebody asked; `None` again where that changed.
+    covered: Option<Arc<NumberSet>>,
     done: HashSet<RetentionRunId>,
     erasures: Erasures,
     holds: BTreeMap<HoldId, Arc<HoldEntry>>,
@@ -120,15 +122,21 @@ impl RetentionIndex {
         &self,
         store: &dyn LedgerStore,
         tenant: &TenantId,
-    ) -> Result<NumberSet, ReadError> {
+    ) -> Result<Arc<NumberSet>, ReadError> {
+        let (covered, followed) = self.covered_as_known(store, tenant);
+        followed.map(|()| covered)
+    }
+
+    /// The same, as far as the ledgers could be read, and whether all could.
+    pub(crate) fn covered_as_known(
+        &self,
+        store: &dyn LedgerStore,
+        tenant: &TenantId,
+    ) -> (Arc<NumberSet>, Result<(), ReadError>) {
         let mut state = hold(&self.state);
-        state.follow(store)?;
-        let mut covered = NumberSet::new();
-        for (record, started) in state.ledgers.get(tenant).iter().flat_map(|known| known.in_force())
-        {
-            covered.add(&started.numbers().within(0..record.value()));
-        }
-        Ok(covered)
+        let followed = state.follow(store);
+        let covered = state.ledgers.get_mut(tenant).map(OfLedger::covered).unwrap_or_default();
+        (covered, followed)
     }
 
     /// The runs that have not ended.
@@ -230,12 +238,14 @@ impl RetentionIndex {
 
 impl State {
     fn covering(&self, tenant: &TenantId, number: SequenceNumber) -> Option<Dropped> {
-        let started = &self.ledgers.get(tenant)?.started;
+        let known = self.ledgers.get(tenant)?;
         let covers = |(record, started): &&(SequenceNumber, RetentionStarted)| {
             number < *record && started.numbers().contains(number.value())
         };
-        started
-            .iter()
+        // One that is not in force tells at least who meant to.
+        known
+            .in_force()
+            .chain(&known.started)
             .find(covers)
             .map(|(record, started)| Dropped { record: *record, reason: started.reason() })
     }
@@ -243,23 +253,21 @@ impl State {
     /// Takes in what the ledgers gained.
     fn follow(&mut self, store: &dyn LedgerStore) -> Result<(), ReadError> {
         let Self { cursor, ledgers, closings } = self;
-        *cursor =
-            projection::system_records_after(store, cursor.clone(), |found| match found.record {
-                SystemRecord::TenantClosingAsked(record) => {
-                    let (recorded_as, asked_at) = (found.sequence_number, found.ingested_at);
-                    let tenant = record.tenant.clone();
-                    let asked = ClosingAsked { record: *record, recorded_as, asked_at };
-                    closings.insert(tenant, Arc::new(asked));
+        projection::system_records_after(store, cursor, |found| match found.record {
+            SystemRecord::TenantClosingAsked(record) => {
+                let (recorded_as, asked_at) = (found.sequence_number, found.ingested_at);
+                let tenant = record.tenant.clone();
+                let asked = ClosingAsked { record: *record, recorded_as, asked_at };
+                closings.insert(tenant, Arc::new(asked));
+            }
+            SystemRecord::TenantClosingWithdrawn(record) => {
+                let is_meant = |asked: &Arc<ClosingAsked>| asked.recorded_as == record.asked_in;
+                if closings.get(&record.tenant).is_some_and(is_meant) {
+                    closings.remove(&record.tenant);
                 }
-                SystemRecord::TenantClosingWithdrawn(record) => {
-                    let is_meant = |asked: &Arc<ClosingAsked>| asked.recorded_as == record.asked_in;
-                    if closings.get(&record.tenant).is_some_and(is_meant) {
-                        closings.remove(&record.tenant);
-                    }
-                }
-                _ => ledgers.entry(found.ledger.clone()).or_default().take(found),
-            })?;
-        Ok(())
+            }
+            _ => ledgers.entry(found.ledger.clone()).or_default().take(found),
+        })
     }
 }
 
@@ -275,8 +283,29 @@ impl OfLedger {
         })
     }
 
+    /// The numbers of all that are in force.
+    fn covered(&mut self) -> Arc<NumberSet> {
+        if let Some(covered) = &self.covered {
+            return Arc::clone(covered);
+        }
+        let mut covered = NumberSet::new();
+        for (record, started) in self.in_force() {
+            // Whatever a record says, it is about those before it.
+            covered.add(&started.numbers().within(0..record.value()));
+        }
+        Arc::clone(self.covered.insert(Arc::new(covered)))
+    }
+
     fn take(&mut self, found: ProjectedRecord) {
         let (number, at) = (found.sequence_number, found.ingested_at);
+        if matches!(
+            found.record,
+            SystemRecord::RetentionStarted(_)
+                | SystemRecord::RetentionDone(_)
+                | SystemRecord::ErasureStarted(_)
+        ) {
+            self.covered = None;
+        }
         match found.record {
             SystemRecord::RetentionStarted(started) => self.started.push((number, started)),
             SystemRecord::RetentionDone(done) => drop(self.done.insert(done.run())),
@@ -322,7 +351,7 @@ impl OfLedger {
 mod tests {
     use ledgerstone_model::access::PrincipalId;
     use ledgerstone_model::subject_request::SubjectRequestId;
-    use ledgerstone_model::system::{ErasureReach, ErasureStarted};
+    use ledgerstone_model::system::{ErasureReach, ErasureStarted, RetentionDone};
 
     use super::*;
 
@@ -388,5 +417,24 @@ mod tests {
         // One from before erasures said what they reach may have any run.
         take(&mut known, 14, erasure(None));
         assert_eq!(in_force(&known), [10, 11, 12]);
+    }
+
+    #[test]
+    fn what_is_covered_is_known_anew_whenever_that_changes() {
+        let covered = |known: &mut OfLedger| known.covered().ranges().collect::<Vec<_>>();
+        let mut known = OfLedger::default();
+        take(&mut known, 10, run(1, RetentionReason::Erasure, 4));
+        assert_eq!(covered(&mut known), [], "its erasure has not begun");
+        take(&mut known, 11, erasure(Some(4)));
+        assert_eq!(covered(&mut known), [1..3]);
+        let (reason, numbers) = (RetentionReason::Expired, NumberSet::from(7..30));
+        let later = RetentionStarted::new(RetentionRunId::from_bytes([2; 16]), reason, numbers);
+        take(&mut known, 12, SystemRecord::RetentionStarted(later.unwrap()));
+        assert_eq!(covered(&mut known), [1..3, 7..12], "of those before the record alone");
+        take(&mut known, 13, run(3, RetentionReason::Erasure, 5));
+        let done = RetentionDone::new(RetentionRunId::from_bytes([3; 16]), 2, 0).unwrap();
+        assert_eq!(covered(&mut known), [1..3, 7..12]);
+        take(&mut known, 14, SystemRecord::RetentionDone(done));
+        assert!(known.covered.is_none());
     }
 }

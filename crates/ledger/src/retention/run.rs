@@ -182,7 +182,8 @@ impl Retention<'_> {
         let mut wanted = drop.numbers.clone();
         if drop.reason == RetentionReason::Expired {
             // What waits for the end of the part that is being written goes with the run that named it.
-            wanted.remove(&reader.retention_index().covered(self.ledger.store(), tenant)?);
+            let covered = reader.retention_index().covered(self.ledger.store(), tenant)?;
+            wanted.remove(&covered);
         }
         for numbers in wanted.ranges() {
             for record in reader.walk(tenant, Order::Sequence, numbers) {

@@ -133,9 +133,10 @@ fn the_operator_of_the_machine_sees_everything_or_what_is_stored() {
     let stored = VisibleEvent::as_stored(record.clone());
     assert!(text(&stored).contains("$sealed") && text(&stored).contains("\"sealed\":["));
     let opened = Viewer::of_operator(ledger.reader(), &tenant("acme"), Some(&*own.sealing))
+        .unwrap()
         .view(record.clone());
     assert!(text(&opened).contains("Ana Lima") && opened.hidden().is_empty());
-    let blind = Viewer::of_operator(ledger.reader(), &tenant("acme"), None).view(record);
+    let blind = Viewer::of_operator(ledger.reader(), &tenant("acme"), None).unwrap().view(record);
     assert!(whys(&blind).iter().all(|why| *why == Why::Unavailable) && !whys(&blind).is_empty());
 }
 
@@ -153,6 +154,7 @@ fn key_files_are_read_without_a_ring() {
     let keys = look();
     let show = |keys: &KeyLook, name: &str| {
         Viewer::of_operator(ledger.reader(), &tenant(name), Some(keys))
+            .unwrap()
             .view_all(records(&ledger, name))
     };
     for (name, people) in [("acme", &["Ana Lima", "Bo Berg"][..]), ("other", &["Ana Lima"])] {

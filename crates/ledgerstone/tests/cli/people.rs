@@ -205,6 +205,14 @@ fn contents_that_name_a_person_in_clear_go_as_far_as_that_was_approved() {
     assert_eq!(listed, office.officer(&["requests", "show", &request]).ok().line());
     assert_eq!(office.ana()["live_keys"].as_array().unwrap().len(), 0);
     office.server.stop();
+    // Its bytes are in the directory until then, and no command shows them.
+    for command in [&["get", "e-2"][..], &["get", "e-2", "--open"], &["list"], &["list", "--open"]]
+    {
+        let shown = office.program.run(command).ok().lines();
+        let it = shown.iter().find(|line| line["record"]["event_id"] == "e-2").unwrap();
+        assert_eq!((&it["event"], &it["hidden"][0]["why"]), (&Value::Null, &"dropped".into()));
+    }
+    office.program.run(&["get", "e-2", "--content"]).failed(2, "CONTENT_DROPPED");
     office.program.run(&["verify"]).ok();
 }
 
