@@ -421,19 +421,21 @@ mod tests {
 
     #[test]
     fn what_is_covered_is_known_anew_whenever_that_changes() {
-        let covered = |known: &mut OfLedger| known.covered().ranges().collect::<Vec<_>>();
+        let covered = |known: &mut OfLedger| -> Vec<(u64, u64)> {
+            known.covered().ranges().map(|range| (range.start, range.end)).collect()
+        };
         let mut known = OfLedger::default();
         take(&mut known, 10, run(1, RetentionReason::Erasure, 4));
         assert_eq!(covered(&mut known), [], "its erasure has not begun");
         take(&mut known, 11, erasure(Some(4)));
-        assert_eq!(covered(&mut known), [1..3]);
+        assert_eq!(covered(&mut known), [(1, 3)]);
         let (reason, numbers) = (RetentionReason::Expired, NumberSet::from(7..30));
         let later = RetentionStarted::new(RetentionRunId::from_bytes([2; 16]), reason, numbers);
         take(&mut known, 12, SystemRecord::RetentionStarted(later.unwrap()));
-        assert_eq!(covered(&mut known), [1..3, 7..12], "of those before the record alone");
+        assert_eq!(covered(&mut known), [(1, 3), (7, 12)], "of those before the record alone");
         take(&mut known, 13, run(3, RetentionReason::Erasure, 5));
         let done = RetentionDone::new(RetentionRunId::from_bytes([3; 16]), 2, 0).unwrap();
-        assert_eq!(covered(&mut known), [1..3, 7..12]);
+        assert_eq!(covered(&mut known), [(1, 3), (7, 12)]);
         take(&mut known, 14, SystemRecord::RetentionDone(done));
         assert!(known.covered.is_none());
     }
