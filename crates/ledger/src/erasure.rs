@@ -250,6 +250,7 @@ impl Ledger {
         let live: Vec<_> = named.copied().filter(|id| ring.is_live(id)).collect();
         if !live.is_empty() {
             ring.destroy(&live)?;
+            self.record_key_generation()?;
         }
         Ok(live.len())
     }

@@ -112,6 +112,12 @@ pub enum LedgerError {
          made since then are missing; put the newest copy of `keys/` back"
     )]
     KeysBehind { expected: u64, found: u64 },
+    #[error(
+        "{0} keys of people are wrapped by keys of tenants that the key files do not hold: \
+         `keys/tenants.*` and `keys/subjects.*` are not of one time, or one of them is missing; put the \
+         newest copy of `keys/` back"
+    )]
+    KeysStranded(u64),
     #[error("the ledger was opened without sealing keys, so tenant {0} has no people to look up")]
     NoSealingKeys(TenantId),
     #[error("nothing was ever sealed for tenant {0}, so it has no key to replace")]
@@ -229,7 +235,7 @@ impl LedgerError {
             Self::DutyToKeep(_) | Self::DutiesStand { .. } => ErrorCode::DutyToKeep,
             Self::MoreInClear { .. } => ErrorCode::MoreInClear,
             Self::ContentsWaiting(_) => ErrorCode::ContentsWaiting,
-            Self::KeysBehind { .. } => ErrorCode::KeysBehind,
+            Self::KeysBehind { .. } | Self::KeysStranded(_) => ErrorCode::KeysBehind,
             Self::NoSealingKeys(_) => ErrorCode::KeyServiceUnavailable,
             Self::UnknownRequest { .. } => ErrorCode::UnknownRequest,
             Self::RequestStep(error) => error.code(),

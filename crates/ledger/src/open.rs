@@ -1,11 +1,13 @@
 //! A deployment is created, or opened and brought into order.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use ledgerstone_model::system::{KeyUse, LedgerOwner, SystemRecord};
 use ledgerstone_model::{Clock, Entropy};
 use ledgerstone_proof::{SequenceNumber, TenantId};
 use ledgerstone_store::key_file::FileKey;
+use ledgerstone_store::subject_keys::StrandedKeys;
 use ledgerstone_store::{LedgerStore, RecordKey};
 
 use crate::error::LedgerError;
@@ -14,6 +16,7 @@ use crate::keys::{KeyHome, KeyRing, KeySlots, RecordSigner, Retirement, key_id};
 use crate::ledger::Ledger;
 use crate::sequencer::{HeaderSigning, Sequencer, SignedAs};
 use crate::settings::Settings;
+use crate::subject_requests::erased_keys;
 use crate::tenants::{new_genesis, new_ledger_id};
 
 /// What a ledger works with.
@@ -97,6 +100,7 @@ impl Ledger {
         ledger.settle_signing()?;
         ledger.finish_rotations()?;
         ledger.complete_tenants()?;
+        ledger.record_key_generation()?;
         Ok(ledger)
     }
 }
@@ -106,11 +110,26 @@ impl Ledger {
 fn check_sealing_keys(parts: &Parts) -> Result<(), LedgerError> {
     let expected = parts.store.status().key_generation.0;
     let keys = parts.key_home.sealing_keys();
-    let found = keys.map_or(0, |keys| keys.generation().0);
+    let found = keys.as_ref().map_or(0, |keys| keys.generation().0);
     if found < expected {
         return Err(LedgerError::KeysBehind { expected, found });
     }
-    Ok(())
+    keys.map_or(Ok(()), |keys| refuse_stranded(parts, &keys.stranded()))
+}
+
+/// Keys of people that no key of a tenant opens come of key files that are not of one time: nobody could be
+/// erased for sure, and what is sealed from here on would be lost with the right files. What erasures named
+/// is not among them: an older copy of its slot is destroyed again.
+fn refuse_stranded(parts: &Parts, stranded: &StrandedKeys) -> Result<(), LedgerError> {
+    let mut count = stranded.unknown.len();
+    if !stranded.outlived.is_empty() {
+        let erased: HashSet<_> = erased_keys(&*parts.store)?.into_values().flatten().collect();
+        count += stranded.outlived.iter().filter(|id| !erased.contains(id)).count();
+    }
+    match count as u64 {
+        0 => Ok(()),
+        stranded => Err(LedgerError::KeysStranded(stranded)),
+    }
 }
 
 /// The key that signs until ledgers announce another.

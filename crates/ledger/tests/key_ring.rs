@@ -123,9 +123,9 @@ fn a_subject_has_one_key_for_ever_until_it_is_destroyed() {
     let keys = ring.keys_for(&acme, &[&ana, &bo, &ana, &Subject::Tenant]).expect("keys");
     assert_eq!(keys[0].id(), keys[2].id());
     assert_ne!(keys[0].id(), keys[1].id());
-    assert_eq!(ring.generation().0, 1, "one change for all of them");
+    assert_eq!(ring.generation().0, 2, "one change for the tenant, and one for all of them");
     ring.keys_for(&acme, &[&bo]).expect("keys");
-    assert_eq!(ring.generation().0, 1, "a known subject changes nothing");
+    assert_eq!(ring.generation().0, 2, "a known subject changes nothing");
     drop(ring);
 
     let ring = place.open();
@@ -462,7 +462,7 @@ fn it_is_known_how_the_service_serves_and_how_many_keys_are_in_memory() {
     ring.keys_for(&acme, &[&ana, &person("bo")]).expect("keys");
     let status = ring.status();
     assert_eq!((status.calls, status.failures, status.problem), (1, 0, None));
-    assert_eq!((status.tenant_keys, status.subject_keys, status.generation.0), (1, 2, 1));
+    assert_eq!((status.tenant_keys, status.subject_keys, status.generation.0), (1, 2, 2));
     // Nobody asks for anything any more, and all of it is wiped within five minutes.
     place.pass(290);
     ring.forget_old();
@@ -475,4 +475,30 @@ fn it_is_known_how_the_service_serves_and_how_many_keys_are_in_memory() {
     place.root.is_off.store(false, Ordering::SeqCst);
     ring.keys_for(&acme, &[&ana]).expect("it is back");
     assert_eq!((ring.status().calls, ring.status().problem), (3, None));
+}
+
+#[test]
+fn where_the_keys_of_tenants_are_missing_none_are_made() {
+    let place = Rig::new();
+    let (files, ana) = (["tenants.a", "tenants.b"], person("ana"));
+    place.open().keys_for(&tenant("acme"), &[&ana]).expect("keys");
+    let damaged = place.copy();
+    for name in files {
+        std::fs::remove_file(place.place.path().join(name)).expect("removed");
+    }
+    let ring = place.open();
+    for name in ["acme", "other"] {
+        let refused = ring.keys_for(&tenant(name), &[&ana]).unwrap_err();
+        assert!(matches!(refused, KeyRingError::Stranded(1)), "{refused}");
+        assert_eq!(refused.code(), ErrorCode::KeysBehind);
+    }
+    for name in files {
+        let path = damaged.place.path().join(name);
+        let mut bytes = std::fs::read(&path).expect("a file");
+        bytes[512 + 20] ^= 1;
+        std::fs::write(path, bytes).expect("written");
+    }
+    let refused = damaged.open().keys_for(&tenant("other"), &[&ana]).unwrap_err();
+    assert!(matches!(refused, KeyRingError::LostTenants(1)), "{refused}");
+    assert_eq!(refused.code(), ErrorCode::StoreDamaged);
 }

@@ -50,10 +50,9 @@ pub struct OpenOption {
 
 /// Key files from before an erasure still hold the keys that it destroyed: nothing is opened with them.
 fn refuse_older(keys: &KeyLook, data: &ForReading) -> Result<(), Failure> {
-    let (found, expected) =
-        (keys.overview().generation, data.reader.store().status().key_generation);
+    let (found, expected) = (keys.generation(), data.reader.store().status().key_generation);
     if found >= expected {
-        return Ok(());
+        return refuse_stranded(keys);
     }
     let lost = match keys.faults() {
         0 => String::new(),
@@ -64,6 +63,19 @@ fn refuse_older(keys: &KeyLook, data: &ForReading) -> Result<(), Failure> {
         "the key files have generation {}{lost}, and the ledger relies on {}: they may hold keys that \
          were destroyed since then, so nothing is opened with them",
         found.0, expected.0
+    );
+    Err(Failure::new(ErrorCode::KeysBehind, message))
+}
+
+/// Key files that are not of one time, although none of them is older than what the ledger relies on.
+fn refuse_stranded(keys: &KeyLook) -> Result<(), Failure> {
+    if keys.stranded() == 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "{} of people cannot be told whose they are: keys/tenants.* is older than keys/subjects.*, or \
+         missing, so nothing is opened",
+        counted(keys.stranded(), "key")
     );
     Err(Failure::new(ErrorCode::KeysBehind, message))
 }

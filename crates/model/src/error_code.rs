@@ -177,8 +177,8 @@ error_codes! {
         "The keys of a tenant were wrapped by another root key than the one in use, or what was wrapped is not as it was.",
         "Put back the root key, or the settings that name it, with which the data directory was written.";
     KeysBehind = "KEYS_BEHIND",
-        "The files of sealing keys are older than the ledger: keys that were made since then are missing.",
-        "Put the newest copy of `keys/` back; `ledgerstone doctor` says which generation is needed.";
+        "The files of sealing keys are older than the ledger, or not all of one time: keys are missing, or some that were destroyed are back.",
+        "Put the newest copy of `keys/` back, all of its files; `ledgerstone doctor` says which of them are older, and which generation is needed.";
     QueueFull = "QUEUE_FULL",
         "More events wait to be written than the queue holds; nothing was taken.",
         "Send the same events again a little later, or slower.";

@@ -86,7 +86,7 @@ pub async fn list(
 }
 
 /// Gives a tenant a new key and wraps the keys of its people by it. No record changes, and what was
-/// sealed opens as before; the old key is destroyed.
+/// sealed opens as before; the old key is destroyed, and an `audit` record says so.
 #[utoipa::path(post, path = "/v1/sealing-keys/rotate", tag = "sealing-keys",
     request_body = Option<WantedKeyRotation>, responses((status = 200, body = KeyRotation)))]
 pub async fn rotate(
@@ -98,7 +98,9 @@ pub async fn rotate(
     let wanted: WantedKeyRotation = service.read_small(&headers, body).await?;
     let tenant = whose(authorised.tenant(), wanted.tenant_id)?;
     let named = tenant.to_string();
-    let rotated = service.blocking(move |ledger| ledger.rotate_sealing_key(&tenant)).await?;
+    let by = service.actor(&authorised);
+    let rotate = move |ledger: &Ledger| ledger.rotate_sealing_key(&tenant, &by(ledger));
+    let rotated = service.blocking(rotate).await?;
     tracing::info!(tenant = named, rewrapped = rotated.rewrapped, "a sealing key was rotated");
     Ok(Json(KeyRotation {
         tenant_id: named,

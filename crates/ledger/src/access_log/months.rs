@@ -70,6 +70,6 @@ impl Ledger {
         })?;
         let ids: Vec<_> = keys.iter().map(|(_, key)| *key).collect();
         self.ring_for(tenant)?.destroy(&ids)?;
-        Ok(())
+        self.record_key_generation()
     }
 }

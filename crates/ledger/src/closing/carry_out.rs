@@ -229,7 +229,12 @@ impl Ledger {
 
     /// Destroys every key of a tenant, and answers whether there was one.
     fn destroy_keys_of(&self, tenant: &TenantId) -> Result<bool, LedgerError> {
-        self.sealing_keys().map_or(Ok(false), |keys| Ok(keys.destroy_all_of(tenant)?))
+        let destroyed = self.sealing_keys().map(|keys| keys.destroy_all_of(tenant));
+        let destroyed = destroyed.transpose()?.unwrap_or(false);
+        if destroyed {
+            self.record_key_generation()?;
+        }
+        Ok(destroyed)
     }
 
     /// Whether a ledger has ended: nothing is told to it any more.

@@ -10,9 +10,8 @@ use ledgerstone_model::personal::redact::HASH_KEY_BYTES;
 use ledgerstone_model::sealing::SealingKeyId;
 use ledgerstone_model::visible::KeyState;
 use ledgerstone_proof::TenantId;
-use ledgerstone_store::subject_keys::{
-    SubjectKeySlot, SubjectKeySlots, TenantKeySlot, TenantKeySlots,
-};
+use ledgerstone_store::KeyGeneration;
+use ledgerstone_store::subject_keys::{LookedKeys, SubjectKeySlot, TenantKeySlot};
 use zeroize::Zeroizing;
 
 use super::ring::KeyRingError;
@@ -27,6 +26,8 @@ pub struct KeyLook {
     /// In the order of their slots, the newest last.
     tenants: Vec<TenantKeySlot>,
     subjects: HashMap<SealingKeyId, SubjectKeySlot>,
+    generation: KeyGeneration,
+    stranded: u64,
     faults: usize,
     /// What erasures named: destroyed, whatever the files say.
     erased: HashSet<SealingKeyId>,
@@ -42,14 +43,16 @@ impl fmt::Debug for KeyLook {
 impl KeyLook {
     /// Reads the key files of a data directory.
     pub fn at(directory: &Path, root: Arc<dyn RootKey>) -> Result<Self, KeyRingError> {
-        let (tenants, lost_tenants) = TenantKeySlots::look(directory)?;
-        let (subjects, lost_subjects) = SubjectKeySlots::look(directory)?;
+        let looked = LookedKeys::at(directory)?;
+        let stranded = looked.stranded().unknown.len() as u64;
+        let LookedKeys { tenants, subjects, generation, faults } = looked;
         let subjects = subjects.into_iter().map(|slot| (slot.key_id, slot)).collect();
-        let faults = lost_tenants.len() + lost_subjects.len();
         Ok(Self {
             root,
             tenants,
             subjects,
+            generation,
+            stranded,
             faults,
             erased: HashSet::new(),
             opened: Mutex::default(),
@@ -61,6 +64,16 @@ impl KeyLook {
     #[must_use]
     pub fn without_erased(self, erased: HashSet<SealingKeyId>) -> Self {
         Self { erased, ..self }
+    }
+
+    /// The generation of the key files.
+    pub const fn generation(&self) -> KeyGeneration {
+        self.generation
+    }
+
+    /// Keys of people whose wrapping key is not there: nobody can tell whose they are.
+    pub const fn stranded(&self) -> u64 {
+        self.stranded
     }
 
     /// Slots that are damaged in both files.

@@ -44,7 +44,8 @@ impl SealingKeysOverview {
         tenants: impl Iterator<Item = &'a TenantKeySlot>,
         subjects: impl Iterator<Item = &'a SubjectKeySlot>,
         newest: impl Fn(&TenantId) -> Option<SealingKeyId>,
-        (root, lost): (&dyn RootKey, u64),
+        root: &dyn RootKey,
+        (generation, lost): (KeyGeneration, u64),
     ) -> Self {
         let mut owners: HashMap<SealingKeyId, TenantId> = HashMap::new();
         let mut found: BTreeMap<String, TenantKeys> = BTreeMap::new();
@@ -65,9 +66,8 @@ impl SealingKeysOverview {
                 entry.outdated += 1;
             }
         }
-        let (mut generation, mut destroyed) = (KeyGeneration::default(), 0);
+        let mut destroyed = 0;
         for slot in subjects {
-            generation = generation.max(slot.generation);
             let owner = match &slot.key {
                 None => {
                     destroyed += 1;
@@ -97,7 +97,8 @@ impl KeyRing {
             state.tenants.iter(),
             state.subjects.iter(),
             |tenant| state.tenants.newest(tenant).map(|slot| slot.key_id),
-            (self.root(), self.lost()),
+            self.root(),
+            (state.generation(), self.lost()),
         )
     }
 }
@@ -109,7 +110,7 @@ impl KeyLook {
             let own = self.tenants().iter().rev().filter(|slot| slot.tenant == *tenant);
             own.filter(|slot| slot.wrapped.is_some()).map(|slot| slot.key_id).next()
         };
-        let lost = self.faults() as u64;
-        SealingKeysOverview::of(self.tenants().iter(), self.subjects(), newest, (self.root(), lost))
+        let told = (self.generation(), self.faults() as u64);
+        SealingKeysOverview::of(self.tenants().iter(), self.subjects(), newest, self.root(), told)
     }
 }

@@ -15,7 +15,7 @@ use ledgerstone_proof::TenantId;
 use ledgerstone_store::KeyGeneration;
 use ledgerstone_store::embedded::files::Files;
 use ledgerstone_store::subject_keys::{
-    SlotsReport, SubjectKeySlots, SubjectKeysError, SubjectTag, TenantKeySlots,
+    SlotsReport, StrandedKeys, SubjectKeySlots, SubjectKeysError, SubjectTag, TenantKeySlots,
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -54,6 +54,8 @@ pub struct KeyRing {
     root: RootCalls,
     /// Slots that are damaged in both files.
     lost: u64,
+    /// Those of tenants among them.
+    lost_tenants: u64,
     pub(super) clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     state: Mutex<State>,
@@ -100,6 +102,16 @@ pub enum KeyRingError {
          once the key that wrapped them is destroyed: put the newest copy of the key files back first"
     )]
     Lost(u64),
+    #[error(
+        "{0} slots of `keys/tenants.*` are damaged in both files, and the tenant's keys may have stood \
+         there: none are made anew; put the newest copy of `keys/` back"
+    )]
+    LostTenants(u64),
+    #[error(
+        "{0} keys of people are wrapped by keys of tenants that `keys/tenants.*` does not hold: none are \
+         made anew; put the newest copy of `keys/` back"
+    )]
+    Stranded(u64),
     #[error("the cryptographic library refused")]
     Refused,
 }
@@ -134,7 +146,8 @@ impl KeyRingError {
         match self {
             Self::Root(error) => error.code(),
             Self::Files(_) => ErrorCode::StorageFailed,
-            Self::Damaged(_) | Self::Lost(_) => ErrorCode::StoreDamaged,
+            Self::Damaged(_) | Self::Lost(_) | Self::LostTenants(_) => ErrorCode::StoreDamaged,
+            Self::Stranded(_) => ErrorCode::KeysBehind,
             Self::Refused => ErrorCode::Internal,
         }
     }
@@ -151,6 +164,7 @@ impl KeyRing {
     ) -> Result<(Self, SlotsReport), KeyRingError> {
         let (tenants, tenants_report) = TenantKeySlots::open(directory, files)?;
         let (subjects, mut report) = SubjectKeySlots::open(directory, files)?;
+        let lost_tenants = tenants_report.faults.len() as u64;
         report.healed += tenants_report.healed;
         report.unfinished += tenants_report.unfinished;
         report.faults.extend(tenants_report.faults);
@@ -158,7 +172,9 @@ impl KeyRing {
         let (calls, rotating) = (SharedCalls::new(), Mutex::new(()));
         let (root, lost) = (RootCalls::new(root), report.faults.len() as u64);
         let destructions = AtomicU64::new(0);
-        Ok((Self { root, lost, clock, entropy, state, calls, rotating, destructions }, report))
+        let ring =
+            Self { root, lost, lost_tenants, clock, entropy, state, calls, rotating, destructions };
+        Ok((ring, report))
     }
 
     pub(super) fn root(&self) -> &dyn RootKey {
@@ -181,7 +197,7 @@ impl KeyRing {
             problem: self.root.problem(),
             tenant_keys,
             subject_keys,
-            generation: state.subjects.generation(),
+            generation: state.generation(),
         }
     }
 
@@ -189,9 +205,14 @@ impl KeyRing {
         hold(&self.state)
     }
 
+    /// Keys of people that no key of a tenant opens: the key files are not of one time.
+    pub fn stranded(&self) -> StrandedKeys {
+        self.state().stranded()
+    }
+
     /// The generation of the key files, which frames carry.
     pub fn generation(&self) -> KeyGeneration {
-        self.state().subjects.generation()
+        self.state().generation()
     }
 
     /// Asks the root key service to unwrap the secrets of one tenant, if there is one: whether it is
@@ -457,8 +478,21 @@ impl KeyRing {
         if state.tenants.newest(tenant).is_some() {
             return Ok(None);
         }
+        self.refuse_first(&state)?;
         state.add_secrets(tenant, secrets, wrapped.clone(), self.clock.now())?;
         Ok(Some(Arc::clone(secrets)))
+    }
+
+    /// Secrets of a tenant that only seem never to have been made must not be made anew: the tenant's people
+    /// would get other ids, and what is sealed for them would open no more once the right files are back.
+    fn refuse_first(&self, state: &State) -> Result<(), KeyRingError> {
+        if self.lost_tenants > 0 {
+            return Err(KeyRingError::LostTenants(self.lost_tenants));
+        }
+        match state.stranded().unknown.len() as u64 {
+            0 => Ok(()),
+            stranded => Err(KeyRingError::Stranded(stranded)),
+        }
     }
 
     fn random_secrets(&self) -> Zeroizing<Vec<u8>> {

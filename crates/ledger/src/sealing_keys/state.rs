@@ -7,7 +7,8 @@ use ledgerstone_model::sealing::{SealingKeyId, SubjectKey};
 use ledgerstone_proof::{IngestedAt, TenantId};
 use ledgerstone_store::KeyGeneration;
 use ledgerstone_store::subject_keys::{
-    SubjectKeySlots, SubjectKeysError, SubjectTag, TenantKeySlot, TenantKeySlots, WrappedKey,
+    StrandedKeys, SubjectKeySlots, SubjectKeysError, SubjectTag, TenantKeySlot, TenantKeySlots,
+    WrappedKey,
 };
 
 use super::opened::OpenedKeys;
@@ -86,6 +87,16 @@ impl State {
             opened_tenants: OpenedKeys::new(settings.tenant_keys_max, lifetime),
             opened_subjects: OpenedKeys::new(settings.subject_keys_max, lifetime),
         }
+    }
+
+    /// The changes of both pairs of files together: whichever of them is older makes it smaller.
+    pub(super) fn generation(&self) -> KeyGeneration {
+        KeyGeneration(self.subjects.generation().0.saturating_add(self.tenants.changes()))
+    }
+
+    /// Keys of people that no key of a tenant opens.
+    pub(super) fn stranded(&self) -> StrandedKeys {
+        StrandedKeys::among(self.tenants.iter(), self.subjects.iter())
     }
 
     /// Some live secrets, always the same.
@@ -281,9 +292,9 @@ impl State {
         &mut self,
         ids: &[SealingKeyId],
     ) -> Result<KeyGeneration, SubjectKeysError> {
-        let generation = self.subjects.destroy(ids)?;
+        self.subjects.destroy(ids)?;
         ids.iter().for_each(|id| self.opened_subjects.forget(id));
-        Ok(generation)
+        Ok(self.generation())
     }
 
     /// Destroys every live key of a tenant; answers whether there was one.

@@ -8,15 +8,15 @@ use ledgerstone_ledger::closing::ClosingWish;
 use ledgerstone_ledger::erasure::SurveyWatch;
 use ledgerstone_ledger::{ClosingAsked, Ledger, LedgerError, NewHold, Order, PolicyDraft, Ripe};
 use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
-use ledgerstone_model::sealing::Preset;
+use ledgerstone_model::sealing::{Preset, Subject};
 use ledgerstone_model::system::{KeyChange, KeyUse, RetentionReason, SystemRecord, TenantState};
 use ledgerstone_model::{Actor, Clock as _, ErrorCode};
 use ledgerstone_proof::{
     Canonicalizer, Checkpoint, EventId, Kind, SequenceNumber, TenantId, split_content,
     verify_record_proof,
 };
-use ledgerstone_store::StoredRecord;
 use ledgerstone_store::conformance::{AppendFault, FaultyStore};
+use ledgerstone_store::{LedgerStore as _, StoredRecord};
 
 use crate::rig::{Rig, assert_sound, lines, report_of, tenant};
 use crate::sealing_rig::{SealingRig, ana, login};
@@ -355,6 +355,14 @@ fn key_files_that_are_put_back_open_nothing() {
     }
     own.reopen_keys();
     assert!(own.sealing.has_keys_of(&acme()));
+    // The ledger has seen a newer generation.
+    assert_eq!(own.rig.try_open().unwrap_err().code(), ErrorCode::KeysBehind);
+    // Somebody makes it look new.
+    while own.sealing.generation().0 < own.rig.store.reopen().status().key_generation.0 {
+        let (beta, other) = (tenant("beta"), Subject::Tenant);
+        own.sealing.destroy(&own.sealing.ids_of(&beta, &other).unwrap()).unwrap();
+        own.sealing.keys_for(&beta, &[&other]).unwrap();
+    }
     let ledger = own.rig.open();
     assert_eq!(ledger.replay_closings().unwrap(), 1);
     assert!(!own.sealing.has_keys_of(&acme()));

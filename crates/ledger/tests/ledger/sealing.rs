@@ -8,7 +8,7 @@ use ledgerstone_model::policy::{PolicyDocument, PolicyKind};
 use ledgerstone_model::sealing::{FieldPolicy, Preset};
 use ledgerstone_model::system::RetentionReason;
 use ledgerstone_model::{Actor, ErrorCode, SealedEvent};
-use ledgerstone_proof::{Canonicalizer, EventId, SequenceNumber};
+use ledgerstone_proof::{Canonicalizer, EventId, SequenceNumber, TenantId};
 use ledgerstone_testkit::TestEvent;
 
 use crate::rig::tenant;
@@ -212,8 +212,93 @@ fn an_older_copy_of_the_key_files_is_refused() {
     own.place = copy;
     own.reopen_keys();
     let error = own.rig.try_open().unwrap_err();
-    assert!(matches!(error, LedgerError::KeysBehind { expected: 2, found: 1 }), "{error}");
+    assert!(matches!(error, LedgerError::KeysBehind { expected: 3, found: 2 }), "{error}");
     assert_eq!(error.code(), ErrorCode::KeysBehind);
+}
+
+/// The key files by their names.
+fn key_files(own: &SealingRig) -> Vec<(String, Vec<u8>)> {
+    let files = std::fs::read_dir(own.place.path()).unwrap().map(Result::unwrap);
+    let name = |file: &std::fs::DirEntry| file.file_name().into_string().unwrap();
+    files.map(|file| (name(&file), std::fs::read(file.path()).unwrap())).collect()
+}
+
+fn put_back(own: &mut SealingRig, files: &[(String, Vec<u8>)], which: &str) {
+    for (name, bytes) in files.iter().filter(|(name, _)| name.starts_with(which)) {
+        std::fs::write(own.place.path().join(name), bytes).unwrap();
+    }
+    own.reopen_keys();
+}
+
+#[test]
+fn a_rotation_is_recorded_and_key_files_from_before_are_refused() {
+    let mut own = SealingRig::new(Preset::Standard);
+    let ledger = own.rig.create(&["acme"]);
+    SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
+    let before = key_files(&own);
+    let by = Actor::operator("uid:7");
+    let rotated = ledger.rotate_sealing_key(&tenant("acme"), &by).unwrap();
+    let said = SealingRig::newest(&ledger, "acme");
+    for part in
+        ["audit.administration", "rotate", "sealing_key", "uid:7", &rotated.key_id.to_string()]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(ledger.store().status().key_generation, own.sealing.generation());
+    drop(ledger);
+    let after = key_files(&own);
+    for which in ["tenants", "subjects", ""] {
+        put_back(&mut own, &before, which);
+        let error = own.rig.try_open().unwrap_err();
+        assert_eq!(error.code(), ErrorCode::KeysBehind, "{which}: {error}");
+        put_back(&mut own, &after, "");
+    }
+    for name in ["tenants.a", "tenants.b"] {
+        std::fs::remove_file(own.place.path().join(name)).unwrap();
+    }
+    own.reopen_keys();
+    assert_eq!(own.rig.try_open().unwrap_err().code(), ErrorCode::KeysBehind);
+    put_back(&mut own, &after, "");
+    SealingRig::append(&own.rig.open(), "acme", &login("e-2", "ana", "Ana Lima"));
+    own.rig.assert_sound();
+}
+
+#[test]
+fn key_files_of_two_times_are_refused_although_no_record_told_of_the_change() {
+    let mut own = SealingRig::new(Preset::Standard);
+    let ledger = own.rig.create(&["acme"]);
+    SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
+    drop(ledger);
+    let before = key_files(&own);
+    own.sealing.rotate(&tenant("acme")).unwrap();
+    let after = key_files(&own);
+    for which in ["tenants", "subjects"] {
+        put_back(&mut own, &before, which);
+        let error = own.rig.try_open().unwrap_err();
+        assert!(matches!(error, LedgerError::KeysStranded(1)), "{which}: {error}");
+        assert_eq!(error.code(), ErrorCode::KeysBehind);
+        put_back(&mut own, &after, "");
+    }
+    own.rig.open();
+}
+
+#[test]
+fn an_opening_records_a_change_of_keys_that_no_record_followed() {
+    let mut own = SealingRig::new(Preset::Standard);
+    let ledger = own.rig.create(&["acme"]);
+    SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
+    drop(ledger);
+    let before = key_files(&own);
+    own.sealing.rotate(&tenant("acme")).unwrap();
+    own.reopen_keys();
+    let sizes = [(); 2].map(|()| {
+        let ledger = own.rig.open();
+        assert_eq!(ledger.store().status().key_generation, own.sealing.generation());
+        ledger.reader().size(&TenantId::system()).unwrap()
+    });
+    assert_eq!(sizes[0], sizes[1], "once");
+    put_back(&mut own, &before, "");
+    assert_eq!(own.rig.try_open().unwrap_err().code(), ErrorCode::KeysBehind);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::failure::{Ending, Failure};
 use crate::location::Location;
 use crate::output::{Console, counted};
 use crate::remote::Remote;
+use crate::system::operator;
 use crate::table::Table;
 
 pub const COMMAND: Command = Command {
@@ -24,8 +25,8 @@ pub const COMMAND: Command = Command {
     about: "List the keys that fields are sealed under, or replace the key of a tenant",
     details: "The root key wraps one key for each tenant, and that the keys of its people; \
               docs/sealing-keys.md tells more. A key itself is never shown. Rotating wraps the keys of a \
-              tenant's people by a new key and destroys the old one: no record changes, and what was \
-              sealed opens as before. An interrupted rotation is finished by the next one. With \
+              tenant's people by a new key and destroys the old one: no record changes, what was sealed \
+              opens as before, and an `audit` record says who did it. An interrupted rotation is finished by the next one. With \
               --server, credentials of `_system` see and rotate the keys of all tenants.",
     arguments: Arguments::augment_args,
     run: |matches, console| run(&parsed(matches)?, console),
@@ -129,7 +130,7 @@ fn rotate_here(
             vec![named]
         };
         for tenant in tenants {
-            let done = ledger.rotate_sealing_key(&tenant)?;
+            let done = ledger.rotate_sealing_key(&tenant, &operator())?;
             let key_id = done.key_id.to_string();
             tell(
                 &Rotated { tenant: tenant.to_string(), key_id, rewrapped: done.rewrapped },

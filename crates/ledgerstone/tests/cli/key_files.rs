@@ -57,7 +57,7 @@ fn older_key_files_are_told_with_their_generation_and_what_to_do() {
     program.run(&["init"]).ok();
     program.feed(&["append"], login(1)).ok();
     let doctor = || program.run(&["doctor"]);
-    assert!(doctor().ok().text().contains("generation 1, the ledger relies on 1"));
+    assert!(doctor().ok().text().contains("generation 2, the ledger relies on 2"));
     let older = ["subjects.a", "subjects.b"].map(|name| {
         let path = program.data("keys").join(name);
         (std::fs::read(&path).unwrap(), path)
@@ -71,10 +71,10 @@ fn older_key_files_are_told_with_their_generation_and_what_to_do() {
     let seen = doctor().ended(1).lines();
     let problem = seen.iter().find(|line| text(line, "/subject") == "sealing keys").unwrap();
     assert!(
-        text(problem, "/what").contains("generation 1, and the ledger relies on 2"),
+        text(problem, "/what").contains("generation 2, and the ledger relies on 3"),
         "{problem}"
     );
-    assert!(text(problem, "/remedy").contains("of generation 2 or later"), "{problem}");
+    assert!(text(problem, "/remedy").contains("of generation 3 or later"), "{problem}");
     program.feed(&["append"], login(3)).failed(2, "KEYS_BEHIND");
     program.run(&["verify"]).ok();
 }
@@ -164,4 +164,111 @@ fn older_key_files_open_nothing_although_a_slot_of_them_is_damaged() {
     }
     let seen = program.run(&["doctor"]).ended(1).text();
     assert!(seen.contains("that an erasure named"), "{seen}");
+}
+
+const TENANTS: [&str; 2] = ["tenants.a", "tenants.b"];
+
+fn read(program: &Program, files: &[&'static str]) -> Vec<(&'static str, Vec<u8>)> {
+    let read = |name| (name, fs::read(program.data("keys").join(name)).unwrap());
+    files.iter().copied().map(read).collect()
+}
+
+fn put_back(program: &Program, files: &[(&'static str, Vec<u8>)]) {
+    for (name, bytes) in files {
+        fs::write(program.data("keys").join(name), bytes).unwrap();
+    }
+}
+
+/// What doctor finds wrong with the sealing keys.
+fn problems(program: &Program) -> Vec<String> {
+    let seen = program.run(&["doctor"]).ended(1).lines();
+    let own = seen.iter().filter(|line| line["problem"] == true);
+    own.map(|line| format!("{} {}", text(line, "/what"), text(line, "/remedy"))).collect()
+}
+
+/// Nothing is written, opened or erased, and doctor says why.
+fn assert_is_refused(program: &Program, said: &str) {
+    program.feed(&["append"], login(2)).failed(2, "KEYS_BEHIND");
+    program.run(&["sealing-keys", "rotate"]).failed(2, "KEYS_BEHIND");
+    // Only a server erases.
+    let served = program.run(&["serve", "--listen", "127.0.0.1:0"]).ended(2);
+    assert!(served.errors().contains("KEYS_BEHIND"), "{served}");
+    let problems = problems(program);
+    assert!(problems.iter().any(|one| one.contains(said)), "{problems:?}");
+    program.run(&["verify"]).ok();
+}
+
+/// A directory with one person, and the files of its keys from before and after a rotation.
+fn rotated(name: &str) -> (Program, [Vec<(&'static str, Vec<u8>)>; 2]) {
+    let program = Program::new(name);
+    program.run(&["init"]).ok();
+    program.feed(&["append"], login(1)).ok();
+    let all = [FILES, TENANTS].concat();
+    let before = read(&program, &all);
+    program.run(&["sealing-keys", "rotate"]).ok();
+    let after = read(&program, &all);
+    (program, [before, after])
+}
+
+fn assert_is_well(program: &Program) {
+    program.feed(&["append"], login(3)).ok();
+    program.run(&["doctor"]).ok();
+    for number in [1, 3] {
+        let shown = program.run(&["get", &format!("e-{number}"), "--open"]).ok().line();
+        assert_eq!(shown["event"]["actor"]["name"], "Ana Lima");
+    }
+}
+
+#[test]
+fn keys_of_tenants_from_before_a_rotation_are_refused() {
+    let (program, [before, after]) = rotated("keys-older-tenants");
+    put_back(&program, &before[2..]);
+    program.run(&["get", "e-1", "--open"]).failed(2, "KEYS_BEHIND");
+    assert_is_refused(&program, "tenants.* is older than the files beside it, or missing: 1 key");
+    put_back(&program, &after);
+    assert_is_well(&program);
+}
+
+#[test]
+fn keys_of_people_from_before_a_rotation_are_refused() {
+    let (program, [before, after]) = rotated("keys-older-people");
+    put_back(&program, &before[..2]);
+    program.run(&["get", "e-1", "--open"]).failed(2, "KEYS_BEHIND");
+    assert_is_refused(&program, "subjects.* is older than the files beside it, or missing: 1 key");
+    put_back(&program, &after);
+    assert_is_well(&program);
+}
+
+#[test]
+fn all_keys_from_before_a_rotation_are_refused_since_a_record_tells_of_it() {
+    let (program, [before, after]) = rotated("keys-from-before");
+    let newest = program.run(&["list", "--limit", "1"]).ok().line();
+    let event = &newest["event"];
+    assert_eq!(event["event_type"], "audit.administration");
+    assert_eq!(
+        (&event["action"]["verb"], &event["target"]["type"]),
+        (&json!("rotate"), &json!("sealing_key"))
+    );
+    assert!(text(&newest, "/event/actor/id").starts_with("uid:"), "{newest}");
+    put_back(&program, &before);
+    program.run(&["get", "e-1", "--open"]).failed(2, "KEYS_BEHIND");
+    assert_is_refused(&program, "and the ledger relies on");
+    put_back(&program, &after);
+    assert_is_well(&program);
+}
+
+#[test]
+fn a_tenant_whose_keys_are_missing_gets_no_others() {
+    let program = Program::new("keys-no-tenants");
+    program.run(&["init"]).ok();
+    program.feed(&["append"], login(1)).ok();
+    let kept = read(&program, &TENANTS);
+    for name in TENANTS {
+        fs::remove_file(program.data("keys").join(name)).unwrap();
+    }
+    assert_is_refused(&program, "tenants.* is older than the files beside it, or missing: 1 key");
+    let made = fs::read(program.data("keys").join(TENANTS[0])).unwrap();
+    assert!(made[512..].iter().all(|byte| *byte == 0), "no key was drawn");
+    put_back(&program, &kept);
+    assert_is_well(&program);
 }

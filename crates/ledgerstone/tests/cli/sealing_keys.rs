@@ -1,7 +1,5 @@
 //! `sealing-keys`, on a data directory and through a server.
 
-use std::path::Path;
-
 use ledgerstone_testkit::TestEvent;
 use serde_json::{Value, json};
 
@@ -21,14 +19,9 @@ fn logins(count: u64) -> String {
     (0..count).map(login).collect::<Vec<_>>().join("\n")
 }
 
-/// Names and bytes of everything in the ledger itself.
-fn ledger(directory: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries =
-        std::fs::read_dir(directory.join("log")).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> =
-        entries.map(|path| (path.display().to_string(), std::fs::read(path).unwrap())).collect();
-    files.sort();
-    files
+/// All records, the oldest first.
+fn records(program: &Program) -> Vec<Value> {
+    program.run(&["list", "--order", "sequence"]).ok().lines()
 }
 
 #[test]
@@ -45,13 +38,16 @@ fn keys_are_wrapped_anew_and_no_record_changes() {
     assert_eq!((number(&keys, "/live_keys"), number(&keys, "/erased_keys")), (5, 0));
     assert_eq!(text(&keys, "/root_service"), "file");
     assert_eq!(text(&keys, "/root_key_id").len(), 16);
-    let before = ledger(&program.data(""));
+    let before = records(&program);
     let done = program.run(&["sealing-keys", "rotate"]).ok().line();
     assert_eq!(
         (number(&done, "/rewrapped_keys"), text(&done, "/tenant_id")),
         (5, "default".into())
     );
-    assert_eq!(ledger(&program.data("")), before);
+    // The rotation is told at the end, and nothing before that changes.
+    let now = records(&program);
+    assert_eq!((now.len(), &now[..before.len()]), (before.len() + 1, &before[..]));
+    assert_eq!(text(&now[before.len()], "/event/target/id"), text(&done, "/key_id"));
     let after = program.run(&["sealing-keys", "list"]).ok().line();
     assert_eq!(after["key_id"], done["key_id"]);
     assert_ne!(after["key_id"], keys["key_id"]);

@@ -127,6 +127,11 @@ impl<const N: usize> PairedSlots<N> {
         number
     }
 
+    /// The number of the last change, from 1; 0 where nothing was ever written.
+    pub const fn last_change(&self) -> u64 {
+        self.last_change
+    }
+
     /// Writes payloads into slots; when it returns, both files hold them.
     ///
     /// After a failure it is not known which do, and everything but opening again is refused by

@@ -6,6 +6,7 @@ use std::path::Path;
 use ledgerstone_model::sealing::SealingKeyId;
 use thiserror::Error;
 
+use super::look::Looked;
 use super::paired_slots::{PairedSlots, SlotFault, SlotNumber, SlotsError, SlotsReport};
 use super::slot::{PAYLOAD_BYTES, SubjectKeySlot, SubjectTag, WrappedKey};
 use crate::embedded::files::Files;
@@ -63,7 +64,7 @@ impl SubjectKeySlots {
     pub fn look(
         directory: &Path,
     ) -> Result<(Vec<SubjectKeySlot>, Vec<SlotFault>), SubjectKeysError> {
-        let (held, mut faults) = PairedSlots::look(directory, NAME)?;
+        let Looked { held, mut faults, .. } = PairedSlots::look(directory, NAME)?;
         let mut slots = Vec::with_capacity(held.len());
         for (number, payload) in held {
             match SubjectKeySlot::decode(&payload) {
@@ -84,8 +85,7 @@ impl SubjectKeySlots {
         self.by_key.insert(slot.key_id, (number, slot));
     }
 
-    /// The generation of the last change, which frames carry, so that an older copy of the files
-    /// is noticed.
+    /// The generation of the last change of these files: their share in the one that frames carry.
     pub const fn generation(&self) -> KeyGeneration {
         self.generation
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use ledgerstone_model::sealing::SealingKeyId;
 use ledgerstone_proof::TenantId;
 
+use super::look::Looked;
 use super::paired_slots::{PairedSlots, SlotFault, SlotNumber, SlotsReport};
 use super::slots_on_disk::SubjectKeysError;
 use super::tenant_slot::{TENANT_PAYLOAD_BYTES, TenantKeySlot};
@@ -43,7 +44,14 @@ impl TenantKeySlots {
     pub fn look(
         directory: &Path,
     ) -> Result<(Vec<TenantKeySlot>, Vec<SlotFault>), SubjectKeysError> {
-        let (held, mut faults) = PairedSlots::look(directory, NAME)?;
+        Self::look_with_changes(directory).map(|(slots, faults, _)| (slots, faults))
+    }
+
+    /// The same with [`Self::changes`].
+    pub(super) fn look_with_changes(
+        directory: &Path,
+    ) -> Result<(Vec<TenantKeySlot>, Vec<SlotFault>, u64), SubjectKeysError> {
+        let Looked { held, mut faults, last_change } = PairedSlots::look(directory, NAME)?;
         let mut slots = Vec::with_capacity(held.len());
         for (number, payload) in held {
             match TenantKeySlot::decode(&payload) {
@@ -51,7 +59,12 @@ impl TenantKeySlots {
                 None => faults.push(SlotFault { number, offset: 0 }),
             }
         }
-        Ok((slots, faults))
+        Ok((slots, faults, last_change))
+    }
+
+    /// How often the files were changed: their share in the generation that frames carry.
+    pub const fn changes(&self) -> u64 {
+        self.slots.last_change()
     }
 
     /// Slots are taken in order, so that a later one of the same tenant is its newer key.

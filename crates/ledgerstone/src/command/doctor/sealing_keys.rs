@@ -1,5 +1,6 @@
 //! Whether the files of sealing keys are as new as the ledger, and whether the root key opens them.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use ledgerstone_ledger::subject_requests;
@@ -7,7 +8,7 @@ use ledgerstone_model::ErrorCode;
 use ledgerstone_model::sealing::SealingKeyId;
 use ledgerstone_store::LedgerStore as _;
 use ledgerstone_store::embedded::{EmbeddedStore, Layout};
-use ledgerstone_store::subject_keys::{SubjectKeySlot, SubjectKeySlots, differing_copies};
+use ledgerstone_store::subject_keys::{LookedKeys, SubjectKeySlot, differing_copies};
 
 use super::Observation;
 use crate::data_dir::Means;
@@ -24,8 +25,8 @@ pub fn look_at_files(path: &Path, store: &EmbeddedStore, seen: &mut Vec<Observat
         seen.push(Observation::note("sealing keys", what.to_owned()));
         return;
     }
-    let slots = match SubjectKeySlots::look(&keys) {
-        Ok((slots, _)) => slots,
+    let looked = match LookedKeys::at(&keys) {
+        Ok(looked) => looked,
         Err(error) => {
             let what = format!(
                 "the ledger relies on key generation {}, and the key files cannot be looked at: {error}",
@@ -35,8 +36,9 @@ pub fn look_at_files(path: &Path, store: &EmbeddedStore, seen: &mut Vec<Observat
             return;
         }
     };
-    look_at_erased(&keys, &slots, store, seen);
-    let found = slots.iter().map(|slot| slot.generation).max().unwrap_or_default();
+    let (slots, found) = (&looked.subjects, looked.generation);
+    let erased = look_at_erased(&keys, slots, store, seen);
+    look_at_stranded(&keys, &looked, &erased, seen);
     if found < relied_on {
         let what = format!(
             "the key files have generation {}, and the ledger relies on {}: keys that were made since \
@@ -75,19 +77,19 @@ fn look_at_erased(
     slots: &[SubjectKeySlot],
     store: &EmbeddedStore,
     seen: &mut Vec<Observation>,
-) {
+) -> HashSet<SealingKeyId> {
     let erased = match subject_requests::erased_keys(store) {
         Ok(erased) => erased,
         Err(error) => {
             let what = format!("which keys erasures have named cannot be told: {error}");
             let remedy = "Run `ledgerstone verify`, which names the damaged record.";
             seen.push(Observation::problem("sealing keys", what, remedy));
-            return;
+            return HashSet::new();
         }
     };
     let live =
         |id: &SealingKeyId| slots.iter().any(|slot| slot.key_id == *id && slot.key.is_some());
-    for (tenant, ids) in erased {
+    for (tenant, ids) in &erased {
         let back = ids.iter().filter(|id| live(id)).count() as u64;
         if back == 0 {
             continue;
@@ -101,6 +103,43 @@ fn look_at_erased(
         let remedy = "The next command that writes destroys them, as does starting the server; where that \
                       is refused, put the newest copy of the files there first. If somebody has put an \
                       older copy there, destroy that copy too.";
+        seen.push(Observation::problem("sealing keys", what, remedy));
+    }
+    erased.into_values().flatten().collect()
+}
+
+/// Names keys of people that no key of a tenant opens; those that an erasure named are told already.
+fn look_at_stranded(
+    keys: &Path,
+    looked: &LookedKeys,
+    erased: &HashSet<SealingKeyId>,
+    seen: &mut Vec<Observation>,
+) {
+    let stranded = looked.stranded();
+    let outlived = stranded.outlived.iter().filter(|id| !erased.contains(id)).count();
+    for (count, file, why) in [
+        (
+            stranded.unknown.len(),
+            "tenants.*",
+            "it does not hold the keys of tenants that wrap them",
+        ),
+        (outlived, "subjects.*", "the keys of tenants that wrap them were destroyed since"),
+    ] {
+        if count == 0 {
+            continue;
+        }
+        let what = format!(
+            "{} is older than the files beside it, or missing: {} of people can be opened by nothing, \
+             since {why}; nothing can be written, and nobody erased ({})",
+            keys.join(file).display(),
+            counted(count as u64, "key"),
+            ErrorCode::KeysBehind.as_str()
+        );
+        let remedy = format!(
+            "Put the newest copy of {} back, all of its files from the same moment. Without one, what was \
+             sealed under these keys stays sealed; all records verify as before.",
+            keys.display()
+        );
         seen.push(Observation::problem("sealing keys", what, remedy));
     }
 }
