@@ -14,6 +14,9 @@ const FILES: [&str; 2] = ["subjects.a", "subjects.b"];
 /// Bytes of a slot of these files; the first is their header.
 const SLOT_BYTES: usize = 128;
 
+/// The bytes of files, by name.
+type KeyFiles = Vec<(&'static str, Vec<u8>)>;
+
 fn login(number: u64) -> String {
     TestEvent::new("user.login")
         .id(&format!("e-{number}"))
@@ -168,7 +171,7 @@ fn older_key_files_open_nothing_although_a_slot_of_them_is_damaged() {
 
 const TENANTS: [&str; 2] = ["tenants.a", "tenants.b"];
 
-fn read(program: &Program, files: &[&'static str]) -> Vec<(&'static str, Vec<u8>)> {
+fn read(program: &Program, files: &[&'static str]) -> KeyFiles {
     let read = |name| (name, fs::read(program.data("keys").join(name)).unwrap());
     files.iter().copied().map(read).collect()
 }
@@ -199,7 +202,7 @@ fn assert_is_refused(program: &Program, said: &str) {
 }
 
 /// A directory with one person, and the files of its keys from before and after a rotation.
-fn rotated(name: &str) -> (Program, [Vec<(&'static str, Vec<u8>)>; 2]) {
+fn rotated(name: &str) -> (Program, [KeyFiles; 2]) {
     let program = Program::new(name);
     program.run(&["init"]).ok();
     program.feed(&["append"], login(1)).ok();
