@@ -85,6 +85,10 @@ pub enum LedgerError {
     #[error("hold {0} covers something that is sealed under the person's keys")]
     HeldBack(HoldId),
     #[error(
+        "hold {0} is on this person, and while it stands their erasure cannot be approved, whatever it covers now"
+    )]
+    HoldOnPerson(HoldId),
+    #[error(
         "the retention rule {0} names a duty to keep something that is sealed under the person's keys"
     )]
     DutyToKeep(String),
@@ -133,9 +137,9 @@ pub enum LedgerError {
     #[error("request {id} asks for the erasure of this person already, and is {state}")]
     ErasureOpen { id: SubjectRequestId, state: &'static str },
     #[error(
-        "the person was erased at {at}, as record {certificate} certifies; nothing is known to be left of them, and nothing was sealed for them since. Where events name them in clear since, ask for it `again`"
+        "the person was erased at {at}, as record {certificate} certifies; of what came in until the erasure began at {begun_at} nothing is known to be left, and nothing was sealed for them since. Events that came in after that were not looked at: where any may name them in clear, ask for it `again`"
     )]
-    AlreadyErased { at: IngestedAt, certificate: SequenceNumber },
+    AlreadyErased { at: IngestedAt, begun_at: IngestedAt, certificate: SequenceNumber },
     #[error(transparent)]
     Bundle(#[from] BundleError),
     #[error(transparent)]
@@ -231,7 +235,9 @@ impl LedgerError {
             }
             Self::UnknownHold { .. } => ErrorCode::UnknownHold,
             Self::HoldReleased { .. } => ErrorCode::HoldReleased,
-            Self::HeldBack(_) | Self::HoldsStand { .. } => ErrorCode::HeldBack,
+            Self::HeldBack(_) | Self::HoldOnPerson(_) | Self::HoldsStand { .. } => {
+                ErrorCode::HeldBack
+            }
             Self::DutyToKeep(_) | Self::DutiesStand { .. } => ErrorCode::DutyToKeep,
             Self::MoreInClear { .. } => ErrorCode::MoreInClear,
             Self::ContentsWaiting(_) => ErrorCode::ContentsWaiting,

@@ -253,8 +253,15 @@ impl Ledger {
                 if known.live_keys.is_empty()
                     && self.kept_contents(tenant, subject)?.is_empty() =>
             {
-                let at = self.reader().record(tenant, *certificate)?.ingested_at;
-                Err(LedgerError::AlreadyErased { at, certificate: *certificate })
+                let certificate = *certificate;
+                let at_of =
+                    |number| self.reader().record(tenant, number).map(|record| record.ingested_at);
+                let at = at_of(certificate)?;
+                // What came in between the two was not looked at.
+                let erasures = self.subject_requests.erasures.of_tenant(tenant);
+                let own = erasures.iter().find(|one| one.certificate == Some(certificate));
+                let begun_at = own.map_or(Ok(at), |erasure| at_of(erasure.started_by))?;
+                Err(LedgerError::AlreadyErased { at, begun_at, certificate })
             }
             _ => Ok(()),
         }
@@ -317,15 +324,22 @@ impl Ledger {
         self.write_request(tenant, next, words, by)
     }
 
+    /// The holds on a person that stand, whether or not they cover anything yet.
+    pub(crate) fn holds_on(
+        &self,
+        tenant: &TenantId,
+        subject: &SubjectId,
+    ) -> Result<Vec<Arc<HoldEntry>>, LedgerError> {
+        let mut holds = self.holds(tenant)?;
+        holds.retain(|hold| hold.stands() && hold.set.scope.subject.as_ref() == Some(subject));
+        Ok(holds)
+    }
+
     /// Refuses where a hold on the person stands. One that covers something of them by other
     /// words is met when the erasure is carried out.
     fn refuse_held(&self, tenant: &TenantId, subject: &SubjectId) -> Result<(), LedgerError> {
-        let holds = self.holds(tenant)?;
-        let is_on = |hold: &&Arc<HoldEntry>| {
-            hold.stands() && hold.set.scope.subject.as_ref() == Some(subject)
-        };
-        match holds.iter().find(is_on) {
-            Some(hold) => Err(LedgerError::HeldBack(hold.set.hold)),
+        match self.holds_on(tenant, subject)?.first() {
+            Some(hold) => Err(LedgerError::HoldOnPerson(hold.set.hold)),
             None => Ok(()),
         }
     }

@@ -1,5 +1,7 @@
 //! A person whom contents hold in clear is erased: the contents go, and what stands against it is told.
 
+use std::time::Duration;
+
 use ledgerstone_model::access::Role;
 use ledgerstone_model::sealing::Preset;
 use ledgerstone_proof::{EventId, TenantId};
@@ -187,6 +189,9 @@ async fn what_is_being_written_waits_and_the_erasure_ends_with_a_later_run() {
     assert_eq!(job["state"], "waiting", "{waits}");
     assert!(job.get("error").is_none() && job.get("result").is_none(), "{waits}");
     assert_eq!(job["waiting"]["contents"], 1);
+    // Nobody looked at what comes in after the beginning.
+    rig.clock.advance(Duration::from_secs(3_600));
+    append(&rig, login("later", "ana", "Ana Lima")).await;
     assert!(job["waiting"]["until"].as_str() > job["ended_at"].as_str(), "{waits}");
     let shown = get(&rig, &at).await;
     assert_eq!(shown["state"], "approved", "there is no certificate yet");
@@ -226,5 +231,47 @@ async fn what_is_being_written_waits_and_the_erasure_ends_with_a_later_run() {
     assert!(!lies_there("just-now"), "it went");
     assert_eq!(gone(&rig).await, ["in-clear", "just-now"]);
     assert_eq!(get(&rig, "/v1/retention").await["open_runs"], json!([]));
+    let page = get(&rig, "/v1/events?limit=1000").await;
+    let at_of = |member: &str| {
+        let is_it = |line: &&Value| line["event"].get(member).is_some();
+        let line = page["events"].as_array().unwrap().iter().find(is_it).unwrap();
+        line["record"]["ingested_at"].as_str().unwrap().to_owned()
+    };
+    let (begun, certified) = (at_of("erasure_started"), at_of("erasure"));
+    assert!(begun < certified);
+    let path = format!("/v1/subjects/{ana}/erasure");
+    let (status, problem) =
+        post(&rig, Role::Admin, &path, json!({"basis": "consent_withdrawn"})).await;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("ALREADY_ERASED")), "{problem}");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains(&format!("began at {begun} nothing is known")), "{detail}");
+    assert!(detail.contains(&format!("erased at {certified},")), "{detail}");
+    let again = json!({"basis": "consent_withdrawn", "again": true});
+    let (_, again) = post(&rig, Role::Admin, &path, again).await;
+    assert_eq!(again["survey"]["result"]["clear_contents"], 1, "{again}");
     rig.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_on_a_person_of_whom_nothing_is_there_is_told_before_it_stops_the_approval() {
+    let (rig, _) = filled().await;
+    let lookup = json!({"type": "customer", "id": "nobody-here"});
+    let (_, nobody) = post(&rig, Role::Admin, "/v1/subjects/lookup", lookup).await;
+    let hold = json!({"subject_id": nobody["subject_id"], "owner": "legal", "reason": "case 17",
+        "review_at": "2027-01-01T00:00:00Z"});
+    let (_, hold) = post(&rig, Role::Admin, "/v1/holds", hold).await;
+    let id = hold["hold"]["id"].as_str().unwrap();
+    let path = format!("/v1/subjects/{}/erasure", nobody["subject_id"].as_str().unwrap());
+    let (_, request) = post(&rig, Role::Admin, &path, json!({"basis": "objection"})).await;
+    let holds = request["survey"]["result"]["holds"].as_array().unwrap();
+    assert_eq!(holds.len(), 1, "{request}");
+    let told = ["hold", "sealed_contents", "clear_contents"].map(|name| holds[0][name].clone());
+    assert_eq!(told, [json!(id), json!(0), json!(0)]);
+    let at = format!("/v1/requests/{}", request["id"].as_str().unwrap());
+    post(&rig, Role::Admin, &format!("{at}/check-identity"), json!({})).await;
+    let approve = format!("{at}/approve");
+    let (status, problem) = post(&rig, Role::PrivacyOfficer, &approve, json!({})).await;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("HELD_BACK")), "{problem}");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains(&format!("hold {id} is on this person")), "{detail}");
 }

@@ -40,7 +40,12 @@ pub(super) fn run(work: &Work<'_>) -> Result<String, Ended> {
     let subject = *work.ledger.request(tenant, request)?.request.subject();
     let survey = work.ledger.survey_subject(tenant, &subject, work.control)?;
     let survey = survey.ok_or(Ended::Interrupted)?;
-    let obstacles = work.ledger.obstacles(tenant, &survey)?;
+    let mut obstacles = work.ledger.obstacles(tenant, &survey)?;
+    for hold in work.ledger.holds_on(tenant, &subject)? {
+        // One that covers nothing keeps the erasure from being approved all the same.
+        let nothing = (hold.set_as.0, KeptParts::default());
+        obstacles.holds.entry(hold.set.hold).or_insert(nothing);
+    }
     let note = survey.kind().map(|kind| work.ledger.note_on_type(tenant, kind)).transpose()?;
     let note = note.flatten();
     Ok(result(request, (&survey, &obstacles), note.as_deref()))

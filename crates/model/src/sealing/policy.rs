@@ -10,7 +10,6 @@ use super::preset::{
     rules_of_server_records,
 };
 use super::rule::{FieldRule, NamedPeople};
-use super::subject::PERSON_TYPES;
 use crate::json::{NotCanonical, Value};
 use crate::json_write::ObjectWriter;
 use crate::policy_text::{ElementFault, PolicyFaults, read_policy};
@@ -42,7 +41,7 @@ pub struct FieldPolicy {
 impl FieldPolicy {
     /// The policy that a preset is, without rules of the tenant's own.
     pub fn of_preset(preset: Preset) -> Self {
-        let person_types = PERSON_TYPES.iter().map(|kind| (*kind).to_owned()).collect();
+        let person_types = preset.person_types().map(str::to_owned).collect();
         Self::assemble(preset, Vec::new(), person_types, preset != Preset::None)
     }
 
@@ -186,7 +185,8 @@ impl FieldPolicy {
         let near = near.map(|near| format!("; case counts, and `{near}` is one"));
         Some(format!(
             "`{kind}` is none of the types of people that the policy `sealing` names ({known}){}: what events say of \
-             such a target is sealed for whoever acted, and goes with an erasure as whole contents alone",
+             such a target is sealed for whoever acted, and goes with an erasure as whole contents alone; where such are \
+             people, name the type in `person_types` of that policy (`ledgerstone policies set sealing`) before more comes in",
             near.unwrap_or_default()
         ))
     }
@@ -391,6 +391,25 @@ mod tests {
         let both = NamedPeople { actor: true, target: true };
         let rule = open.rule_for(&["target", "name"], both).unwrap();
         assert_eq!(rule.class(), FieldClass::Public);
+    }
+
+    #[test]
+    fn the_users_of_cloudtrail_are_people_where_its_records_are_sealed() {
+        let policy = FieldPolicy::of_preset(Preset::CloudTrail);
+        for kind in ["IAMUser", "AssumedRole", "IdentityCenterUser", "SAMLUser", "user"] {
+            assert_eq!(policy.note_on_type(kind), None, "{kind}");
+        }
+        for kind in ["Root", "AWSService", "AWSAccount"] {
+            let note = policy.note_on_type(kind).unwrap();
+            assert!(note.contains("IAMUser") && note.contains("policies set sealing"), "{note}");
+        }
+        assert!(!FieldPolicy::of_preset(Preset::Standard).is_person("IAMUser"));
+        // Whoever says which types are people says all of them.
+        assert!(
+            !parse(r#"{"preset":"cloudtrail","person_types":["user"]}"#)
+                .unwrap()
+                .is_person("IAMUser")
+        );
     }
 
     #[test]

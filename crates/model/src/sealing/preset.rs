@@ -3,6 +3,7 @@
 use super::class::FieldClass;
 use super::pattern::PathPattern;
 use super::rule::{FieldOwner, FieldRule};
+use super::subject::PERSON_TYPES;
 
 /// A named set of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -166,7 +167,26 @@ pub(super) fn rules_of_hold_acts() -> Vec<FieldRule> {
     lines.filter_map(|line| line.rule()).collect()
 }
 
+/// Identities of `CloudTrail` that are people's: users, and sessions, which carry the name of whoever signed in to
+/// them. Those of machines among them are sealed no less for it. `Root` is not among them: it names the account, and
+/// not who used it; nor are accounts, services, directories and roles that nobody has assumed. The types are those of
+/// the `CloudTrail` user guide, "userIdentity element".
+const CLOUDTRAIL_PEOPLE: &[&str] = &[
+    "IAMUser",
+    "AssumedRole",
+    "FederatedUser",
+    "IdentityCenterUser",
+    "SAMLUser",
+    "WebIdentityUser",
+];
+
 impl Preset {
+    /// The types of actors and targets that are people, where a tenant says nothing else.
+    pub(super) fn person_types(self) -> impl Iterator<Item = &'static str> {
+        let own = if self == Self::CloudTrail { CLOUDTRAIL_PEOPLE } else { &[] };
+        PERSON_TYPES.iter().chain(own).copied()
+    }
+
     /// The name in policies.
     pub fn as_str(self) -> &'static str {
         NAMES.iter().find(|(_, one)| *one == self).map_or("", |(name, _)| name)
