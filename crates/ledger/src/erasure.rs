@@ -140,7 +140,12 @@ impl Ledger {
         means: &ErasureMeans<'_>,
     ) -> Result<u64, LedgerError> {
         let order = (RetentionReason::Erasure, reach.audit_record);
-        let named = self.reader().retention_index().explained_by(self.store(), tenant, order)?;
+        let mut named =
+            self.reader().retention_index().explained_by(self.store(), tenant, order)?;
+        if let Some(own) = reach.run {
+            // One that was cut short before it began has named others, which do not count.
+            named.retain(|run, _| *run == own);
+        }
         if !named.is_empty() {
             let report = self.retention(means.contents).resume()?;
             let own = |outcome: &&LedgerOutcome| named.contains_key(&outcome.run);
@@ -150,7 +155,6 @@ impl Ledger {
                 return Err(LedgerError::ContentsWaiting(waiting));
             }
         }
-        // One that was cut short before it began has named some of them already.
         let mut dropped = NumberSet::new();
         named.values().for_each(|numbers| dropped.add(numbers));
         Ok(dropped.len())

@@ -277,6 +277,7 @@ fn later(from: SequenceNumber) -> Vec<SystemRecord> {
             keep_sealed_for_others: true,
             ..reach(from, 2)
         }),
+        started(ErasureReach { run: Some(RetentionRunId::from_bytes([9; 16])), ..reach(from, 0) }),
     ]
 }
 
@@ -292,6 +293,7 @@ fn started(reach: ErasureReach) -> SystemRecord {
 fn reach(from: SequenceNumber, sealed_for_others: u64) -> ErasureReach {
     ErasureReach {
         audit_record: from,
+        run: None,
         approved_by: person("a"),
         approved_at: at(),
         despite_duties: vec!["hipaa".to_owned()],

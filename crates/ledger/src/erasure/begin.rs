@@ -106,8 +106,10 @@ impl Ledger {
         let drop = clear_drop(approved, survey, &stays)?;
         let kept = ErasureKept::split(request, subject, &stays).into_iter();
         let whom = (&subject, survey.names());
+        let run = self.retention(means.contents).new_run();
         let reach = ErasureReach {
             audit_record: entry.audit_record,
+            run: Some(run),
             approved_by: entry.request.decided_by().unwrap_or(entry.request.opened_by()).clone(),
             approved_at: entry.set_at,
             clear_contents_approved: Some(means.clear_contents_max),
@@ -120,7 +122,6 @@ impl Ledger {
             dead_letters: letters::remove(self, means.letters, tenant, whom)?,
         };
         let started = ErasureStarted { request, subject, key_ids, reach: Some(reach.clone()) };
-        let run = self.retention(means.contents).new_run();
         let drops = drop.records(run, &drop.numbers).into_iter();
         let records = kept.map(SystemRecord::ErasureKept);
         let records = records.chain(drops.map(SystemRecord::RetentionStarted)).collect();

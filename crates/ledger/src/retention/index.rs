@@ -10,8 +10,8 @@ use ledgerstone_model::hold::HoldId;
 use ledgerstone_model::policy::PolicyKind;
 use ledgerstone_model::sealing::SubjectId;
 use ledgerstone_model::system::{
-    PolicyProposalRecord, RetentionReason, RetentionRunId, RetentionStarted, SystemRecord,
-    TenantClosingAsked,
+    ErasureReach, PolicyProposalRecord, RetentionReason, RetentionRunId, RetentionStarted,
+    SystemRecord, TenantClosingAsked,
 };
 use ledgerstone_model::visible::HiddenPart;
 use ledgerstone_proof::{IngestedAt, SequenceNumber, TenantId};
@@ -67,8 +67,10 @@ struct OfLedger {
 /// What is known of the erasures of one ledger.
 #[derive(Debug, Default)]
 struct Erasures {
-    /// The records that ordered one that began.
+    /// The records that ordered one that began without naming its run.
     begun: HashSet<SequenceNumber>,
+    /// The runs of those that name theirs.
+    runs: HashSet<RetentionRunId>,
     /// Whether one began without saying what it reaches, and so which runs are its own.
     is_vague: bool,
     /// The contents that hold people in clear and were kept.
@@ -277,6 +279,7 @@ impl OfLedger {
     fn in_force(&self) -> impl Iterator<Item = &(SequenceNumber, RetentionStarted)> {
         self.started.iter().filter(|(_, started)| {
             started.reason() != RetentionReason::Erasure
+                || self.erasures.runs.contains(&started.run())
                 || started.audit_record().is_none_or(|order| self.erasures.begun.contains(&order))
                 || self.done.contains(&started.run())
                 || self.erasures.is_vague
@@ -310,6 +313,7 @@ impl OfLedger {
             SystemRecord::RetentionStarted(started) => self.started.push((number, started)),
             SystemRecord::RetentionDone(done) => drop(self.done.insert(done.run())),
             SystemRecord::ErasureStarted(started) => match started.reach {
+                Some(ErasureReach { run: Some(run), .. }) => drop(self.erasures.runs.insert(run)),
                 Some(reach) => drop(self.erasures.begun.insert(reach.audit_record)),
                 None => self.erasures.is_vague = true,
             },
@@ -382,6 +386,7 @@ mod tests {
     fn erasure(order: Option<u64>) -> SystemRecord {
         let reach = order.map(|order| ErasureReach {
             audit_record: number(order),
+            run: None,
             approved_by: PrincipalId::of_jwt("https://issuer.example", "berta"),
             approved_at: now(),
             clear_contents_approved: None,
@@ -417,6 +422,20 @@ mod tests {
         // One from before erasures said what they reach may have any run.
         take(&mut known, 14, erasure(None));
         assert_eq!(in_force(&known), [10, 11, 12]);
+    }
+
+    /// It was cut short, a hold was set, and it began with another run.
+    #[test]
+    fn an_erasure_that_names_its_run_has_no_other() {
+        let mut known = OfLedger::default();
+        take(&mut known, 10, run(1, RetentionReason::Erasure, 4));
+        take(&mut known, 11, run(2, RetentionReason::Erasure, 4));
+        let SystemRecord::ErasureStarted(mut started) = erasure(Some(4)) else { panic!() };
+        let named = started.reach.take();
+        started.reach = named
+            .map(|reach| ErasureReach { run: Some(RetentionRunId::from_bytes([2; 16])), ..reach });
+        take(&mut known, 12, SystemRecord::ErasureStarted(started));
+        assert_eq!(in_force(&known), [11]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use ledgerstone_proof::{IngestedAt, SequenceNumber};
 
 use super::SystemRecordError;
 use super::fields::Fields;
+use super::retention::RetentionRunId;
 use crate::access::PrincipalId;
 use crate::json_write::ObjectWriter;
 use crate::sealing::{SealingKeyId, SubjectId};
@@ -28,8 +29,11 @@ pub struct ErasureStarted {
 /// What an erasure reaches, as it was found before the keys went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErasureReach {
-    /// The record that says who approved it; the runs that drop contents for it name it too.
+    /// The record that says who approved it; the run that drops contents for it names it too.
     pub audit_record: SequenceNumber,
+    /// The run that drops contents for it; `None` in records that are older than this member, of which every run
+    /// counts that names `audit_record`.
+    pub run: Option<RetentionRunId>,
     pub approved_by: PrincipalId,
     pub approved_at: IngestedAt,
     /// How many contents that hold the person in clear, or sealed for others, were approved to be dropped whole;
@@ -125,6 +129,7 @@ impl ErasureReach {
             object.boolean("keep_sealed_for_others", true);
         }
         write_numbers(&mut object, "kept_by", &self.kept_by);
+        object.optional_text("run", self.run.map(|run| run.to_string()).as_deref());
         object.number("sealed_contents", self.sealed_contents);
         write_if_any(&mut object, "sealed_for_others", self.sealed_for_others);
         object.number("still_readable", self.still_readable);
@@ -134,6 +139,7 @@ impl ErasureReach {
     fn parse(fields: &Fields<'_>) -> Result<Self, SystemRecordError> {
         Ok(Self {
             audit_record: fields.sequence_number("audit_record")?,
+            run: fields.optional("run", |text| RetentionRunId::parse(text).ok_or(()))?,
             approved_by: fields.parsed("approved_by", |text| PrincipalId::parse(text).ok_or(()))?,
             approved_at: fields.parsed("approved_at", IngestedAt::parse)?,
             clear_contents_approved: fields.optional_number("clear_contents_approved")?,
