@@ -283,6 +283,22 @@ fn key_files_of_two_times_are_refused_although_no_record_told_of_the_change() {
 }
 
 #[test]
+fn older_keys_of_a_tenant_without_people_are_refused_too() {
+    let mut own = SealingRig::new(Preset::Standard);
+    let ledger = own.rig.create(&["acme", "other"]);
+    SealingRig::append(&ledger, "acme", &login("e-1", "ana", "Ana Lima"));
+    own.sealing.destroy(&own.sealing.ids_of(&tenant("acme"), &ana()).unwrap()).unwrap();
+    let before = key_files(&own);
+    ledger.rotate_sealing_key(&tenant("acme"), &Actor::server()).unwrap();
+    drop(ledger);
+    // Nobody's key is wrapped by the new one: the generation alone tells.
+    put_back(&mut own, &before, "tenants");
+    assert_eq!(own.sealing.stranded().unknown, []);
+    let error = own.rig.try_open().unwrap_err();
+    assert!(matches!(error, LedgerError::KeysBehind { .. }), "{error}");
+}
+
+#[test]
 fn an_opening_records_a_change_of_keys_that_no_record_followed() {
     let mut own = SealingRig::new(Preset::Standard);
     let ledger = own.rig.create(&["acme"]);
