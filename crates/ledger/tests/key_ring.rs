@@ -502,3 +502,40 @@ fn where_the_keys_of_tenants_are_missing_none_are_made() {
     assert!(matches!(refused, KeyRingError::LostTenants(1)), "{refused}");
     assert_eq!(refused.code(), ErrorCode::StoreDamaged);
 }
+
+/// Fails what is written to the keys of tenants, once it is told to.
+#[derive(Default)]
+struct FullDisk(AtomicBool);
+
+impl FileFault for FullDisk {
+    fn before(&self, op: FileOp, path: &Path) -> std::io::Result<()> {
+        let is_theirs =
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"tenants."));
+        if is_theirs && op == FileOp::Write && self.0.load(Ordering::SeqCst) {
+            return Err(std::io::Error::other("no room"));
+        }
+        Ok(())
+    }
+
+    fn after(&self, _: FileOp, _: &Path) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The ledger goes on, and would rely on files that never were.
+#[test]
+fn a_change_that_failed_is_no_generation() {
+    let (place, disk) = (Rig::new(), Arc::new(FullDisk::default()));
+    let fault = Arc::clone(&disk) as Arc<dyn FileFault>;
+    let opened = place.open_with(place.place.path(), &Files::with_fault(fault));
+    let ring = opened.expect("opens");
+    ring.keys_for(&tenant("acme"), &[&person("ana")]).expect("keys");
+    let before = ring.generation();
+    disk.0.store(true, Ordering::SeqCst);
+    ring.keys_for(&tenant("other"), &[&person("ana")]).expect_err("no room");
+    assert_eq!(ring.generation(), before);
+    drop(ring);
+    let ring = place.open();
+    assert_eq!(ring.generation(), before);
+    ring.keys_for(&tenant("other"), &[&person("ana")]).expect("there is room");
+}

@@ -141,10 +141,10 @@ impl<const N: usize> PairedSlots<N> {
             return Ok(());
         };
         self.grow(end)?;
-        self.last_change += 1;
+        let change = self.last_change + 1;
         let encoded: Vec<(u64, Vec<u8>)> = changes
             .iter()
-            .map(|(number, payload)| (number.0, encode(number.0, self.last_change, payload)))
+            .map(|(number, payload)| (number.0, encode(number.0, change, payload)))
             .collect();
         for file in &self.pair {
             for (number, bytes) in joined(&encoded) {
@@ -152,6 +152,8 @@ impl<const N: usize> PairedSlots<N> {
             }
             file.sync_data().map_err(|source| io_error(file.path(), source))?;
         }
+        // Not before: the ledger relies on what this says, and a change that failed may be in neither file.
+        self.last_change = change;
         Ok(())
     }
 
