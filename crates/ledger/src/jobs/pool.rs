@@ -214,6 +214,8 @@ impl Shared {
     fn run(&self) {
         while let Some((job, control)) = self.begin_next() {
             let outcome = self.work_on(&job, &control);
+            // Whoever waits for this job finds those done that it ended, and it may wait for one that ended before.
+            self.settle_waiting();
             self.conclude(&job, &control, outcome);
             self.settle_waiting();
         }
