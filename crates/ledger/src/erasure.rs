@@ -28,7 +28,7 @@ use crate::dead_letters::DeadLetters;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::reader::Order;
-use crate::retention::LedgerOutcome;
+use crate::retention::{KeptContents, LedgerOutcome};
 use crate::sequencer::SignedAs;
 use crate::subject_requests::{RequestEntry, StepWords, push_request};
 
@@ -191,15 +191,26 @@ impl Ledger {
         }
     }
 
-    /// The contents in clear that earlier erasures of a person kept, and that are still there.
+    /// The contents that earlier erasures of a person kept, and that are still there.
     pub(crate) fn kept_contents(
         &self,
         tenant: &TenantId,
         subject: &SubjectId,
+    ) -> Result<KeptContents, LedgerError> {
+        let kept = self.reader().retention_index().kept_of(self.store(), tenant, subject)?;
+        Ok(KeptContents {
+            in_clear: self.still_there(tenant, &kept.in_clear)?,
+            for_others: self.still_there(tenant, &kept.for_others)?,
+        })
+    }
+
+    fn still_there(
+        &self,
+        tenant: &TenantId,
+        numbers: &NumberSet,
     ) -> Result<NumberSet, LedgerError> {
         let mut there = NumberSet::new();
-        let kept = self.reader().retention_index().kept_of(self.store(), tenant, subject)?;
-        for numbers in kept.ranges() {
+        for numbers in numbers.ranges() {
             for record in self.reader().walk(tenant, Order::Sequence, numbers) {
                 let record = record?;
                 if record.content.is_some() {

@@ -11,7 +11,7 @@ mod run;
 pub(crate) use expiry::duty_on;
 pub use expiry::{Expired, HeldBack, LedgerExpiry, RuleConflict};
 pub(crate) use index::Ending;
-pub(crate) use index::RetentionIndex;
 pub use index::{ClosingAsked, Dropped, Proposal};
+pub(crate) use index::{KeptContents, RetentionIndex};
 pub(crate) use run::STARTED_PER_COMMIT;
 pub use run::{ContentDrop, LedgerOutcome, Retention, RetentionReport};

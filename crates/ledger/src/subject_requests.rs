@@ -251,7 +251,7 @@ impl Ledger {
         match known.certificates.last() {
             Some(certificate)
                 if known.live_keys.is_empty()
-                    && self.kept_contents(tenant, subject)?.is_empty() =>
+                    && self.kept_contents(tenant, subject)?.in_clear.is_empty() =>
             {
                 let certificate = *certificate;
                 let at_of =

@@ -311,9 +311,10 @@ fn erasures(from: SequenceNumber) -> Vec<SystemRecord> {
     let (request, subject) =
         (SubjectRequestId::from_bytes([0xa5; 16]), SubjectId::from_bytes([7; 32]));
     let kept: NumberSet = [3, 5, 6].into_iter().collect();
-    let kept = ErasureKept::split(request, subject, &kept).remove(0);
+    let kept = || ErasureKept::split(request, subject, &kept).remove(0);
     vec![
-        SystemRecord::ErasureKept(kept),
+        SystemRecord::ErasureKept(kept()),
+        SystemRecord::ErasureKept(kept().for_others()),
         SystemRecord::ErasureStarted(ErasureStarted {
             request: SubjectRequestId::from_bytes([0xa5; 16]),
             subject: SubjectId::from_bytes([7; 32]),

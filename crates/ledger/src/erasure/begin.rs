@@ -104,7 +104,11 @@ impl Ledger {
             stays.insert(entry.audit_record.value());
         }
         let drop = clear_drop(approved, survey, &stays)?;
-        let kept = ErasureKept::split(request, subject, &stays).into_iter();
+        let mut in_clear = stays.clone();
+        in_clear.remove(&left);
+        let kept = ErasureKept::split(request, subject, &in_clear).into_iter();
+        let for_others = ErasureKept::split(request, subject, &left).into_iter();
+        let kept = kept.chain(for_others.map(ErasureKept::for_others));
         let whom = (&subject, survey.names());
         let run = self.retention(means.contents).new_run();
         let reach = ErasureReach {

@@ -155,8 +155,10 @@ impl<'a> Surveyor<'a> {
     pub(super) fn go_on(&mut self, watch: &dyn SurveyWatch) -> Result<bool, LedgerError> {
         let (from, size) = (self.found.size, self.ledger.reader().size(self.tenant)?);
         if from == 0 {
-            self.found.in_clear = self.ledger.kept_contents(self.tenant, self.subject)?;
-            self.found.clear = self.found.in_clear.clone();
+            let kept = self.ledger.kept_contents(self.tenant, self.subject)?;
+            self.found.clear = kept.in_clear.clone();
+            self.found.clear.add(&kept.for_others);
+            (self.found.in_clear, self.found.for_others) = (kept.in_clear, kept.for_others);
         }
         let known = self.found.names.clone();
         let total = 2 * (size - from);

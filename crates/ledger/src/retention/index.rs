@@ -73,8 +73,16 @@ struct Erasures {
     runs: HashSet<RetentionRunId>,
     /// Whether one began without saying what it reaches, and so which runs are its own.
     is_vague: bool,
-    /// The contents that hold people in clear and were kept.
-    kept: HashMap<SubjectId, NumberSet>,
+    /// The contents that hold people and were kept.
+    kept: HashMap<SubjectId, KeptContents>,
+}
+
+/// The contents that erasures of a person kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeptContents {
+    pub(crate) in_clear: NumberSet,
+    /// Those that hold the person sealed for others alone.
+    pub(crate) for_others: NumberSet,
 }
 
 /// The records by which a ledger ends, as far as they are there.
@@ -159,13 +167,13 @@ impl RetentionIndex {
         Ok(open)
     }
 
-    /// The contents that hold a person in clear and that erasures of the person kept.
+    /// The contents that hold a person and that erasures of the person kept.
     pub(crate) fn kept_of(
         &self,
         store: &dyn LedgerStore,
         tenant: &TenantId,
         subject: &SubjectId,
-    ) -> Result<NumberSet, ReadError> {
+    ) -> Result<KeptContents, ReadError> {
         let mut state = hold(&self.state);
         state.follow(store)?;
         let known = state.ledgers.get(tenant).and_then(|known| known.erasures.kept.get(subject));
@@ -321,7 +329,10 @@ impl OfLedger {
             // there and hold the same person, so that one too many changes nothing.
             SystemRecord::ErasureKept(kept) => {
                 let known = self.erasures.kept.entry(*kept.subject()).or_default();
-                known.add(&kept.numbers().within(0..number.value()));
+                let numbers = kept.numbers().within(0..number.value());
+                let of_kind =
+                    if kept.is_for_others() { &mut known.for_others } else { &mut known.in_clear };
+                of_kind.add(&numbers);
             }
             SystemRecord::PolicyProposal(record) => {
                 let kind = record.document().kind();

@@ -17,6 +17,7 @@ pub struct ErasureKept {
     request: SubjectRequestId,
     subject: SubjectId,
     numbers: NumberSet,
+    sealed_for_others: bool,
 }
 
 impl ErasureKept {
@@ -24,7 +25,15 @@ impl ErasureKept {
     /// nothing.
     pub fn split(request: SubjectRequestId, subject: SubjectId, numbers: &NumberSet) -> Vec<Self> {
         let parts = number_pieces::split(numbers).into_iter();
-        parts.map(|numbers| Self { request, subject, numbers }).collect()
+        let sealed_for_others = false;
+        parts.map(|numbers| Self { request, subject, numbers, sealed_for_others }).collect()
+    }
+
+    /// The same of contents that hold the person sealed for others alone.
+    #[must_use]
+    pub const fn for_others(mut self) -> Self {
+        self.sealed_for_others = true;
+        self
     }
 
     /// The request for erasure.
@@ -41,9 +50,17 @@ impl ErasureKept {
         &self.numbers
     }
 
+    /// Whether they hold the person sealed for others alone.
+    pub const fn is_for_others(&self) -> bool {
+        self.sealed_for_others
+    }
+
     pub(super) fn write(&self, object: &mut ObjectWriter<'_>) {
         write_numbers(&self.numbers, object.key("numbers"));
         object.text("request", &self.request.to_string());
+        if self.sealed_for_others {
+            object.boolean("sealed_for_others", true);
+        }
         object.text("subject", &self.subject.to_string());
     }
 
@@ -53,6 +70,7 @@ impl ErasureKept {
             request: fields.parsed("request", |text| SubjectRequestId::parse(text).ok_or(()))?,
             subject: fields.parsed("subject", |text| SubjectId::parse(text).ok_or(()))?,
             numbers: number_pieces::fits(&numbers).then_some(numbers).ok_or(NUMBERS)?,
+            sealed_for_others: fields.is_said("sealed_for_others")?,
         })
     }
 }
