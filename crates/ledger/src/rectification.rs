@@ -70,7 +70,7 @@ pub enum RectificationError {
     #[error("event {event} has nothing at {pointer}")]
     NoSuchPlace { event: EventId, pointer: String },
     #[error(
-        "what event {event} has at {pointer} is somebody else's: it is not sealed for the person, and not in clear about the one of actor and target that they are"
+        "what event {event} has at {pointer} is about somebody else: it is neither sealed for the person nor about the one of actor and target that they are"
     )]
     SomebodyElses { event: EventId, pointer: String },
     #[error(
